@@ -1,0 +1,23 @@
+// CancelToken: one flag that says "stop", set by the user's SIGINT or SIGTERM and looked at by long loops.
+#pragma once
+
+#include <atomic>
+
+#include "base/error.hpp"
+
+namespace ecrin {
+
+class CancelToken {
+public:
+  void cancel() { m_cancelled.store(true, std::memory_order_relaxed); }
+  bool cancelled() const { return m_cancelled.load(std::memory_order_relaxed); }
+  Result<> check() const {
+    if (cancelled()) return fail(ErrorKind::cancelled, "stopped by the user");
+    return {};
+  }
+
+private:
+  std::atomic<bool> m_cancelled = false;
+};
+
+}  // namespace ecrin

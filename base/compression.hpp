@@ -1,0 +1,31 @@
+// gzip and zstd as Source and Sink. The only place that knows zlib, ISA-L and zstd.
+//
+// Reading takes what the world writes: several gzip members, several zstd frames, skippable frames (so
+// zstd:chunked reads as plain zstd), and refuses truncated streams and trailing garbage.
+// Writing is deterministic: the bytes depend on the input, the format and the level alone.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/stream.hpp"
+
+namespace ecrin {
+
+enum class Compression { none, gzip, zstd, bzip2, xz };
+
+/// By magic number; at least 6 bytes should be given. Tar and everything unknown is `none`.
+Compression detect_compression(std::span<const std::byte> head);
+
+/// A source of the plain bytes. bzip2 and xz are read through libarchive by fs/: here they are unsupported.
+Result<std::unique_ptr<Source>> decompress(Compression compression, std::unique_ptr<Source> source);
+
+/// Looks at the first bytes of `source` and decompresses what it finds; tells which in `found`.
+Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, Compression* found = nullptr);
+
+/// A sink that compresses into `next` (none: passes through). `level` nullopt: 6 for gzip, 3 for zstd.
+/// finish() writes the trailer and finishes `next`.
+Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next);
+
+}  // namespace ecrin

@@ -1,0 +1,25 @@
+// FileLock: flock(2) on an open file, released when it goes out of scope or the process dies.
+#pragma once
+
+#include <optional>
+
+#include "base/fd.hpp"
+
+namespace ecrin {
+
+class FileLock {
+public:
+  enum class Mode { shared, exclusive };
+  FileLock() = default;
+  /// Waits for the lock.
+  static Result<FileLock> acquire(Fd file, Mode mode);
+  /// Empty when somebody else holds it.
+  static Result<std::optional<FileLock>> acquire_now(Fd file, Mode mode);
+  const Fd& file() const { return m_file; }
+
+private:
+  explicit FileLock(Fd file) : m_file(std::move(file)) {}
+  Fd m_file;
+};
+
+}  // namespace ecrin

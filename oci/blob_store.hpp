@@ -1,0 +1,53 @@
+// BlobStore: content by digest under <store>/blobs/<algorithm>/<hex>. Nothing unverified comes out of oci/: put
+// checks digest and size before the blob gets its name, and what `open` returns reports its end only when both
+// hold.
+//
+// Layers that a build made exist as directories and are not kept a second time as tar files: a provider (set by
+// build/, which knows both sides) makes their bytes again on demand. They are blobs like all others here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/store.hpp"
+#include "base/stream.hpp"
+#include "oci/descriptor.hpp"
+
+namespace ecrin::oci {
+
+/// Wraps a source: fails (ErrorKind::invalid; short, long and wrong digest are three different messages) unless
+/// exactly these bytes come.
+std::unique_ptr<Source> verified_source(std::unique_ptr<Source> source, Digest digest, std::uint64_t size);
+
+class BlobStore {
+public:
+  static Result<std::unique_ptr<BlobStore>> open(Store& store);
+
+  /// Where else a blob's bytes may come from: empty when this provider has none.
+  using Provider = std::function<Result<std::optional<std::unique_ptr<Source>>>(const Digest&)>;
+  void set_provider(Provider provider) { m_provider = std::move(provider); }
+
+  /// Stores `source` as this blob; a blob that is there already is not written again (its source is still
+  /// checked when it must be read). The process holds ("blob", digest) in the store.
+  Result<> put(const Descriptor& descriptor, Source& source);
+  /// A small blob of our own making.
+  Result<Descriptor> put_bytes(std::string_view media_type, std::string_view bytes);
+  /// Verified bytes; not_found when neither the store nor the provider has it.
+  Result<std::unique_ptr<Source>> open_blob(const Descriptor& descriptor);
+  /// A whole small blob (manifest, config), verified, at most `limit` bytes.
+  Result<std::string> read(const Descriptor& descriptor, std::uint64_t limit);
+  /// Is it there as a file?
+  Result<std::optional<std::uint64_t>> size_of(const Digest& digest);
+  Result<std::vector<Digest>> list();
+  Result<> remove(const Digest& digest);
+
+private:
+  BlobStore(Store& store, Fd directory);
+  Store& m_store;
+  Fd m_directory;
+  Provider m_provider;
+};
+
+}  // namespace ecrin::oci

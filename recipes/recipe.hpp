@@ -1,0 +1,170 @@
+// Recipe: what both front ends (YAML, Containerfile) make and the engine builds. Plain values, fully expanded:
+// no ${ARG} is left, every stage that is named exists, there are no cycles. Nothing below recipes/ knows which
+// language the text was. Every step keeps its place in the text, for messages.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "oci/image_config.hpp"
+#include "oci/platform.hpp"
+
+namespace ecrin::recipes {
+
+/// A place in a recipe's text: 1-based; line 0: made by the tool itself.
+struct Location {
+  int line = 0;
+  int column = 0;
+};
+
+using KeyValue = std::pair<std::string, std::string>;
+
+// ---- from ------------------------------------------------------------------------------------------------
+
+struct FromScratch {
+  bool operator==(const FromScratch&) const = default;
+};
+struct FromStage {
+  std::string name;
+};
+struct FromImage {
+  std::string reference;  // as written: "debian:12", "localhost/base"
+};
+struct FromOciLayout {
+  std::string directory;  // relative to the recipe's context
+  std::string reference;  // "" = the only image of the layout
+};
+struct FromArchive {
+  std::string file;  // oci-archive or docker-archive, compressed or not; relative to the context
+  std::string reference;
+};
+struct FromRootfs {
+  std::string location;  // file relative to the context, or http(s) URL: a tar of a root file system
+  std::string sha256;    // hex; required for a URL, optional for a file
+};
+struct FromBootstrap {
+  std::string distribution;  // "debian"
+  std::string suite;
+  std::string variant = "minbase";
+  std::vector<std::string> include;
+  std::string mirror;    // "" = the host's own apt source
+  std::string snapshot;  // "" or YYYYMMDDTHHMMSSZ, needs a mirror that serves snapshots
+};
+using From =
+    std::variant<FromScratch, FromStage, FromImage, FromOciLayout, FromArchive, FromRootfs, FromBootstrap>;
+
+// ---- steps -----------------------------------------------------------------------------------------------
+
+enum class StepNetwork { inherit, none, host, private_network };
+
+struct Mount {
+  enum class Type { bind, cache, tmpfs, secret };
+  Type type = Type::bind;
+  std::string target;  // absolute, or relative to the work directory; secret default: /run/secrets/<id>
+  std::string source;  // bind: path in `from` (default "/"); cache: unused
+  std::string from;    // bind: "" = the context, else stage or image
+  std::string id;      // cache: default is the target; secret: required
+  bool read_only = true;     // bind default true, cache default false
+  bool required = false;     // secret
+  std::uint32_t mode = 0;    // cache directory (0755), secret file (0400); 0 = default
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  std::uint64_t size = 0;    // tmpfs limit in bytes; 0 = none
+  enum class Sharing { shared, private_copy, locked };
+  Sharing sharing = Sharing::shared;  // cache
+};
+
+struct RunStep {
+  // Exec form: the arguments. Shell form: one string, run by the stage's `shell` in force.
+  std::variant<std::string, std::vector<std::string>> command;
+  std::vector<Mount> mounts;
+  StepNetwork network = StepNetwork::inherit;
+  std::string user;           // "" = the stage's user at this point
+  std::vector<KeyValue> env;  // for this step only
+};
+struct CopyStep {
+  std::string from;                   // "" = the context; else a stage's name or an image
+  std::vector<std::string> sources;   // paths or globs, relative to the source's root
+  std::string destination;            // trailing slash: a directory
+  std::string owner;                  // "", "user", "user:group", "0:0"; names are looked up in the image
+  std::optional<std::uint32_t> mode;  // 07777 bits; none = the source's own
+  std::vector<std::string> exclude;   // patterns, as in ignore files
+};
+struct AddStep {
+  std::vector<std::string> sources;  // http(s) URLs, or local archives (unpacked), or plain files
+  std::string destination;
+  std::string checksum;  // "sha256:<hex>"; required by the YAML front end for a URL
+  std::string owner;
+  std::optional<std::uint32_t> mode;
+};
+struct WriteStep {
+  std::string destination;
+  std::string content;
+  std::string owner;
+  std::uint32_t mode = 0644;
+};
+struct EnvStep {
+  std::vector<KeyValue> variables;
+};
+struct WorkdirStep {
+  std::string path;
+};
+struct UserStep {
+  std::string user;
+};
+struct LabelStep {
+  std::vector<KeyValue> labels;
+};
+using StepKind =
+    std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, WorkdirStep, UserStep, LabelStep>;
+
+struct Step {
+  StepKind kind;
+  Location location;
+  std::string text;  // one line for people and for the image history: "run: apt-get update"
+};
+
+// ---- stage, recipe ---------------------------------------------------------------------------------------
+
+/// What `config:` overrides in the final image; empty optionals keep what the base and the steps made.
+struct StageConfig {
+  std::optional<std::vector<std::string>> entrypoint;
+  std::optional<std::vector<std::string>> cmd;
+  std::vector<KeyValue> env;
+  std::optional<std::string> user;
+  std::optional<std::string> workdir;
+  std::vector<KeyValue> labels;
+  std::vector<std::string> ports;    // "80/tcp"
+  std::vector<std::string> volumes;  // absolute paths
+  std::optional<std::string> stop_signal;
+  std::optional<oci::Healthcheck> healthcheck;
+};
+
+struct Stage {
+  std::string name;  // unique; "main" for a recipe with one unnamed stage
+  Location location;
+  From from;
+  Location from_location;
+  std::optional<oci::Platform> platform;  // none: the build's
+  std::vector<KeyValue> env;              // before the first step; part of the image
+  std::string workdir;                    // "" = the base's
+  std::string user;                       // "" = the base's
+  std::vector<std::string> shell = {"/bin/sh", "-c"};
+  std::vector<Step> steps;
+  StageConfig config;
+  std::vector<KeyValue> annotations;  // of the manifest
+};
+
+struct Recipe {
+  std::string name;  // default tag; "" = none
+  std::string file;  // as the user named it, for messages
+  std::optional<std::int64_t> epoch;  // seconds since 1970
+  std::vector<Stage> stages;          // in the text's order; the last one is the default target
+  std::vector<KeyValue> args;         // declared arguments with the values in force
+};
+
+}  // namespace ecrin::recipes

@@ -1,0 +1,62 @@
+// One container in the foreground: from a RuntimeConfig and a root directory to an exit status.
+//
+// start() makes a plan (setup_plan.hpp), spawns the stage (a tiny static program, run from a sealed copy) in new
+// namespaces, hands it the plan over a socket, and returns when the container's program was executed, or with the
+// error that the stage met. Pid 1 is the stage itself (it reaps and forwards signals), or the program when
+// `init` is off.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/child.hpp"
+#include "oci/runtime_config.hpp"
+#include "run/network.hpp"
+
+namespace ecrin::run {
+
+struct Stdio {
+  // Descriptors for the program; empty ones are /dev/null. Not used with a terminal.
+  Fd input, output, error;
+};
+
+struct ContainerOptions {
+  oci::RuntimeConfig config;
+  std::string rootfs;  // absolute path of the root directory, as seen by this process
+  NetworkMode network = NetworkMode::none;
+  /// A network namespace to join instead of making one (see network.hpp: a pool of them serves a build's steps).
+  const Fd* network_namespace = nullptr;
+  bool init = true;
+  Stdio stdio;
+  /// Made by the tool in the tree: text files that are bind-mounted over the image's (/etc/resolv.conf,
+  /// /etc/hosts, /etc/hostname).
+  std::vector<std::pair<std::string, std::string>> managed_files;  // path in the container, content
+};
+
+class Container {
+public:
+  static Result<Container> start(ContainerOptions options);
+  Container(Container&&) noexcept;
+  ~Container();  // kills and waits
+
+  /// pid 1 in our pid namespace.
+  pid_t pid() const;
+  /// With config.process.terminal: the master end of the container's terminal.
+  const Fd& terminal() const;
+  Result<> signal(int number);  // to the program (through pid 1)
+  Result<ExitStatus> wait();
+  /// A descriptor that becomes readable when the container has ended.
+  const Fd& pidfd() const;
+  /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).
+  const std::vector<std::string>& created_mount_points() const;
+
+private:
+  struct State;
+  explicit Container(std::unique_ptr<State> state);
+  std::unique_ptr<State> m_state;
+};
+
+}  // namespace ecrin::run

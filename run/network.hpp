@@ -1,0 +1,71 @@
+// Rootless networks: none (loopback only), the host's, or private (a network namespace with pasta, or slirp4netns
+// where pasta is missing, translating to the host's sockets).
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/child.hpp"
+#include "base/fd.hpp"
+
+namespace ecrin::run {
+
+enum class NetworkMode { none, host, private_network };
+
+/// A network namespace with its helper process. The helper dies with it.
+class PrivateNetwork {
+public:
+  /// Fails with a hint when /dev/net/tun or both helpers are missing.
+  static Result<PrivateNetwork> create(const std::string& search_path);
+  const Fd& network_namespace() const { return m_namespace; }
+  /// The nameserver that works inside; "" = the host's own resolv.conf is right.
+  const std::string& nameserver() const { return m_nameserver; }
+
+private:
+  Fd m_namespace;
+  std::string m_nameserver;
+  Child m_helper;
+};
+
+/// Says why private networks do not work here ("" = they do), with a hint, without starting one.
+struct NetworkProbe {
+  std::string helper;   // "pasta", "slirp4netns", ""
+  std::string problem;
+  std::string hint;
+};
+NetworkProbe probe_private_network(const std::string& search_path);
+
+/// Private networks that the steps of one build take turns with: steps that run at the same time have different
+/// ones; a step that follows reuses one. Thread-safe.
+class NetworkPool {
+public:
+  explicit NetworkPool(std::string search_path) : m_search_path(std::move(search_path)) {}
+  class Lease {
+  public:
+    Lease(Lease&& other) noexcept;
+    ~Lease();  // gives it back
+    const PrivateNetwork& network() const { return *m_network; }
+
+  private:
+    friend class NetworkPool;
+    Lease(NetworkPool& pool, std::unique_ptr<PrivateNetwork> network);
+    NetworkPool* m_pool;
+    std::unique_ptr<PrivateNetwork> m_network;
+  };
+  Result<Lease> acquire();
+
+private:
+  std::string m_search_path;
+  std::mutex m_mutex;
+  std::vector<std::unique_ptr<PrivateNetwork>> m_free;
+};
+
+/// Text of /etc/resolv.conf for a container: the host's, with loopback servers replaced (private: by `nameserver`).
+std::string container_resolv_conf(const std::string& host_text, NetworkMode mode, const std::string& nameserver);
+/// Text of /etc/hosts.
+std::string container_hosts(const std::string& hostname);
+
+}  // namespace ecrin::run
