@@ -116,6 +116,11 @@ class Layout:
 
     def write_archive(self, out):
         with tarfile.open(out, "w") as archive:
+            # skopeo as an ordinary user cannot read an archive without its directories: it chowns those it makes up.
+            for name in ("blobs", "blobs/sha256"):
+                info = tarfile.TarInfo(name)
+                info.type, info.mode = tarfile.DIRTYPE, 0o755
+                archive.addfile(info)
             for name, data in sorted(self.finished().items()):
                 info = tarfile.TarInfo(name)
                 info.size = len(data)
