@@ -1,4 +1,4 @@
-// Bytes that the build put into the program (embedded.S.in): the stage and the ready seccomp filter.
+// Bytes that the build put into the program (embedded.cpp): the stage and the ready seccomp filter.
 #pragma once
 
 #include <cstddef>

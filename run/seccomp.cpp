@@ -21,6 +21,10 @@ struct ReleaseContext {
 };
 using Context = std::unique_ptr<void, ReleaseContext>;
 
+scmp_arg_cmp masked_equal(unsigned argument, std::uint64_t mask, std::uint64_t value) {
+  return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 // libseccomp returns negative errno values.
 Result<> check(int outcome, std::string_view what) {
   if (outcome >= 0) return {};
@@ -83,12 +87,12 @@ Result<> add_clone(Compiler& compiler, bool allowed) {
     TRY(compiler.add("clone", SCMP_ACT_ALLOW));
     return compiler.add("clone3", SCMP_ACT_ALLOW);
   }
-  const scmp_arg_cmp none = SCMP_A0(SCMP_CMP_MASKED_EQ, seccomp_profile::k_namespace_flags, 0);
+  const scmp_arg_cmp none = masked_equal(0, seccomp_profile::k_namespace_flags, 0);
   TRY(compiler.add("clone", SCMP_ACT_ALLOW, &none));
   // The default action says ENOSYS, but clone(2) exists: each of the flags is refused as the kernel would.
   for (std::uint64_t bit = 1; bit <= seccomp_profile::k_namespace_flags; bit <<= 1) {
     if (!(seccomp_profile::k_namespace_flags & bit)) continue;
-    const scmp_arg_cmp set = SCMP_A0(SCMP_CMP_MASKED_EQ, bit, bit);
+    const scmp_arg_cmp set = masked_equal(0, bit, bit);
     TRY(compiler.add("clone", SCMP_ACT_ERRNO(EPERM), &set));
   }
   return {};
@@ -109,13 +113,13 @@ Result<std::string> compile_seccomp_filter(CapabilitySet capabilities) {
     TRY(compiler.add_all(group.names,
                          (group.capabilities & capabilities) ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM)));
   for (const seccomp_profile::Condition& condition : seccomp_profile::conditions()) {
-    const scmp_arg_cmp equal =
-        SCMP_CMP64(condition.argument, SCMP_CMP_MASKED_EQ, condition.mask, condition.value);
+    const scmp_arg_cmp equal = masked_equal(condition.argument, condition.mask, condition.value);
     TRY(compiler.add(condition.name, SCMP_ACT_ALLOW, &equal));
   }
   TRY(add_clone(compiler, capabilities & capability_bit(CAP_SYS_ADMIN)));
-  const scmp_arg_cmp refused = SCMP_A0(SCMP_CMP_EQ, seccomp_profile::k_refused_socket_family);
-  const scmp_arg_cmp others = SCMP_A0(SCMP_CMP_NE, seccomp_profile::k_refused_socket_family);
+  constexpr std::uint64_t family = seccomp_profile::k_refused_socket_family;
+  const scmp_arg_cmp refused{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = family, .datum_b = 0};
+  const scmp_arg_cmp others{.arg = 0, .op = SCMP_CMP_NE, .datum_a = family, .datum_b = 0};
   TRY(compiler.add("socket", SCMP_ACT_ERRNO(EPERM), &refused));
   TRY(compiler.add("socket", SCMP_ACT_ALLOW, &others));
   return compiler.bytes();
