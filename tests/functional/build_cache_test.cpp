@@ -19,8 +19,8 @@ steps:
 )";
 
 const StepReport& step_with(const std::vector<StepReport>& steps, const std::string& text) {
-  const auto found =
-      std::find_if(steps.begin(), steps.end(), [&](const StepReport& step) { return contains(step.text, text); });
+  const auto found = std::find_if(steps.begin(), steps.end(),
+                                  [&](const StepReport& step) { return contains(step.text, text); });
   INFO("no step with '" << text << "'");
   REQUIRE(found != steps.end());
   return *found;
@@ -75,7 +75,8 @@ TEST_CASE("a changed file reruns only what follows and --explain names it") {
   CHECK(step_with(steps, "two.txt /two.txt").state == "done");
   CHECK(step_with(steps, "cat /two.txt").state == "done");
   const auto& reasons = step_with(steps, "two.txt /two.txt").reasons;
-  CHECK(std::any_of(reasons.begin(), reasons.end(), [](const auto& line) { return contains(line, "two.txt"); }));
+  CHECK(std::any_of(reasons.begin(), reasons.end(),
+                    [](const auto& line) { return contains(line, "two.txt"); }));
   CHECK(ecrin.in_container(lines_of(second.out).back(), {"cat", "/made-from-two"}) == "other\n");
 }
 
@@ -183,7 +184,8 @@ stages:
     Ecrin ecrin;
     ecrin.driver = machine.driver;
     ecrin.umask = machine.umask;
-    ecrin.environment = {{"TZ", machine.time_zone}, {"LC_ALL", machine.locale}, {"HOME", ecrin.scratch().path()}};
+    ecrin.environment = {
+        {"TZ", machine.time_zone}, {"LC_ALL", machine.locale}, {"HOME", ecrin.scratch().path()}};
     std::vector<std::string> names = {"A", "b", "C", "d", "\xc3\xa9", "z"};
     if (machine.reverse) std::reverse(names.begin(), names.end());
     for (const auto& name : names) ecrin.context("tree/" + name, name + "\n");
@@ -210,7 +212,8 @@ TEST_CASE("the digests of a fixed context are those that were promised", "[any-d
   ecrin.context("tree/caf\xc3\xa9", "utf-8\n");
   make_directory(ecrin.context_directory() + "/tree/empty");
   run(host_command({"ln", "-s", "file", ecrin.context_directory() + "/tree/link"}));
-  run(host_command({"ln", ecrin.context_directory() + "/tree/file", ecrin.context_directory() + "/tree/second"}));
+  run(host_command(
+      {"ln", ecrin.context_directory() + "/tree/file", ecrin.context_directory() + "/tree/second"}));
   make_directory(ecrin.context_directory() + "/tree");
   const std::string id = ecrin.build(R"(
 from: scratch
@@ -246,7 +249,8 @@ TEST_CASE("an image of 127 layers builds and runs", "[heavy]") {
 TEST_CASE("SOURCE_DATE_EPOCH is the time of what a build makes") {
   Ecrin ecrin;
   ecrin.environment["SOURCE_DATE_EPOCH"] = "86400";
-  const std::string id = ecrin.build("from: localhost/busybox\nsteps:\n  - run: echo $SOURCE_DATE_EPOCH > /epoch\n");
+  const std::string id =
+      ecrin.build("from: localhost/busybox\nsteps:\n  - run: echo $SOURCE_DATE_EPOCH > /epoch\n");
   CHECK(ecrin.in_container(id, {"cat", "/epoch"}) == "86400\n");
   CHECK(ecrin.in_container(id, {"stat", "-c", "%Y", "/epoch"}) == "86400\n");
   CHECK(contains(ecrin.inspect(id).at("Created").get<std::string>(), "1970-01-02T00:00:00"));

@@ -106,18 +106,21 @@ TEST_CASE("copy never leaves its source") {
   };
   link(ecrin.scratch() / "outside", "directory");
   link("../outside/secret", "link");
-  for (const std::string source : {"directory/secret", "../outside/secret", "directory/*", "directory/../../outside/secret"}) {
-    const Outcome outcome =
-        ecrin.try_build("from: localhost/busybox\nsteps:\n  - copy: {src: \"" + source + "\", dest: /stolen/}\n");
+  for (const std::string source :
+       {"directory/secret", "../outside/secret", "directory/*", "directory/../../outside/secret"}) {
+    const Outcome outcome = ecrin.try_build("from: localhost/busybox\nsteps:\n  - copy: {src: \"" + source +
+                                            "\", dest: /stolen/}\n");
     INFO(outcome.description);
     CHECK(outcome.code == 125);
     CHECK(one_error(outcome));
   }
-  // A symlink that is itself the source is copied as what it means inside the context, or refused: never the host's file.
+  // A symlink that is itself the source is copied as what it means inside the context, or refused: never the
+  // host's file.
   const Outcome outcome =
       ecrin.try_build("from: localhost/busybox\nsteps:\n  - copy: {src: link, dest: /stolen}\n", {"-q"});
   if (outcome.code == 0)
-    CHECK_FALSE(contains(ecrin({"run", "--rm", trimmed(outcome.out), "cat", "/stolen"}).out, "outside-secret"));
+    CHECK_FALSE(
+        contains(ecrin({"run", "--rm", trimmed(outcome.out), "cat", "/stolen"}).out, "outside-secret"));
 }
 
 TEST_CASE("a destination that is a symlink in the image stays inside the image") {
@@ -137,10 +140,12 @@ TEST_CASE("a destination that is a symlink in the image stays inside the image")
 
 TEST_CASE("ignore files keep files out of the context") {
   Ecrin ecrin;
-  for (const char* name : {"keep.txt", "drop.log", "important.log", "sub/drop.log", "sub/keep.txt", ".git/config"})
+  for (const char* name :
+       {"keep.txt", "drop.log", "important.log", "sub/drop.log", "sub/keep.txt", ".git/config"})
     ecrin.context(name, "x");
   const std::string recipe =
-      "from: localhost/busybox\nsteps:\n  - copy: {src: ., dest: /all}\n  - run: cd /all && find . | sort > /found\n";
+      "from: localhost/busybox\nsteps:\n  - copy: {src: ., dest: /all}\n  - run: cd /all && find . | sort > "
+      "/found\n";
   const std::string patterns = "# a comment\n**/*.log\n!important.log\n.git\n";
   SECTION(".containerignore") {
     ecrin.context(".containerignore", patterns);
@@ -263,7 +268,8 @@ TEST_CASE("from takes scratch, archives, layouts and root file systems") {
     Ecrin other(Ecrin::Base::none);
     run(host_command({"cp", "-R", context, other.context_directory()}));
     INFO(from);
-    const std::string id = other.build("from: " + from + "\nsteps:\n  - run: [/bin/sh, -c, \"echo hi > /hi\"]\n");
+    const std::string id =
+        other.build("from: " + from + "\nsteps:\n  - run: [/bin/sh, -c, \"echo hi > /hi\"]\n");
     CHECK(other.in_container(id, {"/bin/cat", "/hi"}) == "hi\n");
   }
 }

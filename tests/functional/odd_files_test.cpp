@@ -24,7 +24,8 @@ TEST_CASE("odd files of a context survive copy, save, load and run") {
   const std::string odd = ecrin.context_directory() + "/odd";
   REQUIRE(run(host_command({setting().test_init, "odd", odd, "--plain"})).code == 0);
   const std::string expected = list_tree(odd, {"--no-holes", "--no-time"});
-  const std::string id = ecrin.build("from: localhost/busybox\nsteps:\n  - copy: {src: odd, dest: /odd}\n", {"-t", "odd"});
+  const std::string id =
+      ecrin.build("from: localhost/busybox\nsteps:\n  - copy: {src: odd, dest: /odd}\n", {"-t", "odd"});
   CHECK(listed_without_times(ecrin, id, "/odd") == expected);
 
   for (const std::string format : {"oci-archive", "docker-archive"}) {
@@ -102,7 +103,8 @@ TEST_CASE("a sparse file of more than 8 GiB survives", "[any-driver][heavy]") {
   const Outcome built = run(build);
   INFO(built.description);
   REQUIRE(built.code == 0);
-  const Arguments facts = {"sh", "-c", "stat -c %s /sparse-file; head -c 5 /sparse-file; tail -c 4 /sparse-file"};
+  const Arguments facts = {"sh", "-c",
+                           "stat -c %s /sparse-file; head -c 5 /sparse-file; tail -c 4 /sparse-file"};
   CHECK(ecrin.in_container("sparse", facts) == "8589938688\nfirstlast");
   Invocation save = ecrin.invocation({"save", "-o", ecrin.scratch() / "sparse.tar", "sparse"});
   save.timeout = std::chrono::seconds(600);

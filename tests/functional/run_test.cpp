@@ -1,5 +1,7 @@
 // ecrin run: commands, exit codes, signals, users, mounts, networks.
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
@@ -9,7 +11,8 @@ using namespace ecrin::tests;
 
 namespace {
 
-Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command = {}, const std::string& image = "busybox") {
+Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command = {},
+               const std::string& image = "busybox") {
   Arguments arguments = {"run", "--rm"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   arguments.push_back(image);
@@ -17,7 +20,8 @@ Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command = {}, cons
   return ecrin(std::move(arguments));
 }
 
-std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command, const std::string& image = "busybox") {
+std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command,
+                   const std::string& image = "busybox") {
   const Outcome outcome = run_in(ecrin, std::move(flags), std::move(command), image);
   INFO(outcome.description);
   REQUIRE(outcome.code == 0);
@@ -49,8 +53,9 @@ TEST_CASE("exit codes are the program's, or 125, 126, 127 and 128 plus the signa
 TEST_CASE("signals reach the program") {
   Ecrin ecrin;
   SECTION("one that handles SIGTERM ends as it wants") {
-    Running running(ecrin.invocation({"run", "--rm", "busybox", "sh", "-c",
-                                      "trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.05; done"}));
+    Running running(
+        ecrin.invocation({"run", "--rm", "busybox", "sh", "-c",
+                          "trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.05; done"}));
     REQUIRE(running.wait_for_output("ready"));
     running.signal(SIGTERM);
     const Outcome outcome = running.wait();
@@ -64,9 +69,11 @@ TEST_CASE("signals reach the program") {
     CHECK(running.wait().code == 143);
   }
   SECTION("SIGINT, SIGHUP and SIGUSR1 too") {
-    for (const auto& [number, name] : {std::pair(SIGINT, "INT"), std::pair(SIGHUP, "HUP"), std::pair(SIGUSR1, "USR1")}) {
-      Running running(ecrin.invocation({"run", "--rm", "busybox", "sh", "-c",
-                                        std::string("trap 'exit 9' ") + name + "; echo ready; while :; do sleep 0.05; done"}));
+    for (const auto& [number, name] :
+         {std::pair(SIGINT, "INT"), std::pair(SIGHUP, "HUP"), std::pair(SIGUSR1, "USR1")}) {
+      Running running(ecrin.invocation(
+          {"run", "--rm", "busybox", "sh", "-c",
+           std::string("trap 'exit 9' ") + name + "; echo ready; while :; do sleep 0.05; done"}));
       REQUIRE(running.wait_for_output("ready"));
       running.signal(number);
       INFO(name);
@@ -80,8 +87,8 @@ TEST_CASE("a container dies with its ecrin") {
   // Seen from the host by a lock that the container holds through a bind mount.
   write_file(ecrin.scratch() / "shared/lock", "", 0666);
   {
-    Running running(ecrin.invocation({"run", "--rm", "-v", ecrin.scratch() / "shared" + ":/shared", "busybox", "flock",
-                                      "/shared/lock", "sh", "-c", "echo ready; sleep 1000"}));
+    Running running(ecrin.invocation({"run", "--rm", "-v", ecrin.scratch() / "shared" + ":/shared", "busybox",
+                                      "flock", "/shared/lock", "sh", "-c", "echo ready; sleep 1000"}));
     REQUIRE(running.wait_for_output("ready"));
     CHECK(run(host_command({"flock", "-n", ecrin.scratch() / "shared/lock", "true"})).code == 1);
     running.signal(SIGKILL);
@@ -114,7 +121,8 @@ TEST_CASE("standard output and standard error stay apart and whole") {
 TEST_CASE("environment, working directory, hostname and name") {
   Ecrin ecrin;
   ecrin.environment["PASSED_ON"] = "from the host";
-  CHECK(out_of(ecrin, {"-e", "A=b c", "-e", "PASSED_ON"}, {"sh", "-c", "echo $A,$PASSED_ON"}) == "b c,from the host\n");
+  CHECK(out_of(ecrin, {"-e", "A=b c", "-e", "PASSED_ON"}, {"sh", "-c", "echo $A,$PASSED_ON"}) ==
+        "b c,from the host\n");
   CHECK_FALSE(contains(out_of(ecrin, {}, {"env"}), "PASSED_ON"));
   CHECK(out_of(ecrin, {"-w", "/etc"}, {"pwd"}) == "/etc\n");
   CHECK(out_of(ecrin, {"--hostname", "some-host"}, {"hostname"}) == "some-host\n");
@@ -135,7 +143,8 @@ TEST_CASE("users by name and by number") {
 
 TEST_CASE("the entrypoint and the command of an image can be replaced") {
   Ecrin ecrin;
-  ecrin.build("from: localhost/busybox\nconfig: {entrypoint: [/bin/echo, entry], cmd: [command]}\n", {"-t", "entry"});
+  ecrin.build("from: localhost/busybox\nconfig: {entrypoint: [/bin/echo, entry], cmd: [command]}\n",
+              {"-t", "entry"});
   CHECK(out_of(ecrin, {}, {}, "entry") == "entry command\n");
   CHECK(out_of(ecrin, {}, {"other", "words"}, "entry") == "entry other words\n");
   CHECK(out_of(ecrin, {"--entrypoint", "/bin/uname"}, {}, "entry") == "Linux\n");
@@ -169,8 +178,10 @@ TEST_CASE("volumes and mounts") {
   CHECK(out_of(ecrin, {"-v", host + "/file:/etc/one-file:ro"}, {"cat", "/etc/one-file"}) == "host\n");
   CHECK(out_of(ecrin, {"--mount", "type=bind,src=" + host + ",dst=/in,ro"}, {"cat", "/in/file"}) == "host\n");
   CHECK(run_in(ecrin, {"--mount", "type=bind,src=" + host + ",dst=/in,ro"}, {"touch", "/in/x"}).code != 0);
-  CHECK(out_of(ecrin, {"--mount", "type=tmpfs,dst=/t"}, {"sh", "-c", "grep -c ' /t tmpfs ' /proc/mounts"}) == "1\n");
-  CHECK(out_of(ecrin, {"--tmpfs", "/t:size=1m"}, {"sh", "-c", "dd if=/dev/zero of=/t/x bs=1k count=2000 2>/dev/null; stat -c %s /t/x"}) ==
+  CHECK(out_of(ecrin, {"--mount", "type=tmpfs,dst=/t"}, {"sh", "-c", "grep -c ' /t tmpfs ' /proc/mounts"}) ==
+        "1\n");
+  CHECK(out_of(ecrin, {"--tmpfs", "/t:size=1m"},
+               {"sh", "-c", "dd if=/dev/zero of=/t/x bs=1k count=2000 2>/dev/null; stat -c %s /t/x"}) ==
         "1048576\n");
   const Outcome missing = run_in(ecrin, {"-v", ecrin.scratch() / "not-there" + ":/in"}, {"true"});
   CHECK(missing.code == 125);
@@ -186,7 +197,8 @@ TEST_CASE("a read-only root refuses writes and keeps /dev, /tmp of --tmpfs and v
   Ecrin ecrin;
   CHECK(run_in(ecrin, {"--read-only"}, {"touch", "/x"}).code != 0);
   CHECK(run_in(ecrin, {"--read-only"}, {"sh", "-c", "echo x > /etc/passwd"}).code != 0);
-  CHECK(out_of(ecrin, {"--read-only", "--tmpfs", "/tmp"}, {"sh", "-c", "echo x > /tmp/x && echo x > /dev/null && echo x > /dev/shm/x && cat /tmp/x"}) ==
+  CHECK(out_of(ecrin, {"--read-only", "--tmpfs", "/tmp"},
+               {"sh", "-c", "echo x > /tmp/x && echo x > /dev/null && echo x > /dev/shm/x && cat /tmp/x"}) ==
         "x\n");
 }
 
@@ -195,7 +207,8 @@ TEST_CASE("a directory runs with --rootfs") {
   const std::string root = ecrin.scratch() / "tree";
   make_directory(root + "/bin");
   run(host_command({"cp", "/bin/busybox", root + "/bin/busybox"}));
-  const Outcome outcome = ecrin({"run", "--rm", "--rootfs", root, "/bin/busybox", "sh", "-c", "echo hi; echo x > /written"});
+  const Outcome outcome =
+      ecrin({"run", "--rm", "--rootfs", root, "/bin/busybox", "sh", "-c", "echo hi; echo x > /written"});
   INFO(outcome.description);
   CHECK(outcome.out == "hi\n");
   CHECK(exists(root + "/bin/busybox"));
@@ -218,20 +231,24 @@ TEST_CASE("a private network has a way out") {
   const std::string routes = out_of(ecrin, {"--network", "private"}, {"cat", "/proc/net/route"});
   INFO(routes);
   CHECK(contains(routes, "\t00000000\t"));
-  CHECK(out_of(ecrin, {"--network", "private"}, {"cat", "/etc/resolv.conf"}).find("nameserver") != std::string::npos);
+  CHECK(out_of(ecrin, {"--network", "private"}, {"cat", "/etc/resolv.conf"}).find("nameserver") !=
+        std::string::npos);
 }
 
 TEST_CASE("orphans are reaped") {
   Ecrin ecrin;
-  const std::string states =
-      out_of(ecrin, {}, {"sh", "-c", "test-init orphan 0 >/dev/null; test-init orphan 0 >/dev/null; sleep 0.5; cat /proc/[0-9]*/stat"});
+  const std::string states = out_of(
+      ecrin, {},
+      {"sh", "-c",
+       "test-init orphan 0 >/dev/null; test-init orphan 0 >/dev/null; sleep 0.5; cat /proc/[0-9]*/stat"});
   INFO(states);
   CHECK_FALSE(contains(states, ") Z "));
 }
 
 TEST_CASE("a running image cannot be taken away") {
   Ecrin ecrin;
-  Running running(ecrin.invocation({"run", "--rm", "-i", "busybox", "sh", "-c", "echo ready; read line; cat /etc/group"}));
+  Running running(ecrin.invocation(
+      {"run", "--rm", "-i", "busybox", "sh", "-c", "echo ready; read line; cat /etc/group"}));
   REQUIRE(running.wait_for_output("ready"));
   ecrin({"rmi", "-f", "busybox"});
   CHECK(ecrin({"prune", "-f", "-a"}).code == 0);
