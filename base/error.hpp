@@ -8,10 +8,12 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace ecrin {

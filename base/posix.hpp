@@ -3,10 +3,12 @@
 // Every call retries EINTR. Messages name the path; the caller adds what it was doing.
 #pragma once
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>

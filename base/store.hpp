@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,11 +52,15 @@ public:
 
 private:
   Store() = default;
+  Result<> take_lease();
   std::string m_path;
   Fd m_directory;
   std::unique_ptr<Database> m_database;
+  Fd m_work;  // tmp/
   std::string m_lease;
-  FileLock m_lock;
+  std::mutex m_mutex;  // guards the two below
+  FileLock m_lock;     // empty until there is a lease
+  bool m_holds = false;
 };
 
 }  // namespace ecrin

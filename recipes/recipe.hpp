@@ -84,7 +84,7 @@ struct RunStep {
   std::vector<Mount> mounts;
   StepNetwork network = StepNetwork::inherit;
   std::string user;           // "" = the stage's user at this point
-  std::vector<KeyValue> env;  // for this step only
+  std::vector<KeyValue> env;  // for this step only; arguments that a script mentions come first
 };
 struct CopyStep {
   std::string from;                   // "" = the context; else a stage's name or an image
@@ -153,7 +153,8 @@ struct Stage {
   std::vector<KeyValue> env;              // before the first step; part of the image
   std::string workdir;                    // "" = the base's
   std::string user;                       // "" = the base's
-  std::vector<std::string> shell = {"/bin/sh", "-c"};
+  /// For `run` scripts. -e: a script of several lines stops at the first that fails.
+  std::vector<std::string> shell = {"/bin/sh", "-e", "-c"};
   std::vector<Step> steps;
   StageConfig config;
   std::vector<KeyValue> annotations;  // of the manifest

@@ -1,0 +1,357 @@
+#include "base/database.hpp"
+
+#include <linux/magic.h>
+#include <sqlite3.h>
+#include <sys/vfs.h>
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+
+namespace ecrin {
+namespace {
+
+constexpr int k_busy_milliseconds = 60'000;
+
+// Shared by a database and its statements, so that their order of destruction does not matter. The mutex
+// guards every call: SQLite itself is told to do without (SQLITE_OPEN_NOMUTEX).
+struct Connection {
+  sqlite3* handle = nullptr;
+  std::string path;
+  std::recursive_mutex mutex;
+
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { sqlite3_close(handle); }
+};
+
+Error describe_full(const Connection& connection) {
+  return Error::from_errno(ENOSPC, fmt::format("cannot write the database '{}'", printable(connection.path)))
+      .hint("free some space on this file system, or remove what is not needed with 'ecrin prune'");
+}
+
+// The error of the call that just failed with `code` on this connection.
+Error describe(const Connection& connection, int code, std::string_view action) {
+  const std::string path = printable(connection.path);
+  const int system_code = connection.handle != nullptr ? sqlite3_system_errno(connection.handle) : 0;
+  const std::string text =
+      printable(connection.handle != nullptr ? sqlite3_errmsg(connection.handle) : sqlite3_errstr(code));
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return describe_full(connection);
+    case SQLITE_IOERR:
+      if (system_code == ENOSPC || system_code == EDQUOT) return describe_full(connection);
+      if (code == SQLITE_IOERR_LOCK || code == SQLITE_IOERR_UNLOCK ||
+          code == SQLITE_IOERR_CHECKRESERVEDLOCK) {
+        return Error(ErrorKind::unsupported, fmt::format("cannot lock the database '{}': {}", path, text))
+            .hint("this file system has no file locks: choose another directory with --root");
+      }
+      if (system_code != 0) {
+        return Error::from_errno(system_code, fmt::format("cannot {} the database '{}'", action, path));
+      }
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return Error(ErrorKind::invalid, fmt::format("the database '{}' is damaged: {}", path, text))
+          .hint("restore it from a copy, or move its directory away and start with an empty one");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+      return Error(ErrorKind::denied, fmt::format("cannot write the database '{}': {}", path, text))
+          .hint("choose a directory that you may write to with --root");
+    case SQLITE_CANTOPEN:
+      if (system_code == ENOSPC || system_code == EDQUOT) return describe_full(connection);
+      if (system_code != 0) {
+        return Error::from_errno(system_code, fmt::format("cannot open the database '{}'", path));
+      }
+      return Error(ErrorKind::denied, fmt::format("cannot open the database '{}': {}", path, text));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return Error(ErrorKind::conflict, fmt::format("cannot {} the database '{}': {}", action, path, text))
+          .hint("another process has been using it for more than a minute");
+    case SQLITE_CONSTRAINT:
+      return Error(ErrorKind::conflict, fmt::format("cannot {} the database '{}': {}", action, path, text));
+    default:
+      break;
+  }
+  return Error(ErrorKind::system, fmt::format("cannot {} the database '{}': {}", action, path, text));
+}
+
+// WAL keeps its index in shared memory, which processes on two machines do not share.
+bool is_network_file_system(const std::string& path) {
+  constexpr std::uint32_t k_types[] = {
+      NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,         CIFS_SUPER_MAGIC,      SMB2_SUPER_MAGIC,
+      CEPH_SUPER_MAGIC, AFS_SUPER_MAGIC,         AFS_FS_MAGIC,          CODA_SUPER_MAGIC,
+      V9FS_MAGIC,       0x0bd00bd0 /* Lustre */, 0x47504653 /* GPFS */, 0x19830326 /* BeeGFS */};
+  struct statfs status;
+  if (::statfs(path.c_str(), &status) != 0) return false;
+  const auto type = static_cast<std::uint32_t>(status.f_type);
+  for (const std::uint32_t known : k_types) {
+    if (type == known) return true;
+  }
+  return false;
+}
+
+// Sets the journal mode; what it is afterwards, in `mode`.
+int set_journal(Connection& connection, const char* sql, std::string& mode) {
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v2(connection.handle, sql, -1, &statement, nullptr);
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  if (code == SQLITE_ROW) {
+    mode = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+    code = SQLITE_OK;
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+// Changing the mode needs the file for itself for a moment, and SQLite does not wait for that: two processes
+// that make a new store at once would see an error.
+int set_journal_patiently(Connection& connection, const char* sql, std::string& mode) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(k_busy_milliseconds);
+  for (;;) {
+    const int code = set_journal(connection, sql, mode);
+    if ((code & 0xff) != SQLITE_BUSY || std::chrono::steady_clock::now() >= end) return code;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+Result<> choose_journal(Connection& connection) {
+  std::string mode;
+  int code = SQLITE_OK;
+  if (!is_network_file_system(connection.path)) {
+    code = set_journal_patiently(connection, "PRAGMA journal_mode=WAL", mode);
+    if (code == SQLITE_OK && mode == "wal") return {};
+    const int primary = code & 0xff;
+    // Only these may come from missing shared memory or locks; the others would come again.
+    if (code != SQLITE_OK && primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN &&
+        primary != SQLITE_PROTOCOL) {
+      return std::unexpected(describe(connection, code, "open"));
+    }
+    log::debug("the database '{}' has no write-ahead log: {}", printable(connection.path),
+               code == SQLITE_OK ? "not supported here" : sqlite3_errmsg(connection.handle));
+  }
+  code = set_journal_patiently(connection, "PRAGMA journal_mode=DELETE", mode);
+  if (code != SQLITE_OK) return std::unexpected(describe(connection, code, "open"));
+  return {};
+}
+
+}  // namespace
+
+struct Statement::State {
+  std::shared_ptr<Connection> connection;
+  sqlite3_stmt* statement = nullptr;
+  int bind_code = SQLITE_OK;  // told by the next step
+  bool running = false;
+
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    const std::lock_guard lock(connection->mutex);
+    sqlite3_finalize(statement);
+  }
+
+  // Parameters can only be set between two runs.
+  void prepare_bind() {
+    if (running) sqlite3_reset(statement);
+    running = false;
+  }
+  void note(int code) {
+    if (bind_code == SQLITE_OK) bind_code = code;
+  }
+};
+
+struct Database::State {
+  std::shared_ptr<Connection> connection = std::make_shared<Connection>();
+};
+
+Statement::Statement(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Statement::Statement(Statement&&) noexcept = default;
+Statement::~Statement() = default;
+
+Statement& Statement::bind(int index, std::string_view text) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  m_state->prepare_bind();
+  // An empty view may have no data, which would bind NULL.
+  const char* data = text.data() != nullptr ? text.data() : "";
+  m_state->note(
+      sqlite3_bind_text64(m_state->statement, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  return *this;
+}
+
+Statement& Statement::bind(int index, std::int64_t value) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  m_state->prepare_bind();
+  m_state->note(sqlite3_bind_int64(m_state->statement, index, value));
+  return *this;
+}
+
+Statement& Statement::bind_null(int index) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  m_state->prepare_bind();
+  m_state->note(sqlite3_bind_null(m_state->statement, index));
+  return *this;
+}
+
+Result<Statement::Step> Statement::step() {
+  Connection& connection = *m_state->connection;
+  const std::lock_guard lock(connection.mutex);
+  if (m_state->bind_code != SQLITE_OK) {
+    const int code = std::exchange(m_state->bind_code, SQLITE_OK);
+    return fail(ErrorKind::system, "cannot set a parameter of '{}': {}", sqlite3_sql(m_state->statement),
+                sqlite3_errstr(code));
+  }
+  m_state->running = true;
+  const int code = sqlite3_step(m_state->statement);
+  if (code == SQLITE_ROW) return Step::row;
+  Result<Step> result = Step::done;
+  if (code != SQLITE_DONE) {
+    const char* action = sqlite3_stmt_readonly(m_state->statement) != 0 ? "read" : "write";
+    result = std::unexpected(describe(connection, code, action));
+  }
+  // At once, not with the next use: a statement that was not reset keeps its lock on the database.
+  sqlite3_reset(m_state->statement);
+  m_state->running = false;
+  return result;
+}
+
+Result<> Statement::run() {
+  const std::lock_guard lock(m_state->connection->mutex);
+  while (TRY(step()) == Step::row) continue;
+  return {};
+}
+
+std::string Statement::text(int column) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(m_state->statement, column));
+  const int size = sqlite3_column_bytes(m_state->statement, column);
+  return data != nullptr ? std::string(data, static_cast<std::size_t>(size)) : std::string();
+}
+
+std::int64_t Statement::integer(int column) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  return sqlite3_column_int64(m_state->statement, column);
+}
+
+bool Statement::is_null(int column) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  return sqlite3_column_type(m_state->statement, column) == SQLITE_NULL;
+}
+
+Database::Database(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
+  auto state = std::make_unique<State>();
+  Connection& connection = *state->connection;
+  connection.path = path;
+  const int code = sqlite3_open_v2(path.c_str(), &connection.handle,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  if (code != SQLITE_OK) return std::unexpected(describe(connection, code, "open"));
+  sqlite3_extended_result_codes(connection.handle, 1);
+  sqlite3_busy_timeout(connection.handle, k_busy_milliseconds);
+  std::unique_ptr<Database> database(new Database(std::move(state)));
+  // Sorting goes to memory: a temporary directory may not be there, or not be ours.
+  TRY(database->execute("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY"));
+  TRY(choose_journal(connection));
+  return database;
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  auto state = std::make_unique<Statement::State>();
+  state->connection = m_state->connection;
+  const std::lock_guard lock(m_state->connection->mutex);
+  const int code = sqlite3_prepare_v2(m_state->connection->handle, sql.data(), static_cast<int>(sql.size()),
+                                      &state->statement, nullptr);
+  if (code != SQLITE_OK) return std::unexpected(describe(*m_state->connection, code, "use"));
+  return Statement(std::move(state));
+}
+
+Result<> Database::execute(std::string_view sql) {
+  const std::lock_guard lock(m_state->connection->mutex);
+  const int code =
+      sqlite3_exec(m_state->connection->handle, std::string(sql).c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return std::unexpected(describe(*m_state->connection, code, "change"));
+  return {};
+}
+
+Result<> Database::migrate(std::string_view module, std::span<const std::string_view> steps) {
+  const auto newest = static_cast<std::int64_t>(steps.size());
+  const auto recorded = [&]() -> Result<std::int64_t> {
+    Statement tables =
+        TRY(prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name='module_versions'"));
+    if (TRY(tables.step()) == Statement::Step::done) return 0;
+    Statement version = TRY(prepare("SELECT version FROM module_versions WHERE module=?1"));
+    version.bind(1, module);
+    return TRY(version.step()) == Statement::Step::row ? version.integer(0) : 0;
+  };
+  const auto check = [&](std::int64_t version) -> Result<> {
+    if (version <= newest) return {};
+    return std::unexpected(
+        Error(ErrorKind::unsupported, fmt::format("the database '{}' was written by a newer version of ecrin",
+                                                  printable(m_state->connection->path)))
+            .hint("use that version, or another directory with --root"));
+  };
+  // Nearly always there is nothing to do, and reading does not wait for writers.
+  std::int64_t version = TRY(recorded());
+  TRY(check(version));
+  if (version == newest) return {};
+  Transaction transaction = TRY(begin());
+  // Another process may have been first.
+  version = TRY(recorded());
+  TRY(check(version));
+  TRY(execute(
+      "CREATE TABLE IF NOT EXISTS module_versions(module TEXT PRIMARY KEY, version INTEGER NOT NULL)"));
+  for (; version < newest; ++version) {
+    TRY_WHILE(execute(steps[static_cast<std::size_t>(version)]), "bringing the tables of '{}' to version {}",
+              module, version + 1);
+  }
+  Statement record = TRY(prepare("INSERT OR REPLACE INTO module_versions(module, version) VALUES(?1, ?2)"));
+  TRY(record.bind(1, module).bind(2, newest).run());
+  return transaction.commit();
+}
+
+Result<Database::Transaction> Database::begin() {
+  std::unique_lock taken = lock();
+  if (sqlite3_get_autocommit(m_state->connection->handle) == 0) {
+    return fail(ErrorKind::conflict, "transactions of the database '{}' do not nest",
+                printable(m_state->connection->path));
+  }
+  TRY(execute("BEGIN IMMEDIATE"));
+  return Transaction(*this, std::move(taken));
+}
+
+std::unique_lock<std::recursive_mutex> Database::lock() {
+  return std::unique_lock(m_state->connection->mutex);
+}
+
+std::int64_t Database::changes() {
+  const std::lock_guard lock(m_state->connection->mutex);
+  return sqlite3_changes(m_state->connection->handle);
+}
+
+Database::Transaction::Transaction(Database& database, std::unique_lock<std::recursive_mutex> lock)
+    : m_database(&database), m_lock(std::move(lock)) {}
+
+Database::Transaction::~Transaction() {
+  // A transaction that was moved from has no lock any more.
+  if (!m_open || !m_lock.owns_lock()) return;
+  // SQLite may have rolled back by itself already (full disk).
+  (void)m_database->execute("ROLLBACK");
+}
+
+Result<> Database::Transaction::commit() {
+  if (!m_open || !m_lock.owns_lock()) return fail(ErrorKind::conflict, "the transaction is over");
+  auto result = m_database->execute("COMMIT");
+  // A COMMIT that failed leaves the transaction open.
+  if (!result) (void)m_database->execute("ROLLBACK");
+  m_open = false;
+  m_lock.unlock();
+  return result;
+}
+
+}  // namespace ecrin

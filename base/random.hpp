@@ -1,0 +1,11 @@
+// Random names: for temporary files beside their final name, leases, layers. Internal to base/.
+#pragma once
+
+#include <string>
+
+namespace ecrin {
+
+/// `length` characters of a-z and 2-7 (5 bits each) from the kernel's generator. Safe from any thread.
+std::string random_name(std::size_t length);
+
+}  // namespace ecrin

@@ -1,0 +1,234 @@
+#include "base/store.hpp"
+
+#include <sys/file.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <climits>
+#include <cstdlib>
+#include <set>
+
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+
+namespace ecrin {
+namespace {
+
+constexpr std::string_view k_lock_suffix = ".lock";
+// A lock file gets its final name when it is locked already: nobody ever sees a lease that could be locked
+// while its process is alive.
+constexpr std::string_view k_new_suffix = ".new";
+constexpr std::int64_t k_new_seconds = 600;  // none takes that long to be locked and renamed
+
+constexpr std::array<std::string_view, 1> k_tables = {
+    "CREATE TABLE holds(lease TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,"
+    " PRIMARY KEY(kind, key, lease)) WITHOUT ROWID;"
+    "CREATE INDEX holds_by_lease ON holds(lease)"};
+
+std::string lock_name(std::string_view lease) {
+  return fmt::format("{}{}", lease, k_lock_suffix);
+}
+
+Error with_hint(Error error) {
+  const int code = error.code();
+  if (code == EACCES || code == EPERM || code == EROFS || code == ENOTDIR || code == EEXIST) {
+    return std::move(error).hint("choose a directory that you may write to with --root");
+  }
+  if (code == ENOLCK || code == EOPNOTSUPP || code == ENOSYS || code == EINVAL) {
+    return std::move(error).hint("this file system has no file locks: choose another directory with --root");
+  }
+  return error;
+}
+
+bool is_full(const Error& error) {
+  return error.code() == ENOSPC || error.code() == EDQUOT;
+}
+
+// Is the locked file still the one with this name?
+Result<bool> is_file_at(const Fd& file, const Fd& dir, const std::string& name) {
+  const struct stat ours = TRY(posix::stat_fd(file));
+  const auto there = posix::lstat_at(dir, name);
+  if (!there && there.error().kind() == ErrorKind::not_found) return false;
+  if (!there) return std::unexpected(there.error());
+  return ours.st_dev == there->st_dev && ours.st_ino == there->st_ino;
+}
+
+// The lock of a lease whose process is gone; empty when it lives, or when the file is gone.
+Result<std::optional<FileLock>> take_over(const Fd& work, const std::string& name) {
+  auto file = posix::open_at(work, name, O_RDWR | O_NOFOLLOW);
+  if (!file && file.error().kind() == ErrorKind::not_found) return std::nullopt;
+  if (!file) return std::unexpected(file.error());
+  std::optional<FileLock> lock = TRY(FileLock::acquire_now(std::move(*file), FileLock::Mode::exclusive));
+  if (!lock || !TRY(is_file_at(lock->file(), work, name))) return std::nullopt;
+  return lock;
+}
+
+Result<> remove_holds(Database& database, std::string_view lease) {
+  Statement remove = TRY(database.prepare("DELETE FROM holds WHERE lease=?1"));
+  return remove.bind(1, lease).run();
+}
+
+Result<> remove_if_there(const Fd& dir, const std::string& name) {
+  auto removed = posix::unlink_at(dir, name);
+  if (!removed && removed.error().kind() == ErrorKind::not_found) return {};
+  return removed;
+}
+
+}  // namespace
+
+std::string Store::unique_name() {
+  return random_name(26);
+}
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& root) {
+  std::unique_ptr<Store> store(new Store);
+  const auto prepare = [&]() -> Result<> {
+    TRY(posix::make_directories(root, 0700));
+    store->m_directory = TRY(posix::open(root, O_RDONLY | O_DIRECTORY));
+    // Absolute and without symlinks: it goes into mount options and is used after changes of directory.
+    const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
+    if (!path) return fail_errno("cannot resolve '{}'", printable(root));
+    store->m_path = path.get();
+    store->m_work = TRY(store->subdirectory("tmp"));
+    store->m_lease = unique_name();
+    // At once, although not every command needs one: here it shows that the file system can do what is
+    // needed. A full one must still open, or nothing could be pruned.
+    auto taken = store->take_lease();
+    if (!taken && !is_full(taken.error())) return taken;
+    return {};
+  };
+  auto prepared = prepare();
+  if (!prepared) {
+    return std::unexpected(with_hint(std::move(prepared.error()))
+                               .context(fmt::format("opening the store '{}'", printable(root))));
+  }
+  store->m_database = TRY_WHILE(Database::open(store->m_path + "/db.sqlite"), "opening the store '{}'",
+                                printable(store->m_path));
+  TRY_WHILE(store->m_database->migrate("store", k_tables), "opening the store '{}'",
+            printable(store->m_path));
+  return store;
+}
+
+Result<> Store::take_lease() {
+  const std::lock_guard guard(m_mutex);
+  if (m_lock.file()) return {};
+  const std::string hidden = fmt::format("{}{}", m_lease, k_new_suffix);
+  Fd file = TRY(posix::open_at(m_work, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+  const auto take = [&]() -> Result<FileLock> {
+    FileLock lock = TRY(FileLock::acquire(std::move(file), FileLock::Mode::exclusive));
+    TRY(posix::rename_at(m_work, hidden, m_work, lock_name(m_lease)));
+    return lock;
+  };
+  auto lock = take();
+  if (!lock) {
+    (void)posix::unlink_at(m_work, hidden);
+    return std::unexpected(std::move(lock.error()));
+  }
+  m_lock = std::move(*lock);
+  return {};
+}
+
+Store::~Store() {
+  if (!m_lock.file()) return;
+  // What fails here is found later: the lock dies with this process, and prune clears what a dead lease left.
+  if (m_holds && m_database) {
+    const auto removed = remove_holds(*m_database, m_lease);
+    if (!removed) log::debug("{}", removed.error().message());
+  }
+  const auto tree = posix::unlink_at(m_work, m_lease, AT_REMOVEDIR);
+  // The lock file's name stays as long as the tree: it is how prune knows about it.
+  if (tree || tree.error().kind() == ErrorKind::not_found) (void)posix::unlink_at(m_work, lock_name(m_lease));
+}
+
+Result<Fd> Store::subdirectory(const std::string& relative) {
+  auto existing = posix::open_at(m_directory, relative, O_RDONLY | O_DIRECTORY);
+  if (existing || existing.error().kind() != ErrorKind::not_found) return existing;
+  std::string path;
+  for (const std::string& name : split(relative, '/')) {
+    path += path.empty() ? name : "/" + name;
+    auto made = posix::mkdir_at(m_directory, path, 0700);
+    if (!made && made.error().code() != EEXIST) return std::unexpected(std::move(made.error()));
+  }
+  return posix::open_at(m_directory, relative, O_RDONLY | O_DIRECTORY);
+}
+
+Result<Fd> Store::temporary() {
+  TRY(take_lease());
+  auto made = posix::mkdir_at(m_work, m_lease, 0700);
+  if (!made && made.error().code() != EEXIST) return std::unexpected(std::move(made.error()));
+  return posix::open_at(m_work, m_lease, O_RDONLY | O_DIRECTORY);
+}
+
+std::string Store::temporary_path() {
+  // A failure shows as soon as the path is used.
+  (void)temporary();
+  return fmt::format("{}/tmp/{}", m_path, m_lease);
+}
+
+Result<> Store::hold(std::string_view kind, std::string_view key) {
+  TRY(take_lease());
+  {
+    const std::lock_guard guard(m_mutex);
+    m_holds = true;
+  }
+  Statement insert =
+      TRY(m_database->prepare("INSERT OR IGNORE INTO holds(lease, kind, key) VALUES(?1, ?2, ?3)"));
+  return insert.bind(1, m_lease).bind(2, kind).bind(3, key).run();
+}
+
+Result<std::vector<std::string>> Store::held(std::string_view kind) {
+  const auto lock = m_database->lock();
+  Statement select = TRY(m_database->prepare("SELECT DISTINCT key FROM holds WHERE kind=?1 ORDER BY key"));
+  select.bind(1, kind);
+  std::vector<std::string> keys;
+  while (TRY(select.step()) == Statement::Step::row) keys.push_back(select.text(0));
+  return keys;
+}
+
+Result<std::vector<std::string>> Store::dead_leases() {
+  const auto lock = m_database->lock();
+  // The leases of the database first: a lease that holds something had its lock file before, so one that is
+  // here and has no lock file below is dead, not new.
+  std::set<std::string> holders;
+  {
+    Statement select = TRY(m_database->prepare("SELECT DISTINCT lease FROM holds"));
+    while (TRY(select.step()) == Statement::Step::row) holders.insert(select.text(0));
+  }
+  std::set<std::string> leases = holders;
+  for (const auto& entry : TRY(posix::list_directory(m_work))) {
+    const std::string_view name = entry.name;
+    if (name.ends_with(k_lock_suffix)) {
+      leases.emplace(name.substr(0, name.size() - k_lock_suffix.size()));
+    } else if (entry.type == DT_DIR) {
+      leases.insert(entry.name);
+    } else if (name.ends_with(k_new_suffix)) {
+      const auto status = posix::lstat_at(m_work, entry.name);
+      if (status && status->st_mtim.tv_sec + k_new_seconds < ::time(nullptr) &&
+          TRY(take_over(m_work, entry.name))) {
+        TRY(remove_if_there(m_work, entry.name));
+      }
+    }
+  }
+  leases.erase(m_lease);
+  std::vector<std::string> dead;
+  for (const std::string& lease : leases) {
+    const std::string name = lock_name(lease);
+    const std::optional<FileLock> taken = TRY(take_over(m_work, name));
+    // Without a lock it is alive, unless there is no file at all: a tree and holds come after the file.
+    if (!taken && TRY(posix::exists_at(m_work, name)) == posix::Exists::yes) continue;
+    if (holders.contains(lease)) TRY(remove_holds(*m_database, lease));
+    // Looked at again: the tree may have come after the listing, or be gone by now.
+    const bool has_tree = TRY(posix::exists_at(m_work, lease)) == posix::Exists::yes;
+    if (has_tree) {
+      dead.push_back(lease);
+    } else if (taken) {
+      TRY(remove_if_there(m_work, name));
+    }
+  }
+  return dead;
+}
+
+}  // namespace ecrin
