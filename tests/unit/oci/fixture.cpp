@@ -19,8 +19,9 @@ TemporaryDirectory::TemporaryDirectory() : m_path("/tmp/ecrin-unit-oci-XXXXXX") 
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
-  nftw(m_path.c_str(), [](const char* path, const struct stat*, int, struct FTW*) { return ::remove(path); }, 16,
-       FTW_DEPTH | FTW_PHYS);
+  nftw(
+      m_path.c_str(), [](const char* path, const struct stat*, int, struct FTW*) { return ::remove(path); },
+      16, FTW_DEPTH | FTW_PHYS);
 }
 
 std::string describe(const Error& error) {
@@ -49,7 +50,9 @@ bool exists(const std::string& path) {
   return lstat(path.c_str(), &status) == 0;
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 std::string gzip(std::string_view bytes) {
   StringSink sink;

@@ -26,13 +26,18 @@ ImageConfig full_config() {
   config.working_dir = "/srv";
   config.labels = {{"b", "2"}, {"a", "1"}};
   config.stop_signal = "SIGQUIT";
-  config.healthcheck = Healthcheck{.test = {"CMD", "true"}, .interval = 5'000'000'000, .timeout = 1,
-                                   .start_period = 2, .start_interval = 3, .retries = 4};
+  config.healthcheck = Healthcheck{.test = {"CMD", "true"},
+                                   .interval = 5'000'000'000,
+                                   .timeout = 1,
+                                   .start_period = 2,
+                                   .start_interval = 3,
+                                   .retries = 4};
   config.shell = {"/bin/bash", "-c"};
   config.on_build = {"RUN true"};
   config.diff_ids = {{Digest::parse(k_diff_id).value()}};
-  config.history = {{.created = "2024-05-06T07:08:09Z", .created_by = "COPY", .author = "Ada", .comment = "c"},
-                    {.created_by = "ENV", .empty_layer = true}};
+  config.history = {
+      {.created = "2024-05-06T07:08:09Z", .created_by = "COPY", .author = "Ada", .comment = "c"},
+      {.created_by = "ENV", .empty_layer = true}};
   return config;
 }
 
@@ -100,8 +105,9 @@ TEST_CASE("a wrong config is refused, and the error names the member") {
       {R"({"architecture":"a","rootfs":{"type":"layers"}})", "config.os is missing"},
       {R"({"architecture":"a","os":"linux"})", "config.rootfs is missing"},
       {R"({"architecture":"a","os":"linux","rootfs":{"type":"tree"}})", "config.rootfs.type"},
-      {R"({"architecture":"a","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:../x"]}})", "diff_ids[0]"},
-      {minimal(R"(,"config":[])"), "config.config"},
+      {R"({"architecture":"a","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:../x"]}})",
+       "diff_ids[0]"},
+      {minimal(R"(,"config":[])"), "'config' of config"},
       {minimal(R"(,"config":{"Env":"A=b"})"), "Env"},
       {minimal(R"(,"config":{"Env":[1]})"), "Env"},
       {minimal(R"(,"config":{"Env":["A=b\u0000c"]})"), "NUL"},
@@ -120,11 +126,13 @@ TEST_CASE("a wrong config is refused, and the error names the member") {
 TEST_CASE("counts and depth of a config are bounded") {
   std::string many = "\"" + k_diff_id + "\"";
   for (int i = 0; i < 1000; ++i) many += ",\"" + k_diff_id + "\"";
-  const std::string layers = R"({"architecture":"a","os":"linux","rootfs":{"type":"layers","diff_ids":[)" + many + "]}}";
+  const std::string layers =
+      R"({"architecture":"a","os":"linux","rootfs":{"type":"layers","diff_ids":[)" + many + "]}}";
   CHECK(contains(error_of(ImageConfig::parse(layers, "config")), "more than 1000"));
   std::string env = "\"A=b\"";
   for (int i = 0; i < 10'000; ++i) env += ",\"A=b\"";
-  CHECK(contains(error_of(ImageConfig::parse(minimal(",\"config\":{\"Env\":[" + env + "]}"), "config")), "Env"));
+  CHECK(contains(error_of(ImageConfig::parse(minimal(",\"config\":{\"Env\":[" + env + "]}"), "config")),
+                 "Env"));
   const std::string deep = minimal(",\"x\":" + std::string(100'000, '[') + std::string(100'000, ']'));
   CHECK_FALSE(ImageConfig::parse(deep, "config"));
   CHECK(ImageConfig::parse(std::string(17u << 20, ' '), "config").error().kind() == ErrorKind::limit);

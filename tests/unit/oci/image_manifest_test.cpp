@@ -1,5 +1,7 @@
 #include "oci/image_manifest.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/catch.hpp"
 #include "tests/unit/oci/fixture.hpp"
 
@@ -18,14 +20,17 @@ std::string descriptor(const std::string& type, const std::string& more = "") {
 const std::string k_config_json = descriptor(std::string(media_type::k_config));
 const std::string k_layer_json = descriptor(std::string(media_type::k_layer_gzip));
 
-std::string manifest(const std::string& members) { return R"({"schemaVersion":2)" + members + "}"; }
+std::string manifest(const std::string& members) {
+  return R"({"schemaVersion":2)" + members + "}";
+}
 std::string plain(const std::string& more = "") {
   return manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" + k_layer_json + "]" + more);
 }
-std::string entry(const std::string& os, const std::string& architecture, const std::string& variant, char digit) {
-  return R"({"mediaType":")" + std::string(media_type::k_manifest) + R"(","digest":"sha256:)" + std::string(64, digit) +
-         R"(","size":7,"platform":{"os":")" + os + R"(","architecture":")" + architecture + R"(","variant":")" + variant +
-         R"("}})";
+std::string entry(const std::string& os, const std::string& architecture, const std::string& variant,
+                  char digit) {
+  return R"({"mediaType":")" + std::string(media_type::k_manifest) + R"(","digest":"sha256:)" +
+         std::string(64, digit) + R"(","size":7,"platform":{"os":")" + os + R"(","architecture":")" +
+         architecture + R"(","variant":")" + variant + R"("}})";
 }
 
 }  // namespace
@@ -38,20 +43,23 @@ TEST_CASE("a manifest is parsed and written again") {
   CHECK(parsed->layers.size() == 1);
   CHECK(parsed->layers[0].media_type == media_type::k_layer_gzip);
   CHECK(parsed->annotations.at("k") == "v");
-  CHECK(parsed->to_bytes() ==
-        R"({"annotations":{"k":"v"},"config":{"digest":"sha256:)" + k_hex +
-            R"(","mediaType":"application/vnd.oci.image.config.v1+json","size":7},"layers":[{"digest":"sha256:)" + k_hex +
-            R"(","mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","size":7}],)"
-            R"("mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2})");
+  CHECK(
+      parsed->to_bytes() ==
+      R"({"annotations":{"k":"v"},"config":{"digest":"sha256:)" + k_hex +
+          R"(","mediaType":"application/vnd.oci.image.config.v1+json","size":7},"layers":[{"digest":"sha256:)" +
+          k_hex +
+          R"(","mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","size":7}],)"
+          R"("mediaType":"application/vnd.oci.image.manifest.v1+json","schemaVersion":2})");
   const Result<ImageManifest> again = ImageManifest::parse(parsed->to_bytes(), "manifest");
   REQUIRE(again);
   CHECK(again->to_bytes() == parsed->to_bytes());
 }
 
 TEST_CASE("descriptors keep what they say") {
-  const std::string text = descriptor("a/b", R"(,"annotations":{"x":"y"},"urls":["https://h.example/"],)"
-                                             R"("artifactType":"c/d","platform":{"os":"linux","architecture":"arm",)"
-                                             R"("variant":"v7","os.version":"1"})");
+  const std::string text =
+      descriptor("a/b", R"(,"annotations":{"x":"y"},"urls":["https://h.example/"],)"
+                        R"("artifactType":"c/d","platform":{"os":"linux","architecture":"arm",)"
+                        R"("variant":"v7","os.version":"1"})");
   const Json json = parse_json(text, "d").value();
   const Result<Descriptor> parsed = Descriptor::parse(json, "d");
   REQUIRE(parsed);
@@ -81,17 +89,23 @@ TEST_CASE("a wrong manifest is refused, and the error says why") {
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":{})"), "layers"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[7])"), "layers[0]"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" + bad_digest + "]"), "layers[0].digest"},
-      {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[{"mediaType":"a/b","size":1}])"), "digest is missing"},
+      {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[{"mediaType":"a/b","size":1}])"),
+       "digest is missing"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" +
-                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"("}])"), "size is missing"},
+                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"("}])"),
+       "size is missing"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" +
-                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"(","size":-1}])"), "size"},
+                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"(","size":-1}])"),
+       "size"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" +
-                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"(","size":18446744073709551615}])"), "size"},
+                R"({"mediaType":"a/b","digest":"sha256:)" + k_hex + R"(","size":18446744073709551615}])"),
+       "size"},
+      {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" + R"({"digest":"sha256:)" + k_hex +
+                R"(","size":1}])"),
+       "mediaType is missing"},
       {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" +
-                R"({"digest":"sha256:)" + k_hex + R"(","size":1}])"), "mediaType is missing"},
-      {manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" +
-                descriptor(std::string(media_type::k_manifest)) + "]"), "not a layer"},
+                descriptor(std::string(media_type::k_manifest)) + "]"),
+       "not a layer"},
       {plain() + plain(), "manifest"},
   }));
   CAPTURE(bytes);
@@ -105,7 +119,8 @@ TEST_CASE("layers, bytes and depth of a manifest are bounded") {
   for (int i = 0; i < 1000; ++i) layers += "," + k_layer_json;
   const std::string many = manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" + layers + "]");
   CHECK(contains(error_of(ImageManifest::parse(many, "manifest")), "more than 1000"));
-  CHECK(ImageManifest::parse(std::string(k_manifest_limit + 1, ' '), "manifest").error().kind() == ErrorKind::limit);
+  CHECK(ImageManifest::parse(std::string(k_manifest_limit + 1, ' '), "manifest").error().kind() ==
+        ErrorKind::limit);
   const std::string deep = plain(",\"x\":" + std::string(200'000, '[') + std::string(200'000, ']'));
   CHECK_FALSE(ImageManifest::parse(deep, "manifest"));
 }
@@ -115,9 +130,10 @@ TEST_CASE("an index is no manifest, whatever it claims") {
   CHECK(ImageIndex::parse(manifest(entries), "index"));
   CHECK(contains(error_of(ImageIndex::parse(manifest(entries + R"(,"layers":[])"), "index")), "either"));
   CHECK(contains(error_of(ImageIndex::parse(plain(), "index")), "not an image index"));
-  CHECK(contains(error_of(ImageIndex::parse(
-                     manifest(entries + R"(,"mediaType":"application/vnd.oci.image.manifest.v1+json")"), "index")),
-                 "not an image index"));
+  CHECK(contains(
+      error_of(ImageIndex::parse(
+          manifest(entries + R"(,"mediaType":"application/vnd.oci.image.manifest.v1+json")"), "index")),
+      "not an image index"));
   CHECK(contains(error_of(ImageIndex::parse(manifest(""), "index")), "manifests is missing"));
   const ImageIndex index = ImageIndex::parse(manifest(entries), "index").value();
   CHECK(ImageIndex::parse(index.to_bytes(), "index").value().to_bytes() == index.to_bytes());
@@ -125,11 +141,12 @@ TEST_CASE("an index is no manifest, whatever it claims") {
 
 TEST_CASE("the manifest for a platform is the one that fits best") {
   const ImageIndex index =
-      ImageIndex::parse(manifest(R"(,"manifests":[)" + entry("unknown", "unknown", "", '0') + "," +
-                                 entry("linux", "arm", "v5", '5') + "," + entry("linux", "arm", "v6", '6') + "," +
-                                 entry("linux", "arm", "v7", '7') + "," + entry("linux", "amd64", "v3", '3') + "," +
-                                 entry("linux", "amd64", "", '1') + "," + entry("linux", "arm64", "v8", '8') + "]"),
-                        "index")
+      ImageIndex::parse(
+          manifest(R"(,"manifests":[)" + entry("unknown", "unknown", "", '0') + "," +
+                   entry("linux", "arm", "v5", '5') + "," + entry("linux", "arm", "v6", '6') + "," +
+                   entry("linux", "arm", "v7", '7') + "," + entry("linux", "amd64", "v3", '3') + "," +
+                   entry("linux", "amd64", "", '1') + "," + entry("linux", "arm64", "v8", '8') + "]"),
+          "index")
           .value();
   const auto select = [&](const char* platform) {
     return select_platform(index, Platform::parse(platform).value()).value().digest.hex()[0];

@@ -26,7 +26,8 @@ TEST_CASE("platforms are parsed, with the names that others use") {
 }
 
 TEST_CASE("words that are no platform are refused") {
-  const std::string text = GENERATE("", "/", "linux/", "linux/amd64/v1/x", "linux amd64", "linux/am\nd64", "a//b");
+  const std::string text =
+      GENERATE("", "/", "linux/", "linux/amd64/v1/x", "linux amd64", "linux/am\nd64", "a//b");
   CAPTURE(text);
   CHECK_FALSE(Platform::parse(text));
 }

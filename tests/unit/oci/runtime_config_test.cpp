@@ -17,8 +17,8 @@ TEST_CASE("a container gets the image's program, environment and directory") {
   image.working_dir = "/srv";
   const RuntimeConfig config = default_runtime_config(image);
   CHECK(config.process.args == std::vector<std::string>{"/bin/app", "-v", "run"});
-  CHECK(config.process.env == std::vector<std::string>{
-                                  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=b"});
+  CHECK(config.process.env ==
+        std::vector<std::string>{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=b"});
   CHECK(config.process.cwd == "/srv");
   CHECK(config.process.no_new_privileges);
   CHECK_FALSE(config.process.terminal);
@@ -52,12 +52,13 @@ TEST_CASE("the default mounts come parents first; /sys and cgroup are read-only"
     CHECK(has("nosuid"));
     CHECK(has("ro") == mount.destination.starts_with("/sys"));
   }
-  CHECK(destinations == std::vector<std::string>{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys",
-                                                 "/sys/fs/cgroup"});
+  CHECK(destinations == std::vector<std::string>{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue",
+                                                 "/sys", "/sys/fs/cgroup"});
   CHECK(config.namespaces.size() == 6);
   CHECK(config.default_seccomp);
   const auto masked = [&](const char* path) {
-    return std::find(config.masked_paths.begin(), config.masked_paths.end(), path) != config.masked_paths.end();
+    return std::find(config.masked_paths.begin(), config.masked_paths.end(), path) !=
+           config.masked_paths.end();
   };
   CHECK(masked("/proc/kcore"));
   CHECK(masked("/proc/keys"));
