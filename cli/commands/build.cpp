@@ -1,3 +1,4 @@
+// verb: build
 #include "build/build.hpp"
 
 #include "base/atomic_file.hpp"
@@ -37,7 +38,8 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
   const std::string text = TRY(read_recipe(source));
   request.recipe = TRY(recipes::parse_yaml_recipe(
       text, {.file = source.name == "-" ? "standard input" : source.name,
-             .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment()))}));
+             .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment())),
+             .platform = request.options.platform}));
   if (request.options.tags.empty() && !request.recipe.name.empty()) {
     request.options.tags.push_back(TRY(parse_new_name(request.recipe.name)));
   }

@@ -1,3 +1,4 @@
+// verb: completion
 // Completion scripts ask the program itself: `ecrin completion --words WORD...` prints the candidates for the
 // last word. So a script never grows old, and there is one description of the flags.
 #include <algorithm>

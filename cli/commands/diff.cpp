@@ -1,3 +1,4 @@
+// verb: diff
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"

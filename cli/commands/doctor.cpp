@@ -1,3 +1,4 @@
+// verb: doctor
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

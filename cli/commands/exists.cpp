@@ -1,3 +1,4 @@
+// verb: exists
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
 

@@ -1,3 +1,4 @@
+// verb: export
 #include <unistd.h>
 
 #include "base/atomic_file.hpp"

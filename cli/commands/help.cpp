@@ -1,3 +1,4 @@
+// verb: help
 #include "cli/commands/commands.hpp"
 #include "cli/table.hpp"
 

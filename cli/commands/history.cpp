@@ -1,3 +1,4 @@
+// verb: history
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"

@@ -1,3 +1,4 @@
+// verb: images
 #include <algorithm>
 #include <nlohmann/json.hpp>
 

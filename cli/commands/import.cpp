@@ -1,3 +1,4 @@
+// verb: import
 #include <unistd.h>
 
 #include "base/compression.hpp"

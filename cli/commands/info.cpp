@@ -1,3 +1,4 @@
+// verb: info
 #include <sys/utsname.h>
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// verb: inspect
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"

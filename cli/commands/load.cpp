@@ -1,3 +1,4 @@
+// verb: load
 #include <unistd.h>
 
 #include "base/posix.hpp"

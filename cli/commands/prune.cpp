@@ -1,3 +1,4 @@
+// verb: prune
 #include <stdio.h>
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// verb: rmi
 #include <algorithm>
 
 #include "base/text.hpp"

@@ -1,3 +1,4 @@
+// verb: run
 #include <sys/random.h>
 #include <unistd.h>
 

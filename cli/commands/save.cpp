@@ -1,3 +1,4 @@
+// verb: save
 #include <unistd.h>
 
 #include "base/text.hpp"

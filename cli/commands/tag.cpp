@@ -1,3 +1,4 @@
+// verb: tag
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"

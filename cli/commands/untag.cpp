@@ -1,3 +1,4 @@
+// verb: untag
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"

@@ -1,3 +1,4 @@
+// verb: version
 #include <sys/utsname.h>
 
 #include <nlohmann/json.hpp>
