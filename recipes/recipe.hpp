@@ -70,7 +70,7 @@ struct Mount {
   std::string id;          // cache: default is the target; secret: required
   bool read_only = true;   // bind default true, cache default false
   bool required = false;   // secret
-  std::uint32_t mode = 0;  // cache directory (0755), secret file (0400); 0 = default
+  std::uint32_t mode = 0;  // cache directory (0755), secret file (0400), tmpfs (1777); 0 = default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint64_t size = 0;  // tmpfs limit in bytes; 0 = none
