@@ -223,6 +223,8 @@ Result<> Pruner::delete_trees() {
 
 Result<PruneReport> Pruner::run() {
   TRY(decide());
+  // Directories that a publish left without its row when it was killed.
+  for (std::string& name : TRY(m_workshop.layers().sweep())) m_retired.push_back(std::move(name));
   TRY(delete_trees());
   return std::move(m_report);
 }
