@@ -1,9 +1,9 @@
-// BlobStore: content by digest under <store>/blobs/<algorithm>/<hex>. Nothing unverified comes out of oci/: put
-// checks digest and size before the blob gets its name, and what `open` returns reports its end only when both
-// hold.
+// BlobStore: content by digest under <store>/blobs/<algorithm>/<hex>. Nothing unverified comes out of oci/:
+// put checks digest and size before the blob gets its name, and what `open` returns reports its end only when
+// both hold.
 //
-// Layers that a build made exist as directories and are not kept a second time as tar files: a provider (set by
-// build/, which knows both sides) makes their bytes again on demand. They are blobs like all others here.
+// Layers that a build made exist as directories and are not kept a second time as tar files: a provider (set
+// by build/, which knows both sides) makes their bytes again on demand. They are blobs like all others here.
 #pragma once
 
 #include <functional>
@@ -17,8 +17,8 @@
 
 namespace ecrin::oci {
 
-/// Wraps a source: fails (ErrorKind::invalid; short, long and wrong digest are three different messages) unless
-/// exactly these bytes come.
+/// Wraps a source: fails (ErrorKind::invalid; short, long and wrong digest are three different messages)
+/// unless exactly these bytes come.
 std::unique_ptr<Source> verified_source(std::unique_ptr<Source> source, Digest digest, std::uint64_t size);
 
 class BlobStore {
@@ -41,10 +41,15 @@ public:
   /// Is it there as a file?
   Result<std::optional<std::uint64_t>> size_of(const Digest& digest);
   Result<std::vector<Digest>> list();
+  /// Removes the file; one that is not there is fine.
   Result<> remove(const Digest& digest);
+  /// Everything put so far is on the disk when this returns: one syncfs. Call before names are recorded.
+  Result<> sync();
+  Store& store() { return m_store; }
 
 private:
   BlobStore(Store& store, Fd directory);
+  Result<> write(const Descriptor& descriptor, Source& source);
   Store& m_store;
   Fd m_directory;
   Provider m_provider;

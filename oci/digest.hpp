@@ -1,6 +1,6 @@
-// Digest: "algorithm:hex" by the strict grammar of image-spec descriptor.md (sha256 with 64 and sha512 with 128
-// lower-case hex digits), so that a digest can be used as a file name. DiffId (of an uncompressed layer), ChainId
-// (of a stack of layers) and ImageId (of an image config) are types of their own.
+// Digest: "algorithm:hex" by the strict grammar of image-spec descriptor.md (sha256 with 64 and sha512 with
+// 128 lower-case hex digits), so that a digest can be used as a file name. DiffId (of an uncompressed layer),
+// ChainId (of a stack of layers) and ImageId (of an image config) are types of their own.
 #pragma once
 
 #include <compare>
@@ -45,7 +45,8 @@ struct ImageId {
   auto operator<=>(const ImageId&) const = default;
 };
 
-/// image-spec config.md: ChainID(L0) = DiffID(L0); ChainID(L0|..|Ln) = Digest(ChainID(L0|..|Ln-1) + " " + DiffID(Ln)).
+/// image-spec config.md: ChainID(L0) = DiffID(L0); ChainID(L0|..|Ln) = Digest(ChainID(L0|..|Ln-1) + " " +
+/// DiffID(Ln)).
 ChainId chain_id(std::span<const DiffId> diff_ids);
 
 }  // namespace ecrin::oci

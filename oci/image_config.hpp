@@ -1,5 +1,6 @@
-// ImageConfig: the image's own description (image-spec config.md, with docker's Healthcheck, Shell and OnBuild).
-// An immutable value: parsed from bytes, or made and serialised once. The digest of its bytes is the ImageId.
+// ImageConfig: the image's own description (image-spec config.md, with docker's Healthcheck, Shell and
+// OnBuild). An immutable value: parsed from bytes, or made and serialised once. The digest of its bytes is
+// the ImageId.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,8 @@ struct ImageConfig {
   std::vector<HistoryEntry> history;
 
   static Result<ImageConfig> parse(std::string_view bytes, std::string_view what);
-  /// Canonical bytes: members sorted, empty ones left out. For configs that we make; a parsed one keeps its own.
+  /// Canonical bytes: members sorted, empty ones left out. For configs that we make; a parsed one keeps its
+  /// own.
   std::string to_bytes() const;
 };
 

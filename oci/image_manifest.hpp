@@ -12,8 +12,8 @@
 
 namespace ecrin::oci {
 
-inline constexpr std::uint64_t k_manifest_limit = 4u << 20;   // bytes, as distribution-spec suggests
-inline constexpr std::uint64_t k_config_limit = 16u << 20;    // bytes
+inline constexpr std::uint64_t k_manifest_limit = 4u << 20;  // bytes, as distribution-spec suggests
+inline constexpr std::uint64_t k_config_limit = 16u << 20;   // bytes
 inline constexpr std::size_t k_layer_count_limit = 1000;
 
 struct ImageManifest {

@@ -1,6 +1,6 @@
-// ImageStore: which images there are and what they are called. Tables `images` (one row a manifest) and `names`
-// in the store's database; content is in the BlobStore. An image without a name is "dangling": it stays until
-// rmi or prune.
+// ImageStore: which images there are and what they are called. Tables `images` (one row a manifest) and
+// `names` in the store's database; content is in the BlobStore. An image without a name is "dangling": it
+// stays until rmi or prune.
 #pragma once
 
 #include <memory>
@@ -29,9 +29,9 @@ struct Image {
 struct ImageRecord {
   Digest manifest;
   ImageId id;
-  std::int64_t created = 0;       // seconds, from the config
-  std::int64_t added = 0;         // seconds, when it came into the store
-  std::uint64_t size = 0;         // bytes of its layers as stored in the manifest
+  std::int64_t created = 0;        // seconds, from the config
+  std::int64_t added = 0;          // seconds, when it came into the store
+  std::uint64_t size = 0;          // bytes of its layers as stored in the manifest
   std::vector<std::string> names;  // full names with tag, sorted
 };
 
@@ -39,11 +39,13 @@ class ImageStore {
 public:
   static Result<std::unique_ptr<ImageStore>> open(Store& store, BlobStore& blobs);
 
-  /// Checks manifest and config against each other (diff ID count and layer count, digests, sizes) and records
-  /// the image; gives it `names` (full references), taking them from whatever had them. One transaction.
+  /// Checks manifest and config against each other (diff ID count and layer count, digests, sizes) and
+  /// records the image; gives it `names` (full references), taking them from whatever had them. One
+  /// transaction.
   Result<ImageRecord> add(const Descriptor& manifest, const std::vector<Reference>& names);
   /// By name, full or short, by ID or a unique prefix of an ID (>= 3 digits), by "sha256:..." of config or
-  /// manifest. not_found says what was looked for; an ambiguous prefix is an error. Holds it for this process.
+  /// manifest. not_found says what was looked for; an ambiguous prefix is an error. Holds it for this
+  /// process.
   Result<ImageRecord> find(const std::string& name_or_id);
   Result<Image> load(const Digest& manifest);
   Result<std::vector<ImageRecord>> list();  // newest first

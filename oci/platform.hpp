@@ -14,10 +14,12 @@ struct Platform {
   std::string architecture;
   std::string variant;
   std::string os_version;
-  static Result<Platform> parse(std::string_view text);  // "linux/arm64/v8", "arm64"; aliases (x86_64) normalised
+  static Result<Platform> parse(
+      std::string_view text);  // "linux/arm64/v8", "arm64"; aliases (x86_64) normalised
   static Platform host();
   std::string to_string() const;
-  /// Can an image for `other` be used where this platform is wanted? (variant: equal, or none on one side, or older)
+  /// Can an image for `other` be used where this platform is wanted? (variant: equal, or none on one side, or
+  /// older)
   bool accepts(const Platform& other) const;
   auto operator<=>(const Platform&) const = default;
 };

@@ -1,4 +1,5 @@
-// Reference: the name of an image: [registry/]repository[:tag][@digest] (distribution-spec, docker's grammar).
+// Reference: the name of an image: [registry/]repository[:tag][@digest] (distribution-spec, docker's
+// grammar).
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
-// RuntimeConfig: what a container shall be, in the runtime-spec's words (config.md, config-linux.md). run/ performs
-// it; build/ and cli/ make it from an image config. A plain value.
+// RuntimeConfig: what a container shall be, in the runtime-spec's words (config.md, config-linux.md). run/
+// performs it; build/ and cli/ make it from an image config. A plain value.
 #pragma once
 
 #include <sys/types.h>
@@ -16,9 +16,9 @@
 namespace ecrin::oci {
 
 struct RuntimeMount {
-  std::string destination;  // absolute in the container
-  std::string type;         // "bind", "proc", "tmpfs", "devpts", "sysfs", "mqueue", "cgroup"
-  std::string source;       // host path for bind
+  std::string destination;           // absolute in the container
+  std::string type;                  // "bind", "proc", "tmpfs", "devpts", "sysfs", "mqueue", "cgroup"
+  std::string source;                // host path for bind
   std::vector<std::string> options;  // "ro", "nosuid", "rbind", "mode=1777", "size=64m", ...
 };
 
@@ -60,8 +60,9 @@ struct RuntimeConfig {
 };
 
 /// The defaults of podman and docker: mounts (/proc, /dev, /dev/pts, /dev/shm, /dev/mqueue, /sys,
-/// /sys/fs/cgroup), masked and read-only paths, the 11 default capabilities, RLIMIT_NOFILE, PATH and TERM
-/// when the image's env has none. uid/gid stay 0: names are looked up in the rootfs by run/user_lookup.
+/// /sys/fs/cgroup), masked and read-only paths, the 11 default capabilities, RLIMIT_NOFILE (never above this
+/// process's own hard limit), PATH when the image's env has none; TERM is for whoever gives it a terminal.
+/// uid/gid stay 0: names are looked up in the rootfs by run/user_lookup.
 RuntimeConfig default_runtime_config(const ImageConfig& image);
 const std::vector<std::string>& default_capabilities();
 

@@ -13,13 +13,14 @@
 namespace ecrin::oci {
 
 struct ImportOptions {
-  std::string reference;               // which image of the file; "" = the only one, or all with `all`
+  std::string reference;  // which image of the file; "" = the only one, or all with `all`
   bool all = false;
   Platform platform = Platform::host();  // chosen from an index
-  std::vector<Reference> names;        // given instead of the file's own names
-  bool keep_names = true;              // record the names that the file gives
+  std::vector<Reference> names;          // given instead of the file's own names
+  bool keep_names = true;                // record the names that the file gives
 };
-/// Directory with oci-layout, or a file: oci-archive or docker-archive, gzip or zstd or plain; found by content.
+/// Directory with oci-layout, or a file: oci-archive or docker-archive, gzip or zstd or plain; found by
+/// content.
 Result<std::vector<ImageRecord>> import_images(ImageStore& store, const std::string& path,
                                                const ImportOptions& options);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,8 +12,10 @@
 namespace ecrin::recipes {
 
 struct ParseOptions {
-  std::string file;                         // for messages
-  std::map<std::string, std::string> args;  // --build-arg; a name that the recipe does not declare is an error
+  std::string file;  // for messages
+  std::map<std::string, std::string>
+      args;                               // --build-arg; a name that the recipe does not declare is an error
+  std::optional<oci::Platform> platform;  // --platform, for ${TARGETPLATFORM} and its parts; none: the host's
 };
 
 /// The first error is returned, rendered as file:line:column, message, source line and caret

@@ -14,8 +14,9 @@ struct FetchOptions {
   int connect_timeout_seconds = 30;
   int stall_seconds = 60;  // no byte for so long: give up
 };
-/// GET into `sink`, following at most 10 redirects (http and https only, never from https to http). Errors name the URL without user
-/// and password.
-Result<> fetch_url(const std::string& url, Sink& sink, const FetchOptions& options, const CancelToken* cancel);
+/// GET into `sink`, following at most 10 redirects (http and https only, never from https to http). Errors
+/// name the URL without user and password.
+Result<> fetch_url(const std::string& url, Sink& sink, const FetchOptions& options,
+                   const CancelToken* cancel);
 
 }  // namespace ecrin::oci

@@ -1,0 +1,45 @@
+// ImageFiles: the files of an image on disk by name, whether they lie in a directory or in a tar archive.
+// What import reads; internal to oci/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "oci/blob_store.hpp"
+
+namespace ecrin::oci {
+
+class ImageFiles {
+public:
+  struct File {
+    std::uint64_t size = 0;
+    std::unique_ptr<Source> source;
+  };
+
+  explicit ImageFiles(std::string path) : m_path(std::move(path)) {}
+  virtual ~ImageFiles() = default;
+  /// Empty when there is no such file.
+  virtual Result<std::optional<File>> open(const std::string& name) = 0;
+  const std::string& path() const { return m_path; }  // for messages
+
+private:
+  std::string m_path;
+};
+
+/// A directory, or an archive: plain, gzip or zstd; a pipe and a compressed archive are first written to the
+/// store's temporary directory, because members are read in any order. "-" is standard input.
+Result<std::unique_ptr<ImageFiles>> open_image_files(Store& store, const std::string& path);
+
+/// A whole small file; not_found when it is not there, ErrorKind::limit when it is larger.
+Result<std::string> read_image_file(ImageFiles& files, const std::string& name, std::uint64_t limit);
+inline constexpr std::uint64_t k_image_file_limit = 4u << 20;  // index.json and manifest.json
+
+/// A source that opens the file when it is first read: a blob that the store has need not be opened.
+std::unique_ptr<Source> lazy_source(ImageFiles& files, std::string name);
+
+/// How many bytes may come out of a compressed file of this size. Real ones stay far below; a bomb does not.
+std::uint64_t expansion_limit(std::uint64_t compressed_size);
+
+}  // namespace ecrin::oci

@@ -1,0 +1,132 @@
+#include "oci/image_lookup.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace ecrin::oci {
+
+namespace {
+
+constexpr std::size_t k_least_id_digits = 3;
+
+Result<std::optional<Digest>> first_digest(Statement statement) {
+  if (TRY(statement.step()) != Statement::Step::row) return std::nullopt;
+  return TRY(Digest::parse(statement.text(0)));
+}
+
+Result<std::optional<Digest>> by_name(Database& database, const std::string& name) {
+  auto select = TRY(database.prepare("SELECT manifest FROM names WHERE name = ?"));
+  select.bind(1, name);
+  return first_digest(std::move(select));
+}
+
+Result<std::optional<Digest>> by_manifest(Database& database, const Digest& digest) {
+  auto select = TRY(database.prepare("SELECT manifest FROM images WHERE manifest = ?"));
+  select.bind(1, digest.to_string());
+  return first_digest(std::move(select));
+}
+
+// One image ID may have several manifests (compressed and not): they are one image, the newest stands for it.
+Result<std::optional<Digest>> by_id_prefix(Database& database, std::string_view hex,
+                                           const std::string& given) {
+  // GLOB with a fixed prefix uses the index; the prefix is hexadecimal, so that it holds no pattern.
+  auto select =
+      TRY(database.prepare("SELECT config, manifest FROM images WHERE config GLOB ? OR config GLOB ? ORDER "
+                           "BY added DESC, manifest"));
+  select.bind(1, fmt::format("sha256:{}*", hex)).bind(2, fmt::format("sha512:{}*", hex));
+  std::optional<Digest> found;
+  std::string config;
+  while (TRY(select.step()) == Statement::Step::row) {
+    if (!found) {
+      config = select.text(0);
+      found = TRY(Digest::parse(select.text(1)));
+    } else if (select.text(0) != config) {
+      return fail(ErrorKind::conflict, "'{}' is ambiguous: several image IDs start with it",
+                  printable(given));
+    }
+  }
+  return found;
+}
+
+bool is_id_part(std::string_view text) {
+  return text.size() >= k_least_id_digits && text.size() <= 128 &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+Result<std::optional<Digest>> by_id(Database& database, const std::string& given) {
+  std::string_view hex = given;
+  const bool has_algorithm = hex.starts_with("sha256:") || hex.starts_with("sha512:");
+  if (has_algorithm) {
+    if (const Result<Digest> digest = Digest::parse(given))
+      if (const auto manifest = TRY(by_manifest(database, *digest))) return manifest;
+    hex.remove_prefix(7);
+  }
+  if (!is_id_part(hex)) return std::nullopt;
+  return by_id_prefix(database, hex, given);
+}
+
+// The forms in which people write a recorded name.
+std::vector<std::string> spellings(const std::string& name) {
+  std::vector<std::string> forms = {name};
+  for (const std::string_view prefix : {"localhost/", "docker.io/library/", "docker.io/"})
+    if (name.starts_with(prefix)) forms.push_back(name.substr(prefix.size()));
+  const std::size_t count = forms.size();
+  for (std::size_t i = 0; i < count; ++i)
+    if (forms[i].ends_with(":latest")) forms.push_back(forms[i].substr(0, forms[i].size() - 7));
+  return forms;
+}
+
+Result<std::string> nearest_name(Database& database, const std::string& given) {
+  auto select = TRY(database.prepare("SELECT name FROM names ORDER BY name LIMIT 1000"));
+  std::vector<std::string> forms;
+  while (TRY(select.step()) == Statement::Step::row)
+    for (std::string& form : spellings(select.text(0))) forms.push_back(std::move(form));
+  const std::vector<std::string_view> candidates(forms.begin(), forms.end());
+  return nearest(given, candidates);
+}
+
+}  // namespace
+
+Result<ImageRecord> read_record(Database& database, const Digest& manifest) {
+  ImageRecord record;
+  auto select = TRY(database.prepare("SELECT config, created, added, size FROM images WHERE manifest = ?"));
+  select.bind(1, manifest.to_string());
+  if (TRY(select.step()) != Statement::Step::row)
+    return fail(ErrorKind::not_found, "no image with the manifest {} in the store", manifest.to_string());
+  record.manifest = manifest;
+  record.id = {TRY(Digest::parse(select.text(0)))};
+  record.created = select.integer(1);
+  record.added = select.integer(2);
+  record.size = static_cast<std::uint64_t>(select.integer(3));
+  auto names = TRY(database.prepare("SELECT name FROM names WHERE manifest = ? ORDER BY name"));
+  names.bind(1, manifest.to_string());
+  while (TRY(names.step()) == Statement::Step::row) record.names.push_back(names.text(0));
+  return record;
+}
+
+Result<Digest> look_up_image(Database& database, const std::string& name_or_id) {
+  const Result<Reference> reference = Reference::parse(name_or_id);
+  if (name_or_id.starts_with("sha256:") || name_or_id.starts_with("sha512:")) {
+    // Also a name by the grammar ("sha256" with a tag), but no name may stand in for a digest.
+    if (auto manifest = TRY(by_id(database, name_or_id))) return *manifest;
+  }
+  if (reference && reference->digest) {
+    // The digest alone says what it is; the name before it is a note to the reader.
+    if (auto manifest = TRY(by_manifest(database, *reference->digest))) return *manifest;
+  } else if (reference) {
+    for (const Reference& candidate : local_candidates(reference->with_default_tag()))
+      if (auto manifest = TRY(by_name(database, candidate.to_string()))) return *manifest;
+  }
+  if (auto manifest = TRY(by_id(database, name_or_id))) return *manifest;
+  const bool is_id =
+      is_id_part(name_or_id) || name_or_id.starts_with("sha256:") || name_or_id.starts_with("sha512:");
+  if (!reference && !is_id) return std::unexpected(reference.error());
+  Error error(ErrorKind::not_found, fmt::format("no image '{}' in the store", printable(name_or_id, 300)));
+  const std::string near = TRY(nearest_name(database, name_or_id));
+  if (near.empty()) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).hint(fmt::format("did you mean '{}'?", printable(near))));
+}
+
+}  // namespace ecrin::oci

@@ -1,0 +1,244 @@
+// The steps of a stage: a list of mappings with one key each, which names what the step does.
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "recipes/yaml_parts.hpp"
+#include "recipes/yaml_values.hpp"
+
+namespace ecrin::recipes {
+namespace {
+
+constexpr std::string_view k_step_keys[] = {"run", "copy", "add", "write", "env", "workdir", "user", "label"};
+constexpr std::string_view k_copy_keys[] = {"from", "src", "dest", "owner", "mode", "exclude"};
+constexpr std::string_view k_add_keys[] = {"src", "dest", "checksum", "owner", "mode"};
+constexpr std::string_view k_write_keys[] = {"dest", "content", "owner", "mode", "expand"};
+constexpr std::size_t k_text_length = 200;  // of a step, for people
+
+struct Transfer {
+  std::vector<std::string> sources;
+  std::vector<const YamlNode*> source_nodes;
+  std::string destination;
+  std::string owner;
+  std::optional<std::uint32_t> mode;
+};
+
+/// `[src..., dest]`, or a mapping with `src` and `dest`: what copy and add have in common.
+Result<Transfer> read_transfer(Scope& scope, const YamlNode& node, std::string_view what) {
+  Transfer result;
+  const YamlNode* destination = nullptr;
+  if (node.kind == YamlNode::Kind::sequence) {
+    if (node.items.size() < 2) {
+      return scope.refuse(node.span,
+                          fmt::format("{} as a list is [source..., destination]: at least two", what));
+    }
+    for (std::size_t i = 0; i + 1 < node.items.size(); ++i)
+      result.source_nodes.push_back(node.items[i].get());
+    destination = node.items.back().get();
+  } else {
+    const YamlNode* sources = TRY(require(scope, node, "src", what));
+    if (sources->kind == YamlNode::Kind::sequence) {
+      for (const YamlNodePtr& item : sources->items) result.source_nodes.push_back(item.get());
+      if (sources->items.empty()) return scope.refuse(sources->span, "'src' is empty");
+    } else {
+      result.source_nodes.push_back(sources);
+    }
+    destination = TRY(require(scope, node, "dest", what));
+    if (const YamlNode* owner = node.find("owner")) result.owner = TRY(read_owner(scope, *owner, "'owner'"));
+    if (const YamlNode* mode = node.find("mode")) result.mode = TRY(read_mode(scope, *mode, "'mode'"));
+  }
+  for (const YamlNode* source : result.source_nodes) {
+    const std::string text = TRY(read_word(scope, *source, "'src'"));
+    result.sources.push_back(is_url(text) ? text : TRY(read_tree_path(scope, *source, "'src'")));
+  }
+  result.destination = TRY(read_tree_path(scope, *destination, "'dest'"));
+  if (result.sources.size() > 1 && !result.destination.ends_with('/')) {
+    return scope.refuse(destination->span, "several sources need a directory to go to",
+                        fmt::format("end it with a slash: '{}/'", printable(result.destination, 80)));
+  }
+  return result;
+}
+
+Result<> check_transfer_form(const Scope& scope, const YamlNode& node, std::string_view what, Keys keys) {
+  if (node.kind == YamlNode::Kind::sequence) return {};
+  if (node.kind == YamlNode::Kind::mapping) return check_mapping(scope, node, what, keys);
+  return scope.refuse(node.span, fmt::format("{} must be a mapping with 'src' and 'dest', or a list", what),
+                      "as in {src: app.py, dest: /app/}");
+}
+
+Result<CopyStep> read_copy(StageScope& stage, const YamlNode& node) {
+  Scope& scope = stage.scope;
+  TRY(check_transfer_form(scope, node, "'copy'", k_copy_keys));
+  CopyStep step;
+  if (const YamlNode* from = node.find("from")) step.from = TRY(read_file_source(stage, *from, "'from'"));
+  Transfer transfer = TRY(read_transfer(scope, node, "'copy'"));
+  for (std::size_t i = 0; i < transfer.sources.size(); ++i) {
+    if (is_url(transfer.sources[i])) {
+      return scope.refuse(transfer.source_nodes[i]->span, "'copy' takes no URLs",
+                          "use 'add', with a 'checksum'");
+    }
+  }
+  if (const YamlNode* exclude = node.find("exclude")) {
+    step.exclude = TRY(read_text_or_list(scope, *exclude, "'exclude'"));
+  }
+  step.sources = std::move(transfer.sources);
+  step.destination = std::move(transfer.destination);
+  step.owner = std::move(transfer.owner);
+  step.mode = transfer.mode;
+  return step;
+}
+
+Result<AddStep> read_add(Scope& scope, const YamlNode& node) {
+  TRY(check_transfer_form(scope, node, "'add'", k_add_keys));
+  Transfer transfer = TRY(read_transfer(scope, node, "'add'"));
+  AddStep step;
+  const YamlNode* checksum = node.find("checksum");
+  if (checksum != nullptr) {
+    step.checksum = "sha256:" + TRY(read_sha256(scope, *checksum, "'checksum'"));
+    if (transfer.sources.size() > 1) {
+      return scope.refuse(checksum->span, "a 'checksum' is of one file, and there are several in 'src'",
+                          "make one 'add' step for each");
+    }
+  }
+  for (std::size_t i = 0; i < transfer.sources.size(); ++i) {
+    const Span span = transfer.source_nodes[i]->span;
+    if (is_url(transfer.sources[i])) {
+      if (checksum != nullptr) continue;
+      return scope.refuse(span, "'add' from a URL needs a 'checksum'",
+                          "as in {src: https://..., dest: /opt/, checksum: 'sha256:...'}");
+    }
+    if (const std::string_view scheme = url_scheme(transfer.sources[i]); !scheme.empty()) {
+      return scope.refuse(span,
+                          fmt::format("'add' takes http and https URLs, not '{}'", printable(scheme, 40)));
+    }
+  }
+  step.sources = std::move(transfer.sources);
+  step.destination = std::move(transfer.destination);
+  step.owner = std::move(transfer.owner);
+  step.mode = transfer.mode;
+  return step;
+}
+
+Result<WriteStep> read_write(Scope& scope, const YamlNode& node) {
+  TRY(check_mapping(scope, node, "'write'", k_write_keys));
+  WriteStep step;
+  const YamlNode* destination = TRY(require(scope, node, "dest", "'write'"));
+  step.destination = TRY(read_tree_path(scope, *destination, "'dest'"));
+  if (step.destination.ends_with('/')) {
+    return scope.refuse(destination->span, "'dest' of 'write' is the file itself, not a directory");
+  }
+  bool expand_content = false;
+  if (const YamlNode* flag = node.find("expand")) expand_content = TRY(read_bool(scope, *flag, "'expand'"));
+  const YamlNode* content = TRY(require(scope, node, "content", "'write'"));
+  step.content = expand_content ? TRY(read_text(scope, *content, "'content'"))
+                                : TRY(read_literal(scope, *content, "'content'"));
+  if (const YamlNode* owner = node.find("owner")) step.owner = TRY(read_owner(scope, *owner, "'owner'"));
+  if (const YamlNode* mode = node.find("mode")) step.mode = TRY(read_mode(scope, *mode, "'mode'"));
+  return step;
+}
+
+// ---- one line for people ---------------------------------------------------------------------------------
+
+std::string pairs_text(const std::vector<KeyValue>& pairs) {
+  std::string result;
+  for (const auto& [name, value] : pairs) {
+    result += fmt::format("{}{}={}", result.empty() ? "" : " ", name, shell_quote(value));
+  }
+  return result;
+}
+
+std::string quoted(const std::vector<std::string>& words) {
+  std::vector<std::string> result;
+  for (const std::string& word : words) result.push_back(shell_quote(word));
+  return join(result, " ");
+}
+
+std::string script_text(std::string_view script) {
+  script = trim(script);
+  const std::size_t end = script.find('\n');
+  return fmt::format("{}{}", trim(script.substr(0, end)), end == std::string_view::npos ? "" : " ...");
+}
+
+struct TextOf {
+  std::string operator()(const RunStep& step) const {
+    if (const auto* script = std::get_if<std::string>(&step.command)) return script_text(*script);
+    return quoted(std::get<std::vector<std::string>>(step.command));
+  }
+  std::string operator()(const CopyStep& step) const {
+    const std::string from = step.from.empty() ? "" : fmt::format("from {}: ", step.from);
+    return fmt::format("{}{} {}", from, quoted(step.sources), shell_quote(step.destination));
+  }
+  std::string operator()(const AddStep& step) const {
+    return fmt::format("{} {}", quoted(step.sources), shell_quote(step.destination));
+  }
+  std::string operator()(const WriteStep& step) const {
+    return fmt::format("{} ({} bytes)", shell_quote(step.destination), step.content.size());
+  }
+  std::string operator()(const EnvStep& step) const { return pairs_text(step.variables); }
+  std::string operator()(const WorkdirStep& step) const { return step.path; }
+  std::string operator()(const UserStep& step) const { return step.user; }
+  std::string operator()(const LabelStep& step) const { return pairs_text(step.labels); }
+};
+
+// ---- one step --------------------------------------------------------------------------------------------
+
+/// The step's one key, or what is wrong with it.
+Result<const YamlMember*> only_member(const Scope& scope, const YamlNode& node) {
+  if (node.kind != YamlNode::Kind::mapping || node.members.empty()) {
+    return scope.refuse(node.span, "a step must be a mapping, as in '- run: make'",
+                        "there are run, copy, add, write, env, workdir, user and label");
+  }
+  const auto is_step = [](const YamlMember& member) {
+    return std::find(std::begin(k_step_keys), std::end(k_step_keys), member.key) != std::end(k_step_keys);
+  };
+  const YamlMember& first = node.members[0];
+  for (const YamlMember& member : node.members) {
+    if (is_step(member) && (&member == &first || !is_step(first))) continue;
+    if (is_step(member)) {
+      return scope.refuse(
+          member.key_span,
+          fmt::format("a step does one thing: '{}' stands beside '{}'", member.key, first.key),
+          "begin each step with its own '- '; what belongs to a step is indented below it");
+    }
+    if (&member != &first) {
+      return scope.refuse(
+          member.key_span,
+          fmt::format("'{}' cannot stand beside '{}'", printable(member.key, 80), printable(first.key, 80)),
+          first.key == "run" ? fmt::format("write run: {{command: ..., {}: ...}}", printable(member.key, 80))
+                             : "what belongs to a step is indented below its key");
+    }
+    return scope.refuse(
+        member.key_span,
+        fmt::format("unknown step '{}'{}", printable(member.key, 80), suggest_key(member.key, k_step_keys)),
+        "there are run, copy, add, write, env, workdir, user and label");
+  }
+  return &first;
+}
+
+Result<StepKind> read_kind(StageScope& stage, const std::string& key, const YamlNode& value) {
+  Scope& scope = stage.scope;
+  if (key == "run") return StepKind(TRY(read_run(stage, value)));
+  if (key == "copy") return StepKind(TRY(read_copy(stage, value)));
+  if (key == "add") return StepKind(TRY(read_add(scope, value)));
+  if (key == "write") return StepKind(TRY(read_write(scope, value)));
+  if (key == "workdir") return StepKind(WorkdirStep{TRY(read_tree_path(scope, value, "'workdir'"))});
+  if (key == "user") return StepKind(UserStep{TRY(read_owner(scope, value, "'user'"))});
+  if (key == "label") return StepKind(LabelStep{TRY(read_labels(scope, value, "'label'"))});
+  EnvStep step{TRY(read_variables(scope, value, "'env'"))};
+  for (const KeyValue& variable : step.variables) stage.variables.insert(variable.first);
+  return StepKind(std::move(step));
+}
+
+}  // namespace
+
+Result<Step> read_step(StageScope& stage, const YamlNode& node) {
+  const YamlMember* member = TRY(only_member(stage.scope, node));
+  StepKind kind = TRY(read_kind(stage, member->key, *member->value));
+  std::string text = printable(fmt::format("{}: {}", member->key, std::visit(TextOf{}, kind)), k_text_length);
+  return Step{.kind = std::move(kind),
+              .location = stage.scope.source.location(member->key_span.begin),
+              .text = std::move(text)};
+}
+
+}  // namespace ecrin::recipes

@@ -1,0 +1,262 @@
+#include "recipes/yaml_values.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "base/text.hpp"
+
+namespace ecrin::recipes {
+namespace {
+
+constexpr std::array k_signals = std::to_array<std::string_view>(
+    {"ABRT", "ALRM", "BUS",  "CHLD", "CONT",  "FPE",   "HUP",  "ILL",    "INT",   "IO",   "KILL",
+     "PIPE", "PROF", "PWR",  "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP",  "SYS",  "TERM",
+     "TRAP", "TSTP", "TTIN", "TTOU", "URG",   "USR1",  "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ"});
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool is_visible(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) > ' ' && c != 0x7F;
+  });
+}
+
+/// Does the path, read from some root, ever go above it?
+bool leaves_its_root(std::string_view path) {
+  int depth = 0;
+  for (const std::string& part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    depth += part == ".." ? -1 : 1;
+    if (depth < 0) return true;
+  }
+  return false;
+}
+
+enum class NameRule { variable, label };
+
+Result<std::vector<KeyValue>> read_pairs(Scope& scope, const YamlNode& node, std::string_view what,
+                                         NameRule rule) {
+  if (node.kind != YamlNode::Kind::mapping) {
+    return scope.refuse(node.span, fmt::format("{} must be a mapping of names to values", what),
+                        "write 'NAME: value', one a line");
+  }
+  std::vector<KeyValue> result;
+  for (const YamlMember& member : node.members) {
+    const bool good = is_visible(member.key) && (rule == NameRule::label || !member.key.contains('='));
+    if (!good) {
+      return scope.refuse(member.key_span,
+                          fmt::format("'{}' cannot be a name in {}", printable(member.key, 80), what));
+    }
+    const std::string name = fmt::format("'{}' of {}", printable(member.key, 80), what);
+    if (member.value->kind == YamlNode::Kind::null) {
+      return scope.refuse(member.value->span, fmt::format("{} has no value", name),
+                          R"(write "" for an empty text, "~" or "null" for those words)");
+    }
+    result.emplace_back(member.key, TRY(read_text(scope, *member.value, name)));
+  }
+  return result;
+}
+
+/// 1..65535
+bool is_port(std::string_view text) {
+  if (!is_digits(text) || text.size() > 5) return false;
+  const Result<std::uint64_t> number = parse_unsigned(text, 65535);
+  return number && *number > 0;
+}
+
+struct Unit {
+  std::string_view name;
+  std::int64_t nanoseconds;
+};
+constexpr std::array k_units = std::to_array<Unit>(
+    {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}});
+
+/// "1m30s": each unit at most once, the larger first. Below 10^4 hours, so nothing overflows.
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  std::int64_t result = 0;
+  std::size_t next_unit = 0;
+  while (!text.empty()) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0 || digits > 9) return std::nullopt;
+    const Result<std::uint64_t> number = parse_unsigned(text.substr(0, digits), 999'999'999);
+    text.remove_prefix(digits);
+    const std::string_view name = text.substr(0, text.find_first_of("0123456789"));
+    const auto unit = std::find_if(k_units.begin() + static_cast<std::ptrdiff_t>(next_unit), k_units.end(),
+                                   [&](const Unit& u) { return u.name == name; });
+    if (!number || unit == k_units.end()) return std::nullopt;
+    std::int64_t part = 0;
+    if (__builtin_mul_overflow(static_cast<std::int64_t>(*number), unit->nanoseconds, &part) ||
+        __builtin_add_overflow(result, part, &result)) {
+      return std::nullopt;
+    }
+    next_unit = static_cast<std::size_t>(unit - k_units.begin()) + 1;
+    text.remove_prefix(name.size());
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<std::vector<KeyValue>> read_variables(Scope& scope, const YamlNode& node, std::string_view what) {
+  return read_pairs(scope, node, what, NameRule::variable);
+}
+
+Result<std::vector<KeyValue>> read_labels(Scope& scope, const YamlNode& node, std::string_view what) {
+  return read_pairs(scope, node, what, NameRule::label);
+}
+
+Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_view what) {
+  const std::string text = TRY(read_text(scope, node, what));
+  std::string_view digits = text;
+  if (digits.starts_with("0o")) {
+    digits.remove_prefix(2);
+  } else if (digits.starts_with('0') && digits.size() > 1) {
+    digits.remove_prefix(1);
+  } else if (digits != "0") {
+    const bool octal =
+        is_digits(digits) && digits.size() <= 4 && digits.find_first_of("89") == std::string_view::npos;
+    return scope.refuse(
+        node.span, fmt::format("{} must be octal and begin with 0, not '{}'", what, printable(text, 40)),
+        octal ? fmt::format("write 0{0} if {0} is meant in octal", text) : "as in 0644 or 0755");
+  }
+  std::uint32_t mode = 0;
+  const bool good =
+      !digits.empty() && digits.size() <= 6 && std::all_of(digits.begin(), digits.end(), [&](char c) {
+        mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
+        return c >= '0' && c <= '7';
+      });
+  if (!good || mode > 07777) {
+    return scope.refuse(node.span, fmt::format("{} must be an octal number up to 07777, not '{}'", what,
+                                               printable(text, 40)));
+  }
+  return mode;
+}
+
+Result<std::string> read_owner(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string text = TRY(read_word(scope, node, what));
+  const std::vector<std::string> parts = split(text, ':');
+  const bool good = is_visible(text) && parts.size() <= 2 &&
+                    std::none_of(parts.begin(), parts.end(),
+                                 [](const std::string& part) { return part.empty() || part.contains('/'); });
+  if (!good) {
+    return scope.refuse(node.span,
+                        fmt::format("{} must be 'user' or 'user:group' (names or numbers), not '{}'", what,
+                                    printable(text, 80)));
+  }
+  return text;
+}
+
+Result<std::string> read_tree_path(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string path = TRY(read_word(scope, node, what));
+  if (leaves_its_root(path)) {
+    return scope.refuse(node.span, fmt::format("{} leaves its root by '..': '{}'", what, printable(path, 80)),
+                        "only what lies in the context (or the stage, or the image) can be used");
+  }
+  return path;
+}
+
+Result<std::string> read_context_path(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string path = TRY(read_tree_path(scope, node, what));
+  if (path.starts_with('/')) {
+    return scope.refuse(node.span, fmt::format("{} must be a path relative to the context, not '{}'", what,
+                                               printable(path, 80)));
+  }
+  return path;
+}
+
+Result<std::string> read_absolute_path(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string path = TRY(read_tree_path(scope, node, what));
+  if (!path.starts_with('/')) {
+    return scope.refuse(node.span,
+                        fmt::format("{} must be an absolute path, not '{}'", what, printable(path, 80)));
+  }
+  return path;
+}
+
+Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_view what) {
+  const std::string text = TRY(read_word(scope, node, what));
+  const std::size_t slash = text.find('/');
+  const std::string protocol = slash == std::string::npos ? "tcp" : text.substr(slash + 1);
+  const std::vector<std::string> ends = split(text.substr(0, slash), '-');
+  bool good = (protocol == "tcp" || protocol == "udp" || protocol == "sctp") && ends.size() <= 2 &&
+              std::all_of(ends.begin(), ends.end(), is_port);
+  if (good && ends.size() == 2)
+    good = parse_unsigned(ends[0]).value_or(0) <= parse_unsigned(ends[1]).value_or(0);
+  if (!good) {
+    return scope.refuse(
+        node.span,
+        fmt::format("{} must be like 80, 53/udp or 8000-8010/tcp, not '{}'", what, printable(text, 40)),
+        text.contains(':') ? "a recipe names the container's port; 'ecrin run -p' publishes it"
+                           : "1 to 65535, with /tcp, /udp or /sctp");
+  }
+  return fmt::format("{}/{}", text.substr(0, slash), protocol);
+}
+
+Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what) {
+  const std::string text = TRY(read_word(scope, node, what));
+  if (const std::optional<std::int64_t> value = parse_duration(text)) return *value;
+  return scope.refuse(node.span, fmt::format("{} must be a duration like 30s, 500ms or 1m30s, not '{}'", what,
+                                             printable(text, 40)));
+}
+
+Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_view what) {
+  const std::string text = TRY(read_word(scope, node, what));
+  if (is_digits(text)) {
+    const Result<std::uint64_t> number = parse_unsigned(text, 64);
+    if (number && *number > 0) return text;
+    return scope.refuse(node.span,
+                        fmt::format("{} must be a signal from 1 to 64, not '{}'", what, printable(text, 40)));
+  }
+  std::string_view name = text;
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  const std::size_t sign = name.find_first_of("+-");
+  const std::string_view base = name.substr(0, sign);
+  bool good = std::find(k_signals.begin(), k_signals.end(), base) != k_signals.end();
+  if (sign != std::string_view::npos) {
+    const std::string_view distance = name.substr(sign + 1);
+    good = is_digits(distance) && distance.size() <= 2 && (base == "RTMIN" || base == "RTMAX") &&
+           parse_unsigned(distance, 30) && (name[sign] == '+') == (base == "RTMIN");
+  }
+  if (good) return fmt::format("SIG{}", name);
+  std::string upper;
+  for (const char c : base) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  if (upper.starts_with("SIG")) upper.erase(0, 3);
+  const std::string near = nearest(upper, k_signals);
+  return scope.refuse(node.span,
+                      fmt::format("no signal '{}'{}", printable(text, 40),
+                                  near.empty() ? "" : fmt::format(" (did you mean 'SIG{}'?)", near)));
+}
+
+Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string text = TRY(read_word(scope, node, what));
+  if (text.starts_with("sha256:")) text.erase(0, 7);
+  const bool good = text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!good) {
+    return scope.refuse(node.span, fmt::format("{} must be a SHA-256: 64 hex digits in lower case", what),
+                        "'sha256sum FILE' prints it");
+  }
+  return text;
+}
+
+std::string_view url_scheme(std::string_view text) {
+  const std::size_t end = text.find("://");
+  if (end == std::string_view::npos || end == 0) return {};
+  const std::string_view scheme = text.substr(0, end);
+  const bool good = std::all_of(scheme.begin(), scheme.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
+           c == '-' || c == '.';
+  });
+  return good ? scheme : std::string_view{};
+}
+
+bool is_url(std::string_view text) {
+  const std::string scheme = to_lower(url_scheme(text));
+  return scheme == "http" || scheme == "https";
+}
+
+}  // namespace ecrin::recipes

@@ -1,0 +1,208 @@
+#include "run/container.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/posix.hpp"
+#include "base/stream.hpp"
+#include "base/text.hpp"
+#include "run/container_spawn.hpp"
+#include "run/embedded.hpp"
+#include "run/seccomp.hpp"
+#include "run/setup_plan.hpp"
+
+namespace ecrin::run {
+namespace {
+
+// Descriptors for the stage must lie above the numbers that others get there: 0, 1, 2 and the plan's.
+constexpr int k_first_free_descriptor = k_stage_plan_descriptor + 1;
+
+Result<Fd> above_reserved(Fd fd) {
+  if (fd.get() >= k_first_free_descriptor) return fd;
+  Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, k_first_free_descriptor));
+  if (!copy) return fail_errno("cannot duplicate a descriptor");
+  return copy;
+}
+
+// The same for every container of a process: the stage as a file that can be executed, and the user namespace.
+Result<const Fd*> stage_program() {
+  static std::mutex mutex;
+  static Fd program;
+  const std::scoped_lock lock(mutex);
+  if (!program) program = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-stage", embedded_stage()))));
+  return &program;
+}
+
+Result<const PlanFacts*> plan_facts() {
+  static std::mutex mutex;
+  static std::optional<PlanFacts> facts;
+  const std::scoped_lock lock(mutex);
+  if (!facts) {
+    PlanFacts found;
+    found.uids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
+    found.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
+    const auto set_groups = posix::read_file("/proc/self/setgroups");
+    found.set_groups = set_groups && set_groups->starts_with("allow");
+    facts = std::move(found);
+  }
+  return &*facts;
+}
+
+// Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
+// mounts, which a descriptor carries into the stage's mount namespace.
+Result<std::vector<Fd>> open_bind_sources(SetupPlan& plan) {
+  std::vector<Fd> sources;
+  for (SetupOp& op : plan.ops) {
+    if (op.kind != SetupKind::bind) continue;
+    constexpr unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+    Fd source(::open_tree(AT_FDCWD, op.source.c_str(), op.recursive ? flags | AT_RECURSIVE : flags));
+    if (!source && errno == EINVAL)  // mounts below it that may not be left out (user namespaces)
+      source = Fd(::open_tree(AT_FDCWD, op.source.c_str(), flags | AT_RECURSIVE));
+    if (!source)
+      return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source), printable(op.target));
+    source = TRY(above_reserved(std::move(source)));
+    op.descriptor = source.get();
+    sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+struct Message {
+  StageMessage kind;
+  std::string payload;
+  Fd descriptor;
+};
+
+// Empty at the end of the stream.
+Result<std::optional<Message>> receive(const Fd& socket, std::string& buffer) {
+  iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  ssize_t size = 0;
+  do size = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
+  while (size < 0 && errno == EINTR);
+  if (size < 0 && errno != ECONNRESET) return fail_errno("cannot hear from the stage of the container");
+  if (size <= 0) return std::nullopt;
+  Message message{.kind = static_cast<StageMessage>(buffer[0]),
+                  .payload = buffer.substr(1, static_cast<std::size_t>(size) - 1)};
+  const cmsghdr* carried = CMSG_FIRSTHDR(&header);
+  if (carried && carried->cmsg_type == SCM_RIGHTS) {
+    int number = -1;
+    std::memcpy(&number, CMSG_DATA(carried), sizeof number);
+    message.descriptor = Fd(number);
+  }
+  return message;
+}
+
+}  // namespace
+
+struct Container::State {
+  Child child;
+  Fd terminal;
+  Fd lifeline;  // its closing, also by our death, ends the container
+  std::optional<PrivateNetwork> network;
+  std::vector<std::string> created;
+
+  /// Until the program was executed or something failed.
+  Result<> follow_stage(const Fd& socket) {
+    std::string buffer(k_stage_message_limit, '\0');
+    bool ready = false;
+    while (std::optional<Message> message = TRY(receive(socket, buffer))) {
+      switch (message->kind) {
+        case StageMessage::created:
+          created.push_back(std::move(message->payload));
+          break;
+        case StageMessage::terminal:
+          terminal = std::move(message->descriptor);
+          break;
+        case StageMessage::ready:
+          ready = true;
+          break;
+        case StageMessage::error: {
+          std::optional<Error> error = Error::parse(message->payload);
+          if (error) return std::unexpected(std::move(*error));
+          return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
+        }
+      }
+    }
+    if (ready) return {};
+    const ExitStatus status = TRY(child.wait());
+    return fail(ErrorKind::system, "the stage of the container ended too early: {}", status.to_string());
+  }
+};
+
+Container::Container(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+Container::Container(Container&&) noexcept = default;
+Container::~Container() = default;
+
+Result<Container> Container::start(ContainerOptions options) {
+  auto state = std::make_unique<State>();
+  const Fd* network_namespace = options.network_namespace;
+  if (options.network == NetworkMode::private_network && !network_namespace) {
+    state->network = TRY(PrivateNetwork::create(Command{}.search_path));
+    network_namespace = &state->network->network_namespace();
+  }
+
+  PlanRequest request{.rootfs = std::move(options.rootfs),
+                      .network = options.network,
+                      .joins_network = network_namespace != nullptr,
+                      .init = options.init,
+                      .managed_files = std::move(options.managed_files)};
+  if (options.config.default_seccomp)
+    request.seccomp = TRY(seccomp_filter(TRY(parse_capabilities(options.config.process.capabilities))));
+  ContainerPlan plan = TRY(make_setup_plan(options.config, *TRY(plan_facts()), request));
+
+  const std::vector<Fd> sources = TRY(open_bind_sources(plan.setup));
+  SocketPair socket = TRY(SocketPair::create(SOCK_SEQPACKET));
+  Pipe lifeline = TRY(Pipe::create());
+  Fd control = TRY(above_reserved(std::move(socket.theirs)));
+  const Fd lifeline_end = TRY(above_reserved(std::move(lifeline.read)));
+  state->lifeline = std::move(lifeline.write);
+  plan.setup.control = control.get();
+  plan.setup.lifeline = lifeline_end.get();
+  const std::string encoded = encode_plan(plan.setup);
+  const Fd plan_file =
+      TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-plan", as_bytes(encoded)))));
+
+  SpawnRequest spawn{.program = TRY(stage_program()),
+                     .namespaces = plan.clone_namespaces,
+                     .network_namespace = network_namespace,
+                     .moved = {{plan_file.get(), k_stage_plan_descriptor}},
+                     .kept = {control.get(), lifeline_end.get()}};
+  for (const Fd& source : sources) spawn.kept.push_back(source.get());
+  const Fd null = TRY(above_reserved(TRY(posix::open("/dev/null", O_RDWR))));
+  std::array<Fd*, 3> stdio = {&options.stdio.input, &options.stdio.output, &options.stdio.error};
+  for (int number = 0; number < 3; ++number) {
+    Fd& given = *stdio[static_cast<std::size_t>(number)];
+    const bool used = given && !options.config.process.terminal;
+    if (used) given = TRY(above_reserved(std::move(given)));
+    spawn.moved.emplace_back(used ? given.get() : null.get(), number);
+  }
+  state->child = TRY(spawn_in_namespaces(spawn));
+
+  // Our copies of what the container has now: as long as they are open, no end of stream is seen.
+  control.reset();
+  options.stdio = {};
+  TRY(state->follow_stage(socket.ours));
+  return Container(std::move(state));
+}
+
+pid_t Container::pid() const { return m_state->child.pid(); }
+const Fd& Container::terminal() const { return m_state->terminal; }
+const Fd& Container::pidfd() const { return m_state->child.pidfd(); }
+const std::vector<std::string>& Container::created_mount_points() const { return m_state->created; }
+Result<> Container::signal(int number) { return m_state->child.signal(number); }
+Result<ExitStatus> Container::wait() { return m_state->child.wait(); }
+
+}  // namespace ecrin::run

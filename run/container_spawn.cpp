@@ -1,0 +1,96 @@
+#include "run/container_spawn.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+namespace ecrin::run {
+namespace {
+
+enum class Failed { nothing, descriptors, network, exec };
+
+struct Context {
+  const SpawnRequest* request;
+  Failed failed = Failed::nothing;  // written by the child: until its exec it shares our memory
+  int code = 0;
+};
+
+constexpr std::size_t k_stack_size = 64 * 1024;
+
+// Runs in the new process but in our memory, with all signals blocked, while our thread waits (as after vfork).
+// Other threads of ours go on, so nothing but system calls may be used here.
+int enter_stage(void* argument) {
+  Context& context = *static_cast<Context*>(argument);
+  const SpawnRequest& request = *context.request;
+  const auto stop = [&](Failed failed) {
+    context.failed = failed;
+    context.code = errno;
+    ::_exit(127);
+  };
+  if (request.network_namespace && ::setns(request.network_namespace->get(), CLONE_NEWNET) != 0)
+    stop(Failed::network);
+  for (const auto& [from, to] : request.moved)
+    if (::dup2(from, to) < 0) stop(Failed::descriptors);
+  for (const int number : request.kept)
+    if (::fcntl(number, F_SETFD, 0) != 0) stop(Failed::descriptors);
+  // What the container's processes see of pid 1. The environment is empty: nothing of the user's is in there.
+  char name[] = "ecrin-init";
+  char* arguments[] = {name, nullptr};
+  char* environment[] = {nullptr};
+  ::syscall(SYS_execveat, request.program->get(), "", arguments, environment, AT_EMPTY_PATH);
+  stop(Failed::exec);
+  return 127;
+}
+
+Error describe(const Context& context) {
+  switch (context.failed) {
+    case Failed::network:
+      return Error::from_errno(context.code, "cannot enter the network namespace of the container");
+    case Failed::exec: {
+      auto error = Error::from_errno(context.code, "cannot execute the stage of the container");
+      if (context.code == EACCES)
+        return std::move(error).hint("memory files may not be executed here: set the sysctl vm.memfd_noexec to 0");
+      return error;
+    }
+    default:
+      return Error::from_errno(context.code, "cannot pass descriptors to the container");
+  }
+}
+
+Error describe_clone(int code) {
+  auto error = Error::from_errno(code, "cannot make the namespaces of a container");
+  if (code == ENOSPC)
+    return std::move(error).hint("a limit of namespaces is reached: see the sysctls user.max_*_namespaces");
+  if (code == EPERM)
+    return std::move(error).hint(
+        "inside another container its seccomp filter or capabilities forbid it: start that one with "
+        "--security-opt seccomp=unconfined");
+  return error;
+}
+
+}  // namespace
+
+Result<Child> spawn_in_namespaces(const SpawnRequest& request) {
+  Context context{.request = &request};
+  alignas(16) std::array<char, k_stack_size> stack;
+  sigset_t all;
+  sigset_t before;
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  int pidfd = -1;
+  const auto flags = static_cast<int>(request.namespaces) | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  const pid_t pid = ::clone(enter_stage, stack.data() + stack.size(), flags, &context, &pidfd);
+  const int code = errno;
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) return std::unexpected(describe_clone(code));
+  Child child = Child::adopt(pid, Fd(pidfd));
+  if (context.failed != Failed::nothing) return std::unexpected(describe(context));
+  return child;
+}
+
+}  // namespace ecrin::run

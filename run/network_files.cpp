@@ -1,0 +1,64 @@
+#include "run/network_files.hpp"
+
+#include <optional>
+
+#include "base/text.hpp"
+#include "run/network.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr std::size_t k_most_nameservers = 3;  // MAXNS of the C library
+
+// The address of a "nameserver" line.
+std::optional<std::string_view> nameserver_of(std::string_view line) {
+  line = trim(line);
+  constexpr std::string_view keyword = "nameserver";
+  if (!line.starts_with(keyword)) return std::nullopt;
+  line.remove_prefix(keyword.size());
+  if (line.empty() || (line.front() != ' ' && line.front() != '\t')) return std::nullopt;
+  line = trim(line);
+  return line.substr(0, line.find_first_of(" \t#;"));
+}
+
+bool is_loopback(std::string_view address) {
+  // A scope ("fe80::1%eth0") names an interface of the host, which the container does not have.
+  return address.starts_with("127.") || address == "::1" || address.starts_with("::ffff:127.") ||
+         address == "0.0.0.0" || address == "::" || address.contains('%');
+}
+
+}  // namespace
+
+bool has_reachable_nameserver(std::string_view resolv_conf) {
+  for (const std::string& line : split(resolv_conf, '\n'))
+    if (const auto address = nameserver_of(line); address && !is_loopback(*address)) return true;
+  return false;
+}
+
+std::string container_resolv_conf(const std::string& host_text, NetworkMode mode, const std::string& nameserver) {
+  if (mode == NetworkMode::host) return host_text;
+  std::string text;
+  std::size_t nameservers = 0;
+  for (const std::string& line : split(host_text, '\n')) {
+    const auto address = nameserver_of(line);
+    if (address) {
+      // Nothing answers there: with none there is no network, and the host's loopback is another machine's.
+      if (mode == NetworkMode::none || is_loopback(*address)) continue;
+      if (++nameservers > k_most_nameservers) continue;
+    }
+    if (!trim(line).empty()) text += line + "\n";
+  }
+  if (mode == NetworkMode::private_network && nameservers == 0 && !nameserver.empty())
+    text += "nameserver " + nameserver + "\n";
+  return text;
+}
+
+std::string container_hosts(const std::string& hostname) {
+  std::string text =
+      "127.0.0.1\tlocalhost\n"
+      "::1\tlocalhost ip6-localhost ip6-loopback\n";
+  if (!hostname.empty() && hostname != "localhost") text += "127.0.1.1\t" + hostname + "\n";
+  return text;
+}
+
+}  // namespace ecrin::run

@@ -1,0 +1,99 @@
+#include "run/network_namespace.hpp"
+
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "base/posix.hpp"
+
+namespace ecrin::run {
+namespace {
+
+Result<> bring_up_loopback() {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) return fail_errno("cannot open a socket for the loopback interface");
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
+    return fail_errno("cannot bring up the loopback interface");
+  return {};
+}
+
+Result<Fd> open_route_socket() {
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  if (!socket) return fail_errno("cannot open a netlink socket");
+  sockaddr_nl address{};
+  address.nl_family = AF_NETLINK;
+  address.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return fail_errno("cannot listen to the routes of a network namespace");
+  return socket;
+}
+
+// A namespace belongs to a thread as much as to a process: a thread makes it, opens it, and ends.
+Result<NetworkNamespace> create_in_this_thread() {
+  if (::unshare(CLONE_NEWNET) != 0) {
+    auto error = fail_errno("cannot make a network namespace");
+    return std::unexpected(std::move(error).error().hint(
+        "see the sysctl user.max_net_namespaces; inside another container its seccomp filter may forbid it"));
+  }
+  TRY(bring_up_loopback());
+  NetworkNamespace made;
+  made.routes = TRY(open_route_socket());
+  made.descriptor = TRY(posix::open("/proc/thread-self/ns/net", O_RDONLY));
+  return made;
+}
+
+bool announces_default_route(const char* bytes, std::size_t size) {
+  auto remaining = static_cast<unsigned>(size);
+  for (const auto* header = reinterpret_cast<const nlmsghdr*>(bytes); NLMSG_OK(header, remaining);
+       header = NLMSG_NEXT(header, remaining)) {
+    if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof(rtmsg))) continue;
+    const auto* route = static_cast<const rtmsg*>(NLMSG_DATA(header));
+    // IPv6 has a default "unreachable" route of its own from the start.
+    if (route->rtm_dst_len == 0 && route->rtm_type == RTN_UNICAST && route->rtm_table == RT_TABLE_MAIN) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<NetworkNamespace> NetworkNamespace::create() {
+  Result<NetworkNamespace> made = fail(ErrorKind::system, "cannot make a network namespace");
+  std::thread([&made] { made = create_in_this_thread(); }).join();
+  return made;
+}
+
+Result<RouteWait> wait_for_default_route(const Fd& routes, const Child& helper, int timeout_milliseconds) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_milliseconds);
+  alignas(nlmsghdr) std::array<char, 32 * 1024> buffer;
+  for (;;) {
+    std::array<pollfd, 2> waiting = {pollfd{.fd = routes.get(), .events = POLLIN, .revents = 0},
+                                     pollfd{.fd = helper.pidfd().get(), .events = POLLIN, .revents = 0}};
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return RouteWait::timed_out;
+    const int count = ::poll(waiting.data(), waiting.size(), static_cast<int>(left.count()));
+    if (count < 0 && errno != EINTR) return fail_errno("cannot wait for the network helper");
+    if (waiting[0].revents & POLLIN) {
+      const ssize_t size = ::recv(routes.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (size > 0 && announces_default_route(buffer.data(), static_cast<std::size_t>(size)))
+        return RouteWait::ready;
+    } else if (waiting[1].revents & POLLIN) {
+      return RouteWait::helper_ended;
+    }
+  }
+}
+
+}  // namespace ecrin::run

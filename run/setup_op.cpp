@@ -1,0 +1,107 @@
+#include "run/setup_op.hpp"
+
+#include <utility>
+
+#include "base/encoding.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr std::string_view k_magic = "ecrin stage plan 1";
+constexpr std::size_t k_smallest_op = 12 * 8;
+
+void put_op(Encoder& out, const SetupOp& op) {
+  out.put(std::to_underlying(op.kind)).put(op.target).put(op.source).put(op.type).put(op.options);
+  out.put(op.attributes).put(op.propagation).put_flag(op.recursive);
+  out.put_flag(op.descriptor.has_value()).put(static_cast<std::uint64_t>(op.descriptor.value_or(0)));
+  out.put(std::to_underlying(op.fallback)).put(op.hint);
+}
+
+SetupOp get_op(Decoder& in) {
+  SetupOp op;
+  op.kind = static_cast<SetupKind>(in.get_unsigned());
+  op.target = in.get_string();
+  op.source = in.get_string();
+  op.type = in.get_string();
+  op.options = in.get_strings();
+  op.attributes = in.get_unsigned();
+  op.propagation = in.get_unsigned();
+  op.recursive = in.get_flag();
+  const bool has_descriptor = in.get_flag();
+  const auto descriptor = static_cast<int>(in.get_unsigned());
+  if (has_descriptor) op.descriptor = descriptor;
+  op.fallback = static_cast<SetupFallback>(in.get_unsigned());
+  op.hint = in.get_string();
+  return op;
+}
+
+void put_process(Encoder& out, const ProcessPlan& process) {
+  out.put(process.args).put(process.env).put(process.cwd);
+  out.put(std::uint64_t{process.uid}).put(std::uint64_t{process.gid});
+  out.put(std::uint64_t{process.groups.size()});
+  for (const gid_t group : process.groups) out.put(std::uint64_t{group});
+  out.put_flag(process.set_groups).put_flag(process.umask.has_value());
+  out.put(std::uint64_t{process.umask.value_or(0)}).put(process.capabilities);
+  out.put(std::uint64_t{process.limits.size()});
+  for (const ResourceLimit& limit : process.limits)
+    out.put(static_cast<std::uint64_t>(limit.resource)).put(limit.soft).put(limit.hard);
+  out.put_flag(process.no_new_privileges).put_flag(process.terminal).put(process.seccomp);
+}
+
+ProcessPlan get_process(Decoder& in) {
+  ProcessPlan process;
+  process.args = in.get_strings();
+  process.env = in.get_strings();
+  process.cwd = in.get_string();
+  process.uid = static_cast<uid_t>(in.get_unsigned());
+  process.gid = static_cast<gid_t>(in.get_unsigned());
+  process.groups.resize(in.get_count());
+  for (gid_t& group : process.groups) group = static_cast<gid_t>(in.get_unsigned());
+  process.set_groups = in.get_flag();
+  const bool has_umask = in.get_flag();
+  const auto umask = static_cast<mode_t>(in.get_unsigned());
+  if (has_umask) process.umask = umask;
+  process.capabilities = in.get_unsigned();
+  process.limits.resize(in.get_count(3 * 8));
+  for (ResourceLimit& limit : process.limits) {
+    limit.resource = static_cast<int>(in.get_unsigned());
+    limit.soft = in.get_unsigned();
+    limit.hard = in.get_unsigned();
+  }
+  process.no_new_privileges = in.get_flag();
+  process.terminal = in.get_flag();
+  process.seccomp = in.get_string();
+  return process;
+}
+
+}  // namespace
+
+std::string encode_plan(const SetupPlan& plan) {
+  Encoder out;
+  out.put(k_magic).put(std::uint64_t{plan.ops.size()});
+  for (const SetupOp& op : plan.ops) put_op(out, op);
+  put_process(out, plan.process);
+  out.put_flag(plan.init).put_flag(plan.pid_namespace);
+  out.put(static_cast<std::uint64_t>(plan.control)).put(static_cast<std::uint64_t>(plan.lifeline));
+  return out.bytes();
+}
+
+Result<SetupPlan> decode_plan(std::string_view bytes) {
+  Decoder in(bytes);
+  if (in.get_string() != k_magic) return fail(ErrorKind::invalid, "this is not a plan for the stage");
+  SetupPlan plan;
+  plan.ops.resize(in.get_count(k_smallest_op));
+  for (SetupOp& op : plan.ops) op = get_op(in);
+  plan.process = get_process(in);
+  plan.init = in.get_flag();
+  plan.pid_namespace = in.get_flag();
+  plan.control = static_cast<int>(in.get_unsigned());
+  plan.lifeline = static_cast<int>(in.get_unsigned());
+  if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the stage's plan is damaged");
+  for (const SetupOp& op : plan.ops)
+    if (op.kind > SetupKind::pivot || op.fallback > SetupFallback::empty_directory)
+      return fail(ErrorKind::invalid, "the stage's plan has an unknown operation");
+  return plan;
+}
+
+}  // namespace ecrin::run

@@ -1,0 +1,108 @@
+// What the stage does, as values. The plan is made by pure code (setup_plan.hpp), travels to the stage as bytes and
+// is performed there by one loop (stage/). This file and setup_op.cpp are compiled into both sides.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "run/capabilities.hpp"
+
+namespace ecrin::run {
+
+enum class SetupKind : std::uint64_t {
+  loopback_up,     // the network namespace is new: lo
+  root,            // `source` is the host's path of the root directory; everything below is relative to it
+  mount,           // a new file system: `type`, `options`, `attributes` on `target`
+  bind,            // `source` of the host, or `descriptor` (a detached mount from the parent), on `target`
+  device,          // bind of the host's device `source` on `target`; left out where the host has none
+  symlink,         // `target` points to `source`; an existing name stays
+  file,            // a file with the content `source` is mounted on `target`
+  directory,       // `target` exists as a directory
+  terminal,        // a new pty of the container's devpts; its slave is /dev/console and the program's stdio
+  mask,            // nothing can be read below `target`
+  read_only,       // nothing can be written below `target`
+  sysctl,          // `source` is written to /proc/sys/`target`
+  hostname,        // `source`
+  domainname,      // `source`
+  root_read_only,  // the root mount itself
+  pivot,           // the host's tree is gone
+};
+
+/// What to do when the kernel does not allow a mount to this user (EPERM, EBUSY, ENODEV, EINVAL).
+enum class SetupFallback : std::uint64_t {
+  none,
+  bind_host,        // bind `source` of the host, recursively and with the same attributes
+  empty_directory,  // an empty, read-only directory
+};
+
+struct SetupOp {
+  SetupKind kind = SetupKind::pivot;
+  std::string target;                // path in the container, without a leading slash
+  std::string source;                // see SetupKind
+  std::string type;                  // file system type of `mount`
+  std::vector<std::string> options;  // "mode=1777", "newinstance": for the file system
+  std::uint64_t attributes = 0;      // MOUNT_ATTR_* that are set
+  std::uint64_t propagation = 0;     // MS_PRIVATE and so on; 0: as made
+  bool recursive = false;            // bind, and what its attributes apply to
+  std::optional<int> descriptor;     // number of the detached mount in the stage
+  SetupFallback fallback = SetupFallback::none;
+  std::string hint;  // for the error when it fails
+  bool operator==(const SetupOp&) const = default;
+};
+
+struct ResourceLimit {
+  int resource = 0;  // RLIMIT_*
+  std::uint64_t soft = 0;
+  std::uint64_t hard = 0;
+  bool operator==(const ResourceLimit&) const = default;
+};
+
+/// The program that the container is for.
+struct ProcessPlan {
+  std::vector<std::string> args;
+  std::vector<std::string> env;
+  std::string cwd = "/";
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  bool set_groups = true;  // false where the user namespace forbids setgroups(2)
+  std::optional<mode_t> umask;
+  CapabilitySet capabilities = 0;
+  std::vector<ResourceLimit> limits;
+  bool no_new_privileges = true;
+  bool terminal = false;
+  std::string seccomp;  // an array of sock_filter; "" = unconfined
+  bool operator==(const ProcessPlan&) const = default;
+};
+
+struct SetupPlan {
+  std::vector<SetupOp> ops;
+  ProcessPlan process;
+  bool init = true;           // the stage stays as pid 1
+  bool pid_namespace = true;  // pid 1 is really 1
+  int control = -1;           // numbers of the stage's descriptors
+  int lifeline = -1;
+  bool operator==(const SetupPlan&) const = default;
+};
+
+std::string encode_plan(const SetupPlan& plan);
+Result<SetupPlan> decode_plan(std::string_view bytes);
+
+/// Messages from the stage to its parent: one letter, then the payload.
+enum class StageMessage : char {
+  created = 'c',   // path of a mount point that was made
+  terminal = 't',  // the master comes along as a descriptor
+  ready = 'r',     // all is set up; the end of the stream now means that the program was executed
+  error = 'e',     // Error::serialise()
+};
+constexpr std::size_t k_stage_message_limit = 64 * 1024;
+/// The plan is always this descriptor of the stage.
+constexpr int k_stage_plan_descriptor = 3;
+
+}  // namespace ecrin::run

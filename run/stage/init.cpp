@@ -1,0 +1,84 @@
+// Pid 1 of the container: it has to be there so that somebody reaps orphans and so that signals with default
+// actions reach the program (the kernel shields pid 1 from them). It does nothing else and can do nothing else.
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "run/stage/stage.hpp"
+
+namespace ecrin::run::stage {
+namespace {
+
+constexpr int k_killed = 128 + SIGKILL;
+
+void keep_only(int first, int second) {
+  const auto low = static_cast<unsigned>(std::min(first, second));
+  const auto high = static_cast<unsigned>(std::max(first, second));
+  if (low > 0) ::close_range(0, low - 1, 0);
+  if (low + 1 < high) ::close_range(low + 1, high - 1, 0);
+  ::close_range(high + 1, ~0U, 0);
+}
+
+// The status of the program if it was among those that ended.
+std::optional<int> reap(pid_t program) {
+  std::optional<int> result;
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+    if (pid == program) result = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  return result;
+}
+
+[[noreturn]] void supervise(const Stage& stage, pid_t program, const Fd& signals) {
+  std::array<pollfd, 2> waiting = {pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
+                                   pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};
+  for (;;) {
+    if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) ::_exit(k_killed);
+    if (waiting[1].revents != 0) {
+      // The parent is gone. The kernel kills a pid namespace with its pid 1; without one only the program is known.
+      ::kill(program, SIGKILL);
+      ::_exit(k_killed);
+    }
+    signalfd_siginfo signal{};
+    if (!(waiting[0].revents & POLLIN) || ::read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
+    if (signal.ssi_signo != SIGCHLD) {
+      ::kill(program, static_cast<int>(signal.ssi_signo));
+    } else if (const std::optional<int> status = reap(program)) {
+      ::_exit(*status);
+    }
+  }
+}
+
+}  // namespace
+
+Error run_init(Stage& stage) {
+  // Blocked before the program exists, so that none of its signals is lost.
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  const Fd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return Error::from_errno(errno, "cannot receive signals in pid 1 of the container");
+  if (!stage.plan.pid_namespace) (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  const pid_t program = ::fork();
+  if (program < 0) return Error::from_errno(errno, "cannot start a process in the container");
+  if (program == 0) {
+    // A session of its own: "kill 0" in the program must not reach pid 1.
+    ::setsid();
+    return run_program(stage);
+  }
+  keep_only(stage.lifeline.get(), signals.get());
+  (void)!::chdir("/");
+  const CapabilitySet kill = capability_bit(CAP_KILL);
+  const ThreadCapabilities only_kill{.effective = kill, .permitted = kill, .inheritable = 0};
+  if (!set_capabilities(only_kill)) ::_exit(k_killed);
+  supervise(stage, program, signals);
+}
+
+}  // namespace ecrin::run::stage

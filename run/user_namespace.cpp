@@ -1,0 +1,185 @@
+#include "run/user_namespace.hpp"
+
+#include <pwd.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/child.hpp"
+#include "base/posix.hpp"
+#include "run/refusal.hpp"
+#include "run/user_namespace_maps.hpp"
+
+namespace ecrin::run {
+namespace {
+
+Result<> write_own(const char* file, const std::string& text) {
+  const Fd fd = TRY(posix::open(fmt::format("/proc/self/{}", file), O_WRONLY));
+  return posix::write_full(fd, std::string_view(text));
+}
+
+Result<> unshare_user_and_mounts() {
+  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) return {};
+  return std::unexpected(explain_user_namespace_refusal(errno, read_refusal_facts()));
+}
+
+// Nothing that we mount may spread to the host, and nothing that the host unmounts may vanish under us.
+Result<> make_mounts_private() {
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail_errno("cannot make the mounts of the new namespace private");
+  return {};
+}
+
+// The one map that a process may write for itself: its own id. Ubuntu lets the namespace be made and refuses here.
+Result<> write_single_maps(uid_t uid, gid_t gid) {
+  const auto written = [&]() -> Result<> {
+    TRY(write_own("setgroups", "deny"));
+    TRY(write_own("gid_map", fs::format_id_map({{.container_id = 0, .host_id = gid, .size = 1}})));
+    return write_own("uid_map", fs::format_id_map({{.container_id = 0, .host_id = uid, .size = 1}}));
+  }();
+  if (written || written.error().code() == 0) return written;
+  return std::unexpected(explain_user_namespace_refusal(written.error().code(), read_refusal_facts()));
+}
+
+// newuidmap may have succeeded where newgidmap failed; a map is written only once. Then the missing one is
+// completed and a second namespace, inside the half-made one, has clean maps.
+Result<> fall_back_to_single(uid_t uid, gid_t gid) {
+  const bool has_uids = !TRY(posix::read_file("/proc/self/uid_map")).empty();
+  const bool has_gids = !TRY(posix::read_file("/proc/self/gid_map")).empty();
+  if (!has_uids && !has_gids) return write_single_maps(uid, gid);
+  if (!has_gids) {
+    TRY(write_own("setgroups", "deny"));
+    TRY(write_own("gid_map", fs::format_id_map({{.container_id = 0, .host_id = gid, .size = 1}})));
+  }
+  if (!has_uids)
+    TRY(write_own("uid_map", fs::format_id_map({{.container_id = 0, .host_id = uid, .size = 1}})));
+  TRY(unshare_user_and_mounts());
+  return write_single_maps(0, 0);
+}
+
+Result<> become_root() {
+  // The ids outside are 0 inside already where the map says so; as root with unusual ids they may not be.
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)
+    return fail_errno("cannot become root of the user namespace");
+  return make_mounts_private();
+}
+
+Result<Identity> read_back(Identity identity) {
+  identity.uids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
+  identity.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
+  return identity;
+}
+
+Result<Identity> enter_identity(Identity identity) {
+  if (::unshare(CLONE_NEWNS) != 0) {
+    auto error = fail_errno("cannot make a mount namespace");
+    return std::unexpected(std::move(error).error().hint(
+        "without a user namespace this takes CAP_SYS_ADMIN; the outer container may not have it"));
+  }
+  identity.mode = IdentityMode::identity;
+  TRY(make_mounts_private());
+  return read_back(std::move(identity));
+}
+
+Result<Identity> enter_mapped(Identity identity, const MapChoice& maps) {
+  identity.mode = IdentityMode::mapped;
+  identity.uids = maps.uids;
+  identity.gids = maps.gids;
+  TRY(become_root());
+  return identity;
+}
+
+Result<Identity> enter_single(Identity identity) {
+  identity.mode = IdentityMode::single;
+  TRY(fall_back_to_single(identity.outer_uid, identity.outer_gid));
+  identity.uids = {{.container_id = 0, .host_id = identity.outer_uid, .size = 1}};
+  identity.gids = {{.container_id = 0, .host_id = identity.outer_gid, .size = 1}};
+  TRY(become_root());
+  return identity;
+}
+
+Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request) {
+  if (request.forced == IdentityMode::single) {
+    TRY(unshare_user_and_mounts());
+    return enter_single(std::move(identity));
+  }
+  const MapChoice maps = choose_maps(request, identity.outer_uid, identity.outer_gid);
+  std::string problem = maps.problem;
+  std::string fix = maps.fix;
+  if (problem.empty()) {
+    MapHelper helper = TRY(MapHelper::start(MapHelper::Means::programs, maps, request));
+    TRY(unshare_user_and_mounts());
+    const auto written = helper.write_maps();
+    if (written) return enter_mapped(std::move(identity), maps);
+    problem = written.error().message();
+    fix = "newuidmap and newgidmap must be setuid root or have the file capabilities cap_setuid and cap_setgid, "
+          "and no_new_privs must not be set";
+  } else if (request.forced != IdentityMode::mapped) {
+    TRY(unshare_user_and_mounts());
+  }
+  if (request.forced == IdentityMode::mapped)
+    return std::unexpected(Error(ErrorKind::unsupported, "cannot map a range of ids: " + problem).hint(fix));
+  identity.note = fmt::format("only one user id is mapped: {}; fix: {}", problem, fix);
+  return enter_single(std::move(identity));
+}
+
+Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request) {
+  if (request.forced == IdentityMode::identity) return enter_identity(std::move(identity));
+  if (request.forced == IdentityMode::single) return enter_as_user(std::move(identity), request);
+  MapChoice maps;
+  maps.uids = same_ids(TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map")))));
+  maps.gids = same_ids(TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map")))));
+  MapHelper helper = TRY(MapHelper::start(MapHelper::Means::itself, maps, request));
+  if (auto entered = unshare_user_and_mounts(); !entered) {
+    if (request.forced == IdentityMode::mapped) return std::unexpected(std::move(entered).error());
+    identity.note = fmt::format("no user namespace: {}", entered.error().message());
+    auto outcome = enter_identity(identity);
+    // The refusal of the user namespace is the cause that somebody can do something about.
+    if (!outcome) return std::unexpected(std::move(entered).error());
+    return outcome;
+  }
+  if (auto written = helper.write_maps(); !written) {
+    if (request.forced == IdentityMode::mapped) return std::unexpected(std::move(written).error());
+    identity.note = fmt::format("only one user id is mapped: {}", written.error().message());
+    return enter_single(std::move(identity));
+  }
+  return enter_mapped(std::move(identity), maps);
+}
+
+}  // namespace
+
+std::string_view to_string(IdentityMode mode) {
+  switch (mode) {
+    case IdentityMode::mapped:
+      return "mapped";
+    case IdentityMode::single:
+      return "single";
+    case IdentityMode::identity:
+      return "identity";
+    case IdentityMode::none:
+      return "none";
+  }
+  return "none";
+}
+
+IdentityRequest identity_request() {
+  IdentityRequest request;
+  if (const passwd* entry = ::getpwuid(::getuid())) request.user_name = entry->pw_name;
+  request.subuid = posix::read_file("/etc/subuid").value_or("");
+  request.subgid = posix::read_file("/etc/subgid").value_or("");
+  request.search_path = Command{}.search_path;
+  return request;
+}
+
+Result<Identity> enter_user_namespace(const IdentityRequest& request) {
+  Identity identity{.outer_uid = ::geteuid(), .outer_gid = ::getegid()};
+  if (request.forced == IdentityMode::none) return read_back(std::move(identity));
+  if (identity.outer_uid == 0) return enter_as_root(std::move(identity), request);
+  if (request.forced == IdentityMode::identity)
+    return fail(ErrorKind::denied, "the identity mode needs root: user {} is not", identity.outer_uid);
+  return enter_as_user(std::move(identity), request);
+}
+
+}  // namespace ecrin::run

@@ -1,0 +1,278 @@
+#!/usr/bin/env python3
+"""Times ecrin against the tools that are on PATH, in one interleaved run, and writes RESULTS.md.
+
+What counts is a ratio in one run: absolute seconds depend on the machine and its load. Every sample of every tool is
+taken in turn (A B C, A B C, ...), so that a slow minute hits all of them. Medians are compared.
+
+    bench.py --ecrin PATH [--reps N] [--work DIR] [--results FILE] [WORKLOAD...]
+
+Workloads: start noop steps files. Started by root it goes on as an ordinary user, because that is what is promised.
+"""
+
+import argparse
+import os
+import pwd
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+FILES_SCRIPT = ("i=0; while [ $i -lt 200 ]; do mkdir -p /data/$i; j=0; "
+                "while [ $j -lt 100 ]; do echo $i.$j > /data/$i/$j; j=$((j+1)); done; i=$((i+1)); done")
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.work = options.work
+        self.home = os.path.join(self.work, "home")
+        self.rootfs = os.path.join(self.work, "rootfs")
+        self.log = open(os.path.join(self.work, "commands.log"), "a", encoding="utf-8")
+        self.ecrin = [options.ecrin, "--root", os.path.join(self.work, "ecrin")]
+        graph = os.path.join(self.work, "containers")
+        run = os.path.join(self.work, "run")
+        storage = ["--root", graph, "--runroot", run, "--storage-driver", "overlay"]
+        self.podman = ["podman", "--cgroup-manager", "cgroupfs", "--events-backend", "none", *storage]
+        self.buildah = ["buildah", *storage]
+        self.environment = {"HOME": self.home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
+                            "XDG_RUNTIME_DIR": run, "BUILDAH_ISOLATION": "chroot"}
+        self.rows = []
+
+    def call(self, command, check=True):
+        """Runs one command; returns (wall seconds, cpu seconds) or None when it fails and check is off."""
+        print("$", " ".join(command), file=self.log, flush=True)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.monotonic()
+        status = subprocess.run(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
+                                stderr=self.log, cwd=self.work, check=False).returncode
+        wall = time.monotonic() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        if status == 0:
+            return wall, cpu
+        if check:
+            sys.exit(f"bench: {' '.join(command)} failed with status {status}; see {self.log.name}")
+        return None
+
+    def compare(self, workload, tools, reference="ecrin"):
+        """tools: name -> (prepare commands, measured command). Adds a table row a tool."""
+        samples = {name: [] for name in tools}
+        for _ in range(self.options.reps):
+            for name, (prepare, command) in tools.items():
+                if samples[name] is None:
+                    continue
+                for one in prepare:
+                    self.call(one, check=False)
+                sample = self.call(command, check=name == reference)
+                if sample is None:
+                    samples[name] = None
+                    print(f"  {name}: does not work here, left out", file=sys.stderr)
+                else:
+                    samples[name].append(sample)
+        base = statistics.median(s[0] for s in samples[reference])
+        for name, values in samples.items():
+            if not values:
+                continue
+            walls = sorted(v[0] for v in values)
+            wall = statistics.median(walls)
+            cpu = statistics.median(v[1] for v in values)
+            ratio = wall / base
+            self.rows.append((workload, name, wall, walls[0], walls[-1], cpu, ratio))
+            print(f"  {workload:8} {name:22} {wall:8.4f} s ({walls[0]:.4f} to {walls[-1]:.4f})  cpu {cpu:7.4f} s  "
+                  f"{ratio:7.2f} x ecrin", flush=True)
+
+    # ---- set-up ------------------------------------------------------------------------------------------------
+
+    def write(self, name, text):
+        path = os.path.join(self.work, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def have(self, program):
+        return shutil.which(program, path=self.environment["PATH"]) is not None
+
+    def set_up(self):
+        os.makedirs(self.home, exist_ok=True)
+        os.makedirs(os.path.join(self.work, "run"), mode=0o700, exist_ok=True)
+        self.write("home/.config/containers/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}')
+        recipe = self.write("base.yaml", "name: bench-base\nfrom: {bootstrap: debian, suite: bookworm, "
+                                         "include: [build-essential, cmake]}\n")
+        print("preparing the base image (Debian with a compiler)", flush=True)
+        self.call([*self.ecrin, "build", recipe])
+        archive = os.path.join(self.work, "base.tar")
+        if not os.path.exists(archive):
+            self.call([*self.ecrin, "save", "--format", "oci-archive", "-o", archive, "bench-base"])
+        for tool in (self.podman, self.buildah):
+            if self.have(tool[0]):
+                self.call([*tool, "pull", "oci-archive:" + archive], check=False)
+        if self.have("podman"):
+            # podman names what it loads after the archive's own annotation
+            self.call([*self.podman, "load", "-i", archive], check=False)
+        if not os.path.exists(self.rootfs):
+            recipe = self.write("rootfs.yaml", "name: bench-rootfs\nfrom: scratch\nsteps:\n"
+                                "  - copy: {src: busybox, dest: /bin/busybox}\n"
+                                "  - run: [/bin/busybox, --install, -s, /bin]\n")
+            shutil.copy("/bin/busybox", os.path.join(self.work, "busybox"))
+            self.call([*self.ecrin, "build", "-o", "type=local,dest=" + self.rootfs, recipe])
+
+    # ---- workloads ---------------------------------------------------------------------------------------------
+
+    def start(self):
+        true = ["/bin/true"]
+        tools = {"ecrin": ([], [*self.ecrin, "run", "--rm", "--network", "none", "bench-base", *true]),
+                 "ecrin --rootfs": ([], [*self.ecrin, "run", "--rm", "--network", "none", "--rootfs",
+                                         self.rootfs, *true])}
+        if self.have("bwrap"):
+            tools["bwrap"] = ([], ["bwrap", "--unshare-all", "--ro-bind", self.rootfs, "/", "--proc", "/proc",
+                                   "--dev", "/dev", *true])
+        if self.have("crun"):
+            self.write("bundle/config.json", CRUN_CONFIG.replace("@ROOTFS@", self.rootfs)
+                       .replace("@UID@", str(os.getuid())).replace("@GID@", str(os.getgid())))
+            tools["crun"] = ([], ["crun", "--cgroup-manager=disabled", "--root",
+                                  os.path.join(self.work, "run", "crun"), "run", "-b",
+                                  os.path.join(self.work, "bundle"), "bench"])
+        if self.have("podman"):
+            runtime = ["--runtime", "crun"] if self.have("crun") else []
+            tools["podman"] = ([], [*self.podman, *runtime, "run", "--rm", "--network", "none", "--cgroups",
+                                    "disabled", "localhost/bench-base", *true])
+        if self.have("unshare"):
+            tools["unshare + maps"] = ([], ["unshare", "--map-root-user", "--map-auto", *true])
+        self.compare("start", tools)
+
+    def containerfile(self, name, steps):
+        lines = ["FROM localhost/bench-base", "ARG ROUND=0"]
+        lines += [f"RUN {step}" for step in steps]
+        return self.write(f"{name}/Containerfile", "\n".join(lines) + "\n")
+
+    def recipe(self, name, steps):
+        text = f"name: {name}\nfrom: bench-base\nsteps:\n"
+        return self.write(f"{name}/recipe.yaml", text + "".join(f"  - run: '{step}'\n" for step in steps))
+
+    def build_tools(self, name, steps, cached):
+        recipe, containerfile = self.recipe(name, steps), self.containerfile(name, steps)
+        context = os.path.dirname(containerfile)
+        fresh = [] if cached else ["--no-cache"]
+        tools = {"ecrin": ([], [*self.ecrin, "build", "-q", "--network", "host", *fresh, recipe])}
+        for tool, verb in ((self.buildah, "bud"), (self.podman, "build")):
+            if self.have(tool[0]):
+                tools[tool[0]] = ([], [*tool, verb, "-q", "--layers", "--pull-never" if verb == "bud" else
+                                       "--pull=never", *fresh, "--network", "host", "--isolation", "chroot", "-t",
+                                       name, context])
+        return tools
+
+    def noop(self):
+        tools = self.build_tools("noop", [f"echo {i} > /step{i}" for i in range(10)], cached=True)
+        for _, command in tools.values():  # the first build fills the caches and is not measured
+            self.call(command, check=False)
+        self.compare("noop", tools)
+
+    def steps(self):
+        self.compare("steps", self.build_tools("steps", [f"echo {i} > /step{i}" for i in range(20)], cached=False))
+
+    def files(self):
+        tools = self.build_tools("files", [FILES_SCRIPT], cached=False)
+        if self.have("bwrap"):
+            data = os.path.join(self.work, "bwrap-data")
+            tools["bare write in bwrap"] = (
+                [["rm", "-rf", data], ["mkdir", data]],
+                ["bwrap", "--unshare-all", "--ro-bind", self.rootfs, "/", "--bind", data, "/data", "--proc",
+                 "/proc", "--dev", "/dev", "/bin/sh", "-c", FILES_SCRIPT])
+            os.makedirs(os.path.join(self.rootfs, "data"), exist_ok=True)
+        self.compare("files", tools)
+
+    # ---- results -----------------------------------------------------------------------------------------------
+
+    def write_results(self):
+        titles = {"start": "container start: /bin/true in a present image, no network",
+                  "noop": "no-op build: 10 steps, nothing changed",
+                  "steps": "20 small steps on a Debian image with a compiler, nothing cached",
+                  "files": "one step that writes 20,000 files, nothing cached"}
+        versions = []
+        for program in ("bwrap", "crun", "podman", "buildah"):
+            if self.have(program):
+                text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+                versions.append(text.splitlines()[0].strip())
+        with open(self.options.results, "w", encoding="utf-8") as file:
+            file.write("# Benchmark results\n\nWritten by `./dev bench`: one interleaved run, medians of "
+                       f"{self.options.reps} samples a tool. Ratios are wall time over ecrin's: above 1, ecrin is "
+                       "faster.\n\nCompared with: " + "; ".join(versions) + f". {os.cpu_count()} processors, "
+                       f"Linux {os.uname().release.split('-')[0]}.\n")
+            for workload, title in titles.items():
+                rows = [row for row in self.rows if row[0] == workload]
+                if not rows:
+                    continue
+                file.write(f"\n## {title}\n\n| tool | median s | least | most | CPU s | ratio to ecrin |\n"
+                           "|---|---|---|---|---|---|\n")
+                for _, name, wall, least, most, cpu, ratio in rows:
+                    file.write(f"| {name} | {wall:.4f} | {least:.4f} | {most:.4f} | {cpu:.4f} | {ratio:.2f} |\n")
+        print("written:", self.options.results)
+
+
+CRUN_CONFIG = """{"ociVersion": "1.0.2", "process": {"user": {"uid": 0, "gid": 0}, "args": ["/bin/true"],
+ "env": ["PATH=/bin"], "cwd": "/", "noNewPrivileges": true}, "root": {"path": "@ROOTFS@", "readonly": true},
+ "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]}],
+ "linux": {"uidMappings": [{"containerID": 0, "hostID": @UID@, "size": 1}],
+           "gidMappings": [{"containerID": 0, "hostID": @GID@, "size": 1}],
+           "namespaces": [{"type": "user"}, {"type": "pid"}, {"type": "mount"}, {"type": "ipc"}, {"type": "uts"},
+                          {"type": "network"}]}}
+"""
+
+
+def become_ordinary_user(name):
+    """Root makes or takes the test user and goes on as that user."""
+    try:
+        user = pwd.getpwnam(name)
+    except KeyError:
+        subprocess.run(["useradd", "--create-home", name], check=True)
+        user = pwd.getpwnam(name)
+    for device in ("/dev/fuse", "/dev/net/tun"):
+        if os.path.exists(device):
+            os.chmod(device, 0o666)
+    return user
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ecrin", required=True)
+    parser.add_argument("--reps", type=int, default=5)
+    parser.add_argument("--work", default="/var/tmp/ecrin-bench")
+    parser.add_argument("--results", required=True)
+    parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files"])
+    options = parser.parse_args()
+    options.results = os.path.abspath(options.results)
+    results = options.results
+    if os.getuid() == 0:
+        user = become_ordinary_user("ecrin-test")
+        os.makedirs(options.work, exist_ok=True)
+        os.chown(options.work, user.pw_uid, user.pw_gid)
+        binary = os.path.join(options.work, "bin", "ecrin")
+        os.makedirs(os.path.dirname(binary), exist_ok=True)
+        shutil.copy(options.ecrin, binary)
+        os.chmod(binary, 0o755)
+        options.ecrin = binary
+        options.results = os.path.join(options.work, "RESULTS.md")
+        child = os.fork()
+        if child:
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if status == 0:
+                shutil.copyfile(options.results, results)
+            sys.exit(status)
+        os.initgroups(user.pw_name, user.pw_gid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+    os.makedirs(options.work, exist_ok=True)
+    bench = Bench(options)
+    bench.set_up()
+    for workload in options.workloads:
+        print(workload, flush=True)
+        getattr(bench, workload)()
+    bench.write_results()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+// The functional tests' main: never as root (tests/support/setting.hpp), exit code 77 when a case was
+// skipped.
+#define CATCH_CONFIG_RUNNER
+#include "tests/support/catch.hpp"
+#include "tests/support/setting.hpp"
+
+int main(int argc, char** argv) {
+  const auto words = ecrin::tests::enter_setting(
+      argc, argv, {ECRIN_TEST_PROGRAM, ECRIN_TEST_INIT, ECRIN_SOURCE_DIR, ECRIN_BUILD_DIR});
+  std::vector<const char*> arguments;
+  for (const auto& word : words) arguments.push_back(word.c_str());
+  const int failed = Catch::Session().run(static_cast<int>(arguments.size()), arguments.data());
+  return failed == 0 && ecrin::tests::skipped_any() ? 77 : failed;
+}

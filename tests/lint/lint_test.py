@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+"""Tests of lint.py itself: every check finds what it is for in a small tree made for it, and nothing in a clean one."""
+
+import pathlib
+import tempfile
+import unittest
+
+import lint
+
+TABLE = """
+| folder | what it is | may include |
+|---|---|---|
+| base/ | x | - |
+| fs/ | x | base |
+| oci/ | x | base |
+| recipes/ | x | oci (values), base |
+| run/ | x | fs, oci (runtime config), base |
+| build/ | x | recipes, run, fs, oci, base |
+| cli/ | x | all |
+| tests/ | x | all |
+"""
+
+
+class LintTest(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.root = pathlib.Path(self.directory.name)
+        self.write("docs/ARCHITECTURE.md", TABLE)
+
+    def tearDown(self):
+        self.directory.cleanup()
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def findings(self, check):
+        return list(lint.CHECKS[check](self.root))
+
+    def test_includes(self):
+        self.write("fs/a.cpp", '#include "base/fd.hpp"\n#include "fs/a.hpp"\n')
+        self.assertEqual(self.findings("includes"), [])
+        self.write("fs/b.cpp", '#include "base/fd.hpp"\n#include "oci/digest.hpp"\n')
+        self.assertEqual(len(self.findings("includes")), 1)
+        self.assertIn("fs/b.cpp:2", self.findings("includes")[0])
+
+    def test_tests_may_not_be_included(self):
+        self.write("base/a.cpp", '#include "tests/support/catch.hpp"\n')
+        self.assertEqual(len(self.findings("includes")), 1)
+
+    def test_libraries(self):
+        for name in ("base/a.cpp", "base/b.cpp"):
+            self.write(name, "#include <zlib.h>\n")
+        self.write("base/c.hpp", "#include <fmt/core.h>\n#include <nlohmann/json_fwd.hpp>\n")
+        self.assertEqual(self.findings("libraries"), [])
+        self.write("fs/c.cpp", "#include <zlib.h>\n")
+        self.write("fs/d.hpp", "#include <nlohmann/json.hpp>\n")
+        self.assertEqual(len(self.findings("libraries")), 2)
+
+    def test_banned(self):
+        self.write("base/a.cpp", 'auto a = ::open("x", 0);  // system(3) is banned\nauto b = "getenv(x)";\n')
+        self.write("cli/a.cpp", 'std::cout << getenv("HOME");\n')
+        self.write("fs/a.cpp", "file_system(1); thing.open(2); snprintf(b, 1, c);\n")
+        self.assertEqual(self.findings("banned"), [])
+        self.write("fs/a.cpp", 'std::filesystem::remove_all(p);\nsystem("x");\npopen("x", "r");\n'
+                               'printf("x");\nchdir("x");\nstd::getenv("X");\n::open("x", 0);\n// FIX' 'ME later\n')
+        found = self.findings("banned")
+        self.assertEqual([int(line.split(":")[1]) for line in found], list(range(1, 9)))
+
+    def test_length(self):
+        self.write("base/a.cpp", "x;\n" * 600)
+        self.write("base/b.cpp", "// Long because: one table.\n" + "x;\n" * 700)
+        self.assertEqual(self.findings("length"), [])
+        self.write("base/a.cpp", "x;\n" * 601)
+        self.assertEqual(len(self.findings("length")), 1)
+
+    def test_blanks(self):
+        self.write("base/a.cpp", "x;\n")
+        self.assertEqual(self.findings("blanks"), [])
+        self.write("base/a.cpp", "x; \n\ty;\nz;")
+        self.assertEqual(len(self.findings("blanks")), 3)
+
+    def test_man_pages(self):
+        self.write("cli/a.hpp", "const Verb& build_verb();\nconst Verb& run_verb();\nconst Verb& help_verb();\n")
+        self.write("docs/man/ecrin-build.1", "x\n")
+        self.write("docs/man/ecrin-run.1", "x\n")
+        self.write("docs/man/ecrin.1", "x\n")
+        self.assertEqual(self.findings("man_pages"), [])
+        (self.root / "docs/man/ecrin-run.1").rename(self.root / "docs/man/ecrin-ran.1")
+        self.assertEqual(len(self.findings("man_pages")), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
