@@ -1,14 +1,16 @@
 // Changesets: what a step changed, as a directory in overlay form, and as the bytes of an OCI layer.
 //
 // A changeset is canonical: it holds exactly the entries whose state differs from the lower tree, plus their
-// parent directories. So it does not depend on the driver that made it: a file that was only opened for writing,
-// chmodded to the mode it had, or rewritten with the same bytes is not in it. State is type, mode, owner, xattrs,
-// link target, device, content, and mtime after clamping to the epoch on both sides (times beyond the epoch do not
-// count, times before it do). Because the clamped times are set on disk, a later step sees the same tree whether
-// this layer was just made or comes from an archive.
+// parent directories. So it does not depend on the driver that made it: a file that was only opened for
+// writing, chmodded to the mode it had, or rewritten with the same bytes is not in it. State is type, mode,
+// owner, xattrs, link target, device, content, and mtime after clamping to the epoch on both sides (times
+// beyond the epoch do not count, times before it do). Because the clamped times are set on disk, a later step
+// sees the same tree whether this layer was just made or comes from an archive.
 #pragma once
 
 #include <cstdint>
+#include <ctime>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +20,12 @@
 
 namespace ecrin::fs {
 
+class LowerTree;  // fs/lower_tree.hpp
+
 struct CanonicalOptions {
   std::int64_t epoch = 0;  // seconds; times after it become it. INT64_MAX: leave times alone
-  /// Paths (no leading slash) that the tool itself made as mount points: dropped unless they exist in the lower
-  /// tree or hold something now.
+  /// Paths (no leading slash) that the tool itself made as mount points: dropped unless they exist in the
+  /// lower tree or hold something now.
   std::vector<std::string> own_mount_points;
 };
 
@@ -31,19 +35,30 @@ struct ChangesetSummary {
   bool empty() const { return entries == 0; }
 };
 
-/// Makes the upper directory of a finished step canonical, in place. `lower` is the merged tree below it (nullptr:
-/// none). Knows the forms that kernel overlay and fuse-overlayfs leave behind, and writes overlay form only.
+/// Makes the upper directory of a finished step canonical, in place. `lower` is the merged tree below it
+/// (nullptr: none). Knows the forms that kernel overlay and fuse-overlayfs leave behind, and writes overlay
+/// form only. One form for one change: an opaque directory becomes whiteouts for what is gone, so no mark is
+/// left; of a removed directory only the topmost whiteout stays; sockets, which no tar can hold, are dropped;
+/// hardlinks stay together when any of their names changed. The root directory counts only if it carries the
+/// root mark (fs/whiteout.hpp), which drivers set when a container changed it.
 Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* lower, const CanonicalOptions& options,
                                       const CancelToken* cancel = nullptr);
+/// The same on layer directories that nobody mounted (LowerTree::of_layers).
+Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const CanonicalOptions& options,
+                                      const CancelToken* cancel = nullptr);
 
-/// For drivers without an upper directory: fills `upper` (empty) with what `changed` has and `lower` has not, in
-/// overlay form, moving nothing: files are reflinked or copied.
+/// For drivers without an upper directory: fills `upper` (empty) with what `changed` has and `lower` has not,
+/// in overlay form, moving nothing: files are reflinked or copied.
 Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper,
                          const CancelToken* cancel = nullptr);
+/// `changed` was made from `lower` by materialise(); a file whose ctime is before `since` has the content
+/// that it had then, so only its metadata are compared.
+Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper,
+                         const std::optional<struct timespec>& since, const CancelToken* cancel = nullptr);
 
-/// The OCI layer of a canonical changeset: sorted depth first by name bytes, parents first, hardlinks to the first
-/// path of an inode, whiteouts as .wh. files, opaque directories with .wh..wh..opq right after their directory.
-/// Pure: the same directory gives the same bytes always. Does not finish the sink.
+/// The OCI layer of a canonical changeset: sorted depth first by name bytes, parents first, hardlinks to the
+/// first path of an inode, whiteouts as .wh. files, opaque directories with .wh..wh..opq right after their
+/// directory. Pure: the same directory gives the same bytes always. Does not finish the sink.
 Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel = nullptr);
 
 /// The whole merged tree as one tar (export, --output type=tar): as write_layer, without whiteouts.
@@ -55,6 +70,8 @@ struct Change {
   std::string path;  // absolute in the image
 };
 /// What a changeset does to `lower` (nullptr: everything is added), sorted by path; for `ecrin diff`.
+/// Directories that only hold changes are not listed.
 Result<std::vector<Change>> list_changes(const Fd& changeset, const Fd* lower);
+Result<std::vector<Change>> list_changes(const Fd& changeset, LowerTree& lower);
 
 }  // namespace ecrin::fs

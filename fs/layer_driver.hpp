@@ -24,15 +24,15 @@ class MountedTree {
 public:
   virtual ~MountedTree() = default;
   virtual const std::string& path() const = 0;  // absolute path of the merged root
-  /// Takes the tree down; afterwards the request's `upper` holds the changes in overlay form or in the driver's own
-  /// form that fs::canonicalise knows. Nothing uses the tree any more when this is called.
+  /// Takes the tree down; afterwards the request's `upper` holds the changes in overlay form or in the
+  /// driver's own form that fs::canonicalise knows. Nothing uses the tree any more when this is called.
   virtual Result<> finish() = 0;
 };
 
 struct TreeRequest {
   std::vector<std::string> lowers;  // absolute paths of layer directories, bottom first; may be empty
   std::string upper;                // absolute path of an existing directory; "" = read-only tree
-  std::string scratch;              // absolute path of an empty directory for work and mount point, same file system
+  std::string scratch;  // absolute path of an empty directory for work and mount point, same file system
 };
 
 class LayerDriver {
@@ -50,7 +50,8 @@ struct DriverProbe {
 /// Tries each driver once in `scratch` (an empty directory of the store). In our user and mount namespace.
 std::vector<DriverProbe> probe_drivers(const std::string& scratch);
 /// The wanted driver, or the first that works. Fails with the probe's reason when the wanted one does not.
-/// `cache_file` (in the store) remembers a probe's success for this boot and this kernel, so that a start does not probe.
+/// `cache_file` (in the store) remembers a probe's success for this boot and this kernel, so that a start
+/// does not probe.
 Result<std::unique_ptr<LayerDriver>> make_driver(std::optional<DriverKind> wanted, const std::string& scratch,
                                                  const std::string& cache_file);
 

@@ -1,9 +1,10 @@
-// LayerStore: unpacked layers under <store>/layers/<id>/diff, in overlay form. A layer is known by its directory
-// id from the moment a step ended (so that the next step can start on it) and by its diff ID once that is hashed.
-// Keys of other modules (diff IDs) are opaque text here.
+// LayerStore: unpacked layers under <store>/layers/<id>/diff, in overlay form. A layer is known by its
+// directory id from the moment a step ended (so that the next step can start on it) and by its diff ID once
+// that is hashed. Keys of other modules (diff IDs) are opaque text here.
 //
-// Power cuts: rows made since the last sync carry the boot id; a row from an earlier boot that was never synced is
-// dropped at open, with its directory. kill -9 loses nothing, because the kernel still has the pages.
+// Power cuts: rows made since the last sync carry the boot id; a row from an earlier boot that was never
+// synced is dropped at open, with its directory. kill -9 loses nothing, because the kernel still has the
+// pages.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@
 namespace ecrin::fs {
 
 struct Layer {
-  std::string id;       // directory name
-  std::string diff_id;  // "sha256:...", "" while not yet hashed
+  std::string id;          // directory name
+  std::string diff_id;     // "sha256:...", "" while not yet hashed
   std::uint64_t size = 0;  // bytes of its tar
 };
 
@@ -27,7 +28,7 @@ class LayerDraft {
 public:
   LayerDraft(LayerDraft&&) noexcept = default;
   ~LayerDraft();
-  const Fd& diff() const { return m_diff; }         // opened directory, mode 0755, owner root of the namespace
+  const Fd& diff() const { return m_diff; }  // opened directory, mode 0755, owner root of the namespace
   const std::string& path() const { return m_path; }  // absolute; <path>/diff, <path>/work, <path>/merged
   /// Leaves the tree where it is (a failed step that the user wants to look at).
   void keep() { m_keep = true; }
@@ -49,8 +50,8 @@ public:
   Result<LayerDraft> draft();
   /// Moves the draft's diff directory to layers/<new id>/ and records it, held by this process.
   Result<Layer> publish(LayerDraft draft);
-  /// Gives a published layer its diff ID and tar size. When another layer already has this diff ID, that one is
-  /// returned and held, and this one becomes garbage.
+  /// Gives a published layer its diff ID and tar size. When another layer already has this diff ID, that one
+  /// is returned and held, and this one becomes garbage.
   Result<Layer> seal(const std::string& id, const std::string& diff_id, std::uint64_t size);
   /// By diff ID or by directory id; held by this process when found.
   Result<std::optional<Layer>> find(const std::string& diff_id);
@@ -60,14 +61,19 @@ public:
   Result<std::vector<Layer>> list();
   /// Makes everything published so far survive a power cut: one syncfs, then the rows are marked.
   Result<> sync();
-  /// Removes the row and moves the directory to this process's tmp; the returned name is deleted by the caller
-  /// after its transaction has been committed (garbage collection).
+  /// Removes the row and moves the directory to this process's tmp; the returned name is deleted by the
+  /// caller after its transaction has been committed (garbage collection).
   Result<std::string> retire(const std::string& id);
+  /// Directories that no row names, because a process was killed in the middle of publish(): moved like
+  /// retire does.
+  Result<std::vector<std::string>> sweep();
 
 private:
   explicit LayerStore(Store& store, Fd directory);
+  Result<std::optional<Layer>> find_where(std::string_view condition, const std::string& key);
+  Result<> drop_lost(const std::string& boot_id);
   Store& m_store;
-  Fd m_directory;
+  Fd m_directory;  // <store>/layers
 };
 
 }  // namespace ecrin::fs

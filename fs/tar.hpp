@@ -17,9 +17,9 @@ namespace ecrin::fs {
 enum class EntryType { file, directory, symlink, hardlink, character_device, block_device, fifo };
 
 struct TarEntry {
-  std::string path;         // raw bytes as in the archive; the writer adds "/" to directories
+  std::string path;  // raw bytes as in the archive; the writer adds "/" to directories
   EntryType type = EntryType::file;
-  mode_t mode = 0;          // 07777 bits
+  mode_t mode = 0;  // 07777 bits
   uid_t uid = 0;
   gid_t gid = 0;
   std::uint64_t size = 0;   // files only
@@ -30,17 +30,17 @@ struct TarEntry {
   std::vector<posix::Xattr> xattrs;  // sorted by name
 };
 
-/// Reads tar (ustar, PAX, GNU) from plain bytes, through libarchive. Always drains its source to the end, past the
-/// end-of-archive mark, so that a digest over the source covers everything; data other than zeros after the mark
-/// is refused.
+/// Reads tar (ustar, PAX, GNU) from plain bytes, through libarchive. Always drains its source to the end,
+/// past the end-of-archive mark, so that a digest over the source covers everything; data other than zeros
+/// after the mark is refused.
 class TarReader {
 public:
   static Result<std::unique_ptr<TarReader>> open(std::unique_ptr<Source> source);
   ~TarReader();
   /// The next entry, or empty at the end. The rest of the current entry's data is skipped.
   Result<std::optional<TarEntry>> next();
-  /// Data of the current file, in order; 0 at its end. Sparse files come with their holes as zeros; `skip_hole`
-  /// tells how many zero bytes may be left out before the next data (then call read again).
+  /// Data of the current file, in order; 0 at its end. Sparse files come with their holes as zeros;
+  /// `skip_hole` tells how many zero bytes may be left out before the next data (then call read again).
   struct Block {
     std::uint64_t offset = 0;  // in the file
     std::span<const std::byte> bytes;
@@ -55,9 +55,10 @@ private:
 };
 
 /// Writes deterministic PAX tar: the byte format is a promise (golden digests guard it). ustar headers; a PAX
-/// header only for what ustar cannot hold (path over 100/155 bytes or not splittable, link over 100 bytes, size
-/// or ids beyond octal, xattrs as SCHILY.xattr.*, non-ASCII names as raw bytes in ustar when they fit else `path` records); empty uname and gname; whole seconds; two zero blocks at the
-/// end and no more. The order is the caller's.
+/// header only for what ustar cannot hold (path over 100/155 bytes or not splittable, link over 100 bytes,
+/// size or ids beyond octal, xattrs as SCHILY.xattr.*, non-ASCII names as raw bytes in ustar when they fit
+/// else `path` records); empty uname and gname; whole seconds; two zero blocks at the end and no more. The
+/// order is the caller's.
 class TarWriter {
 public:
   explicit TarWriter(Sink& sink) : m_sink(sink) {}

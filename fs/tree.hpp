@@ -15,12 +15,13 @@ Result<> remove_tree(const Fd& parent, const std::string& name);
 Result<> clear_directory(const Fd& directory);
 
 enum class Hardlinks { keep, split };
-/// Copies the contents of `from` into the existing directory `to` with type, mode, owner, times and xattrs (as far
-/// as they can be set); file data by reflink where the file system can. split: every name gets an inode of its own.
+/// Copies the contents of `from` into the existing directory `to` with type, mode, owner, times and xattrs
+/// (as far as they can be set); file data by reflink where the file system can. split: every name gets an
+/// inode of its own.
 Result<> copy_tree(const Fd& from, const Fd& to, Hardlinks hardlinks);
 
 struct TreeSize {
-  std::uint64_t bytes = 0;    // allocated on disk
+  std::uint64_t bytes = 0;  // allocated on disk
   std::uint64_t entries = 0;
 };
 Result<TreeSize> measure_tree(const Fd& directory);

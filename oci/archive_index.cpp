@@ -12,8 +12,8 @@ namespace ecrin::oci {
 namespace {
 
 constexpr std::uint64_t k_block = 512;
-constexpr std::size_t k_header_limit = 200'000;  // headers of every kind, so that endless PAX ends too
 constexpr std::size_t k_member_limit = 100'000;
+constexpr std::size_t k_extension_count_limit = 16;    // extended headers before one member
 constexpr std::uint64_t k_extension_limit = 1u << 20;  // one PAX record block or GNU long name
 constexpr std::size_t k_name_limit = 4096;             // PATH_MAX
 constexpr std::size_t k_names_limit = 64u << 20;       // bytes of all names together
@@ -86,7 +86,6 @@ public:
     // Data after the last whole block is not looked at; archives without the two zero blocks end at the
     // file's end.
     while (m_file_size - m_position >= k_block) {
-      if (++m_headers > k_header_limit) return refuse(ErrorKind::limit, "has too many headers");
       const Block block = TRY(read_block());
       if (std::all_of(block.begin(), block.end(), [](char c) { return c == '\0'; })) return {};
       if (!checksum_matches(block)) return refuse(ErrorKind::invalid, "is damaged, or not a tar archive");
@@ -115,8 +114,12 @@ private:
     if (type == 'x' || type == 'g' || type == 'L' || type == 'K') {
       if (!size || *size > k_extension_limit)
         return refuse(ErrorKind::limit, "has an oversized extended header");
+      if (++m_extensions > k_extension_count_limit)
+        return refuse(ErrorKind::limit, "has too many extended headers before one member");
       return take_extension(type, *size);
     }
+    if (++m_members > k_member_limit) return refuse(ErrorKind::limit, "has too many members");
+    m_extensions = 0;
     const Extension extension = std::exchange(m_extension, {});
     if (extension.size) size = extension.size;
     if (!size) return refuse(ErrorKind::invalid, "has a member with an unreadable size");
@@ -196,8 +199,7 @@ private:
       entry.target = *target;
     }
     m_name_bytes += name->size() + entry.target.size();
-    if (m_index.m_entries.size() >= k_member_limit || m_name_bytes > k_names_limit)
-      return refuse(ErrorKind::limit, "has too many members");
+    if (m_name_bytes > k_names_limit) return refuse(ErrorKind::limit, "has too many long names");
     m_index.m_entries.insert_or_assign(*name, std::move(entry));
     return {};
   }
@@ -206,7 +208,8 @@ private:
   std::uint64_t m_file_size;
   const std::string& m_what;
   std::uint64_t m_position = 0;
-  std::size_t m_headers = 0;
+  std::size_t m_members = 0;
+  std::size_t m_extensions = 0;  // since the last member
   std::size_t m_name_bytes = 0;
   Extension m_extension;
 };

@@ -55,13 +55,6 @@ void set_architecture(Platform& platform, std::string_view name) {
   platform.architecture = name;
 }
 
-// Indexes say arm64 and arm64/v8, amd64 and amd64/v1 for the same machines.
-std::string_view effective_variant(const Platform& platform) {
-  if (platform.architecture == "arm64" && platform.variant == "v8") return "";
-  if (platform.architecture == "amd64" && platform.variant == "v1") return "";
-  return platform.variant;
-}
-
 }  // namespace
 
 Result<Platform> Platform::parse(std::string_view text) {
@@ -105,8 +98,8 @@ std::string Platform::to_string() const {
 
 bool Platform::accepts(const Platform& other) const {
   if (os != other.os || architecture != other.architecture) return false;
-  const std::string_view wanted = effective_variant(*this);
-  const std::string_view offered = effective_variant(other);
+  const std::string& wanted = variant;
+  const std::string& offered = other.variant;
   if (wanted == offered || wanted.empty() || offered.empty()) return true;
   // v6 code runs on a v7 machine. The names compare as text: there is one digit in all that exist.
   return wanted.size() == offered.size() && wanted.starts_with('v') && offered < wanted;

@@ -14,6 +14,7 @@ namespace ecrin::oci {
 namespace {
 
 constexpr int k_redirect_limit = 10;
+constexpr std::uint64_t k_dropped_limit = 1u << 20;  // bytes of redirects' and errors' own texts
 
 template <auto function>
 struct Deleter {
@@ -58,6 +59,7 @@ struct Transfer {
   const CancelToken* cancel = nullptr;
   std::uint64_t limit = 0;
   std::uint64_t count = 0;
+  std::uint64_t dropped = 0;
   bool over_limit = false;
   std::optional<Error> error;  // of the sink
 };
@@ -67,7 +69,10 @@ std::size_t on_body(char* data, std::size_t size, std::size_t items, void* user)
   const std::size_t bytes = size * items;
   long status = 0;
   curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) return 0;  // the text of a redirect or an error is not what was asked for
+  if (status != 200) {  // the text of a redirect or an error is not what was asked for
+    transfer.dropped += bytes;
+    return transfer.dropped > k_dropped_limit ? 0 : bytes;
+  }
   if (bytes > transfer.limit - transfer.count) {
     transfer.over_limit = true;
     return 0;

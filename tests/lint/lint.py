@@ -43,7 +43,7 @@ BANS = [
      "starts a shell: use Child::spawn"),
     (r"(?<![\w.>])popen\s*\(", [],
      "starts a shell: use run_command"),
-    (r"std::cout|std::cerr|(?<![\w:])(std::)?f?printf\s*\(", ["cli/", "run/stage"],
+    (r"std::cout|std::cerr|(?<![\w:])(std::)?f?printf\s*\(", ["cli/", "run/stage", "run/seccomp_generate.cpp"],
      "only cli/ prints: return a value or an Error"),
     (r"(?<![\w.>])(::)?f?chdir\s*\(", ["base/child.cpp", "run/stage"],
      "the working directory belongs to the whole process: use descriptors"),
@@ -57,6 +57,9 @@ BANS = [
 
 MAXIMUM_LINES = 600
 
+# Not code of ours: what recipes/examples build, and test data that is wrong on purpose or fixed byte for byte.
+NOT_OURS = {"examples", "bad", "corpus", "golden"}
+
 
 def modules_text(root):
     return (root / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -65,7 +68,7 @@ def modules_text(root):
 def sources(root, *folders, suffixes=(".cpp", ".hpp")):
     for folder in folders:
         for path in sorted((root / folder).rglob("*")):
-            if path.suffix in suffixes and path.is_file():
+            if path.suffix in suffixes and path.is_file() and not NOT_OURS & set(path.relative_to(root).parts):
                 yield path
 
 
@@ -159,7 +162,7 @@ def check_blanks(root):
                          suffixes=(".cpp", ".hpp", ".c", ".py", ".txt", ".cmake", ".md", ".yaml", ".1")))
     files += [root / name for name in ("dev", "packages.txt", "CMakeLists.txt", "CMakePresets.json", "README.md")]
     for path in files:
-        if not path.is_file() or "corpus" in path.parts or "golden" in path.parts:
+        if not path.is_file():
             continue
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(root)
@@ -187,14 +190,14 @@ def check_format(root):
 
 
 def check_man_pages(root):
-    """Each verb that the program registers has docs/man/ecrin-<verb>.1, and there is no page for anything else."""
+    """Each verb of cli/commands/commands.hpp has docs/man/ecrin-<verb>.1, and there is no page for anything else."""
     verbs = set()
     for path in sources(root, "cli"):
-        verbs |= set(re.findall(r'add_subcommand\(\s*"([a-z][a-z-]*)"', path.read_text(encoding="utf-8")))
-        verbs |= set(re.findall(r'//\s*verb:\s*([a-z][a-z-]*)', path.read_text(encoding="utf-8")))
+        verbs |= set(re.findall(r"^const Verb& ([a-z]+)_verb\(\);", path.read_text(encoding="utf-8"), re.MULTILINE))
+    verbs.discard("help")  # it shows what the others have
     if not verbs:
         if (root / "cli").is_dir():
-            yield 'cli/: found no verb (looked for add_subcommand("...") and for comments "// verb: ...")'
+            yield "cli/: found no verb (a verb is declared as: const Verb& name_verb();)"
         return
     pages = {path.name for path in (root / "docs" / "man").glob("*.1")}
     for verb in sorted(verbs):

@@ -82,7 +82,7 @@ class LintTest(unittest.TestCase):
         self.assertEqual(len(self.findings("blanks")), 3)
 
     def test_man_pages(self):
-        self.write("cli/a.cpp", 'app.add_subcommand("build", "x");\napp.add_subcommand("run", "x");\n')
+        self.write("cli/a.hpp", "const Verb& build_verb();\nconst Verb& run_verb();\nconst Verb& help_verb();\n")
         self.write("docs/man/ecrin-build.1", "x\n")
         self.write("docs/man/ecrin-run.1", "x\n")
         self.write("docs/man/ecrin.1", "x\n")

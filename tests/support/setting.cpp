@@ -111,7 +111,7 @@ BuildPlaces readable_places(const passwd& user, const BuildPlaces& places, const
   make_own_directory(copies, 0, 0);
   const Lock lock(copies + "/.lock");
   BuildPlaces copied = {copies + "/ecrin", copies + "/test-init", copies, places.build};
-  program = copies + "/program";
+  program = copies + own_program.substr(own_program.rfind('/'));
   const std::pair<std::string, std::string> files[] = {
       {places.ecrin, copied.ecrin}, {places.test_init, copied.test_init}, {own_program, program}};
   bool fresh = true;
@@ -191,13 +191,15 @@ std::string read_own_program() {
 std::string prepare_busybox(const Setting& setting) {
   const Lock lock(setting.directory + "/.lock");
   const std::string archive = setting.directory + "/busybox.tar";
-  struct stat made {
-  }, from{};
-  if (stat(archive.c_str(), &made) == 0 && stat(setting.test_init.c_str(), &from) == 0 &&
-      made.st_mtime > from.st_mtime)
-    return archive;
-  must_run({"/usr/bin/python3", "-B", setting.source + "/tests/support/images.py", "busybox",
-            archive + ".new", setting.test_init});
+  const std::string script = setting.source + "/tests/support/images.py";
+  const auto newer_than = [&archive](const std::string& path) {
+    struct stat made = {};
+    struct stat from = {};
+    return stat(archive.c_str(), &made) == 0 && stat(path.c_str(), &from) == 0 &&
+           made.st_mtime > from.st_mtime;
+  };
+  if (newer_than(setting.test_init) && newer_than(script)) return archive;
+  must_run({"/usr/bin/python3", "-B", script, "busybox", archive + ".new", setting.test_init});
   must_run({"mv", "-f", archive + ".new", archive});
   return archive;
 }

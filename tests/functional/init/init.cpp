@@ -1,14 +1,17 @@
 // test-init: the tests' own program inside containers (static, no library but libc), and beside them on the
 // host where a tree is to be listed. Prints facts; judges nothing.
 //
-//   list DIRECTORY [--no-owner] [--no-time] [--no-holes]   one line an entry, sorted: a canonical description
-//   of a tree odd DIRECTORY [--plain]                   makes the odd files (--plain: only what an ordinary
-//   user can make) deep DIRECTORY BYTES                      makes one path that is longer than BYTES sparse
-//   FILE BYTES                         a file of this size: one block of data at each end, a hole between try
-//   CALL                                  makes one system call: prints "ok" or the name of the error
-//   terminal                                  what standard input is: "terminal ROWS COLUMNS" or "no
-//   terminal" orphan SECONDS                            leaves a grandchild behind that ends after SECONDS;
-//   prints its pid descriptors                               numbers of the open descriptors
+//   list DIR [--no-owner] [--no-time] [--no-holes]
+//                      one line an entry, sorted: a canonical description of a tree
+//   odd DIR [--plain] [--shallow]
+//                      makes the odd files; --plain: only what an ordinary user can make; --shallow: no path
+//                      that is too long for other tools
+//   deep DIR BYTES     makes one path that is longer than BYTES
+//   sparse FILE BYTES  a file of this size: data at each end, a hole between
+//   try CALL           makes one system call: prints "ok" or the name of the error
+//   terminal           what standard input is: "terminal ROWS COLUMNS" or "no terminal"
+//   orphan SECONDS     leaves a grandchild behind that ends after SECONDS; prints its pid
+//   descriptors        numbers of the open descriptors
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -230,7 +233,7 @@ void make_sparse(int directory, const std::string& name, off_t size) {
 }
 
 /// What an ordinary user can make in a context, and a container's root on top of it.
-void make_odd(const std::string& where, bool plain) {
+void make_odd(const std::string& where, bool plain, bool shallow) {
   const int odd = make_directory(AT_FDCWD, where);
   put(odd, "with spaces  and  more ", "1\n");
   put(odd, "new\nline", "2\n");
@@ -279,7 +282,7 @@ void make_odd(const std::string& where, bool plain) {
   must(setxattr(file.c_str(), "user.binary", "\0\xff\n=", 4, 0) == 0, "setxattr");
   must(setxattr(file.c_str(), "user.long", std::string(2000, 'x').c_str(), 2000, 0) == 0, "setxattr");
   must(setxattr((where + "/empty-directory").c_str(), "user.on-a-directory", "yes", 3, 0) == 0, "setxattr");
-  make_deep(odd, 4500);
+  if (!shallow) make_deep(odd, 4500);
   if (!plain) {
     must(mkfifoat(odd, "fifo", 0640) == 0, "mkfifo");
     put(odd, "setuid", "18\n");
@@ -388,7 +391,8 @@ int main(int argc, char** argv) {
   }
   if (words.size() >= 2 && words[0] == "odd") {
     const bool plain = flag("--plain");
-    make_odd(words[1], plain);
+    const bool shallow = flag("--shallow");
+    make_odd(words[1], plain, shallow);
     return 0;
   }
   if (words.size() == 3 && words[0] == "deep") {

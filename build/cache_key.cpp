@@ -1,0 +1,236 @@
+#include "build/cache_key.hpp"
+
+#include <algorithm>
+
+#include "base/encoding.hpp"
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "build/image_state.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+std::string words(const std::vector<std::string>& list) {
+  std::vector<std::string> quoted;
+  for (const std::string& word : list) quoted.push_back(shell_quote(word));
+  return join(quoted, " ");
+}
+
+std::string octal(std::uint32_t mode) {
+  return fmt::format("{:04o}", mode);
+}
+
+void add_environment(KeyInputs& inputs, std::vector<std::string> environment,
+                     const std::vector<recipes::KeyValue>& more) {
+  for (const auto& [name, value] : more) set_variable(environment, name, value);
+  std::sort(environment.begin(), environment.end());
+  for (const std::string& variable : environment) {
+    const std::size_t equals = variable.find('=');
+    inputs.push_back({"env " + variable.substr(0, equals),
+                      equals == std::string::npos ? std::string() : variable.substr(equals + 1)});
+  }
+}
+
+std::string mount_options(const recipes::Mount& mount) {
+  static constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret"};
+  static constexpr const char* k_sharing[] = {"shared", "private", "locked"};
+  // Neither the content of a cache nor that of a secret is part of a key.
+  return fmt::format("type={} source={} from={} id={} {} required={} mode={} owner={}:{} size={} sharing={}",
+                     k_types[static_cast<int>(mount.type)], shell_quote(mount.source),
+                     shell_quote(mount.from), shell_quote(mount.id), mount.read_only ? "ro" : "rw",
+                     mount.required, octal(mount.mode), mount.uid, mount.gid, mount.size,
+                     k_sharing[static_cast<int>(mount.sharing)]);
+}
+
+struct KindInputs {
+  KeyInputs& inputs;
+  const oci::ImageConfig& before;
+  const KeySettings& settings;
+
+  void add(std::string name, std::string value) { inputs.push_back({std::move(name), std::move(value)}); }
+  void add_target(const std::string& destination, const std::string& owner,
+                  const std::optional<std::uint32_t>& mode) {
+    add("destination", absolute_path(before, destination));
+    add("owner", owner);
+    add("mode", mode ? octal(*mode) : "");
+  }
+
+  void operator()(const recipes::RunStep& run) {
+    add("kind", "run");
+    if (const auto* script = std::get_if<std::string>(&run.command)) {
+      add("command", *script);
+      add("shell", words(before.shell.empty() ? recipes::Stage{}.shell : before.shell));
+    } else {
+      add("arguments", words(std::get<std::vector<std::string>>(run.command)));
+    }
+    add("user", run.user.empty() ? before.user : run.user);
+    add("workdir", before.working_dir);
+    static constexpr const char* k_networks[] = {"", "none", "host", "private"};
+    add("network", run.network == recipes::StepNetwork::inherit ? settings.default_network
+                                                                : k_networks[static_cast<int>(run.network)]);
+    add_environment(inputs, before.env, run.env);
+    for (const recipes::Mount& mount : run.mounts) add("mount " + mount.target, mount_options(mount));
+  }
+  void operator()(const recipes::CopyStep& copy) {
+    add("kind", "copy");
+    add("from", copy.from);
+    add("sources", words(copy.sources));
+    add_target(copy.destination, copy.owner, copy.mode);
+    add("exclude", words(copy.exclude));
+  }
+  void operator()(const recipes::AddStep& step) {
+    add("kind", "add");
+    add("sources", words(step.sources));
+    add_target(step.destination, step.owner, step.mode);
+    add("checksum", step.checksum);
+  }
+  void operator()(const recipes::WriteStep& write) {
+    add("kind", "write");
+    add("content", write.content);
+    add_target(write.destination, write.owner, write.mode);
+  }
+  void operator()(const recipes::WorkdirStep& workdir) {
+    add("kind", "workdir");
+    add("path", absolute_path(before, workdir.path));
+  }
+  void operator()(const recipes::EnvStep& env) {
+    add("kind", "env");
+    for (const auto& [name, value] : env.variables) add("env " + name, value);
+  }
+  void operator()(const recipes::UserStep& user) {
+    add("kind", "user");
+    add("user", user.user);
+  }
+  void operator()(const recipes::LabelStep& label) {
+    add("kind", "label");
+    for (const auto& [name, value] : label.labels) add("label " + name, value);
+  }
+
+  void operator()(const recipes::FromScratch&) { add("kind", "from scratch"); }
+  void operator()(const recipes::FromStage& stage) {
+    add("kind", "from stage");
+    add("stage", stage.name);
+  }
+  // The image that these name is an input with a content: its diff IDs.
+  void operator()(const recipes::FromImage&) { add("kind", "from image"); }
+  void operator()(const recipes::FromOciLayout&) { add("kind", "from image"); }
+  void operator()(const recipes::FromArchive&) { add("kind", "from image"); }
+  void operator()(const recipes::FromRootfs& rootfs) {
+    add("kind", "from rootfs");
+    add("sha256", rootfs.sha256);
+  }
+  void operator()(const recipes::FromBootstrap& bootstrap) {
+    add("kind", "from bootstrap");
+    add("distribution", bootstrap.distribution);
+    add("suite", bootstrap.suite);
+    add("variant", bootstrap.variant);
+    add("include", words(bootstrap.include));
+    add("snapshot", bootstrap.snapshot);
+  }
+};
+
+// Values that say something to people; digests and keys do not.
+bool is_readable(std::string_view name) {
+  return !name.starts_with("file ") && name != "parent" && !name.starts_with("stage ") &&
+         !name.starts_with("image") && name != "content";
+}
+
+std::string shown(std::string_view value) {
+  return "'" + printable(value, 80) + "'";
+}
+
+}  // namespace
+
+std::string key_digest(const KeyInputs& inputs) {
+  Encoder encoder;
+  encoder.put(k_cache_key_version).put(std::uint64_t{inputs.size()});
+  for (const KeyInput& input : inputs) encoder.put(input.name).put(input.value);
+  return sha256_hex(encoder.bytes());
+}
+
+std::string encode_inputs(const KeyInputs& inputs) {
+  Encoder encoder;
+  encoder.put(std::uint64_t{inputs.size()});
+  for (const KeyInput& input : inputs) encoder.put(input.name).put(input.value);
+  return encoder.bytes();
+}
+
+std::optional<KeyInputs> decode_inputs(std::string_view bytes) {
+  Decoder decoder(bytes);
+  const std::uint64_t count = decoder.get_count(16);
+  KeyInputs inputs;
+  inputs.reserve(count);
+  for (std::uint64_t i = 0; i < count && decoder.ok(); ++i) {
+    std::string name = decoder.get_string();
+    inputs.push_back({std::move(name), decoder.get_string()});
+  }
+  if (!decoder.ok() || !decoder.at_end()) return std::nullopt;
+  return inputs;
+}
+
+bool makes_layer(const PlanStep& step) {
+  if (step.is_from()) {
+    return step.from_as<recipes::FromRootfs>() != nullptr ||
+           step.from_as<recipes::FromBootstrap>() != nullptr;
+  }
+  return step.as<recipes::RunStep>() || step.as<recipes::CopyStep>() || step.as<recipes::AddStep>() ||
+         step.as<recipes::WriteStep>() || step.as<recipes::WorkdirStep>();
+}
+
+KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, const KeySettings& settings,
+                      const std::string& parent_key) {
+  KeyInputs inputs;
+  KindInputs kind{inputs, before, settings};
+  if (const auto* from = std::get_if<recipes::From>(&step.what)) {
+    std::visit(kind, *from);
+  } else {
+    std::visit(kind, std::get<recipes::StepKind>(step.what));
+  }
+  inputs.push_back({"platform", settings.platform});
+  inputs.push_back({"epoch", settings.epoch});
+  inputs.push_back({"parent", parent_key});
+  return inputs;
+}
+
+std::vector<std::string> explain_difference(const KeyInputs& earlier, const KeyInputs& now,
+                                            std::string_view parent_ran, std::size_t limit) {
+  std::map<std::string, std::string> before;
+  for (const KeyInput& input : earlier) before[input.name] = input.value;
+  std::map<std::string, std::string> after;
+  for (const KeyInput& input : now) after[input.name] = input.value;
+
+  std::vector<std::string> reasons;
+  const auto thing = [](const std::string& name) {
+    const std::size_t space = name.find(' ');
+    return space == std::string::npos
+               ? name
+               : name.substr(0, space) + " '" + printable(name.substr(space + 1)) + "'";
+  };
+  for (const auto& [name, value] : after) {
+    const auto old = before.find(name);
+    if (old != before.end() && old->second == value) continue;
+    if (name == "parent") {
+      reasons.push_back(parent_ran.empty()
+                            ? "the steps before it changed"
+                            : fmt::format("the step before it ran: {}", printable(parent_ran, 120)));
+    } else if (old == before.end()) {
+      reasons.push_back(thing(name) + " is new");
+    } else if (is_readable(name)) {
+      reasons.push_back(fmt::format("{} changed: {} -> {}", thing(name), shown(old->second), shown(value)));
+    } else {
+      reasons.push_back(thing(name) + " changed");
+    }
+  }
+  for (const auto& [name, value] : before) {
+    if (!after.contains(name)) reasons.push_back(thing(name) + " is gone");
+  }
+  if (reasons.size() > limit) {
+    const std::size_t more = reasons.size() - limit;
+    reasons.resize(limit);
+    reasons.push_back(fmt::format("and {} more", more));
+  }
+  return reasons;
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,70 @@
+// BuildContext: the directory that COPY, ADD and bind mounts read. Its files are known by content: a key has
+// the type, mode and digest of each selected file, not owner or time. Digests are remembered with the file's
+// size, times and inode, so that an unchanged build opens no file of the context.
+//
+// Deliberate: extended attributes of context files are not copied, owners become root, times become the
+// epoch. What an image holds must not depend on who checked out the sources, where and when.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/database.hpp"
+#include "build/cache_key.hpp"
+#include "build/source_tree.hpp"
+
+namespace ecrin::build {
+
+class BuildContext {
+public:
+  /// Opens the directory and reads its ignore file.
+  static Result<std::unique_ptr<BuildContext>> open(const std::string& directory, Database& database);
+
+  const std::string& directory() const { return m_directory; }
+  const Fd& root() const { return m_root; }
+  bool has_ignore_file() const { return !m_ignore.name.empty(); }
+  /// For COPY and bind mounts: what the ignore file leaves.
+  SourceTree tree() const { return {&m_root, &m_ignore.rules, "the context", m_ignore.name}; }
+
+  /// One input for each selected file: "file <path>".
+  Result<KeyInputs> inputs(const std::vector<SourceItem>& items, const CancelToken* cancel);
+  /// Digest of one file that the recipe names outside of COPY (a root file system, an archive).
+  Result<std::string> file_digest(const std::string& path, const CancelToken* cancel);
+
+  /// Keeps the digests that were computed. `now` in seconds: files changed in the last two are not kept,
+  /// since a change in the same tick of the clock would not show.
+  Result<> save(std::int64_t now);
+
+private:
+  struct Known {
+    std::string stamp;
+    std::string digest;
+  };
+  struct Computed {
+    Known known;
+    std::int64_t changed = 0;
+  };
+  BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database)
+      : m_directory(std::move(directory)),
+        m_root(std::move(root)),
+        m_ignore(std::move(ignore)),
+        m_database(database) {}
+  Result<> load();
+  /// Fills m_computed for the files whose digest is not known, on all processors.
+  Result<> compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel);
+  const std::string* digest_of(const SourceEntry& entry) const;
+
+  std::string m_directory;
+  Fd m_root;
+  IgnoreFile m_ignore;
+  Database& m_database;
+  bool m_loaded = false;
+  std::unordered_map<std::string, Known> m_known;
+  std::unordered_map<std::string, Computed> m_computed;
+};
+
+}  // namespace ecrin::build

@@ -1,0 +1,158 @@
+#include <map>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/pattern.hpp"
+#include "build/upper_tree.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+bool same_content(const struct stat& a, const struct stat& b) {
+  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
+         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
+         a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
+}
+
+class Copier {
+public:
+  Copier(const SourceTree& tree, const CopyOptions& options, UpperTree& upper, const CancelToken* cancel)
+      : m_tree(tree), m_options(options), m_upper(upper), m_cancel(cancel) {}
+
+  Result<> copy(const SourceEntry& entry, const std::string& target);
+  Attributes attributes(const struct stat& status) const {
+    const bool has_mode = m_options.mode && !S_ISLNK(status.st_mode);
+    return {.mode = static_cast<mode_t>(has_mode ? *m_options.mode : status.st_mode & 07777),
+            .uid = m_options.owner ? m_options.owner->first : status.st_uid,
+            .gid = m_options.owner ? m_options.owner->second : status.st_gid,
+            .mtime = m_options.mtime.value_or(status.st_mtim)};
+  }
+
+private:
+  Result<> copy_file(const SourceEntry& entry, const std::string& target);
+  Result<const Fd*> source_parent(const std::string& path);
+
+  const SourceTree& m_tree;
+  const CopyOptions& m_options;
+  UpperTree& m_upper;
+  const CancelToken* m_cancel;
+  std::string m_parent_path;
+  Fd m_parent;
+  std::map<std::pair<dev_t, ino_t>, std::string> m_links;  // files with several names -> first target
+};
+
+Result<const Fd*> Copier::source_parent(const std::string& path) {
+  const std::string parent = parent_path(path);
+  if (!m_parent || m_parent_path != parent) {
+    m_parent = TRY(
+        posix::open_beneath_no_symlinks(*m_tree.root, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
+    m_parent_path = parent;
+  }
+  return &m_parent;
+}
+
+Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) {
+  const std::pair inode{entry.status.st_dev, entry.status.st_ino};
+  if (entry.status.st_nlink > 1) {
+    const auto [link, first] = m_links.emplace(inode, target);
+    if (!first) return m_upper.put_hardlink(target, link->second);
+  }
+  const Fd* parent = TRY(source_parent(entry.path));
+  const auto open = posix::open_at(*parent, base_name(entry.path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (!open) {
+    return std::unexpected(
+        Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
+  }
+  const struct stat status = TRY(posix::stat_fd(*open));
+  const auto changed = [&] {
+    return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path),
+                m_tree.name);
+  };
+  if (!S_ISREG(status.st_mode)) return changed();
+  if (m_options.must_be_unchanged && !same_content(status, entry.status)) return changed();
+  const Attributes attributes = this->attributes(entry.status);
+  Fd file = TRY(m_upper.put_file(target));
+  TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
+            "copying '{}' to '/{}'", printable(entry.path), printable(target));
+  TRY(file.close());
+  if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
+    return changed();
+  if (m_options.xattrs) TRY(m_upper.set_xattrs(target, *open));
+  return m_upper.seal(target, attributes, S_IFREG);
+}
+
+Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
+  if (m_cancel) TRY(m_cancel->check());
+  const mode_t type = entry.status.st_mode & S_IFMT;
+  if (type == S_IFREG) return copy_file(entry, target);
+  const Attributes attributes = this->attributes(entry.status);
+  if (type == S_IFDIR) {
+    TRY(m_upper.put_directory(target, attributes));
+    if (!m_options.xattrs) return {};
+    const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
+                                                          O_PATH | O_DIRECTORY));
+    return m_upper.set_xattrs(target, source);
+  }
+  if (type == S_IFLNK) {
+    const Fd* parent = TRY(source_parent(entry.path));
+    return m_upper.put_symlink(target, TRY(posix::readlink_at(*parent, base_name(entry.path))), attributes);
+  }
+  if (type != S_IFIFO && m_options.skip_devices) return {};
+  TRY_WHILE(m_upper.put_special(target, type, entry.status.st_rdev, attributes),
+            "copying the special file '{}' from {}", printable(entry.path), m_tree.name);
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
+                                bool must_be_directory) {
+  const RootPath found = TRY(upper.locate(destination));
+  const bool is_directory = found.status && S_ISDIR(found.status->st_mode);
+  if (found.status && !is_directory && must_be_directory) {
+    return fail(ErrorKind::conflict, "'{}' is not a directory", printable(destination));
+  }
+  return is_directory || must_be_directory ? join_path(found.path, name) : found.path;
+}
+
+Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,
+                        const std::string& destination, const CopyOptions& options, UpperTree& upper,
+                        const CancelToken* cancel) {
+  const RootPath base = TRY(upper.locate(destination));
+  const bool exists = base.status.has_value();
+  const bool is_directory = exists && S_ISDIR(base.status->st_mode);
+  const bool wants_directory = destination.ends_with('/');
+  if (items.size() > 1 && !wants_directory && !is_directory) {
+    return fail(ErrorKind::invalid,
+                "several sources need a directory as destination: write '{}/' with a slash at its end",
+                printable(destination));
+  }
+  if (exists && !is_directory && (wants_directory || items.size() > 1)) {
+    return fail(ErrorKind::conflict, "cannot copy into '{}': it is not a directory", printable(destination));
+  }
+  Copier copier(tree, options, upper, cancel);
+  for (const SourceItem& item : items) {
+    if (!item.is_directory()) {
+      const bool inside = is_directory || wants_directory || items.size() > 1;
+      TRY(copier.copy(item.entries.front(),
+                      inside ? join_path(base.path, base_name(item.named)) : base.path));
+      continue;
+    }
+    if (exists && !is_directory) {
+      return fail(ErrorKind::conflict, "cannot copy the directory '{}' onto the file '{}'",
+                  printable(item.named), printable(destination));
+    }
+    for (const SourceEntry& entry : item.entries) {
+      // The destination keeps what it was when it was there; a new one becomes like the source.
+      if (entry.relative.empty() && is_directory) {
+        TRY(upper.make_directory(base.path));
+      } else {
+        TRY(copier.copy(entry, join_path(base.path, entry.relative)));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace ecrin::build

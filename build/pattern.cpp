@@ -1,0 +1,179 @@
+#include "build/pattern.hpp"
+
+#include "base/text.hpp"
+
+namespace ecrin::build {
+
+bool has_wildcard(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '*' || text[i] == '?' || text[i] == '[') {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<> Pattern::add_set(std::string_view text, std::size_t& position) {
+  const auto malformed = [&] { return fail(ErrorKind::invalid, "malformed pattern '{}'", printable(text)); };
+  Token token{.kind = Token::Kind::set};
+  std::size_t i = position + 1;
+  if (i < text.size() && text[i] == '^') {
+    token.negated = true;
+    ++i;
+  }
+  const auto next_character = [&](unsigned char& out) {
+    if (i < text.size() && text[i] == '\\') ++i;
+    if (i >= text.size()) return false;
+    out = static_cast<unsigned char>(text[i++]);
+    return true;
+  };
+  while (i < text.size() && (text[i] != ']' || token.ranges.empty())) {
+    if (text[i] == '-' || text[i] == ']') return malformed();
+    unsigned char low = 0;
+    if (!next_character(low)) return malformed();
+    unsigned char high = low;
+    if (i < text.size() && text[i] == '-') {
+      ++i;
+      if (i >= text.size() || text[i] == ']' || !next_character(high)) return malformed();
+    }
+    token.ranges.emplace_back(low, high);
+  }
+  if (i >= text.size()) return malformed();
+  position = i;
+  m_tokens.push_back(std::move(token));
+  return {};
+}
+
+Result<Pattern> Pattern::compile(std::string_view text) {
+  Pattern pattern;
+  const auto add = [&](Token::Kind kind, char character = 0) {
+    pattern.m_tokens.push_back({.kind = kind, .character = character, .negated = false, .ranges = {}});
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '*' || c == '?' || c == '[') pattern.m_is_literal = false;
+    if (c == '*' && i + 1 < text.size() && text[i + 1] == '*') {
+      while (i + 1 < text.size() && text[i + 1] == '*') ++i;
+      // "**/" is "**": the directories that it stands for bring their slashes.
+      if (i + 1 < text.size() && text[i + 1] == '/') ++i;
+      add(i + 1 == text.size() ? Token::Kind::anything : Token::Kind::directories);
+      pattern.m_depth = SIZE_MAX;
+    } else if (c == '*') {
+      add(Token::Kind::star);
+    } else if (c == '?') {
+      add(Token::Kind::any_character);
+    } else if (c == '[') {
+      TRY(pattern.add_set(text, i));
+    } else {
+      if (c == '\\') {
+        if (++i == text.size()) {
+          return fail(ErrorKind::invalid, "malformed pattern '{}': nothing follows the backslash",
+                      printable(text));
+        }
+      }
+      add(Token::Kind::character, text[i]);
+      if (pattern.m_is_literal) pattern.m_literal += text[i];
+      if (text[i] == '/' && pattern.m_depth != SIZE_MAX) ++pattern.m_depth;
+    }
+  }
+  const std::size_t slash = pattern.m_literal.rfind('/');
+  if (slash != std::string::npos) pattern.m_literal_directory = pattern.m_literal.substr(0, slash);
+  return pattern;
+}
+
+bool Pattern::matches(std::string_view path) const {
+  // One set of live states (positions in the token list) carried over the path: no backtracking.
+  const std::size_t end = m_tokens.size();
+  std::vector<char> live(end + 1, 0), next(end + 1, 0);
+  // States that need no character: a star may be empty; "directories" may be none, at the start of a name.
+  const auto close = [&](std::vector<char>& states) {
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!states[i]) continue;
+      const Token::Kind kind = m_tokens[i].kind;
+      // A "directories" state in the middle of its own run is entered as i with mark 2: it leaves at slashes
+      // only.
+      if (kind == Token::Kind::star || kind == Token::Kind::anything ||
+          (kind == Token::Kind::directories && states[i] == 1)) {
+        states[i + 1] = 1;
+      }
+    }
+  };
+  live[0] = 1;
+  close(live);
+  for (const char c : path) {
+    std::fill(next.begin(), next.end(), char{0});
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!live[i]) continue;
+      const Token& token = m_tokens[i];
+      switch (token.kind) {
+        case Token::Kind::character:
+          if (c == token.character) next[i + 1] = 1;
+          break;
+        case Token::Kind::any_character:
+          if (c != '/') next[i + 1] = 1;
+          break;
+        case Token::Kind::star:
+          if (c != '/') next[i] = 1;
+          break;
+        case Token::Kind::anything:
+          next[i] = 1;
+          break;
+        case Token::Kind::directories:
+          next[i] = c == '/' ? 1 : (next[i] == 1 ? char{1} : char{2});
+          break;
+        case Token::Kind::set: {
+          bool in = false;
+          const auto byte = static_cast<unsigned char>(c);
+          for (const auto& [low, high] : token.ranges) in = in || (low <= byte && byte <= high);
+          if (in != token.negated && c != '/') next[i + 1] = 1;
+          break;
+        }
+      }
+    }
+    close(next);
+    live.swap(next);
+  }
+  return live[end] != 0;
+}
+
+std::string clean_path(std::string_view path) {
+  const bool absolute = path.starts_with('/');
+  std::vector<std::string> names;
+  for (std::string& name : split(path, '/')) {
+    if (name.empty() || name == ".") continue;
+    if (name == "..") {
+      if (!names.empty() && names.back() != "..") {
+        names.pop_back();
+        continue;
+      }
+      if (absolute) continue;
+    }
+    names.push_back(std::move(name));
+  }
+  std::string cleaned = (absolute ? "/" : "") + join(names, "/");
+  return cleaned.empty() ? "." : cleaned;
+}
+
+std::string relative_to_root(std::string_view path) {
+  return clean_path(fmt::format("/{}", path)).substr(1);
+}
+
+std::string join_path(std::string_view directory, std::string_view name) {
+  if (directory.empty()) return std::string(name);
+  if (name.empty()) return std::string(directory);
+  return fmt::format("{}{}{}", directory, directory.ends_with('/') ? "" : "/", name);
+}
+
+std::string parent_path(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? std::string() : std::string(path.substr(0, slash));
+}
+
+std::string base_name(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+}  // namespace ecrin::build

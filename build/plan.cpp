@@ -1,0 +1,144 @@
+#include "build/plan.hpp"
+
+#include <map>
+
+#include "base/text.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+struct Planner {
+  const recipes::Recipe& recipe;
+  Plan plan;
+  enum class Mark { none, open, done };
+  std::vector<Mark> marks;
+  std::map<std::size_t, std::size_t> planned;  // recipe stage -> plan stage
+
+  std::optional<std::size_t> find_stage(std::string_view name) const {
+    for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
+      if (recipe.stages[i].name == name) return i;
+    }
+    return std::nullopt;
+  }
+
+  Result<std::size_t> add_stage(std::size_t index);
+  Result<StepInput> add_input(const std::string& name);
+  Result<std::vector<StepInput>> inputs_of(const recipes::StepKind& kind);
+};
+
+Result<StepInput> Planner::add_input(const std::string& name) {
+  const auto stage = find_stage(name);
+  if (!stage) return StepInput{name, std::nullopt};
+  const std::size_t position = TRY(add_stage(*stage));
+  return StepInput{name, plan.stages[position].last};
+}
+
+Result<std::vector<StepInput>> Planner::inputs_of(const recipes::StepKind& kind) {
+  std::vector<StepInput> inputs;
+  if (const auto* copy = std::get_if<recipes::CopyStep>(&kind)) {
+    if (!copy->from.empty()) inputs.push_back(TRY(add_input(copy->from)));
+  } else if (const auto* run = std::get_if<recipes::RunStep>(&kind)) {
+    for (const recipes::Mount& mount : run->mounts) {
+      if (mount.type == recipes::Mount::Type::bind && !mount.from.empty()) {
+        inputs.push_back(TRY(add_input(mount.from)));
+      }
+    }
+  }
+  return inputs;
+}
+
+// Depth first, and a stage's own steps only after all stages that they need: so the steps come out in a
+// usable order.
+Result<std::size_t> Planner::add_stage(std::size_t index) {
+  if (const auto known = planned.find(index); known != planned.end()) return known->second;
+  const recipes::Stage& stage = recipe.stages[index];
+  if (marks[index] == Mark::open) {
+    return fail(ErrorKind::invalid, "stage '{}' needs itself", printable(stage.name));
+  }
+  marks[index] = Mark::open;
+
+  std::optional<std::size_t> parent;
+  if (const auto* from = std::get_if<recipes::FromStage>(&stage.from)) {
+    const auto base = find_stage(from->name);
+    if (!base) return fail(ErrorKind::not_found, "there is no stage '{}'", printable(from->name));
+    const std::size_t position = TRY(add_stage(*base));
+    parent = plan.stages[position].last;
+  }
+  std::vector<std::vector<StepInput>> inputs;
+  for (const recipes::Step& step : stage.steps) inputs.push_back(TRY(inputs_of(step.kind)));
+
+  PlanStage planned_stage{.stage = &stage, .first = plan.steps.size(), .last = 0};
+  const std::size_t position = plan.stages.size();
+  const auto add = [&](std::variant<recipes::From, recipes::StepKind> what, recipes::Location location,
+                       std::string text, std::vector<StepInput> step_inputs) {
+    PlanStep step;
+    step.index = plan.steps.size();
+    step.stage = position;
+    step.ordinal = step.index - planned_stage.first;
+    step.parent = parent;
+    step.inputs = std::move(step_inputs);
+    step.what = std::move(what);
+    step.location = location;
+    step.text = std::move(text);
+    parent = step.index;
+    plan.steps.push_back(std::move(step));
+  };
+  add(stage.from, stage.from_location, describe(stage.from), {});
+  if (!stage.workdir.empty()) {
+    // The stage's own workdir must exist as much as that of a step.
+    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir,
+        {});
+  }
+  for (std::size_t i = 0; i < stage.steps.size(); ++i) {
+    const recipes::Step& step = stage.steps[i];
+    add(step.kind, step.location, step.text, std::move(inputs[i]));
+  }
+  planned_stage.last = plan.steps.size() - 1;
+  plan.stages.push_back(planned_stage);
+  planned[index] = position;
+  marks[index] = Mark::done;
+  return position;
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target) {
+  if (recipe.stages.empty()) return fail(ErrorKind::invalid, "the recipe has no stage");
+  Planner planner{.recipe = recipe, .plan = {}, .marks = {}, .planned = {}};
+  planner.marks.resize(recipe.stages.size(), Planner::Mark::none);
+  std::size_t wanted = recipe.stages.size() - 1;
+  if (!target.empty()) {
+    const auto found = planner.find_stage(target);
+    if (!found) {
+      std::vector<std::string> names;
+      for (const recipes::Stage& stage : recipe.stages) names.push_back(stage.name);
+      auto error = Error(ErrorKind::not_found, fmt::format("there is no stage '{}'", printable(target)));
+      return std::unexpected(std::move(error).hint("the recipe has " + join(names, ", ")));
+    }
+    wanted = *found;
+  }
+  planner.plan.target = TRY(planner.add_stage(wanted));
+  return std::move(planner.plan);
+}
+
+std::string describe(const recipes::From& from) {
+  struct Describe {
+    std::string operator()(const recipes::FromScratch&) const { return "scratch"; }
+    std::string operator()(const recipes::FromStage& stage) const { return stage.name; }
+    std::string operator()(const recipes::FromImage& image) const { return image.reference; }
+    std::string operator()(const recipes::FromOciLayout& layout) const {
+      return "oci " + layout.directory + (layout.reference.empty() ? "" : ":" + layout.reference);
+    }
+    std::string operator()(const recipes::FromArchive& archive) const {
+      return "archive " + archive.file + (archive.reference.empty() ? "" : ":" + archive.reference);
+    }
+    std::string operator()(const recipes::FromRootfs& rootfs) const { return "rootfs " + rootfs.location; }
+    std::string operator()(const recipes::FromBootstrap& bootstrap) const {
+      return "bootstrap " + bootstrap.distribution + " " + bootstrap.suite;
+    }
+  };
+  return "from: " + std::visit(Describe{}, from);
+}
+
+}  // namespace ecrin::build

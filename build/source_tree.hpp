@@ -1,0 +1,53 @@
+// SourceTree: what COPY and ADD read: the context, or the tree of a stage or image. Selecting the files and
+// copying them are apart, because the selection of a context is needed for the cache key, and often for
+// nothing else.
+//
+// Docker's rules: sources are below the root whatever they say; globs as in ignore files; a symlink that a
+// source names is followed (inside the root), symlinks inside a copied directory are copied as they are; a
+// directory stands for its contents.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/fd.hpp"
+#include "build/ignore.hpp"
+
+namespace ecrin::build {
+
+struct SourceTree {
+  const Fd* root = nullptr;
+  const IgnoreRules* ignore = nullptr;  // nullptr: everything is there
+  std::string name;                     // for messages: "the context", "stage 'build'"
+  std::string ignore_file;              // for messages
+};
+
+struct SourceEntry {
+  std::string path;      // real path below the root
+  std::string relative;  // below the item's own path; "" = the item itself
+  struct stat status;
+};
+
+/// One thing that a source names.
+struct SourceItem {
+  std::string named;  // path as the source (or a match of its glob) says it
+  std::vector<SourceEntry>
+      entries;  // the item itself, then for a directory its contents, depth first, sorted
+  bool is_directory() const { return S_ISDIR(entries.front().status.st_mode); }
+};
+
+struct Selection {
+  std::vector<SourceItem> items;
+  std::vector<std::string> skipped;  // sockets, and in a context devices and FIFOs: paths
+};
+
+/// `exclude` are patterns relative to each item (to its name for a single file). A source without any match
+/// is not_found, with a hint when an ignore file is the cause.
+Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
+                                 const IgnoreRules& exclude, const CancelToken* cancel = nullptr);
+
+}  // namespace ecrin::build

@@ -1,0 +1,196 @@
+#include "build/upper_tree.hpp"
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/pattern.hpp"
+
+namespace ecrin::build {
+
+namespace {
+std::string here(const std::string& path) {
+  return path.empty() ? "." : path;
+}
+
+// Control attributes of union file systems never leave the tree that they belong to.
+bool is_control_xattr(std::string_view name) {
+  return name.starts_with("user.overlay.") || name.starts_with("trusted.") ||
+         name.starts_with("user.fuseoverlayfs.") || name.starts_with("user.containers.") ||
+         name.starts_with("system.") || name == "security.selinux";
+}
+}  // namespace
+
+Result<RootPath> UpperTree::locate(std::string_view path) {
+  return TRY_WHILE(resolve_in_root(m_lower ? *m_lower : m_upper, path), "looking up '{}'", printable(path));
+}
+
+Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path) {
+  if (const auto known = m_directories.find(path); known != m_directories.end()) return &known->second;
+  if (path.empty()) {
+    // The root is there; what it looks like below counts when something is put into it.
+    Directory root{.in_lower = m_lower != nullptr, .mtime = m_mtime};
+    if (m_lower) {
+      const struct stat status = TRY(posix::stat_fd(*m_lower));
+      root.mtime = status.st_mtim;
+      TRY(posix::chown_at(m_upper, ".", status.st_uid, status.st_gid));
+      TRY(posix::chmod_at(m_upper, ".", status.st_mode & 07777));
+    }
+    m_order.push_back(path);
+    return &m_directories.emplace(path, root).first->second;
+  }
+  const std::string parent_name = parent_path(path);
+  const bool parent_in_lower = TRY(need_directory(parent_name))->in_lower;
+  const Fd parent = TRY(open_real_directory(m_upper, parent_name));
+  const std::string name = base_name(path);
+
+  Directory directory{.in_lower = false, .mtime = m_mtime};
+  std::optional<struct stat> below;
+  if (parent_in_lower) below = TRY(lstat_real(*m_lower, path));
+  if (below && !S_ISDIR(below->st_mode)) {
+    return fail(ErrorKind::conflict, "cannot make the directory '/{}': it is {}", printable(path),
+                S_ISLNK(below->st_mode) ? "a symlink in the tree below" : "a file in the tree below");
+  }
+  if (auto made = posix::mkdir_at(parent, name, 0755); !made) {
+    if (made.error().code() != EEXIST) return std::unexpected(std::move(made).error());
+    const struct stat status = TRY(posix::lstat_at(parent, name));
+    if (!S_ISDIR(status.st_mode)) {
+      return fail(ErrorKind::conflict, "cannot make the directory '/{}': there is a file of that name",
+                  printable(path));
+    }
+    // An archive or an earlier writer made it: it is as they wanted it.
+    directory.in_lower = below.has_value();
+    directory.mtime = status.st_mtim;
+  } else if (below) {
+    directory.in_lower = true;
+    directory.mtime = below->st_mtim;
+    TRY(posix::chown_at(parent, name, below->st_uid, below->st_gid));
+    const Fd source = TRY(posix::open_beneath_no_symlinks(*m_lower, path, O_PATH | O_DIRECTORY));
+    for (const posix::Xattr& xattr : TRY(posix::list_xattrs(source))) {
+      if (!is_control_xattr(xattr.name)) TRY(posix::set_xattr_at(parent, name, xattr.name, xattr.value));
+    }
+    TRY(posix::chmod_at(parent, name, below->st_mode & 07777));
+  } else {
+    TRY(posix::chmod_at(parent, name, 0755));  // whatever the umask is
+  }
+  m_order.push_back(path);
+  return &m_directories.emplace(path, directory).first->second;
+}
+
+Result<const Fd*> UpperTree::parent_of(const std::string& path) {
+  const std::string parent = parent_path(path);
+  if (m_parent && m_parent_path == parent) return &m_parent;
+  const Directory* directory = TRY(need_directory(parent));
+  m_parent = TRY(open_real_directory(m_upper, parent));
+  m_lower_parent.reset();
+  if (directory->in_lower) {
+    m_lower_parent = TRY(posix::open_beneath_no_symlinks(*m_lower, here(parent), O_PATH | O_DIRECTORY));
+  }
+  m_parent_path = parent;
+  return &m_parent;
+}
+
+Result<const Fd*> UpperTree::make_room(const std::string& path) {
+  if (path.empty()) return fail(ErrorKind::conflict, "cannot replace the root directory by a file");
+  const Fd* parent = TRY(parent_of(path));
+  const std::string name = base_name(path);
+  const auto refuse = [&] {
+    return fail(ErrorKind::conflict, "cannot replace the directory '/{}' by a file", printable(path));
+  };
+  if (m_lower_parent) {
+    if (const auto below = posix::lstat_at(m_lower_parent, name); below && S_ISDIR(below->st_mode)) {
+      return refuse();
+    }
+  }
+  if (const auto there = posix::lstat_at(*parent, name)) {
+    if (S_ISDIR(there->st_mode)) return refuse();
+    TRY(posix::unlink_at(*parent, name));
+  } else if (there.error().code() != ENOENT) {
+    return std::unexpected(there.error());
+  }
+  return parent;
+}
+
+Result<> UpperTree::apply(const Fd& parent, const std::string& name, const Attributes& attributes,
+                          mode_t type) {
+  TRY(posix::chown_at(parent, name, attributes.uid, attributes.gid));
+  // chown clears the setuid bits, so the mode comes after it; symlinks have none.
+  if (!S_ISLNK(type)) TRY(posix::chmod_at(parent, name, attributes.mode & 07777));
+  return {};
+}
+
+Result<> UpperTree::make_directory(const std::string& path) {
+  TRY(need_directory(path));
+  return {};
+}
+
+Result<> UpperTree::put_directory(const std::string& path, const Attributes& attributes) {
+  Directory* directory = TRY(need_directory(path));
+  directory->mtime = attributes.mtime;
+  if (path.empty()) return apply(m_upper, ".", attributes, S_IFDIR);
+  return apply(*TRY(parent_of(path)), base_name(path), attributes, S_IFDIR);
+}
+
+Result<Fd> UpperTree::put_file(const std::string& path) {
+  const Fd* parent = TRY(make_room(path));
+  return TRY_WHILE(posix::open_at(*parent, base_name(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600),
+                   "making '/{}'", printable(path));
+}
+
+Result<> UpperTree::put_symlink(const std::string& path, const std::string& target,
+                                const Attributes& attributes) {
+  const Fd* parent = TRY(make_room(path));
+  TRY(posix::symlink_at(target, *parent, base_name(path)));
+  return seal(path, attributes, S_IFLNK);
+}
+
+Result<> UpperTree::put_hardlink(const std::string& path, const std::string& existing) {
+  const Fd* parent = TRY(make_room(path));
+  const Fd other = TRY(open_real_directory(m_upper, parent_path(existing)));
+  return posix::link_at(other, base_name(existing), *parent, base_name(path));
+}
+
+Result<> UpperTree::put_special(const std::string& path, mode_t type, dev_t device,
+                                const Attributes& attributes) {
+  const Fd* parent = TRY(make_room(path));
+  TRY(posix::mknod_at(*parent, base_name(path), (type & S_IFMT) | 0600, device));
+  return seal(path, attributes, type);
+}
+
+Result<> UpperTree::seal(const std::string& path, const Attributes& attributes, mode_t type) {
+  const Fd* parent = TRY(parent_of(path));
+  const std::string name = base_name(path);
+  TRY(apply(*parent, name, attributes, type));
+  return posix::set_times_at(*parent, name, attributes.mtime);
+}
+
+Result<> UpperTree::set_xattrs(const std::string& path, const Fd& from) {
+  const auto xattrs = TRY(posix::list_xattrs(from));
+  if (xattrs.empty()) return {};
+  const Fd* parent = path.empty() ? &m_upper : TRY(parent_of(path));
+  const std::string name = path.empty() ? "." : base_name(path);
+  for (const posix::Xattr& xattr : xattrs) {
+    if (!is_control_xattr(xattr.name)) TRY(posix::set_xattr_at(*parent, name, xattr.name, xattr.value));
+  }
+  return {};
+}
+
+Result<Fd> UpperTree::open_directory(const std::string& path) {
+  TRY(need_directory(path));
+  return open_real_directory(m_upper, path);
+}
+
+Result<> UpperTree::finish() {
+  m_parent.reset();
+  for (auto path = m_order.rbegin(); path != m_order.rend(); ++path) {
+    const Directory& directory = m_directories.at(*path);
+    if (!directory.mtime) continue;
+    if (path->empty()) {
+      TRY(posix::set_times_at(m_upper, ".", *directory.mtime));
+    } else {
+      const Fd parent = TRY(open_real_directory(m_upper, parent_path(*path)));
+      TRY(posix::set_times_at(parent, base_name(*path), *directory.mtime));
+    }
+  }
+  return {};
+}
+
+}  // namespace ecrin::build

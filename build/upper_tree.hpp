@@ -1,0 +1,102 @@
+// UpperTree: fills the upper directory of a step by hand (COPY, ADD, WRITE, WORKDIR) as if it were written
+// through a mount of the tree below: symlinks of the tree below are followed for the destination, its
+// directories keep their metadata. Also used without a tree below, for writing into a plain directory.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/cancel.hpp"
+#include "base/fd.hpp"
+#include "base/stream.hpp"
+#include "build/root_path.hpp"
+#include "build/source_tree.hpp"
+
+namespace ecrin::build {
+
+struct Attributes {
+  mode_t mode = 0755;  // 07777 bits
+  uid_t uid = 0;
+  gid_t gid = 0;
+  struct timespec mtime = {};
+};
+
+class UpperTree {
+public:
+  /// `lower` is the merged tree below, or nullptr. Both must outlive this. New parent directories get
+  /// `mtime`.
+  UpperTree(const Fd& upper, const Fd* lower, struct timespec mtime)
+      : m_upper(upper), m_lower(lower), m_mtime(mtime) {}
+
+  /// Where a path leads: through symlinks of the tree below, and of what was written so far where there is no
+  /// tree below. Paths given to the functions below are such real ones.
+  Result<RootPath> locate(std::string_view path);
+
+  /// A directory and its parents; new ones get 0755 and root.
+  Result<> make_directory(const std::string& path);
+  /// As make_directory for the parents; the directory itself gets these attributes, also if it was there.
+  Result<> put_directory(const std::string& path, const Attributes& attributes);
+  /// An empty new file that replaces what was there; a directory there is an error. seal() must follow.
+  Result<Fd> put_file(const std::string& path);
+  Result<> put_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
+  Result<> put_hardlink(const std::string& path, const std::string& existing);
+  Result<> put_special(const std::string& path, mode_t type, dev_t device, const Attributes& attributes);
+  /// Owner, mode and times of something other than a directory, after its data was written (writing changes
+  /// both times and setuid bits).
+  Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
+  Result<> set_xattrs(const std::string& path, const Fd& from);
+  /// Makes and opens a directory, to be filled by somebody else.
+  Result<Fd> open_directory(const std::string& path);
+  /// Sets the times of directories, which were changed by what was put into them. Last call.
+  Result<> finish();
+
+private:
+  struct Directory {
+    bool in_lower = false;
+    std::optional<struct timespec> mtime;
+  };
+  Result<Directory*> need_directory(const std::string& path);
+  /// Opens the parent of `path` in the upper tree, made if necessary.
+  Result<const Fd*> parent_of(const std::string& path);
+  /// Removes a file of an earlier source, and refuses to replace a directory.
+  Result<const Fd*> make_room(const std::string& path);
+  Result<> apply(const Fd& parent, const std::string& name, const Attributes& attributes, mode_t type);
+
+  const Fd& m_upper;
+  const Fd* m_lower;
+  struct timespec m_mtime;
+  std::unordered_map<std::string, Directory> m_directories;  // that are in the upper tree
+  std::vector<std::string> m_order;                          // the same, parents first
+  std::string m_parent_path;
+  Fd m_parent;
+  Fd m_lower_parent;
+};
+
+struct CopyOptions {
+  std::optional<std::pair<uid_t, gid_t>> owner;  // none: the source's own
+  std::optional<std::uint32_t> mode;             // of files and directories
+  std::optional<struct timespec> mtime;          // none: the source's own
+  bool xattrs = false;
+  /// A file that changed since it was selected is an error: its digest went into a key.
+  bool must_be_unchanged = false;
+  bool skip_devices = false;
+};
+
+/// Copies a selection to `destination` (absolute; a trailing slash says "a directory") by docker's rules:
+/// several items need a directory; a file goes into a directory under its own name; a directory's contents go
+/// into it.
+Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,
+                        const std::string& destination, const CopyOptions& options, UpperTree& upper,
+                        const CancelToken* cancel);
+
+/// Where a file with this name goes.
+Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
+                                bool must_be_directory);
+
+}  // namespace ecrin::build

@@ -1,0 +1,170 @@
+#include "build/workshop.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/compression.hpp"
+#include "base/hash.hpp"
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/thread_pool.hpp"
+#include "build/build_cache.hpp"
+#include "build/layer_source.hpp"
+#include "fs/layer_apply.hpp"
+#include "oci/blob_store.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+/// Hashes what is read through it.
+class HashingSource final : public Source {
+public:
+  HashingSource(std::unique_ptr<Source> source, Hasher& hasher, std::uint64_t& count)
+      : m_source(std::move(source)), m_hasher(hasher), m_count(count) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override {
+    const std::size_t size = TRY(m_source->read(buffer));
+    m_hasher.update(buffer.first(size));
+    m_count += size;
+    return size;
+  }
+
+private:
+  std::unique_ptr<Source> m_source;
+  Hasher& m_hasher;
+  std::uint64_t& m_count;
+};
+
+/// A directory that is the tree already.
+class PlainTree final : public fs::MountedTree {
+public:
+  explicit PlainTree(std::string path) : m_path(std::move(path)) {}
+  const std::string& path() const override { return m_path; }
+  Result<> finish() override { return {}; }
+
+private:
+  std::string m_path;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options) {
+  std::unique_ptr<Workshop> workshop(new Workshop);
+  workshop->m_options = options;
+  workshop->m_store = TRY(Store::open(options.root));
+  workshop->m_blobs = TRY(oci::BlobStore::open(*workshop->m_store));
+  workshop->m_layers = TRY(fs::LayerStore::open(*workshop->m_store));
+  workshop->m_images = TRY(oci::ImageStore::open(*workshop->m_store, *workshop->m_blobs));
+  TRY(migrate_build_tables(workshop->m_store->database()));
+
+  // A layer of our own making is kept as a directory only: as a blob, it is made again from there.
+  fs::LayerStore* layers = workshop->m_layers.get();
+  workshop->m_blobs->set_provider(
+      [layers](const oci::Digest& digest) -> Result<std::optional<std::unique_ptr<Source>>> {
+        const auto layer = TRY(layers->find(digest.to_string()));
+        if (!layer) return std::nullopt;
+        return layer_source(TRY(posix::open(layers->path(*layer), O_RDONLY | O_DIRECTORY)));
+      });
+  return workshop;
+}
+
+Result<fs::LayerDriver*> Workshop::driver() {
+  const std::scoped_lock lock(m_driver_mutex);
+  if (!m_driver) {
+    const std::string name = "probe-" + Store::unique_name();
+    const Fd temporary = TRY(m_store->temporary());
+    TRY(posix::mkdir_at(temporary, name, 0700));
+    m_driver = TRY_WHILE(fs::make_driver(m_options.driver, m_store->temporary_path() + "/" + name,
+                                         m_store->path() + "/driver"),
+                         "looking for a way to stack layers");
+  }
+  return m_driver.get();
+}
+
+Result<fs::Layer> Workshop::unpack_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                                         const CancelToken* cancel) {
+  if (auto layer = TRY(m_layers->find(diff_id.digest.to_string()))) return std::move(*layer);
+  auto source = TRY(m_blobs->open_blob(blob));
+  auto plain = TRY(decompress_any(std::move(source)));
+  Hasher hasher(diff_id.digest.algorithm());
+  std::uint64_t size = 0;
+  fs::LayerDraft draft = TRY(m_layers->draft());
+  TRY(fs::apply_layer(std::make_unique<HashingSource>(std::move(plain), hasher, size), draft.diff(),
+                      fs::ApplyForm::overlay_layer, {}, cancel));
+  const std::string found = diff_id.digest.algorithm_name() + ":" + hasher.finish_hex();
+  if (found != diff_id.digest.to_string()) {
+    return fail(ErrorKind::invalid, "layer {} unpacks to {}, but the image's config says {}",
+                blob.digest.to_string(), found, diff_id.digest.to_string());
+  }
+  const fs::Layer layer = TRY(m_layers->publish(std::move(draft)));
+  return m_layers->seal(layer.id, found, size);
+}
+
+Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const CancelToken* cancel) {
+  const auto& diff_ids = image.config.diff_ids;
+  const auto& blobs = image.manifest.layers;
+  if (diff_ids.size() != blobs.size()) {
+    return fail(ErrorKind::invalid, "image {} has {} layers and {} diff IDs", image.id().digest.to_string(),
+                blobs.size(), diff_ids.size());
+  }
+  std::vector<std::optional<fs::Layer>> found(blobs.size());
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < blobs.size(); ++i) {
+    found[i] = TRY(m_layers->find(diff_ids[i].digest.to_string()));
+    if (!found[i]) missing.push_back(i);
+  }
+  std::optional<Error> failure;
+  if (!missing.empty()) {
+    // All layers at once: each goes into a directory of its own.
+    const std::size_t threads =
+        std::min<std::size_t>(missing.size(), std::max(1u, std::thread::hardware_concurrency()));
+    ThreadPool pool(threads);
+    std::vector<std::future<Result<fs::Layer>>> unpacked;
+    for (const std::size_t i : missing) {
+      unpacked.push_back(pool.submit([&, i]() -> Result<fs::Layer> {
+        return TRY_WHILE(unpack_layer(blobs[i], diff_ids[i], cancel), "unpacking layer {} of {}", i + 1,
+                         blobs.size());
+      }));
+    }
+    for (std::size_t k = 0; k < missing.size(); ++k) {
+      auto layer = unpacked[k].get();
+      if (layer) {
+        found[missing[k]] = std::move(*layer);
+      } else if (!failure) {
+        failure = std::move(layer).error();
+      }
+    }
+  }
+  if (failure) {
+    return std::unexpected(std::move(*failure).context("unpacking image " + image.id().digest.to_string()));
+  }
+  std::vector<fs::Layer> layers;
+  for (auto& layer : found) layers.push_back(std::move(*layer));
+  return layers;
+}
+
+Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>& layers, Access access) {
+  TreeMount mount;
+  mount.draft.emplace(TRY(workshop.layers().draft()));
+  const std::string& draft = mount.draft->path();
+  if (layers.empty()) {
+    // Nothing to stack: the empty directory is the tree, for reading as for writing.
+    mount.tree = std::make_unique<PlainTree>(draft + "/diff");
+    return mount;
+  }
+  fs::TreeRequest request;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    // A directory may be in an overlay once only. An image that has the same layer twice looks the same
+    // without the lower one: whatever that one adds or hides, the upper one does again.
+    const auto same = [&](const fs::Layer& other) { return other.id == layers[i].id; };
+    const auto above = layers.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+    if (std::none_of(above, layers.end(), same)) request.lowers.push_back(workshop.layers().path(layers[i]));
+  }
+  if (access == Access::writable) request.upper = draft + "/diff";
+  request.scratch = draft + "/scratch";
+  TRY(posix::make_directories(request.scratch, 0700));
+  mount.tree = TRY((*TRY(workshop.driver())).mount(request));
+  return mount;
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,208 @@
+#include "cli/build_request.hpp"
+
+#include <algorithm>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/image_names.hpp"
+#include "cli/standard_streams.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::string_view k_recipe_names[] = {"recipe.yaml", "ecrin.yaml"};
+constexpr std::uint64_t k_recipe_limit = 1u << 20;  // what the parser takes
+
+std::unexpected<Error> containerfile_error(const std::string& name) {
+  return std::unexpected(
+      Error(ErrorKind::unsupported,
+            fmt::format("'{}' is a Containerfile: Containerfiles are not supported in this version",
+                        printable(name)))
+          .hint("write a recipe (recipe.yaml): see docs/recipes.md and recipes/examples/"));
+}
+
+bool is_containerfile_name(std::string_view path) {
+  std::string name = to_lower(path.substr(path.rfind('/') + 1));
+  return name.starts_with("containerfile") || name.starts_with("dockerfile") ||
+         name.ends_with(".dockerfile") || name.ends_with(".containerfile");
+}
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Result<std::string> recipe_in(const std::string& directory) {
+  const Fd context = TRY(posix::open(directory, O_PATH | O_DIRECTORY));
+  for (const std::string_view name : k_recipe_names) {
+    if (TRY(posix::exists_at(context, std::string(name))) == posix::Exists::yes) return std::string(name);
+  }
+  for (const char* name : {"Containerfile", "Dockerfile"}) {
+    if (TRY(posix::exists_at(context, name)) == posix::Exists::yes) return containerfile_error(name);
+  }
+  return std::unexpected(
+      Error(ErrorKind::not_found,
+            fmt::format("there is no recipe.yaml or ecrin.yaml in '{}'", printable(directory)))
+          .hint("name the recipe: ecrin build -f FILE, or ecrin build FILE"));
+}
+
+}  // namespace
+
+bool looks_like_containerfile(std::string_view text) {
+  for (const std::string& raw : split(text.substr(0, 64 * 1024), '\n')) {
+    const std::string_view line = trim(raw);
+    if (line.empty() || line.starts_with('#')) continue;
+    const std::string lower = to_lower(line.substr(0, 5));
+    // "from:" is a recipe's; "FROM x" and "ARG x" begin every Containerfile.
+    return lower == "from " || lower == "from\t" || lower.starts_with("arg ");
+  }
+  return false;
+}
+
+Result<RecipeSource> find_recipe(const std::string& file, const std::string& path) {
+  const std::string place = TRY(absolute_path(path.empty() ? "." : path));
+  const struct stat status = TRY(posix::stat_fd(TRY(posix::open(place, O_PATH))));
+  if (!S_ISDIR(status.st_mode)) {
+    if (!file.empty()) {
+      return std::unexpected(
+          Error(ErrorKind::invalid, fmt::format("with -f, '{}' must be a directory", printable(path)))
+              .hint("it is the context that files are copied from"));
+    }
+    if (is_containerfile_name(path)) return containerfile_error(path);
+    return RecipeSource{.name = path, .path = place, .context_directory = parent_of(place)};
+  }
+  if (file == "-") return RecipeSource{.name = "-", .path = "", .context_directory = place};
+  if (!file.empty()) {
+    if (is_containerfile_name(file)) return containerfile_error(file);
+    // Where it stands for the user, else in the context: as docker and podman look for it.
+    const std::string here = TRY(absolute_path(file));
+    const Fd context = TRY(posix::open(place, O_PATH | O_DIRECTORY));
+    if (!posix::open(here, O_PATH) && !file.starts_with('/') &&
+        TRY(posix::exists_at(context, file)) == posix::Exists::yes) {
+      return RecipeSource{.name = file, .path = place + "/" + file, .context_directory = place};
+    }
+    return RecipeSource{.name = file, .path = here, .context_directory = place};
+  }
+  const std::string name = TRY(recipe_in(place));
+  const bool here = path.empty() || path == ".";
+  const std::string shown = here ? name : path + (path.ends_with('/') ? "" : "/") + name;
+  return RecipeSource{.name = shown, .path = place + "/" + name, .context_directory = place};
+}
+
+Result<std::string> read_recipe(const RecipeSource& source) {
+  std::string text;
+  if (source.path.empty()) {
+    text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_recipe_limit),
+                     "reading the recipe from standard input");
+  } else {
+    text = TRY(posix::read_file(source.path, k_recipe_limit));
+  }
+  if (looks_like_containerfile(text)) return containerfile_error(source.name);
+  return text;
+}
+
+Result<build::Secret> parse_secret(std::string_view text, const Environment& environment) {
+  build::Secret secret;
+  std::string type;
+  std::string source;
+  std::string variable;
+  for (const std::string& part : split(text, ',')) {
+    const std::size_t equals = part.find('=');
+    const std::string key = part.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : part.substr(equals + 1);
+    if (key == "id") {
+      secret.id = value;
+    } else if (key == "src" || key == "source") {
+      source = value;
+    } else if (key == "env") {
+      variable = value;
+    } else if (key == "type" && (value == "file" || value == "env")) {
+      type = value;
+    } else {
+      return fail(ErrorKind::invalid, "--secret is id=NAME,src=FILE or id=NAME,env=VARIABLE, not '{}'",
+                  printable(text));
+    }
+  }
+  // docker: with type=env, src names the variable; with neither, the variable or file of the id's own name.
+  if (type == "env" && variable.empty()) std::swap(variable, source);
+  if (secret.id.empty() || (!source.empty() && !variable.empty())) {
+    return fail(ErrorKind::invalid, "--secret is id=NAME,src=FILE or id=NAME,env=VARIABLE, not '{}'",
+                printable(text));
+  }
+  if (source.empty() && variable.empty()) variable = secret.id;
+  if (!source.empty()) {
+    secret.file = TRY(absolute_path(source));
+    TRY_WHILE(posix::open(secret.file, O_RDONLY), "looking for the secret '{}'", printable(secret.id));
+    return secret;
+  }
+  secret.value = environment(variable);
+  if (!secret.value) {
+    return fail(ErrorKind::not_found, "the secret '{}' has no value: the variable {} is not set",
+                printable(secret.id), printable(variable));
+  }
+  return secret;
+}
+
+Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& texts,
+                                                            const Environment& environment) {
+  std::map<std::string, std::string> result;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    if (equals == 0 || text.empty())
+      return fail(ErrorKind::invalid, "--build-arg needs NAME=VALUE, not '{}'", printable(text));
+    if (equals != std::string::npos) {
+      result.insert_or_assign(text.substr(0, equals), text.substr(equals + 1));
+    } else if (auto value = environment(text)) {
+      result.insert_or_assign(text, *std::move(value));
+    }
+  }
+  return result;
+}
+
+Result<run::NetworkMode> parse_network(std::string_view name) {
+  if (name == "none") return run::NetworkMode::none;
+  if (name == "host") return run::NetworkMode::host;
+  if (name == "private") return run::NetworkMode::private_network;
+  return fail(ErrorKind::invalid, "a network is none, host or private, not '{}'", printable(name));
+}
+
+Result<build::BuildOptions> build_options(const Arguments& arguments, const Environment& environment,
+                                          std::int64_t now) {
+  build::BuildOptions options;
+  options.target = arguments.value("target");
+  if (const auto platform = arguments.find("platform"))
+    options.platform = TRY(oci::Platform::parse(*platform));
+  options.epoch = TRY(source_date_epoch(environment));
+  if (const auto timestamp = arguments.find("timestamp")) {
+    options.current_time = *timestamp == "now";
+    if (options.current_time) {
+      options.epoch.reset();
+    } else if (const auto seconds = parse_unsigned(*timestamp, INT64_MAX)) {
+      options.epoch = static_cast<std::int64_t>(*seconds);
+    } else {
+      return fail(ErrorKind::invalid, "--timestamp is 'now' or seconds since 1970, not '{}'",
+                  printable(*timestamp));
+    }
+  }
+  options.no_cache = arguments.on("no-cache");
+  options.explain = arguments.on("explain");
+  if (const auto jobs = arguments.find("jobs")) {
+    const auto count = parse_unsigned(*jobs, 1024);
+    if (!count) return fail(ErrorKind::invalid, "--jobs is a number up to 1024, not '{}'", printable(*jobs));
+    options.jobs = static_cast<unsigned>(*count);
+  }
+  options.network = TRY(parse_network(arguments.value("network", "private")));
+  for (const std::string& text : arguments.values("secret")) {
+    build::Secret secret = TRY(parse_secret(text, environment));
+    if (std::ranges::find(options.secrets, secret.id, &build::Secret::id) != options.secrets.end()) {
+      return fail(ErrorKind::invalid, "the secret '{}' is given twice", printable(secret.id));
+    }
+    options.secrets.push_back(std::move(secret));
+  }
+  for (const std::string& name : arguments.values("tag")) options.tags.push_back(TRY(parse_new_name(name)));
+  options.proxy_environment = proxy_environment(environment);
+  options.now = now;
+  return options;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,56 @@
+// All verbs. Each has a file of its own here, with its declaration and what it does.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/arguments.hpp"
+
+namespace ecrin::cli {
+
+const Verb& build_verb();
+const Verb& completion_verb();
+const Verb& diff_verb();
+const Verb& doctor_verb();
+const Verb& exists_verb();
+const Verb& export_verb();
+const Verb& help_verb();
+const Verb& history_verb();
+const Verb& images_verb();
+const Verb& import_verb();
+const Verb& info_verb();
+const Verb& inspect_verb();
+const Verb& load_verb();
+const Verb& prune_verb();
+const Verb& rmi_verb();
+const Verb& run_verb();
+const Verb& save_verb();
+const Verb& tag_verb();
+const Verb& untag_verb();
+const Verb& version_verb();
+
+/// In the order of `ecrin --help`.
+std::span<const Verb* const> verbs();
+
+struct VerbMatch {
+  const Verb* verb = nullptr;
+  std::size_t words = 0;  // how many words named it: "images" is one, "image ls" two
+};
+/// The verb that the first words name: `images`, or podman's noun form `image ls`.
+Result<VerbMatch> find_verb(std::span<const std::string> words);
+/// The second words of the noun form: "ls", "rm", ...
+std::span<const std::string_view> image_words();
+
+/// `ecrin` alone and `ecrin --help`.
+std::string program_help();
+/// The text of `ecrin version`.
+std::string_view program_version();
+/// Candidates for the last of `words` (what follows `ecrin` on the line), one a line; `:file` and
+/// `:directory` as the only line let the shell complete paths. `images` are names for operands that are
+/// images.
+std::string complete(std::span<const std::string> words, std::span<const std::string> images);
+/// Does complete() have a use for the names of images here?
+bool completes_images(std::span<const std::string> words);
+
+}  // namespace ecrin::cli

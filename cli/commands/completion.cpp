@@ -1,0 +1,243 @@
+// verb: completion
+// Completion scripts ask the program itself: `ecrin completion --words WORD...` prints the candidates for the
+// last word. So a script never grows old, and there is one description of the flags.
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/session.hpp"
+#include "cli/table.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::string_view k_bash = R"script(# bash completion for ecrin: source <(ecrin completion bash)
+_ecrin() {
+  local words=("${COMP_WORDS[@]:1:COMP_CWORD}") current="${COMP_WORDS[COMP_CWORD]}" line
+  local candidates
+  candidates="$(ecrin completion --words -- "${words[@]}" 2>/dev/null)"
+  COMPREPLY=()
+  case "$candidates" in
+    :file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    :directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    *)
+      while IFS=$'\t' read -r line _; do
+        [[ -n "$line" && "$line" == "$current"* ]] && COMPREPLY+=("$line")
+      done <<<"$candidates"
+      # a colon parts words for readline: names of images have one
+      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$current"
+      ;;
+  esac
+}
+complete -F _ecrin ecrin
+)script";
+
+constexpr std::string_view k_zsh = R"script(#compdef ecrin
+# zsh completion for ecrin: put it as _ecrin on fpath, or: source <(ecrin completion zsh)
+_ecrin() {
+  local -a lines candidates
+  lines=("${(@f)$(ecrin completion --words -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  case "$lines[1]" in
+    :file) _files; return ;;
+    :directory) _files -/; return ;;
+  esac
+  local line name
+  for line in $lines; do
+    [[ -z "$line" ]] && continue
+    name="${line%%$'\t'*}"
+    candidates+=("${name//:/\\:}:${line#*$'\t'}")
+  done
+  _describe 'ecrin' candidates
+}
+if [[ "$funcstack[1]" == _ecrin ]]; then _ecrin "$@"; else compdef _ecrin ecrin; fi
+)script";
+
+constexpr std::string_view k_fish = R"script(# fish completion for ecrin: ecrin completion fish | source
+function __ecrin_complete
+    set -l words (commandline -opc)[2..-1] (commandline -ct)
+    set -l lines (ecrin completion --words -- $words 2>/dev/null)
+    switch "$lines[1]"
+        case :file
+            __fish_complete_path (commandline -ct)
+        case :directory
+            __fish_complete_directories (commandline -ct)
+        case '*'
+            printf '%s\n' $lines
+    end
+end
+complete -c ecrin -f -a '(__ecrin_complete)'
+)script";
+
+std::string candidate(std::string_view word, std::string_view help) {
+  return fmt::format("{}\t{}\n", word, help);
+}
+
+std::string flag_candidates(const Verb& verb) {
+  std::string text;
+  for (const Flag& flag : verb.flags) text += candidate("--" + std::string(flag.name), flag.help);
+  return text + candidate("--help", "show this text");
+}
+
+std::string verb_candidates() {
+  std::string text;
+  for (const Verb* verb : verbs()) text += candidate(verb->name, verb->summary);
+  return text + candidate("image", "the verbs of images in podman's noun form");
+}
+
+std::string value_candidates(Completion completion, std::span<const std::string_view> words,
+                             std::span<const std::string> images) {
+  std::string text;
+  switch (completion) {
+    case Completion::nothing:
+      return "";
+    case Completion::file:
+      return ":file\n";
+    case Completion::directory:
+      return ":directory\n";
+    case Completion::image:
+      for (const std::string& name : images) text += candidate(name, "image");
+      return text;
+    case Completion::word:
+      for (const std::string_view word : words) text += candidate(word, "");
+      return text;
+  }
+  return text;
+}
+
+// Where the last word stands: a value of `flag`, an operand, or a flag's name.
+struct Position {
+  const Verb* verb = nullptr;  // nullptr: the verb itself is being typed
+  bool noun = false;           // the word after `image`
+  const Flag* flag = nullptr;  // the word is this flag's value
+  std::size_t operands = 0;    // before the word
+  bool flags_ended = false;
+};
+
+const Flag* flag_of(const Verb& verb, const std::string& word) {
+  for (const Flag& flag : verb.flags) {
+    if (word == "--" + std::string(flag.name) || (flag.letter && word == fmt::format("-{}", flag.letter)))
+      return &flag;
+  }
+  return nullptr;
+}
+
+// Skips flags and their values; returns the index of the first operand at or after `next`.
+Position find_position(std::span<const std::string> words) {
+  Position position;
+  const Verb* verb = &program();
+  std::size_t next = 0;
+  while (next + 1 < words.size()) {
+    const std::string& word = words[next++];
+    position.flag = nullptr;
+    if (!position.flags_ended && word.starts_with('-') && word.size() > 1) {
+      if (word == "--") position.flags_ended = true;
+      const Flag* flag = flag_of(*verb, word);
+      if (flag == nullptr || flag->value.empty()) continue;
+      if (next + 1 == words.size()) {
+        position.flag = flag;
+        break;
+      }
+      ++next;
+      continue;
+    }
+    if (verb == &program()) {
+      if (word == "image" && next + 1 == words.size()) {
+        position.noun = true;
+        return position;
+      }
+      const auto match = find_verb(words.subspan(next - 1));
+      if (!match) return position;
+      verb = match->verb;
+      position.verb = verb;
+      next += match->words - 1;
+    } else {
+      ++position.operands;
+      if (verb->order == Order::flags_first) position.flags_ended = true;
+    }
+  }
+  if (position.flag != nullptr && position.verb == nullptr) position.verb = &program();
+  return position;
+}
+
+}  // namespace
+
+std::string complete(std::span<const std::string> words, std::span<const std::string> images) {
+  if (words.empty()) return verb_candidates();
+  const Position position = find_position(words);
+  const std::string& current = words.back();
+  if (position.noun) {
+    std::string text;
+    for (const std::string_view word : image_words()) text += candidate(word, "");
+    return text;
+  }
+  if (position.flag != nullptr)
+    return value_candidates(position.flag->completion, position.flag->words, images);
+  if (position.verb == nullptr)
+    return current.starts_with('-') ? flag_candidates(program()) : verb_candidates();
+  const Verb& verb = *position.verb;
+  if (!position.flags_ended && current.starts_with('-')) {
+    const std::size_t equals = current.find('=');
+    const Flag* flag = equals == std::string::npos ? nullptr : flag_of(verb, current.substr(0, equals));
+    if (flag == nullptr) return flag_candidates(verb);
+    std::string text;
+    for (const std::string_view word : flag->words)
+      text += candidate(current.substr(0, equals + 1) + std::string(word), "");
+    return text;
+  }
+  if (position.operands >= verb.most_operands) return "";
+  if (&verb == &help_verb()) return verb_candidates();
+  // A program's arguments are the program's own affair: paths are the best guess.
+  if (verb.order == Order::flags_first && position.operands > 0) return ":file\n";
+  return value_candidates(verb.completion, verb.words, images);
+}
+
+bool completes_images(std::span<const std::string> words) {
+  const std::string mark = "\x01";
+  return complete(words, std::span(&mark, 1)).contains(mark);
+}
+
+namespace {
+
+Outcome run(Session& session, const Arguments& arguments) {
+  const std::vector<std::string>& operands = arguments.operands();
+  if (arguments.on("words")) {
+    std::vector<std::string> names;
+    if (completes_images(operands)) {
+      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list())) {
+        names.insert(names.end(), record.names.begin(), record.names.end());
+      }
+    }
+    print(complete(operands, names));
+    return 0;
+  }
+  const std::string shell = operands.empty() ? "" : operands.front();
+  if (operands.size() == 1 && shell == "bash") {
+    print(k_bash);
+  } else if (operands.size() == 1 && shell == "zsh") {
+    print(k_zsh);
+  } else if (operands.size() == 1 && shell == "fish") {
+    print(k_fish);
+  } else {
+    return std::unexpected(Error(ErrorKind::invalid, "'ecrin completion' needs bash, zsh or fish"));
+  }
+  return 0;
+}
+
+}  // namespace
+
+const Verb& completion_verb() {
+  static const Verb verb{
+      .name = "completion",
+      .operands = "bash|zsh|fish",
+      .summary = "Print a completion script for a shell",
+      .flags = {{.name = "words",
+                 .value = "",
+                 .help = "for the scripts: print candidates for the last of the words that follow"}},
+      .completion = Completion::word,
+      .words = {"bash", "zsh", "fish"},
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,103 @@
+// verb: rmi
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "build/garbage.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/image_names.hpp"
+#include "cli/session.hpp"
+#include "cli/table.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record) {
+  TRY(images.remove(record.manifest));
+  for (const std::string& name : record.names) print_line("Untagged: " + name);
+  print_line("Deleted: " + record.id.digest.hex());
+  return {};
+}
+
+// By name: the name goes, and the image with its last one. By ID: the image goes, with all names only if
+// forced.
+Result<> remove_one(oci::ImageStore& images, const std::string& words, bool force) {
+  auto found = find_image(images, words);
+  if (!found && found.error().kind() == ErrorKind::not_found && force) return {};
+  const oci::ImageRecord record = TRY(std::move(found));
+  const auto name = meant_name(record, words);
+  if (name && record.names.size() > 1) {
+    TRY(images.untag(TRY(oci::Reference::parse(*name))));
+    print_line("Untagged: " + *name);
+    return {};
+  }
+  if (!name && record.names.size() > 1 && !force) {
+    return std::unexpected(
+        Error(ErrorKind::conflict,
+              fmt::format("image {} has several names: {}", short_id(record.id), join(record.names, ", ")))
+            .hint("remove a name, or give -f to remove the image with all its names"));
+  }
+  return remove_image(images, record);
+}
+
+Outcome run(Session& session, const Arguments& arguments) {
+  const bool all = arguments.on("all");
+  const bool force = arguments.on("force");
+  if (all == !arguments.operands().empty()) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rmi' needs IMAGE... or --all"));
+  }
+  build::Workshop* workshop = TRY(session.workshop());
+  oci::ImageStore& images = workshop->images();
+  // One image that is missing must not keep the others: the first error is told at the end, the rest as it
+  // comes.
+  std::optional<Error> first_error;
+  const auto keep_going = [&](Result<> result) {
+    if (result) return;
+    if (first_error) {
+      session.console().print("error: " + result.error().message());
+    } else {
+      first_error = std::move(result).error();
+    }
+  };
+  if (all) {
+    for (const oci::ImageRecord& record : TRY(images.list())) keep_going(remove_image(images, record));
+  } else {
+    for (const std::string& words : arguments.operands()) keep_going(remove_one(images, words, force));
+  }
+  // What only these images held goes now; the build cache keeps what it has.
+  TRY(build::prune(*workshop, {.images = false, .all_images = false, .cache = false, .blobs = false}));
+  if (first_error) {
+    const int code = first_error->kind() == ErrorKind::not_found  ? 1
+                     : first_error->kind() == ErrorKind::conflict ? 2
+                                                                  : 125;
+    return std::unexpected(Failure(*std::move(first_error), code));
+  }
+  return 0;
+}
+
+}  // namespace
+
+const Verb& rmi_verb() {
+  static const Verb verb{
+      .name = "rmi",
+      .operands = "IMAGE...",
+      .summary = "Remove names and images",
+      .details =
+          "A name is taken from its image; an image goes with its last name. An image given by ID goes when "
+          "it has at "
+          "most one name, or with -f.",
+      .flags =
+          {
+              {.name = "all", .letter = 'a', .value = "", .help = "remove all images"},
+              {.name = "force",
+               .letter = 'f',
+               .value = "",
+               .help = "remove an ID with all its names; ignore what is missing"},
+          },
+      .completion = Completion::image,
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

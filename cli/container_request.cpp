@@ -1,0 +1,178 @@
+#include "cli/container_request.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/build_request.hpp"
+#include "cli/import_changes.hpp"
+#include "run/capabilities.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+Result<> check_name(const std::string& name, std::string_view what, std::size_t limit) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  };
+  if (name.empty() || name.size() > limit || !std::isalnum(static_cast<unsigned char>(name.front())) ||
+      !std::ranges::all_of(name, allowed)) {
+    return fail(ErrorKind::invalid, "'{}' is no {}: it has letters, digits, '_', '.' and '-', at most {}",
+                printable(name), what, limit);
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> variables(const Arguments& arguments, const Environment& environment) {
+  std::vector<std::string> env;
+  for (const std::string& file : arguments.values("env-file")) {
+    for (const std::string& line : parse_env_file(TRY(posix::read_file(file)), environment))
+      set_variable(env, line);
+  }
+  for (const std::string& text : arguments.values("env")) {
+    if (text.empty() || text.starts_with('='))
+      return fail(ErrorKind::invalid, "--env needs NAME=VALUE, not '{}'", printable(text));
+    if (text.contains('=')) {
+      set_variable(env, text);
+    } else if (const auto value = environment(text)) {
+      set_variable(env, text + "=" + *value);
+    }
+  }
+  return env;
+}
+
+}  // namespace
+
+void set_variable(std::vector<std::string>& env, const std::string& assignment) {
+  const std::string prefix = assignment.substr(0, assignment.find('=') + 1);
+  const auto same = [&prefix](const std::string& line) { return line.starts_with(prefix); };
+  const auto found = std::ranges::find_if(env, same);
+  if (found == env.end()) {
+    env.push_back(assignment);
+  } else {
+    *found = assignment;
+  }
+}
+
+std::vector<std::string> parse_env_file(std::string_view text, const Environment& environment) {
+  std::vector<std::string> result;
+  for (const std::string& raw : split(text, '\n')) {
+    std::string line(trim(raw));
+    if (line.empty() || line.starts_with('#') || line.starts_with('=')) continue;
+    if (line.contains('=')) {
+      result.push_back(std::move(line));
+    } else if (const auto value = environment(line)) {
+      result.push_back(line + "=" + *value);
+    }
+  }
+  return result;
+}
+
+Result<std::vector<std::string>> choose_capabilities(const std::vector<std::string>& defaults,
+                                                     const std::vector<std::string>& add,
+                                                     const std::vector<std::string>& drop) {
+  const auto has_all = [](const std::vector<std::string>& names) {
+    return std::ranges::any_of(names, [](const std::string& name) { return to_lower(name) == "all"; });
+  };
+  const auto others = [](const std::vector<std::string>& names) {
+    std::vector<std::string> result;
+    for (const std::string& name : names) {
+      if (to_lower(name) != "all") result.push_back(name);
+    }
+    return result;
+  };
+  // ALL on one side is the starting point, single names of the other side are the exceptions: "drop all, add
+  // two".
+  run::CapabilitySet set = TRY(run::parse_capabilities(defaults));
+  if (has_all(drop)) set = 0;
+  if (has_all(add)) set = TRY(run::parse_capabilities(std::vector<std::string>{"ALL"}));
+  const run::CapabilitySet added = TRY(run::parse_capabilities(others(add)));
+  const run::CapabilitySet dropped = TRY(run::parse_capabilities(others(drop)));
+  return run::capability_names((set | added) & ~dropped);
+}
+
+Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment) {
+  ContainerRequest request;
+  request.interactive = arguments.on("interactive");
+  request.terminal = arguments.on("tty");
+  request.init = arguments.on("init", true);
+  request.is_rootfs = arguments.on("rootfs");
+  request.image = arguments.operands().front();
+  request.command.assign(arguments.operands().begin() + 1, arguments.operands().end());
+  if (const auto name = arguments.find("name")) {
+    TRY(check_name(*name, "name for a container", 200));
+    request.name = *name;
+  }
+  if (const auto hostname = arguments.find("hostname")) {
+    TRY(check_name(*hostname, "host name", 64));
+    request.hostname = *hostname;
+  }
+  request.network = TRY(parse_network(arguments.value("network", "private")));
+  if (const auto platform = arguments.find("platform"))
+    request.platform = TRY(oci::Platform::parse(*platform));
+  request.user = arguments.find("user");
+  request.workdir = arguments.find("workdir");
+  if (request.workdir && !request.workdir->starts_with('/')) {
+    return fail(ErrorKind::invalid, "--workdir must be an absolute path, not '{}'",
+                printable(*request.workdir));
+  }
+  if (const auto entrypoint = arguments.find("entrypoint")) {
+    // podman and docker: one word, or a JSON list; "" takes the image's entrypoint away.
+    request.entrypoint.emplace();
+    if (trim(*entrypoint).starts_with('[')) {
+      request.entrypoint = TRY(parse_command(*entrypoint));
+    } else if (!entrypoint->empty()) {
+      request.entrypoint->push_back(*entrypoint);
+    }
+  }
+  request.env = TRY(variables(arguments, environment));
+  for (const std::string& names : arguments.values("cap-add")) {
+    for (std::string& name : split(names, ',')) request.cap_add.push_back(std::move(name));
+  }
+  for (const std::string& names : arguments.values("cap-drop")) {
+    for (std::string& name : split(names, ',')) request.cap_drop.push_back(std::move(name));
+  }
+  request.read_only = arguments.on("read-only");
+  for (const std::string& text : arguments.values("volume"))
+    request.mounts.push_back(TRY(parse_volume(text)));
+  for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));
+  for (const std::string& text : arguments.values("tmpfs")) request.mounts.push_back(TRY(parse_tmpfs(text)));
+  for (std::size_t index = 0; index < request.mounts.size(); ++index) {
+    for (std::size_t other = 0; other < index; ++other) {
+      if (request.mounts[index].destination == request.mounts[other].destination) {
+        return fail(ErrorKind::invalid, "two mounts for '{}'", printable(request.mounts[index].destination));
+      }
+    }
+  }
+  return request;
+}
+
+Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image) {
+  oci::RuntimeConfig config = oci::default_runtime_config(image);
+  oci::RuntimeProcess& process = config.process;
+  process.terminal = request.terminal;
+  process.args = request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
+  // The image's CMD are arguments for the image's own entrypoint only.
+  const std::vector<std::string> image_command =
+      request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
+  const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
+  process.args.insert(process.args.end(), command.begin(), command.end());
+  if (process.args.empty()) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, "there is no command: the image has no default one")
+            .hint(fmt::format("name one: ecrin run {} COMMAND", shell_quote(request.image))));
+  }
+  if (request.terminal) {
+    const auto is_term = [](const std::string& line) { return line.starts_with("TERM="); };
+    if (std::ranges::none_of(process.env, is_term)) process.env.emplace_back("TERM=xterm");
+  }
+  for (const std::string& assignment : request.env) set_variable(process.env, assignment);
+  if (request.workdir) process.cwd = *request.workdir;
+  process.capabilities = TRY(choose_capabilities(process.capabilities, request.cap_add, request.cap_drop));
+  config.root_read_only = request.read_only;
+  if (request.network == run::NetworkMode::host) std::erase(config.namespaces, oci::Namespace::network);
+  return config;
+}
+
+}  // namespace ecrin::cli

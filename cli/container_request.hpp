@@ -1,0 +1,52 @@
+// From the words of `ecrin run` and an image's configuration to a RuntimeConfig: everything that can be said
+// before there is a root file system.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "cli/environment.hpp"
+#include "cli/mount_spec.hpp"
+#include "oci/runtime_config.hpp"
+#include "run/network.hpp"
+
+namespace ecrin::cli {
+
+struct ContainerRequest {
+  bool interactive = false;
+  bool terminal = false;
+  bool init = true;
+  bool is_rootfs = false;            // the first operand is a directory, not an image
+  std::string image;                 // or that directory
+  std::vector<std::string> command;  // what follows it
+  std::string name;
+  std::string hostname;  // "" = made from the container's ID
+  run::NetworkMode network = run::NetworkMode::private_network;
+  std::optional<oci::Platform> platform;
+  std::optional<std::string> user;
+  std::optional<std::string> workdir;
+  std::optional<std::vector<std::string>> entrypoint;  // empty list: none
+  std::vector<std::string> env;                        // "A=b", as -e and --env-file gave them
+  std::vector<std::string> cap_add, cap_drop;
+  bool read_only = false;
+  std::vector<MountSpec> mounts;
+};
+
+Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);
+
+/// The RuntimeConfig for this image with the request's command, variables, capabilities and read-only root.
+/// Mounts and ids are left to the caller, who has the root file system.
+Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image);
+
+/// Sets NAME=VALUE in a list of variables, replacing an earlier one.
+void set_variable(std::vector<std::string>& env, const std::string& assignment);
+/// The lines of an --env-file: NAME=VALUE, NAME (taken from the environment), # comments.
+std::vector<std::string> parse_env_file(std::string_view text, const Environment& environment);
+/// The default capabilities with --cap-add and --cap-drop; ALL is understood in both.
+Result<std::vector<std::string>> choose_capabilities(const std::vector<std::string>& defaults,
+                                                     const std::vector<std::string>& add,
+                                                     const std::vector<std::string>& drop);
+
+}  // namespace ecrin::cli

@@ -1,0 +1,61 @@
+#include "cli/image_names.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace ecrin::cli {
+
+Result<oci::Reference> parse_new_name(const std::string& text) {
+  const oci::Reference reference = TRY(oci::Reference::parse(text));
+  if (reference.digest) {
+    return fail(ErrorKind::invalid, "a new name cannot have a digest: '{}'", printable(text));
+  }
+  return reference.with_local_registry().with_default_tag();
+}
+
+std::optional<std::string> meant_name(const oci::ImageRecord& record, const std::string& words) {
+  const auto parsed = oci::Reference::parse(words);
+  if (!parsed) return std::nullopt;
+  const oci::Reference reference = parsed->with_default_tag();
+  std::vector<oci::Reference> candidates = {reference};
+  if (reference.registry.empty()) candidates = oci::local_candidates(reference);
+  for (const oci::Reference& candidate : candidates) {
+    const std::string name = candidate.to_string();
+    if (std::ranges::find(record.names, name) != record.names.end()) return name;
+  }
+  return std::nullopt;
+}
+
+std::pair<std::string, std::string> split_name(const std::string& name) {
+  const auto reference = oci::Reference::parse(name);
+  if (!reference) return {name, "<none>"};
+  std::string repository = reference->repository;
+  if (!reference->registry.empty()) repository = reference->registry + "/" + repository;
+  return {std::move(repository), reference->tag.empty() ? "<none>" : reference->tag};
+}
+
+std::string short_id(const oci::ImageId& id) {
+  return id.digest.hex().substr(0, 12);
+}
+
+Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words) {
+  auto found = images.find(words);
+  if (!found && found.error().kind() == ErrorKind::not_found) {
+    return std::unexpected(
+        std::move(found).error().hint("'ecrin images' lists the images there are; 'ecrin build', 'ecrin "
+                                      "load' and 'ecrin import' bring new ones in"));
+  }
+  return found;
+}
+
+std::vector<std::string> digest_names(const oci::ImageRecord& record) {
+  std::vector<std::string> result;
+  for (const std::string& name : record.names) {
+    std::string text = split_name(name).first + "@" + record.manifest.to_string();
+    if (std::ranges::find(result, text) == result.end()) result.push_back(std::move(text));
+  }
+  return result;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,26 @@
+// What verbs need to say about images and their names.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "oci/image_store.hpp"
+
+namespace ecrin::cli {
+
+/// As a user types it: full, or short ("hello" is localhost/hello:latest).
+Result<oci::Reference> parse_new_name(const std::string& text);
+/// The name of `record` that the user's words meant; empty when they were an ID or a digest.
+std::optional<std::string> meant_name(const oci::ImageRecord& record, const std::string& words);
+/// "localhost/hello:1" to {"localhost/hello", "1"}; a digest is the tag "<none>".
+std::pair<std::string, std::string> split_name(const std::string& name);
+/// The first twelve digits.
+std::string short_id(const oci::ImageId& id);
+/// find() with a hint on how images come into the store.
+Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words);
+/// "localhost/hello@sha256:...", one a repository.
+std::vector<std::string> digest_names(const oci::ImageRecord& record);
+
+}  // namespace ecrin::cli

@@ -1,0 +1,164 @@
+#include "cli/mount_spec.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/text.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+Result<> check_destination(const std::string& destination, std::string_view text) {
+  if (!destination.starts_with('/')) {
+    return fail(ErrorKind::invalid, "the place in the container must be an absolute path: '{}'",
+                printable(text));
+  }
+  for (const std::string& part : split(destination, '/')) {
+    if (part == "..")
+      return fail(ErrorKind::invalid, "the place in the container has '..' in it: '{}'", printable(text));
+  }
+  if (std::ranges::all_of(destination, [](char c) { return c == '/'; })) {
+    return fail(ErrorKind::invalid, "nothing can be mounted on the container's root: '{}'", printable(text));
+  }
+  return {};
+}
+
+// The names that podman allows; a volume's name is a directory's name in the store.
+Result<> check_volume_name(const std::string& name) {
+  const auto allowed = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  };
+  if (name.empty() || name.size() > 200 || !std::isalnum(static_cast<unsigned char>(name.front())) ||
+      !std::ranges::all_of(name, allowed)) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is no name for a volume", printable(name)))
+            .hint("a host path begins with '/' or './'; a name has letters, digits, '_', '.' and '-'"));
+  }
+  return {};
+}
+
+// Options of a bind mount or a volume, in mount(8)'s words.
+Result<> add_option(MountSpec& spec, const std::string& option) {
+  static constexpr std::string_view k_mount[] = {"ro",     "rw",     "exec",   "noexec",  "suid",
+                                                 "nosuid", "dev",    "nodev",  "private", "rprivate",
+                                                 "slave",  "rslave", "shared", "rshared"};
+  static constexpr std::string_view k_bind[] = {"bind", "rbind"};
+  // Labels for SELinux, and podman's "do not copy the image's content": nothing to do here.
+  static constexpr std::string_view k_accepted[] = {"z", "Z", "copy", ""};
+  if (std::ranges::find(k_mount, option) != std::end(k_mount)) {
+    spec.options.push_back(option);
+  } else if (std::ranges::find(k_bind, option) != std::end(k_bind)) {
+    spec.options.front() = option;
+  } else if (std::ranges::find(k_accepted, option) == std::end(k_accepted)) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("unknown mount option '{}'", printable(option)))
+            .hint(option == "U" || option == "O" || option == "idmap"
+                      ? fmt::format("'{}' is not supported in this version", option)
+                      : "known are ro, rw, exec, noexec, suid, nosuid, dev, nodev, private, slave, shared "
+                        "(each also with r in front), bind, rbind, z, Z"));
+  }
+  return {};
+}
+
+std::vector<std::string> tmpfs_defaults() {
+  return {"nosuid", "nodev", "noexec", "mode=1777"};
+}
+
+bool is_true(const std::string& value) {
+  return value.empty() || value == "true" || value == "1";
+}
+
+}  // namespace
+
+Result<MountSpec> parse_volume(std::string_view text) {
+  const std::vector<std::string> parts = split(text, ':');
+  if (parts.size() > 3 || parts.front().empty()) {
+    return fail(ErrorKind::invalid, "a volume is SOURCE:DESTINATION[:OPTIONS], not '{}'", printable(text));
+  }
+  MountSpec spec;
+  spec.destination = parts.size() == 1 ? parts[0] : parts[1];
+  if (parts.size() > 1) spec.source = parts[0];
+  TRY(check_destination(spec.destination, text));
+  const bool is_path = spec.source.starts_with('/') || spec.source.starts_with('.');
+  spec.type = is_path ? MountSpec::Type::bind : MountSpec::Type::volume;
+  if (!is_path && !spec.source.empty()) TRY(check_volume_name(spec.source));
+  spec.options = {is_path ? "rbind" : "bind"};
+  if (parts.size() == 3) {
+    for (const std::string& option : split(parts[2], ',')) TRY(add_option(spec, option));
+  }
+  return spec;
+}
+
+Result<MountSpec> parse_tmpfs(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  MountSpec spec{.type = MountSpec::Type::tmpfs,
+                 .source = "",
+                 .destination = std::string(text.substr(0, colon)),
+                 .options = {}};
+  TRY(check_destination(spec.destination, text));
+  spec.options = tmpfs_defaults();
+  if (colon != std::string_view::npos) {
+    for (const std::string& option : split(text.substr(colon + 1), ',')) {
+      if (!option.empty()) spec.options.push_back(option);
+    }
+  }
+  return spec;
+}
+
+Result<MountSpec> parse_mount(std::string_view text) {
+  MountSpec spec{.type = MountSpec::Type::volume, .source = "", .destination = "", .options = {}};
+  std::vector<std::pair<std::string, std::string>> rest;
+  std::string type = "volume";  // podman's and docker's default
+  for (const std::string& part : split(text, ',')) {
+    const std::size_t equals = part.find('=');
+    const std::string key = part.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : part.substr(equals + 1);
+    if (key == "type") {
+      type = value;
+    } else if (key == "src" || key == "source") {
+      spec.source = value;
+    } else if (key == "dst" || key == "destination" || key == "target") {
+      spec.destination = value;
+    } else {
+      rest.emplace_back(key, value);
+    }
+  }
+  TRY(check_destination(spec.destination, text));
+  if (type == "bind") {
+    spec.type = MountSpec::Type::bind;
+    if (spec.source.empty())
+      return fail(ErrorKind::invalid, "a bind mount needs source=PATH: '{}'", printable(text));
+    spec.options = {"rbind"};
+  } else if (type == "tmpfs") {
+    spec.type = MountSpec::Type::tmpfs;
+    if (!spec.source.empty()) return fail(ErrorKind::invalid, "a tmpfs has no source: '{}'", printable(text));
+    spec.options = tmpfs_defaults();
+  } else if (type == "volume") {
+    if (!spec.source.empty()) TRY(check_volume_name(spec.source));
+    spec.options = {"bind"};
+  } else {
+    return fail(ErrorKind::invalid, "a mount's type is bind, volume or tmpfs, not '{}'", printable(type));
+  }
+  for (const auto& [key, value] : rest) {
+    if (key == "ro" || key == "readonly") {
+      spec.options.emplace_back(is_true(value) ? "ro" : "rw");
+    } else if (key == "rw") {
+      spec.options.emplace_back(is_true(value) ? "rw" : "ro");
+    } else if (key == "bind-propagation" && type == "bind") {
+      TRY(add_option(spec, value));
+    } else if (key == "tmpfs-size" && type == "tmpfs") {
+      spec.options.push_back("size=" + value);
+    } else if (key == "tmpfs-mode" && type == "tmpfs") {
+      spec.options.push_back("mode=" + value);
+    } else if (type == "tmpfs" && value.empty()) {
+      spec.options.push_back(key);
+    } else if (value.empty()) {
+      TRY(add_option(spec, key));
+    } else {
+      return fail(ErrorKind::invalid, "unknown part '{}' of --mount '{}'", printable(key), printable(text));
+    }
+  }
+  return spec;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,56 @@
+#include "cli/session.hpp"
+
+#include <time.h>
+
+#include "base/log.hpp"
+
+namespace ecrin::cli {
+
+Session::Session(SessionOptions options, StatusLine& console, Environment environment, ProgressStyle style)
+    : m_options(std::move(options)),
+      m_console(console),
+      m_environment(std::move(environment)),
+      m_style(style),
+      m_search_path(helper_search_path(m_environment)) {}
+
+std::int64_t Session::now() const {
+  return ::time(nullptr);
+}
+
+Result<std::string> Session::root() {
+  return store_root(m_options.root, m_environment, passwd_home());
+}
+
+Result<oci::ImageStore*> Session::images() {
+  if (m_workshop) return &m_workshop->images();
+  if (!m_images) {
+    m_store = TRY(Store::open(TRY(root())));
+    m_blobs = TRY(oci::BlobStore::open(*m_store));
+    m_images = TRY(oci::ImageStore::open(*m_store, *m_blobs));
+  }
+  return m_images.get();
+}
+
+Result<const run::Identity*> Session::enter_namespace() {
+  if (!m_identity) {
+    run::IdentityRequest request = run::identity_request();
+    request.search_path = m_search_path;
+    m_identity = TRY_WHILE(run::enter_user_namespace(request), "entering the user namespace");
+    if (m_identity->mode == run::IdentityMode::single && !m_identity->note.empty()) {
+      log::warning("only one user id is available: {}", m_identity->note);
+    }
+  }
+  return &*m_identity;
+}
+
+Result<build::Workshop*> Session::workshop() {
+  if (!m_workshop) {
+    const std::string directory = TRY(root());
+    TRY(enter_namespace());
+    m_workshop = TRY(
+        build::Workshop::open({.root = directory, .driver = m_options.driver, .search_path = m_search_path}));
+  }
+  return m_workshop.get();
+}
+
+}  // namespace ecrin::cli

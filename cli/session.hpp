@@ -1,0 +1,55 @@
+// Session: what one run of the program works with. The store and the user namespace are opened when a verb
+// first asks, so that a verb pays only for what it uses and mistakes on the command line come before anything
+// heavy.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "build/workshop.hpp"
+#include "cli/environment.hpp"
+#include "cli/progress.hpp"
+#include "cli/status_line.hpp"
+#include "run/user_namespace.hpp"
+
+namespace ecrin::cli {
+
+struct SessionOptions {
+  std::string root;                      // --root; "" = not given
+  std::optional<fs::DriverKind> driver;  // --driver
+};
+
+class Session {
+public:
+  Session(SessionOptions options, StatusLine& console, Environment environment, ProgressStyle style);
+
+  StatusLine& console() { return m_console; }
+  const Environment& environment() const { return m_environment; }
+  const ProgressStyle& style() const { return m_style; }
+  const std::string& search_path() const { return m_search_path; }
+  std::int64_t now() const;  // seconds since 1970
+
+  Result<std::string> root();  // of the store, absolute
+  /// Names and facts of images, without a user namespace: for verbs that touch no layer.
+  Result<oci::ImageStore*> images();
+  /// The whole store, inside the user namespace. Call it while the process has one thread.
+  Result<build::Workshop*> workshop();
+  /// Enters the user namespace (once).
+  Result<const run::Identity*> enter_namespace();
+
+private:
+  SessionOptions m_options;
+  StatusLine& m_console;
+  Environment m_environment;
+  ProgressStyle m_style;
+  std::string m_search_path;
+  std::optional<run::Identity> m_identity;
+  std::unique_ptr<build::Workshop> m_workshop;
+  std::unique_ptr<Store> m_store;
+  std::unique_ptr<oci::BlobStore> m_blobs;
+  std::unique_ptr<oci::ImageStore> m_images;
+};
+
+}  // namespace ecrin::cli

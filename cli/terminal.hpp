@@ -1,0 +1,58 @@
+// The user's terminal while a container has one of its own: raw mode, sizes, and the loop that carries bytes
+// and signals between the two.
+#pragma once
+
+#include <termios.h>
+
+#include <optional>
+
+#include "base/child.hpp"
+#include "base/fd.hpp"
+#include "run/container.hpp"
+
+namespace ecrin::cli {
+
+/// Raw mode of a terminal, taken back when it goes out of scope.
+class RawMode {
+public:
+  /// Empty when `terminal` is none.
+  static Result<std::optional<RawMode>> enter(const Fd& terminal);
+  RawMode(RawMode&& other) noexcept;
+  RawMode& operator=(RawMode&&) = delete;
+  ~RawMode();
+
+private:
+  RawMode(Fd terminal, const struct termios& before);
+  Fd m_terminal;
+  struct termios m_before;
+};
+
+/// Gives `to` the size of `from`; nothing happens when one of them is no terminal.
+void copy_terminal_size(const Fd& from, const Fd& to);
+
+/// The signals that a foreground container gets from us, as a descriptor: SIGINT, SIGTERM, SIGHUP, SIGQUIT,
+/// SIGUSR1, SIGUSR2, SIGWINCH. They are blocked in this thread while it lives, so none is lost between start
+/// and loop.
+class SignalQueue {
+public:
+  static Result<SignalQueue> open();
+  SignalQueue(SignalQueue&& other) noexcept;
+  SignalQueue& operator=(SignalQueue&&) = delete;
+  ~SignalQueue();
+  const Fd& descriptor() const { return m_descriptor; }
+  /// The next signal; 0 when there is none.
+  int next() const;
+
+private:
+  SignalQueue(Fd descriptor, const sigset_t& before);
+  Fd m_descriptor;
+  sigset_t m_before;
+};
+
+enum class Input { none, standard };
+/// Waits for the container's end. Forwards signals; with a terminal, copies bytes both ways and keeps its
+/// size.
+Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
+                          Input input);
+
+}  // namespace ecrin::cli

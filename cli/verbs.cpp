@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+using Getter = const Verb& (*)();
+
+struct NounForm {
+  std::string_view word;
+  Getter verb;
+};
+constexpr NounForm k_image_forms[] = {
+    {"build", build_verb},   {"diff", diff_verb},       {"exists", exists_verb}, {"history", history_verb},
+    {"import", import_verb}, {"inspect", inspect_verb}, {"list", images_verb},   {"load", load_verb},
+    {"ls", images_verb},     {"prune", prune_verb},     {"rm", rmi_verb},        {"save", save_verb},
+    {"tag", tag_verb},       {"untag", untag_verb},
+};
+
+// Verbs of other tools that people will type, and what is there instead.
+struct Missing {
+  std::string_view word;
+  std::string_view hint;
+};
+constexpr Missing k_missing[] = {
+    {"pull",
+     "registries are not supported in this version; 'ecrin load' reads archives that other tools saved"},
+    {"push",
+     "registries are not supported in this version; 'ecrin save' writes archives that other tools load"},
+    {"login", "registries are not supported in this version"},
+    {"logout", "registries are not supported in this version"},
+    {"search", "registries are not supported in this version"},
+    {"exec", "containers run in the foreground in this version: 'ecrin run'"},
+    {"ps", "containers run in the foreground in this version and are gone at their end"},
+    {"create", "containers run in the foreground in this version: 'ecrin run'"},
+    {"start", "containers run in the foreground in this version: 'ecrin run'"},
+    {"stop",
+     "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
+    {"kill",
+     "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
+    {"rm", "containers are removed at their end; 'ecrin rmi' removes images"},
+    {"logs", "containers run in the foreground in this version: their output is the output of 'ecrin run'"},
+    {"commit", "images are made from recipes: 'ecrin build'"},
+};
+
+}  // namespace
+
+std::span<const Verb* const> verbs() {
+  static const std::array<const Verb*, 20> all = {
+      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
+      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
+      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
+      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb()};
+  return all;
+}
+
+std::span<const std::string_view> image_words() {
+  static const auto words = [] {
+    std::array<std::string_view, std::size(k_image_forms)> result;
+    std::ranges::transform(k_image_forms, result.begin(), &NounForm::word);
+    return result;
+  }();
+  return words;
+}
+
+Result<VerbMatch> find_verb(std::span<const std::string> words) {
+  const std::string& word = words.front();
+  if (word == "image") {
+    if (words.size() < 2 || words[1] == "--help" || words[1] == "-h") {
+      std::vector<std::string> known(image_words().begin(), image_words().end());
+      return std::unexpected(
+          Error(ErrorKind::invalid, "'ecrin image' needs a verb").hint("one of " + join(known, ", ")));
+    }
+    const auto form = std::ranges::find(k_image_forms, words[1], &NounForm::word);
+    if (form != std::end(k_image_forms)) return VerbMatch{&form->verb(), 2};
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("unknown verb 'image {}'", printable(words[1])))
+            .hint(did_you_mean(words[1], image_words())));
+  }
+  for (const Verb* verb : verbs()) {
+    if (verb->name == word) return VerbMatch{verb, 1};
+  }
+  Error error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(word)));
+  if (const auto missing = std::ranges::find(k_missing, word, &Missing::word);
+      missing != std::end(k_missing)) {
+    return std::unexpected(std::move(error).hint(std::string(missing->hint)));
+  }
+  std::vector<std::string_view> names = {"image"};
+  for (const Verb* verb : verbs()) names.push_back(verb->name);
+  std::string hint = did_you_mean(word, names);
+  return std::unexpected(
+      std::move(error).hint(hint.empty() ? "'ecrin --help' lists the verbs" : std::move(hint)));
+}
+
+std::string program_help() {
+  std::string text = help_text(program());
+  text += "\nVerbs:\n";
+  for (const Verb* verb : verbs()) text += fmt::format("  {:<13} {}\n", verb->name, verb->summary);
+  text += "\n'ecrin help VERB' says more of one. 'ecrin doctor' tells what this machine can do.\n";
+  return text;
+}
+
+std::string_view program_version() {
+  return ECRIN_VERSION;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,77 @@
+#include "cli/volumes.hpp"
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "fs/tree.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+// A new volume looks like the directory that it covers: content, owner and mode, as podman and docker do it.
+Result<> fill(const Fd& parent, const Fd& data, const Fd& rootfs, const std::string& destination) {
+  auto covered = posix::open_in_root(rootfs, destination, O_RDONLY | O_DIRECTORY);
+  if (!covered) return {};  // nothing there, or no directory: an empty volume
+  TRY(fs::copy_tree(*covered, data, fs::Hardlinks::keep));
+  const struct stat status = TRY(posix::stat_fd(*covered));
+  TRY(posix::chown_at(parent, "data", status.st_uid, status.st_gid));
+  return posix::chmod_at(parent, "data", status.st_mode & 07777);
+}
+
+Result<> make_volume(const Fd& parent, const Fd& rootfs, const std::string& destination) {
+  TRY(posix::mkdir_at(parent, "data", 0755));
+  const Fd data = TRY(posix::open_at(parent, "data", O_RDONLY | O_DIRECTORY));
+  return fill(parent, data, rootfs, destination);
+}
+
+}  // namespace
+
+Result<std::string> open_volume(Store& store, const std::string& name, const Fd& rootfs,
+                                const std::string& destination) {
+  const Fd temporary = TRY(store.temporary());
+  const std::string draft = "volume-" + Store::unique_name();
+  const auto make_draft = [&]() -> Result<> {
+    TRY(posix::mkdir_at(temporary, draft, 0700));
+    return make_volume(TRY(posix::open_at(temporary, draft, O_RDONLY | O_DIRECTORY)), rootfs, destination);
+  };
+  if (name.empty()) {
+    TRY_WHILE(make_draft(), "making a volume for '{}'", printable(destination));
+    return store.temporary_path() + "/" + draft + "/data";
+  }
+  const Fd volumes = TRY(store.subdirectory("volumes"));
+  const std::string path = store.path() + "/volumes/" + name + "/data";
+  if (TRY(posix::exists_at(volumes, name)) == posix::Exists::yes) return path;
+  TRY_WHILE(make_draft(), "making the volume '{}'", name);
+  // The rename decides between two containers that make the same volume at once: the loser uses the winner's.
+  const auto renamed = posix::rename_at(temporary, draft, volumes, name, RENAME_NOREPLACE);
+  if (!renamed && TRY(posix::exists_at(volumes, name)) == posix::Exists::no)
+    return std::unexpected(renamed.error());
+  return path;
+}
+
+NameLock::NameLock(Fd directory, std::string file, FileLock lock)
+    : m_directory(std::move(directory)), m_file(std::move(file)), m_lock(std::move(lock)) {}
+
+Result<NameLock> NameLock::acquire(Store& store, const std::string& name) {
+  Fd directory = TRY(store.subdirectory("containers"));
+  const std::string file = name + ".lock";
+  while (true) {
+    Fd opened = TRY(posix::open_at(directory, file, O_RDWR | O_CREAT, 0600));
+    const struct stat mine = TRY(posix::stat_fd(opened));
+    auto lock = TRY(FileLock::acquire_now(std::move(opened), FileLock::Mode::exclusive));
+    if (!lock) {
+      return std::unexpected(
+          Error(ErrorKind::conflict, fmt::format("a container with the name '{}' is running", name))
+              .hint("take another --name, or stop that one first"));
+    }
+    // Its last owner may have removed the file between our open and our lock: then the name is on another
+    // file now.
+    const auto there = posix::lstat_at(directory, file);
+    if (there && there->st_ino == mine.st_ino) return NameLock(std::move(directory), file, *std::move(lock));
+  }
+}
+
+NameLock::~NameLock() {
+  if (m_directory) (void)posix::unlink_at(m_directory, m_file);
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,235 @@
+// canonicalise: a walk over the upper directory in step with the tree below. Every decision is made from what
+// stands on disk alone, so that all drivers come to the same directory.
+#include "fs/changeset.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/log.hpp"
+#include "fs/hardlink_survey.hpp"
+#include "fs/lower_tree.hpp"
+#include "fs/metadata.hpp"
+#include "fs/walk.hpp"
+#include "fs/whiteout.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+// Drivers' own attributes; what a layer cannot hold otherwise does no harm on disk.
+Result<> strip_control_xattrs(const Place& place) {
+  if (!S_ISREG(place.status.st_mode) && !S_ISDIR(place.status.st_mode)) return {};
+  for (const posix::Xattr& xattr : TRY(posix::list_xattrs_at(place.directory, place.name))) {
+    if (!is_control_xattr(xattr.name)) continue;
+    TRY(posix::remove_xattr_at(place.directory, place.name, xattr.name));
+  }
+  return {};
+}
+
+class Canonicaliser : public Visitor {
+public:
+  Canonicaliser(LowerTree& lower, const CanonicalOptions& options, const HardlinkSurvey& hardlinks)
+      : m_lower(lower),
+        m_options(options),
+        m_hardlinks(hardlinks),
+        m_mount_points(options.own_mount_points.begin(), options.own_mount_points.end()) {}
+
+  Result<> list(const Fd& directory, Names& names) {
+    TRY(convert_whiteout_files(directory, names));
+    if (m_frames.back().opaque) TRY(expand_opaque(directory, names));
+    return {};
+  }
+
+  Result<Descend> visit(const Place& place) {
+    const auto below = TRY(m_lower.lookup(place.name));
+    if (is_whiteout(place.status)) {
+      TRY(below ? keep(place) : drop(place));
+      return Descend::no;
+    }
+    if (S_ISSOCK(place.status.st_mode)) {
+      log::debug("'{}' is a socket, which no layer can hold", printable(place.path()));
+      TRY(drop(place));
+      if (below) {
+        TRY(make_whiteout(place.directory, place.name));
+        TRY(keep(place));
+      }
+      return Descend::no;
+    }
+    if (S_ISDIR(place.status.st_mode)) {
+      m_frames.push_back({.opaque = TRY(is_opaque(place.directory, place.name))});
+      TRY(m_lower.enter(place.name));
+      return Descend::yes;
+    }
+    if (!below && is_own_mount_point(place) && S_ISREG(place.status.st_mode) && place.status.st_size == 0) {
+      m_frames.back().had_mount_point = true;
+      TRY(drop(place));
+      return Descend::no;
+    }
+    const bool linked = place.status.st_nlink > 1 && m_hardlinks.changed(place.status);
+    if (below && !linked &&
+        TRY(same_state(place.directory, place.status, *below->directory, below->status, place.name,
+                       m_options.epoch))) {
+      TRY(drop(place));
+      return Descend::no;
+    }
+    TRY(strip_control_xattrs(place));
+    TRY(clamp_times(place, place.status.st_mtim));
+    TRY(keep(place));
+    return Descend::no;
+  }
+
+  Result<> leave(const Place& place) {
+    const Frame frame = m_frames.back();
+    m_frames.pop_back();
+    TRY(m_lower.leave());
+    if (frame.kept == 0) {
+      const auto below = TRY(m_lower.lookup(place.name));
+      if (below && TRY(is_unchanged(place, *below, frame))) return remove_directory(place);
+      if (!below && is_own_mount_point(place)) {
+        m_frames.back().had_mount_point = true;
+        return remove_directory(place);
+      }
+    }
+    TRY(strip_control_xattrs(place));
+    // The time from before this walk removed something here.
+    TRY(clamp_times(place, place.status.st_mtim));
+    return keep(place);
+  }
+
+  ChangesetSummary& summary() { return m_summary; }
+  void start(bool opaque_root) { m_frames.push_back({.opaque = opaque_root}); }
+
+private:
+  struct Frame {
+    bool opaque = false;
+    bool had_mount_point = false;  // of ours, which was dropped
+    std::uint64_t kept = 0;
+  };
+
+  // fuse-overlayfs writes these where it cannot make devices.
+  Result<> convert_whiteout_files(const Fd& directory, Names& names) {
+    Names targets;
+    for (const std::string& name : names) {
+      if (!name.starts_with(k_whiteout_prefix)) continue;
+      const struct stat status = TRY(posix::lstat_at(directory, name));
+      if (S_ISDIR(status.st_mode)) {
+        return fail(ErrorKind::unsupported, "a layer cannot hold a directory with the name '{}'",
+                    printable(name));
+      }
+      TRY(posix::unlink_at(directory, name));
+      if (!S_ISREG(status.st_mode) || status.st_size > 0) {
+        log::warning("'{}' is left out: in a layer this name means that a file was removed", printable(name));
+        continue;
+      }
+      if (name == k_opaque_whiteout) {
+        m_frames.back().opaque = true;
+      } else {
+        targets.push_back(name.substr(k_whiteout_prefix.size()));
+      }
+    }
+    std::erase_if(names, [](const std::string& name) { return name.starts_with(k_whiteout_prefix); });
+    for (const std::string& target : targets) {
+      if (target.empty() || target == "." || target == ".." || target.starts_with(k_whiteout_prefix))
+        continue;
+      TRY(add_whiteout(directory, names, target));
+    }
+    std::sort(names.begin(), names.end());
+    return {};
+  }
+
+  // "rm -r d; mkdir d" and removing what is in d one by one are the same change.
+  Result<> expand_opaque(const Fd& directory, Names& names) {
+    for (const std::string& below : TRY(m_lower.names())) TRY(add_whiteout(directory, names, below));
+    std::sort(names.begin(), names.end());
+    return {};
+  }
+
+  static Result<> add_whiteout(const Fd& directory, Names& names, const std::string& name) {
+    auto made = make_whiteout(directory, name);
+    if (made) {
+      names.push_back(name);
+    } else if (made.error().code() != EEXIST) {
+      return made;
+    }
+    return {};
+  }
+
+  bool is_own_mount_point(const Place& place) const {
+    return !m_mount_points.empty() && m_mount_points.contains(place.path());
+  }
+
+  // Making and dropping a mount point of ours changed the directory's time, and this must leave no trace.
+  Result<bool> is_unchanged(const Place& place, const LowerTree::Found& below, const Frame& frame) const {
+    return same_state(place.directory, place.status, *below.directory, below.status, place.name,
+                      m_options.epoch, frame.had_mount_point ? MtimeCheck::no : MtimeCheck::yes);
+  }
+
+  Result<> clamp_times(const Place& place, const struct timespec& recorded) {
+    struct timespec wanted = recorded;
+    if (m_options.epoch != INT64_MAX) {
+      wanted.tv_nsec = 0;
+      if (wanted.tv_sec > m_options.epoch) wanted.tv_sec = m_options.epoch;
+    }
+    const struct stat now = TRY(posix::lstat_at(place.directory, place.name));
+    if (now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec) return {};
+    return posix::set_times_at(place.directory, place.name, wanted);
+  }
+
+  Result<> drop(const Place& place) { return posix::unlink_at(place.directory, place.name); }
+  Result<> remove_directory(const Place& place) {
+    return posix::unlink_at(place.directory, place.name, AT_REMOVEDIR);
+  }
+
+  Result<> keep(const Place& place) {
+    ++m_frames.back().kept;
+    ++m_summary.entries;
+    if (S_ISREG(place.status.st_mode) &&
+        (place.status.st_nlink < 2 || m_counted.insert(inode_of(place.status)).second)) {
+      m_summary.bytes += static_cast<std::uint64_t>(place.status.st_size);
+    }
+    return {};
+  }
+
+  LowerTree& m_lower;
+  const CanonicalOptions& m_options;
+  const HardlinkSurvey& m_hardlinks;
+  std::set<std::string> m_mount_points;
+  std::vector<Frame> m_frames;
+  std::set<Inode> m_counted;
+  ChangesetSummary m_summary;
+};
+
+// The root is only where the layer stands, unless it carries the mark and indeed differs from the root below.
+Result<bool> settle_root(const Fd& upper, const LowerTree& lower) {
+  const bool changed = TRY(has_root_mark(upper)) && TRY(root_metadata(upper)) != lower.root();
+  for (const posix::Xattr& xattr : TRY(posix::list_xattrs_at(upper, "."))) {
+    if (!is_control_xattr(xattr.name)) continue;
+    TRY(posix::remove_xattr_at(upper, ".", xattr.name));
+  }
+  if (changed) TRY(put_root_mark(upper, RootMark::present));
+  return changed;
+}
+
+}  // namespace
+
+Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const CanonicalOptions& options,
+                                      const CancelToken* cancel) {
+  HardlinkSurvey hardlinks(lower, options.epoch);
+  TRY(walk(upper, hardlinks, cancel));
+  Canonicaliser canonicaliser(lower, options, hardlinks);
+  canonicaliser.start(TRY(is_opaque(upper, ".")));
+  TRY(walk(upper, canonicaliser, cancel));
+  ChangesetSummary summary = canonicaliser.summary();
+  if (TRY(settle_root(upper, lower))) ++summary.entries;
+  return summary;
+}
+
+Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* lower, const CanonicalOptions& options,
+                                      const CancelToken* cancel) {
+  LowerTree tree;
+  if (lower) tree = TRY(LowerTree::of_tree(*lower));
+  return canonicalise(upper, tree, options, cancel);
+}
+
+}  // namespace ecrin::fs

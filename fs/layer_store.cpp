@@ -1,0 +1,239 @@
+#include "fs/layer_store.hpp"
+
+#include <array>
+
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "fs/tree.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+constexpr std::string_view k_lease_kind = "layer";
+constexpr const char* k_diff = "diff";
+
+constexpr std::array<std::string_view, 1> k_migrations = {R"(
+  CREATE TABLE layers (
+    id TEXT PRIMARY KEY,
+    diff_id TEXT UNIQUE,            -- NULL: not yet hashed
+    size INTEGER NOT NULL DEFAULT 0,
+    boot_id TEXT NOT NULL,          -- of the boot that made it
+    synced INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+  CREATE INDEX layers_unsynced ON layers (synced) WHERE synced = 0;
+)"};
+
+Result<std::string> read_boot_id() {
+  return std::string(trim(TRY(posix::read_file("/proc/sys/kernel/random/boot_id"))));
+}
+
+constexpr std::string_view k_columns = "SELECT id, diff_id, size FROM layers ";
+
+Layer layer_of(Statement& row) {
+  return Layer{.id = row.text(0),
+               .diff_id = row.is_null(1) ? std::string{} : row.text(1),
+               .size = static_cast<std::uint64_t>(row.integer(2))};
+}
+
+Error unknown_layer(const std::string& id) {
+  return Error(ErrorKind::not_found, fmt::format("no layer '{}' in the store", printable(id)));
+}
+
+}  // namespace
+
+LayerDraft::LayerDraft(Fd parent, std::string name, std::string path, Fd diff)
+    : m_parent(std::move(parent)),
+      m_name(std::move(name)),
+      m_path(std::move(path)),
+      m_diff(std::move(diff)) {}
+
+LayerDraft::~LayerDraft() {
+  if (!m_parent || m_keep) return;  // moved from, or wanted
+  m_diff.reset();
+  if (auto removed = remove_tree(m_parent, m_name); !removed) {
+    log::warning("cannot remove '{}': {}", printable(m_path), removed.error().message());
+  }
+}
+
+LayerStore::LayerStore(Store& store, Fd directory) : m_store(store), m_directory(std::move(directory)) {}
+
+Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
+  TRY(store.database().migrate("layers", k_migrations));
+  std::unique_ptr<LayerStore> layers(new LayerStore(store, TRY(store.subdirectory("layers"))));
+  const std::string boot_id = TRY(read_boot_id());
+  bool lost = false;
+  {
+    const auto lock = store.database().lock();
+    auto query =
+        TRY(store.database().prepare("SELECT 1 FROM layers WHERE synced = 0 AND boot_id <> ? LIMIT 1"));
+    query.bind(1, boot_id);
+    lost = TRY(query.step()) == Statement::Step::row;
+  }
+  if (lost) TRY(layers->drop_lost(boot_id));
+  return layers;
+}
+
+// Rows from before a reboot that no sync covered: their files may be torn.
+Result<> LayerStore::drop_lost(const std::string& boot_id) {
+  Database& database = m_store.database();
+  std::vector<std::string> names;
+  const Fd temporary = TRY(m_store.temporary());
+  {
+    auto transaction = TRY(database.begin());
+    std::vector<std::string> ids;
+    {
+      auto query = TRY(database.prepare("SELECT id FROM layers WHERE synced = 0 AND boot_id <> ?"));
+      query.bind(1, boot_id);
+      while (TRY(query.step()) == Statement::Step::row) ids.push_back(query.text(0));
+    }
+    for (const std::string& id : ids) {
+      log::debug("layer {} was not yet on disk when this machine stopped", id);
+      names.push_back(TRY(retire(id)));
+    }
+    TRY(transaction.commit());
+  }
+  for (const std::string& name : names) TRY(remove_tree(temporary, name));
+  return {};
+}
+
+Result<LayerDraft> LayerStore::draft() {
+  Fd temporary = TRY(m_store.temporary());
+  std::string name = Store::unique_name();
+  std::string path = m_store.temporary_path() + "/" + name;
+  TRY(posix::mkdir_at(temporary, name, 0700));
+  LayerDraft draft(std::move(temporary), std::move(name), std::move(path), Fd());
+  const Fd directory = TRY(posix::open_at(draft.m_parent, draft.m_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  TRY(posix::mkdir_at(directory, k_diff, 0755));
+  draft.m_diff = TRY(posix::open_at(directory, k_diff, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  TRY(posix::fchmod(draft.m_diff, 0755));
+  return draft;
+}
+
+Result<Layer> LayerStore::publish(LayerDraft draft) {
+  const Layer layer{.id = Store::unique_name()};
+  const std::string boot_id = TRY(read_boot_id());
+  const Fd from = TRY(posix::open_at(draft.m_parent, draft.m_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  Database& database = m_store.database();
+  // The rename happens inside the transaction, so that sweep() in another process sees both or neither.
+  auto transaction = TRY(database.begin());
+  TRY(posix::mkdir_at(m_directory, layer.id, 0700));
+  const Fd to = TRY(posix::open_at(m_directory, layer.id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (auto moved = posix::rename_at(from, k_diff, to, k_diff); !moved) {
+    (void)posix::unlink_at(m_directory, layer.id, AT_REMOVEDIR);
+    return std::unexpected(std::move(moved).error());
+  }
+  auto insert = TRY(database.prepare("INSERT INTO layers (id, boot_id) VALUES (?, ?)"));
+  TRY(insert.bind(1, layer.id).bind(2, boot_id).run());
+  TRY(m_store.hold(k_lease_kind, layer.id));
+  TRY(transaction.commit());
+  return layer;
+}
+
+Result<Layer> LayerStore::seal(const std::string& id, const std::string& diff_id, std::uint64_t size) {
+  Database& database = m_store.database();
+  auto transaction = TRY(database.begin());
+  {
+    auto query = TRY(database.prepare(std::string(k_columns) + "WHERE diff_id = ?"));
+    query.bind(1, diff_id);
+    if (TRY(query.step()) == Statement::Step::row) {
+      Layer known = layer_of(query);
+      TRY(m_store.hold(k_lease_kind, known.id));
+      TRY(transaction.commit());
+      return known;
+    }
+  }
+  auto update = TRY(database.prepare("UPDATE layers SET diff_id = ?, size = ? WHERE id = ?"));
+  TRY(update.bind(1, diff_id).bind(2, static_cast<std::int64_t>(size)).bind(3, id).run());
+  if (database.changes() != 1) return std::unexpected(unknown_layer(id));
+  TRY(transaction.commit());
+  return Layer{.id = id, .diff_id = diff_id, .size = size};
+}
+
+Result<std::optional<Layer>> LayerStore::find_where(std::string_view condition, const std::string& key) {
+  Database& database = m_store.database();
+  auto transaction = TRY(database.begin());
+  std::optional<Layer> layer;
+  {
+    auto query = TRY(database.prepare(std::string(k_columns) + std::string(condition)));
+    query.bind(1, key);
+    if (TRY(query.step()) == Statement::Step::row) layer = layer_of(query);
+  }
+  if (layer) TRY(m_store.hold(k_lease_kind, layer->id));
+  TRY(transaction.commit());
+  return layer;
+}
+
+Result<std::optional<Layer>> LayerStore::find(const std::string& diff_id) {
+  return find_where("WHERE diff_id = ?", diff_id);
+}
+
+Result<std::optional<Layer>> LayerStore::find_id(const std::string& id) {
+  return find_where("WHERE id = ?", id);
+}
+
+std::string LayerStore::path(const Layer& layer) const {
+  return m_store.path() + "/layers/" + layer.id + "/" + k_diff;
+}
+
+Result<Fd> LayerStore::open_layer(const Layer& layer) const {
+  return posix::open_beneath_no_symlinks(m_directory, layer.id + "/" + k_diff, O_PATH | O_DIRECTORY);
+}
+
+Result<std::vector<Layer>> LayerStore::list() {
+  const auto lock = m_store.database().lock();
+  auto query = TRY(m_store.database().prepare(std::string(k_columns) + "ORDER BY id"));
+  std::vector<Layer> layers;
+  while (TRY(query.step()) == Statement::Step::row) layers.push_back(layer_of(query));
+  return layers;
+}
+
+Result<> LayerStore::sync() {
+  Database& database = m_store.database();
+  std::vector<std::string> ids;
+  {
+    const auto lock = database.lock();
+    auto query = TRY(database.prepare("SELECT id FROM layers WHERE synced = 0"));
+    while (TRY(query.step()) == Statement::Step::row) ids.push_back(query.text(0));
+  }
+  if (ids.empty()) return {};
+  TRY(posix::syncfs(m_directory));
+  auto transaction = TRY(database.begin());
+  for (const std::string& id : ids) {
+    auto update = TRY(database.prepare("UPDATE layers SET synced = 1 WHERE id = ?"));
+    TRY(update.bind(1, id).run());
+  }
+  return transaction.commit();
+}
+
+Result<std::string> LayerStore::retire(const std::string& id) {
+  auto remove = TRY(m_store.database().prepare("DELETE FROM layers WHERE id = ?"));
+  TRY(remove.bind(1, id).run());
+  if (m_store.database().changes() != 1) return std::unexpected(unknown_layer(id));
+  std::string name = Store::unique_name();
+  const Fd temporary = TRY(m_store.temporary());
+  auto moved = posix::rename_at(m_directory, id, temporary, name);
+  // A directory that is gone already needs no removing: remove_tree finds nothing under the name.
+  if (!moved && moved.error().kind() != ErrorKind::not_found)
+    return std::unexpected(std::move(moved).error());
+  return name;
+}
+
+Result<std::vector<std::string>> LayerStore::sweep() {
+  Database& database = m_store.database();
+  auto transaction = TRY(database.begin());
+  const Fd temporary = TRY(m_store.temporary());
+  std::vector<std::string> names;
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(m_directory))) {
+    auto query = TRY(database.prepare("SELECT 1 FROM layers WHERE id = ?"));
+    query.bind(1, entry.name);
+    if (TRY(query.step()) == Statement::Step::row) continue;
+    names.push_back(Store::unique_name());
+    TRY(posix::rename_at(m_directory, entry.name, temporary, names.back()));
+  }
+  TRY(transaction.commit());
+  return names;
+}
+
+}  // namespace ecrin::fs

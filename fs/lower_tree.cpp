@@ -1,0 +1,198 @@
+#include "fs/lower_tree.hpp"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/posix.hpp"
+#include "fs/whiteout.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+// Descriptors for all layers together; 127 layers keep two each.
+constexpr std::size_t k_open_directories = 256;
+
+Result<Fd> open_layer_directory(const std::string& path) {
+  return posix::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+}
+
+}  // namespace
+
+Result<LowerTree> LowerTree::of_tree(const Fd& tree) {
+  LowerTree result;
+  result.m_layers.push_back(TRY(DirectoryStack::open(tree)));
+  result.m_levels = {{0}};
+  result.m_root = TRY(root_metadata(tree));
+  return result;
+}
+
+Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layers) {
+  LowerTree result;
+  result.m_root = TRY(root_metadata_of(all_layers));
+  const std::vector<std::string> layers = TRY(visible_layers(all_layers));
+  if (layers.empty()) return result;
+  const std::size_t keep_open = k_open_directories / layers.size();
+  result.m_levels.emplace_back();
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    result.m_levels[0].push_back(result.m_layers.size());
+    result.m_layers.push_back(
+        TRY(DirectoryStack::open(TRY(open_layer_directory(*layer)), std::min<std::size_t>(keep_open, 32))));
+  }
+  return result;
+}
+
+Result<std::optional<LowerTree::Found>> LowerTree::lookup(const std::string& name) const {
+  if (m_levels.empty()) return std::optional<Found>{};
+  for (const std::size_t layer : m_levels.back()) {
+    const Fd& directory = m_layers[layer].top();
+    auto status = posix::lstat_at(directory, name);
+    if (!status) {
+      if (status.error().kind() == ErrorKind::not_found) continue;
+      return std::unexpected(std::move(status).error());
+    }
+    if (is_whiteout(*status)) break;
+    return std::optional(Found{.directory = &directory, .status = *status});
+  }
+  return std::optional<Found>{};
+}
+
+Result<Names> LowerTree::names() const {
+  std::map<std::string, bool> seen;  // does it exist in the merged directory?
+  if (m_levels.empty()) return Names{};
+  for (const std::size_t layer : m_levels.back()) {
+    const Fd& directory = m_layers[layer].top();
+    for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
+      if (seen.contains(entry.name)) continue;
+      bool exists = true;
+      if (entry.type == DT_CHR) exists = !is_whiteout(TRY(posix::lstat_at(directory, entry.name)));
+      seen.emplace(entry.name, exists);
+    }
+  }
+  Names names;
+  for (const auto& [name, exists] : seen) {
+    if (exists) names.push_back(name);
+  }
+  return names;
+}
+
+Result<> LowerTree::enter(const std::string& name) {
+  if (m_levels.empty()) return {};
+  std::vector<std::size_t> next;
+  for (const std::size_t layer : m_levels.back()) {
+    const Fd& directory = m_layers[layer].top();
+    auto status = posix::lstat_at(directory, name);
+    if (!status) {
+      if (status.error().kind() == ErrorKind::not_found) continue;
+      return std::unexpected(std::move(status).error());
+    }
+    if (!S_ISDIR(status->st_mode)) break;  // also a whiteout: what is below it cannot be seen
+    next.push_back(layer);
+    if (m_layers.size() > 1 && TRY(is_opaque(directory, name))) break;
+  }
+  for (const std::size_t layer : next) TRY(m_layers[layer].enter(name));
+  m_levels.push_back(std::move(next));
+  return {};
+}
+
+Result<> LowerTree::leave() {
+  if (m_levels.empty()) return {};
+  for (const std::size_t layer : m_levels.back()) TRY(m_layers[layer].leave());
+  m_levels.pop_back();
+  return {};
+}
+
+Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& layers) {
+  for (std::size_t i = layers.size(); i-- > 1;) {
+    if (!TRY(is_opaque(TRY(open_layer_directory(layers[i])), "."))) continue;
+    return std::vector<std::string>(layers.begin() + static_cast<std::ptrdiff_t>(i), layers.end());
+  }
+  return layers;
+}
+
+Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers) {
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    const Fd directory = TRY(open_layer_directory(*layer));
+    if (TRY(has_root_mark(directory))) return root_metadata(directory);
+  }
+  return RootMetadata{};
+}
+
+namespace {
+
+class Materialiser {
+public:
+  Materialiser(LowerTree& from, const Fd& to, DirectoryStack stack, Hardlinks hardlinks)
+      : m_from(from), m_to(to), m_stack(std::move(stack)), m_hardlinks(hardlinks) {}
+
+  Result<> run() {
+    m_frames.push_back({.names = TRY(m_from.names())});
+    while (!m_frames.empty()) {
+      Frame& frame = m_frames.back();
+      if (frame.next == frame.names.size()) {
+        TRY(leave());
+      } else {
+        TRY(visit(frame.names[frame.next++]));
+      }
+    }
+    return set_root_metadata(m_to, m_from.root());
+  }
+
+private:
+  struct Frame {
+    Names names;
+    std::size_t next = 0;
+    std::string name;
+  };
+
+  Result<> visit(std::string name) {
+    const auto found = TRY(m_from.lookup(name));
+    if (!found) return fail(ErrorKind::conflict, "'{}' vanished while its tree was copied", printable(name));
+    if (S_ISDIR(found->status.st_mode)) {
+      TRY(posix::mkdir_at(m_stack.top(), name, 0700));
+      TRY(m_stack.enter(name));
+      TRY(m_from.enter(name));
+      m_prefix += name + "/";
+      m_frames.push_back({.names = TRY(m_from.names()), .name = name});
+      return {};
+    }
+    if (m_hardlinks == Hardlinks::keep && found->status.st_nlink > 1) {
+      const auto [first, is_new] = m_links.try_emplace(inode_of(found->status), m_prefix, name);
+      if (!is_new) {
+        const Fd directory = TRY(open_directory_beneath(m_to, first->second.first));
+        return posix::link_at(directory, first->second.second, m_stack.top(), name);
+      }
+    }
+    return copy_node(*found->directory, name, found->status, m_stack.top(), XattrScope::layer);
+  }
+
+  Result<> leave() {
+    const std::string name = std::move(m_frames.back().name);
+    m_frames.pop_back();
+    if (m_frames.empty()) return {};
+    TRY(m_stack.leave());
+    TRY(m_from.leave());
+    m_prefix.resize(m_prefix.size() - name.size() - 1);
+    const auto found = TRY(m_from.lookup(name));
+    if (!found) return fail(ErrorKind::conflict, "'{}' vanished while its tree was copied", printable(name));
+    return copy_metadata(*found->directory, name, found->status, m_stack.top(), name, XattrScope::layer);
+  }
+
+  LowerTree& m_from;
+  const Fd& m_to;
+  DirectoryStack m_stack;
+  Hardlinks m_hardlinks;
+  std::vector<Frame> m_frames;
+  std::string m_prefix;
+  std::map<Inode, std::pair<std::string, std::string>> m_links;  // its first place: prefix and name
+};
+
+}  // namespace
+
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks) {
+  return Materialiser(from, to, TRY(DirectoryStack::open(to)), hardlinks).run();
+}
+
+}  // namespace ecrin::fs

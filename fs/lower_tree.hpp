@@ -1,0 +1,56 @@
+// LowerTree: a read-only look at the tree that a stack of layer directories makes, without mounting it. It is
+// walked in step with another tree: enter() and leave() may also go where nothing is.
+//
+// The root directory's own metadata come from the topmost layer that carries the root mark (fs/whiteout.hpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fs/directory_stack.hpp"
+#include "fs/metadata.hpp"
+#include "fs/tree.hpp"
+#include "fs/walk.hpp"
+
+namespace ecrin::fs {
+
+class LowerTree {
+public:
+  /// Nothing below.
+  LowerTree() = default;
+  /// One tree as it is (mounted, or a plain directory).
+  static Result<LowerTree> of_tree(const Fd& tree);
+  /// Layer directories in overlay form, bottom first: absolute paths.
+  static Result<LowerTree> of_layers(const std::vector<std::string>& layers);
+
+  struct Found {
+    const Fd* directory;  // holds the name; valid until enter() or leave()
+    struct stat status;
+  };
+  /// What has this name in the directory where we stand.
+  Result<std::optional<Found>> lookup(const std::string& name) const;
+  /// All names there, sorted.
+  Result<Names> names() const;
+  /// Below anything that is no directory nothing is found, at any depth.
+  Result<> enter(const std::string& name);
+  Result<> leave();
+  const RootMetadata& root() const { return m_root; }
+
+private:
+  std::vector<DirectoryStack> m_layers;            // top first
+  std::vector<std::vector<std::size_t>> m_levels;  // which layers take part at each level, top first
+  RootMetadata m_root;
+};
+
+/// The layers that count: those from the topmost one on whose root directory is opaque (kernel overlay looks
+/// for that mark everywhere but there).
+Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& layers);
+/// What the root directory of these layers (absolute paths, bottom first) looks like.
+Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers);
+
+/// Fills the empty directory `to` with the whole tree of `from` (which stands at its root), root metadata
+/// included. split: every name gets an inode of its own, as overlay does to a lower file when it is changed.
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks);
+
+}  // namespace ecrin::fs

@@ -1,0 +1,155 @@
+#include "fs/metadata.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "fs/file_io.hpp"
+#include "fs/id_map.hpp"
+#include "fs/whiteout.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+std::uint64_t mapped_ids(const char* file) {
+  const auto text = posix::read_file(file);
+  if (!text) return 0;
+  const auto map = parse_id_map(*text);
+  return map ? contiguous_ids(*map) : 0;
+}
+
+Error unmapped_owner(const std::string& name, uid_t uid, gid_t gid) {
+  const std::uint64_t users = mapped_ids("/proc/self/uid_map");
+  const std::uint64_t groups = mapped_ids("/proc/self/gid_map");
+  return Error(ErrorKind::unsupported,
+               fmt::format("cannot give '{}' the owner {}:{}: this user namespace has no such id",
+                           printable(name), uid, gid))
+      .hint(
+          fmt::format("the image needs user id {} and group id {}, but only {} user ids and {} group ids are "
+                      "mapped: give this user larger ranges in /etc/subuid and /etc/subgid",
+                      uid, gid, users, groups));
+}
+
+bool is_unsupported(const Error& error) {
+  return error.code() == EPERM || error.code() == EACCES || error.code() == ENOTSUP || error.code() == EINVAL;
+}
+
+}  // namespace
+
+bool is_layer_xattr(const posix::Xattr& xattr) {
+  const std::string_view name = xattr.name;
+  if (xattr.value.empty() || name.find('=') != std::string_view::npos || is_control_xattr(name)) return false;
+  return name.starts_with("user.") || name == "security.capability" || name == "system.posix_acl_access" ||
+         name == "system.posix_acl_default";
+}
+
+std::vector<posix::Xattr> only_layer_xattrs(std::vector<posix::Xattr> xattrs) {
+  std::erase_if(xattrs, [](const posix::Xattr& xattr) { return !is_layer_xattr(xattr); });
+  return xattrs;
+}
+
+Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std::string& name,
+                                                  const struct stat& status) {
+  if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::vector<posix::Xattr>{};
+  return only_layer_xattrs(TRY(posix::list_xattrs_at(directory, name)));
+}
+
+Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid) {
+  auto result = posix::chown_at(directory, name, uid, gid);
+  if (!result && result.error().code() == EINVAL) return std::unexpected(unmapped_owner(name, uid, gid));
+  return result;
+}
+
+Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs) {
+  for (const posix::Xattr& xattr : xattrs) {
+    auto result = posix::set_xattr_at(directory, name, xattr.name, xattr.value);
+    if (result) continue;
+    if (xattr.name.starts_with("user.") || !is_unsupported(result.error())) return result;
+    log::debug("'{}' loses its attribute {}: {}", printable(name), printable(xattr.name),
+               result.error().message());
+  }
+  return {};
+}
+
+Result<> copy_metadata(const Fd& from, const std::string& from_name, const struct stat& status, const Fd& to,
+                       const std::string& to_name, XattrScope scope) {
+  const bool is_root = ::geteuid() == 0;
+  auto owner = set_owner_at(to, to_name, status.st_uid, status.st_gid);
+  if (!owner && (is_root || owner.error().code() != EPERM)) return owner;
+  if (!S_ISLNK(status.st_mode)) TRY(posix::chmod_at(to, to_name, status.st_mode & 07777));
+  if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    auto xattrs = TRY(posix::list_xattrs_at(from, from_name));
+    if (scope == XattrScope::layer) xattrs = only_layer_xattrs(std::move(xattrs));
+    TRY(set_xattrs_at(to, to_name, xattrs));
+  }
+  return posix::set_times_at(to, to_name, status.st_mtim);
+}
+
+Result<> copy_node(const Fd& from, const std::string& name, const struct stat& status, const Fd& to,
+                   XattrScope scope) {
+  if (S_ISREG(status.st_mode)) {
+    const Fd source = TRY(posix::open_at(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+    Fd target = TRY(posix::open_at(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    TRY(posix::copy_file_data(source, target, static_cast<std::uint64_t>(status.st_size)));
+    TRY(target.close());
+  } else if (S_ISLNK(status.st_mode)) {
+    TRY(posix::symlink_at(TRY(posix::readlink_at(from, name)), to, name));
+  } else {
+    TRY(posix::mknod_at(to, name, status.st_mode & (S_IFMT | 0600), status.st_rdev));
+    if (is_whiteout(status)) return {};
+  }
+  return copy_metadata(from, name, status, to, name, scope);
+}
+
+Result<RootMetadata> root_metadata(const Fd& directory) {
+  const struct stat status = TRY(posix::stat_fd(directory));
+  return RootMetadata{.mode = status.st_mode & 07777,
+                      .uid = status.st_uid,
+                      .gid = status.st_gid,
+                      .xattrs = TRY(layer_xattrs_at(directory, ".", status))};
+}
+
+Result<> set_root_metadata(const Fd& directory, const RootMetadata& metadata) {
+  const RootMetadata current = TRY(root_metadata(directory));
+  if (current == metadata) return {};
+  for (const posix::Xattr& xattr : current.xattrs) {
+    TRY(posix::remove_xattr_at(directory, ".", xattr.name));
+  }
+  if (current.uid != metadata.uid || current.gid != metadata.gid) {
+    TRY(set_owner_at(directory, ".", metadata.uid, metadata.gid));
+  }
+  TRY(posix::chmod_at(directory, ".", metadata.mode));
+  return set_xattrs_at(directory, ".", metadata.xattrs);
+}
+
+std::int64_t clamped_mtime(const struct stat& status, std::int64_t epoch) {
+  return std::min<std::int64_t>(status.st_mtim.tv_sec, epoch);
+}
+
+Result<bool> same_state(const Fd& first, const struct stat& first_status, const Fd& second,
+                        const struct stat& second_status, const std::string& name, std::int64_t epoch,
+                        MtimeCheck mtime, ContentCheck content) {
+  const mode_t type = first_status.st_mode & S_IFMT;
+  if (first_status.st_mode != second_status.st_mode || first_status.st_uid != second_status.st_uid ||
+      first_status.st_gid != second_status.st_gid) {
+    return false;
+  }
+  if (mtime == MtimeCheck::yes && clamped_mtime(first_status, epoch) != clamped_mtime(second_status, epoch)) {
+    return false;
+  }
+  if ((type == S_IFCHR || type == S_IFBLK) && first_status.st_rdev != second_status.st_rdev) return false;
+  if (type == S_IFLNK) {
+    return TRY(posix::readlink_at(first, name)) == TRY(posix::readlink_at(second, name));
+  }
+  if (type == S_IFREG && first_status.st_size != second_status.st_size) return false;
+  if (TRY(layer_xattrs_at(first, name, first_status)) != TRY(layer_xattrs_at(second, name, second_status))) {
+    return false;
+  }
+  if (type != S_IFREG || content == ContentCheck::skip) return true;
+  return same_content(first, second, name, static_cast<std::uint64_t>(first_status.st_size));
+}
+
+}  // namespace ecrin::fs

@@ -1,0 +1,74 @@
+// What a tree records of a file beside its type and content: owner, mode, xattrs, times, always set in this
+// order. Owner first, because chown clears set-id bits and capabilities; times last, because everything else
+// changes them.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "base/posix.hpp"
+
+namespace ecrin::fs {
+
+/// Attributes that a layer can hold: user.*, file capabilities and ACLs, but no control attribute; and as PAX
+/// records can say it: a value that is not empty, no "=" in the name. All others (labels of this host) do not
+/// count.
+bool is_layer_xattr(const posix::Xattr& xattr);
+std::vector<posix::Xattr> only_layer_xattrs(std::vector<posix::Xattr> xattrs);
+/// Sorted by name. Only files and directories can have such attributes.
+Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std::string& name,
+                                                  const struct stat& status);
+
+/// fchownat. An id that this user namespace does not have is ErrorKind::unsupported, with the number of ids
+/// there are as hint.
+Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid);
+/// Attributes that this user or file system cannot set, apart from user.* on files and directories, are left
+/// out.
+Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs);
+
+enum class XattrScope { all, layer };
+/// Gives `name` under `to` the metadata of `from_name` under `from`. An ordinary user keeps what the kernel
+/// lets it keep.
+Result<> copy_metadata(const Fd& from, const std::string& from_name, const struct stat& status, const Fd& to,
+                       const std::string& to_name, XattrScope scope);
+/// A copy of anything but a directory, with its metadata. File data is reflinked where possible.
+Result<> copy_node(const Fd& from, const std::string& name, const struct stat& status, const Fd& to,
+                   XattrScope scope);
+
+/// What hardlinks have in common.
+struct Inode {
+  dev_t device;
+  ino_t number;
+  auto operator<=>(const Inode&) const = default;
+};
+inline Inode inode_of(const struct stat& status) {
+  return {status.st_dev, status.st_ino};
+}
+
+/// Mode, owner and layer xattrs of a directory by descriptor: for the roots of trees.
+struct RootMetadata {
+  mode_t mode = 0755;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<posix::Xattr> xattrs;
+  bool operator==(const RootMetadata&) const = default;
+};
+Result<RootMetadata> root_metadata(const Fd& directory);
+Result<> set_root_metadata(const Fd& directory, const RootMetadata& metadata);
+
+/// Whole seconds, at most `epoch` (INT64_MAX: no bound).
+std::int64_t clamped_mtime(const struct stat& status, std::int64_t epoch);
+
+enum class ContentCheck { full, skip };
+enum class MtimeCheck { yes, no };
+/// Do both names stand for the same state, as a layer would record it? Directories: their own metadata only.
+Result<bool> same_state(const Fd& first, const struct stat& first_status, const Fd& second,
+                        const struct stat& second_status, const std::string& name, std::int64_t epoch,
+                        MtimeCheck mtime = MtimeCheck::yes, ContentCheck content = ContentCheck::full);
+
+}  // namespace ecrin::fs

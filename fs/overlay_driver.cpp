@@ -1,0 +1,52 @@
+#include "fs/driver_parts.hpp"
+#include "fs/mount.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+class OverlayTree final : public MountedTree {
+public:
+  OverlayTree(Mounted mounted, Fd upper, RootMetadata root)
+      : m_path(mounted.path()),
+        m_upper(std::move(upper)),
+        m_root(std::move(root)),
+        m_mounted(std::move(mounted)) {}
+
+  const std::string& path() const override { return m_path; }
+  Result<> finish() override {
+    TRY(m_mounted.unmount());
+    return m_upper ? settle_upper_root(m_upper, m_root) : Result<>{};
+  }
+
+private:
+  std::string m_path;
+  Fd m_upper;
+  RootMetadata m_root;
+  Mounted m_mounted;
+};
+
+class OverlayDriver final : public LayerDriver {
+public:
+  DriverKind kind() const override { return DriverKind::overlay; }
+
+  Result<std::unique_ptr<MountedTree>> mount(const TreeRequest& request) override {
+    Stack stack = TRY(open_stack(request));
+    OverlayParts parts{.lowers = std::move(stack.lowers)};
+    if (stack.upper) {
+      parts.upper = TRY(stack.upper.duplicate());
+      parts.work = TRY(scratch_directory(request.scratch, "work"));
+    }
+    TRY(scratch_directory(request.scratch, "merged"));
+    Mounted mounted = TRY(mount_overlay(parts, request.scratch + "/merged"));
+    return std::make_unique<OverlayTree>(std::move(mounted), std::move(stack.upper), std::move(stack.root));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<LayerDriver> make_overlay_driver() {
+  return std::make_unique<OverlayDriver>();
+}
+
+}  // namespace ecrin::fs

@@ -1,0 +1,63 @@
+#include "tests/conformance/tools.hpp"
+
+namespace ecrin::tests {
+
+Outcome Tools::run_tool(Arguments argv) const {
+  Invocation invocation = host_command(std::move(argv));
+  const std::string home = m_scratch / "home";
+  make_directory(home + "/tmp");
+  make_directory(home + "/run", 0700);
+  invocation.set("HOME", home);
+  invocation.set("TMPDIR", home + "/tmp");
+  invocation.set("XDG_RUNTIME_DIR", home + "/run");
+  invocation.directory = m_scratch.path();
+  invocation.timeout = std::chrono::seconds(240);
+  return run(invocation);
+}
+
+Outcome Tools::skopeo(Arguments arguments) const {
+  arguments.insert(arguments.begin(), {"skopeo", "--insecure-policy"});
+  return run_tool(std::move(arguments));
+}
+
+Outcome Tools::podman(Arguments arguments) const {
+  // Without systemd there is only the cgroupfs manager, and without a journal no event log.
+  arguments.insert(arguments.begin(),
+                   {"podman", "--root", m_scratch / "home/podman", "--runroot", m_scratch / "home/podman-run",
+                    "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"});
+  return run_tool(std::move(arguments));
+}
+
+Outcome Tools::podman_run(const std::string& image, Arguments command) const {
+  // runc first: crun refuses hosts where cgroup v1 and v2 are mounted side by side ("hybrid mode not
+  // supported"), runc runs there without any cgroup. On a host with v2 alone and no delegation it is the
+  // other way round.
+  Outcome last;
+  for (const Arguments& how :
+       {Arguments{"--runtime", "runc", "run"}, Arguments{"--runtime", "crun", "run", "--cgroups=disabled"}}) {
+    Arguments arguments = how;
+    arguments.insert(arguments.end(), {"--rm", "--network", "none", image});
+    arguments.insert(arguments.end(), command.begin(), command.end());
+    last = podman(std::move(arguments));
+    if (last.code == 0) break;
+  }
+  return last;
+}
+
+Outcome Tools::buildah(Arguments arguments) const {
+  arguments.insert(arguments.begin(), {"buildah", "--root", m_scratch / "home/buildah", "--runroot",
+                                       m_scratch / "home/buildah-run", "--storage-driver", "vfs"});
+  return run_tool(std::move(arguments));
+}
+
+Outcome Tools::umoci(Arguments arguments) const {
+  arguments.insert(arguments.begin(), "umoci");
+  return with_all_ids(std::move(arguments));
+}
+
+Outcome Tools::with_all_ids(Arguments argv) const {
+  argv.insert(argv.begin(), {"unshare", "--map-root-user", "--map-auto", "--"});
+  return run_tool(std::move(argv));
+}
+
+}  // namespace ecrin::tests

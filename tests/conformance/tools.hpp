@@ -1,0 +1,29 @@
+// Other people's tools, run as the same ordinary user with all state below a test's scratch directory.
+#pragma once
+
+#include <string>
+
+#include "tests/support/process.hpp"
+#include "tests/support/scratch.hpp"
+
+namespace ecrin::tests {
+
+class Tools {
+public:
+  explicit Tools(const Scratch& scratch) : m_scratch(scratch) {}
+
+  Outcome skopeo(Arguments arguments) const;
+  /// With a store of its own; `run` gets the runtime and flags that work on hosts with any cgroup layout.
+  Outcome podman(Arguments arguments) const;
+  Outcome podman_run(const std::string& image, Arguments command) const;
+  Outcome buildah(Arguments arguments) const;
+  /// As root of a user namespace with all ids, so that owners are unpacked as they are.
+  Outcome umoci(Arguments arguments) const;
+  Outcome with_all_ids(Arguments argv) const;
+
+private:
+  Outcome run_tool(Arguments argv) const;
+  const Scratch& m_scratch;
+};
+
+}  // namespace ecrin::tests

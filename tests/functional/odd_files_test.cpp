@@ -1,0 +1,119 @@
+// Files that tools stumble over: they must survive build, save, load and run unchanged.
+#include "tests/support/catch.hpp"
+#include "tests/support/ecrin.hpp"
+#include "tests/support/setting.hpp"
+
+using namespace ecrin::tests;
+
+namespace {
+
+std::string listed(const Ecrin& ecrin, const std::string& image, const std::string& directory) {
+  return ecrin.in_container(image, {"/bin/test-init", "list", directory, "--no-holes"});
+}
+
+/// Times are clamped by a build, so a listing made inside a step compares without them.
+std::string listed_without_times(const Ecrin& ecrin, const std::string& image, const std::string& directory) {
+  return ecrin.in_container(image, {"/bin/test-init", "list", directory, "--no-holes", "--no-time"});
+}
+
+}  // namespace
+
+TEST_CASE("odd files of a context survive copy, save, load and run") {
+  Ecrin ecrin;
+  make_directory(ecrin.context_directory());
+  const std::string odd = ecrin.context_directory() + "/odd";
+  REQUIRE(run(host_command({setting().test_init, "odd", odd, "--plain"})).code == 0);
+  const std::string expected = list_tree(odd, {"--no-holes", "--no-time"});
+  const std::string id =
+      ecrin.build("from: localhost/busybox\nsteps:\n  - copy: {src: odd, dest: /odd}\n", {"-t", "odd"});
+  CHECK(listed_without_times(ecrin, id, "/odd") == expected);
+
+  for (const std::string format : {"oci-archive", "docker-archive"}) {
+    const std::string archive = ecrin.scratch() / (format + ".tar");
+    ecrin.must({"save", "--format", format, "-o", archive, "odd"});
+    Ecrin other(Ecrin::Base::none);
+    other.must({"load", "-i", archive});
+    INFO(format);
+    CHECK(listed(other, "odd", "/odd") == listed(ecrin, id, "/odd"));
+    CHECK(other.diff_ids("odd") == ecrin.diff_ids(id));
+  }
+}
+
+TEST_CASE("odd files made by a step survive, and so does their deletion") {
+  Ecrin ecrin;
+  const std::string id = ecrin.build(R"(
+from: localhost/busybox
+steps:
+  - run: |
+      test-init odd /odd && test-init list /odd --no-holes --no-time > /listing-1
+      mkdir -p /replace/directory/inside /replace/opaque && cd /replace
+      for name in file other opaque/old directory/inside/x linked; do echo $name > $name; done
+      ln linked second && ln -s file symlink
+  - run: |
+      rm /odd/fifo /odd/empty && rm -r /odd/links /odd/empty-directory && echo now-a-file > /odd/empty-directory
+      mkdir /odd/links && echo fresh > /odd/links/fresh
+      cd /replace && rm file && mkdir file && echo in > file/in
+      rm -r directory && ln -s /etc directory
+      rm -r opaque && mkdir opaque && echo new > opaque/new
+      rm other && mkfifo other && rm symlink && echo real > symlink
+      echo more >> linked
+      test-init list /odd --no-holes --no-time > /listing-2
+      test-init list /replace --no-time > /listing-3
+)",
+                                     {"-t", "made"});
+  const std::string odd = ecrin.in_container(id, {"cat", "/listing-2"});
+  const std::string replaced = ecrin.in_container(id, {"cat", "/listing-3"});
+  CHECK(contains(replaced, "directory symlink"));
+  CHECK(contains(replaced, "same-as=linked"));
+  CHECK_FALSE(contains(replaced, "opaque/old"));
+  CHECK(listed_without_times(ecrin, id, "/odd") == odd);
+  CHECK(listed_without_times(ecrin, id, "/replace") == replaced);
+
+  const std::string archive = ecrin.scratch() / "made.tar";
+  ecrin.must({"save", "-o", archive, "made"});
+  Ecrin other(Ecrin::Base::none);
+  other.must({"load", "-i", archive});
+  CHECK(listed_without_times(other, "made", "/odd") == odd);
+  CHECK(listed_without_times(other, "made", "/replace") == replaced);
+  CHECK(listed(other, "made", "/odd") == listed(ecrin, id, "/odd"));
+
+  SECTION("and export and import") {
+    const std::string tree = ecrin.scratch() / "tree.tar";
+    ecrin.must({"export", "-o", tree, id});
+    other.must({"import", tree, "imported"});
+    CHECK(listed_without_times(other, "imported", "/odd") == odd);
+    CHECK(listed_without_times(other, "imported", "/replace") == replaced);
+  }
+  SECTION("and the other drivers") {
+    for (const std::string driver : {"overlay", "fuse-overlayfs", "copy"}) {
+      other.driver = driver;
+      INFO(driver);
+      CHECK(listed_without_times(other, "made", "/odd") == odd);
+      CHECK(listed_without_times(other, "made", "/replace") == replaced);
+    }
+  }
+}
+
+TEST_CASE("a sparse file of more than 8 GiB survives", "[any-driver][heavy]") {
+  Ecrin ecrin;
+  const std::string recipe =
+      "from: localhost/busybox\nsteps:\n  - run: test-init sparse /sparse-file 8589938688\n";
+  Invocation build = ecrin.build_invocation(recipe, {"-q", "-t", "sparse"});
+  build.timeout = std::chrono::seconds(600);
+  const Outcome built = run(build);
+  INFO(built.description);
+  REQUIRE(built.code == 0);
+  const Arguments facts = {"sh", "-c",
+                           "stat -c %s /sparse-file; head -c 5 /sparse-file; tail -c 4 /sparse-file"};
+  CHECK(ecrin.in_container("sparse", facts) == "8589938688\nfirstlast");
+  Invocation save = ecrin.invocation({"save", "-o", ecrin.scratch() / "sparse.tar", "sparse"});
+  save.timeout = std::chrono::seconds(600);
+  REQUIRE(run(save).code == 0);
+  Ecrin other(Ecrin::Base::none);
+  Invocation load = other.invocation({"load", "-i", ecrin.scratch() / "sparse.tar"});
+  load.timeout = std::chrono::seconds(600);
+  REQUIRE(run(load).code == 0);
+  Invocation inside = other.invocation({"run", "--rm", "sparse", "sh", "-c", facts[2]});
+  inside.timeout = std::chrono::seconds(600);
+  CHECK(run(inside).out == "8589938688\nfirstlast");
+}

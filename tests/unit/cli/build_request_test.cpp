@@ -1,0 +1,140 @@
+#include "cli/build_request.hpp"
+
+#include <stdlib.h>
+
+#include "base/atomic_file.hpp"
+#include "base/defer.hpp"
+#include "base/posix.hpp"
+#include "cli/commands/commands.hpp"
+#include "fs/tree.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace ecrin;
+using namespace ecrin::cli;
+
+namespace {
+
+std::optional<std::string> nothing(const std::string&) {
+  return std::nullopt;
+}
+std::optional<std::string> token(const std::string& name) {
+  if (name == "TOKEN") return "secret";
+  return std::nullopt;
+}
+
+Result<build::BuildOptions> options(std::vector<std::string> words,
+                                    const Environment& environment = nothing) {
+  return build_options(TRY(parse_arguments(build_verb(), words)), environment, 1000);
+}
+
+class Directory {
+public:
+  Directory() {
+    char name[] = "/tmp/ecrin-test-XXXXXX";
+    m_path = ::mkdtemp(name);
+  }
+  ~Directory() {
+    if (const auto parent = posix::open("/tmp", O_PATH | O_DIRECTORY))
+      (void)fs::remove_tree(*parent, m_path.substr(5));
+  }
+  std::string file(const std::string& name, std::string_view text) {
+    REQUIRE(write_file_atomically(m_path + "/" + name, text));
+    return m_path + "/" + name;
+  }
+  const std::string& path() const { return m_path; }
+
+private:
+  std::string m_path;
+};
+
+}  // namespace
+
+TEST_CASE("a recipe file brings its directory as context") {
+  Directory directory;
+  const std::string file = directory.file("app.yaml", "x");
+  const auto source = find_recipe("", file);
+  REQUIRE(source);
+  CHECK(source->path == file);
+  CHECK(source->context_directory == directory.path());
+  CHECK_FALSE(find_recipe("other.yaml", file));
+}
+
+TEST_CASE("a directory has recipe.yaml, ecrin.yaml, or what -f says") {
+  Directory directory;
+  CHECK(find_recipe("", directory.path()).error().kind() == ErrorKind::not_found);
+  directory.file("ecrin.yaml", "x");
+  CHECK(find_recipe("", directory.path())->path == directory.path() + "/ecrin.yaml");
+  directory.file("recipe.yaml", "x");
+  CHECK(find_recipe("", directory.path())->path == directory.path() + "/recipe.yaml");
+  directory.file("other-of-this-test.yaml", "x");
+  CHECK(find_recipe("other-of-this-test.yaml", directory.path())->path ==
+        directory.path() + "/other-of-this-test.yaml");
+  CHECK(find_recipe("-", directory.path())->path.empty());
+  CHECK(find_recipe("-", directory.path())->context_directory == directory.path());
+}
+
+TEST_CASE("Containerfiles are refused by name and by content") {
+  Directory directory;
+  directory.file("Containerfile", "FROM x");
+  const auto found = find_recipe("", directory.path());
+  REQUIRE_FALSE(found);
+  CHECK(found.error().kind() == ErrorKind::unsupported);
+  CHECK_FALSE(find_recipe("sub/Dockerfile.dev", directory.path()));
+  const std::string odd = directory.file("odd", "# comment\n\nFROM debian\nRUN x\n");
+  const auto text = read_recipe(find_recipe("", odd).value());
+  REQUIRE_FALSE(text);
+  CHECK(text.error().message().find("Containerfiles are not supported in this version") != std::string::npos);
+  CHECK(looks_like_containerfile("ARG x\nFROM y"));
+  CHECK_FALSE(looks_like_containerfile("name: x\nfrom: y"));
+  CHECK_FALSE(looks_like_containerfile("from: x"));
+}
+
+TEST_CASE("times: --timestamp wins over SOURCE_DATE_EPOCH") {
+  const Environment epoch = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "SOURCE_DATE_EPOCH") return "77";
+    return std::nullopt;
+  };
+  CHECK(options({}, epoch)->epoch == 77);
+  CHECK(options({"--timestamp=5"}, epoch)->epoch == 5);
+  const auto now = options({"--timestamp=now"}, epoch);
+  CHECK(now->current_time);
+  CHECK_FALSE(now->epoch.has_value());
+  CHECK_FALSE(options({"--timestamp=later"}));
+  CHECK_FALSE(options({})->epoch.has_value());
+}
+
+TEST_CASE("names are made full") {
+  const auto named = options({"-t", "hello", "--tag=example.org/a/b:1"});
+  REQUIRE(named);
+  REQUIRE(named->tags.size() == 2);
+  CHECK(named->tags[0].to_string() == "localhost/hello:latest");
+  CHECK(named->tags[1].to_string() == "example.org/a/b:1");
+  CHECK_FALSE(options({"-t", "UPPER"}));
+}
+
+TEST_CASE("secrets") {
+  Directory directory;
+  const std::string file = directory.file("key", "k");
+  CHECK(parse_secret("id=a,src=" + file, nothing)->file == file);
+  CHECK(parse_secret("id=a,env=TOKEN", token)->value == "secret");
+  CHECK(parse_secret("id=a,type=env,src=TOKEN", token)->value == "secret");
+  CHECK(parse_secret("id=TOKEN", token)->value == "secret");
+  CHECK_FALSE(parse_secret("id=a,env=TOKEN", nothing));
+  CHECK_FALSE(parse_secret("src=" + file, nothing));
+  CHECK_FALSE(parse_secret("id=a,src=" + file + ".gone", nothing));
+  CHECK_FALSE(parse_secret("id=a,mode=0400", token));
+  CHECK_FALSE(options({"--secret=id=a,env=TOKEN", "--secret=id=a,env=TOKEN"}, token));
+}
+
+TEST_CASE("build arguments") {
+  const auto args = parse_build_args({"A=1", "B=x=y", "TOKEN", "MISSING", "A=2"}, token);
+  CHECK(args.value() == std::map<std::string, std::string>{{"A", "2"}, {"B", "x=y"}, {"TOKEN", "secret"}});
+  CHECK_FALSE(parse_build_args({"=x"}, nothing));
+}
+
+TEST_CASE("jobs and network") {
+  CHECK(options({"--jobs=3", "--network=none"})->jobs == 3);
+  CHECK(options({"--network=none"})->network == run::NetworkMode::none);
+  CHECK_FALSE(options({"--jobs=many"}));
+  CHECK_FALSE(options({"--network=bridge"}));
+}

@@ -1,0 +1,73 @@
+// The man pages are written by hand; this test keeps them true to what the program accepts.
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace ecrin;
+using namespace ecrin::cli;
+
+namespace {
+
+// Roff writes a dash that must stay one as "\-".
+std::string page(const std::string& name) {
+  auto text = posix::read_file(std::string(ECRIN_SOURCE_DIR) + "/docs/man/" + name);
+  REQUIRE(text);
+  std::string plain;
+  for (const char character : *text) {
+    if (character != '\\') plain += character;
+  }
+  return plain;
+}
+
+bool has_flag(const std::string& text, const Flag& flag) {
+  const std::string name = "--" + std::string(flag.name);
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const char next = at + name.size() < text.size() ? text[at + name.size()] : ' ';
+    const bool whole = next != '-' && !(next >= 'a' && next <= 'z');
+    if (whole && (flag.letter == 0 || text.find(std::string{'-', flag.letter}) != std::string::npos))
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("every flag of every verb is in its man page") {
+  for (const Verb* verb : verbs()) {
+    const std::string text = page("ecrin-" + std::string(verb->name) + ".1");
+    for (const Flag& flag : verb->flags) {
+      INFO(verb->name << " --" << flag.name);
+      CHECK(has_flag(text, flag));
+    }
+  }
+}
+
+TEST_CASE("a man page has no flag that the verb does not know") {
+  for (const Verb* verb : verbs()) {
+    const std::string text = page("ecrin-" + std::string(verb->name) + ".1");
+    // Flags are documented in lines that start with ".BR --" or ".BR -x".
+    for (const std::string& line : split(text, '\n')) {
+      if (!line.starts_with(".BR -")) continue;
+      const std::size_t start = line.find("--");
+      REQUIRE(start != std::string::npos);
+      const std::string name = line.substr(start + 2, line.find_first_of(" =\"", start) - start - 2);
+      bool known = name == "help";
+      for (const Flag& flag : verb->flags) known = known || flag.name == name;
+      INFO(verb->name << " --" << name);
+      CHECK(known);
+    }
+  }
+}
+
+TEST_CASE("the program's man page names its flags and verbs") {
+  const std::string text = page("ecrin.1");
+  for (const Flag& flag : program().flags) {
+    INFO(flag.name);
+    CHECK(has_flag(text, flag));
+  }
+  for (const Verb* verb : verbs()) {
+    INFO(verb->name);
+    CHECK(text.find("ecrin-" + std::string(verb->name)) != std::string::npos);
+  }
+}

@@ -1,0 +1,141 @@
+#include "tests/unit/recipes/recipe_text.hpp"
+
+#include <fmt/core.h>
+
+namespace ecrin::recipes {
+namespace {
+
+std::string quote(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) result += c == '\n' ? std::string("\\n") : std::string(1, c);
+  return result + "\"";
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string result = "[";
+  for (const std::string& item : items) result += (result.size() > 1 ? ", " : "") + quote(item);
+  return result + "]";
+}
+
+std::string pairs(const std::vector<KeyValue>& items) {
+  std::string result = "{";
+  for (const auto& [name, value] : items)
+    result += (result.size() > 1 ? ", " : "") + quote(name) + ": " + quote(value);
+  return result + "}";
+}
+
+std::string mode(const std::optional<std::uint32_t>& value) {
+  return value ? fmt::format("{:04o}", *value) : "-";
+}
+
+struct FromText {
+  std::string operator()(const FromScratch&) const { return "scratch"; }
+  std::string operator()(const FromStage& from) const { return "stage " + quote(from.name); }
+  std::string operator()(const FromImage& from) const { return "image " + quote(from.reference); }
+  std::string operator()(const FromOciLayout& from) const {
+    return fmt::format("oci {} ref {}", quote(from.directory), quote(from.reference));
+  }
+  std::string operator()(const FromArchive& from) const {
+    return fmt::format("archive {} ref {}", quote(from.file), quote(from.reference));
+  }
+  std::string operator()(const FromRootfs& from) const {
+    return fmt::format("rootfs {} sha256 {}", quote(from.location), quote(from.sha256));
+  }
+  std::string operator()(const FromBootstrap& from) const {
+    return fmt::format("bootstrap {} suite {} variant {} include {} mirror {} snapshot {}",
+                       quote(from.distribution), quote(from.suite), quote(from.variant), list(from.include),
+                       quote(from.mirror), quote(from.snapshot));
+  }
+};
+
+std::string mount_text(const Mount& mount) {
+  constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret"};
+  constexpr const char* k_sharings[] = {"shared", "private", "locked"};
+  return fmt::format(
+      "      mount {} target {} source {} from {} id {} {}{} mode {:04o} uid {} gid {} size {} {}\n",
+      k_types[static_cast<int>(mount.type)], quote(mount.target), quote(mount.source), quote(mount.from),
+      quote(mount.id), mount.read_only ? "read-only" : "read-write", mount.required ? " required" : "",
+      mount.mode, mount.uid, mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
+}
+
+struct StepText {
+  std::string operator()(const RunStep& step) const {
+    constexpr const char* k_networks[] = {"inherit", "none", "host", "private"};
+    const auto* script = std::get_if<std::string>(&step.command);
+    std::string result =
+        fmt::format("{} network {} user {} env {}\n",
+                    script ? "script " + quote(*script)
+                           : "exec " + list(std::get<std::vector<std::string>>(step.command)),
+                    k_networks[static_cast<int>(step.network)], quote(step.user), pairs(step.env));
+    for (const Mount& mount : step.mounts) result += mount_text(mount);
+    return result;
+  }
+  std::string operator()(const CopyStep& step) const {
+    return fmt::format("copy from {} {} to {} owner {} mode {} exclude {}\n", quote(step.from),
+                       list(step.sources), quote(step.destination), quote(step.owner), mode(step.mode),
+                       list(step.exclude));
+  }
+  std::string operator()(const AddStep& step) const {
+    return fmt::format("add {} to {} checksum {} owner {} mode {}\n", list(step.sources),
+                       quote(step.destination), quote(step.checksum), quote(step.owner), mode(step.mode));
+  }
+  std::string operator()(const WriteStep& step) const {
+    return fmt::format("write {} content {} owner {} mode {:04o}\n", quote(step.destination),
+                       quote(step.content), quote(step.owner), step.mode);
+  }
+  std::string operator()(const EnvStep& step) const { return "env " + pairs(step.variables) + "\n"; }
+  std::string operator()(const WorkdirStep& step) const { return "workdir " + quote(step.path) + "\n"; }
+  std::string operator()(const UserStep& step) const { return "user " + quote(step.user) + "\n"; }
+  std::string operator()(const LabelStep& step) const { return "label " + pairs(step.labels) + "\n"; }
+};
+
+std::string place(const Location& location) {
+  return fmt::format("{}:{}", location.line, location.column);
+}
+
+std::string config_text(const StageConfig& config) {
+  std::string result;
+  const auto line = [&](const char* name, const std::string& value) {
+    result += fmt::format("  config {} {}\n", name, value);
+  };
+  if (config.entrypoint) line("entrypoint", list(*config.entrypoint));
+  if (config.cmd) line("cmd", list(*config.cmd));
+  if (!config.env.empty()) line("env", pairs(config.env));
+  if (config.user) line("user", quote(*config.user));
+  if (config.workdir) line("workdir", quote(*config.workdir));
+  if (!config.labels.empty()) line("labels", pairs(config.labels));
+  if (!config.ports.empty()) line("ports", list(config.ports));
+  if (!config.volumes.empty()) line("volumes", list(config.volumes));
+  if (config.stop_signal) line("stop_signal", quote(*config.stop_signal));
+  if (const auto& check = config.healthcheck) {
+    line("healthcheck", fmt::format("{} interval {} timeout {} start_period {} start_interval {} retries {}",
+                                    list(check->test), check->interval, check->timeout, check->start_period,
+                                    check->start_interval, check->retries));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string recipe_text(const Recipe& recipe) {
+  std::string result = fmt::format("name {}\nepoch {}\nargs {}\n", quote(recipe.name),
+                                   recipe.epoch ? std::to_string(*recipe.epoch) : "-", pairs(recipe.args));
+  for (const Stage& stage : recipe.stages) {
+    result += fmt::format("stage {} at {}\n  from {} at {}\n", quote(stage.name), place(stage.location),
+                          std::visit(FromText{}, stage.from), place(stage.from_location));
+    if (stage.platform) result += fmt::format("  platform {}\n", stage.platform->to_string());
+    if (!stage.env.empty()) result += fmt::format("  env {}\n", pairs(stage.env));
+    if (!stage.workdir.empty()) result += fmt::format("  workdir {}\n", quote(stage.workdir));
+    if (!stage.user.empty()) result += fmt::format("  user {}\n", quote(stage.user));
+    result += fmt::format("  shell {}\n", list(stage.shell));
+    for (const Step& step : stage.steps) {
+      result += fmt::format("  step at {} {}\n    {}", place(step.location), quote(step.text),
+                            std::visit(StepText{}, step.kind));
+    }
+    result += config_text(stage.config);
+    if (!stage.annotations.empty()) result += fmt::format("  annotations {}\n", pairs(stage.annotations));
+  }
+  return result;
+}
+
+}  // namespace ecrin::recipes
