@@ -31,12 +31,12 @@ struct BuildOptions {
   bool current_time = false;              // --timestamp=now: times stay, `created` is now
   bool no_cache = false;
   bool explain = false;
-  unsigned jobs = 0;                      // steps at once; 0 = number of processors
+  unsigned jobs = 0;                                             // steps at once; 0 = number of processors
   run::NetworkMode network = run::NetworkMode::private_network;  // of RUN steps that do not say
   std::vector<Secret> secrets;
-  std::vector<oci::Reference> tags;       // full names
+  std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
-  std::int64_t now = 0;                   // seconds; for `added`, and for current_time
+  std::int64_t now = 0;                                  // seconds; for `added`, and for current_time
 };
 
 struct BuildResult {
@@ -53,7 +53,8 @@ struct FailedStep {
 
 /// Builds. On error the store holds all steps that finished (they are cached) and nothing else.
 /// `failed` tells a RUN's own exit code when one failed.
-Result<BuildResult> build_image(Workshop& workshop, const recipes::Recipe& recipe, const BuildOptions& options,
-                                BuildObserver& observer, const CancelToken& cancel, FailedStep* failed = nullptr);
+Result<BuildResult> build_image(Workshop& workshop, const recipes::Recipe& recipe,
+                                const BuildOptions& options, BuildObserver& observer,
+                                const CancelToken& cancel, FailedStep* failed = nullptr);
 
 }  // namespace ecrin::build

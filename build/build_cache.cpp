@@ -38,6 +38,7 @@ Result<> migrate_build_tables(Database& database) {
     CREATE TABLE build_steps (
       key TEXT PRIMARY KEY,
       layer TEXT,                 -- directory id in the layer store; NULL: the step changed nothing
+      below TEXT NOT NULL,        -- that of the layer it was made on; '': none of a build
       text TEXT NOT NULL,
       bytes INTEGER NOT NULL,
       entries INTEGER NOT NULL,
@@ -47,6 +48,7 @@ Result<> migrate_build_tables(Database& database) {
       inputs TEXT NOT NULL        -- encode_inputs, zstd
     ) WITHOUT ROWID;
     CREATE INDEX build_steps_layer ON build_steps (layer);
+    CREATE INDEX build_steps_below ON build_steps (below);
     CREATE TABLE build_slots (
       recipe TEXT NOT NULL,
       stage TEXT NOT NULL,
@@ -72,39 +74,43 @@ Result<std::unique_ptr<BuildCache>> BuildCache::open(Database& database, fs::Lay
   return std::unique_ptr<BuildCache>(new BuildCache(database, layers));
 }
 
-Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vector<std::string>& keys) {
-  // In one write transaction, because finding a layer holds it: nothing can be collected in between.
-  auto transaction = TRY(m_database.begin());
-  std::vector<std::optional<CachedStep>> found;
-  for (const std::string& key : keys) {
-    auto select = TRY(m_database.prepare("SELECT layer, bytes, entries FROM build_steps WHERE key = ?1"));
-    select.bind(1, key);
-    if (TRY(select.step()) == Statement::Step::done) {
-      found.emplace_back();
-      continue;
-    }
+Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vector<Query>& queries) {
+  std::vector<std::optional<CachedStep>> found(queries.size());
+  std::vector<std::string> top(queries.size());  // the uppermost layer of each step's tree
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    const auto& parent = queries[i].parent;
+    if (parent && !found[*parent]) continue;
+    if (parent) top[i] = top[*parent];
     CachedStep step;
-    step.bytes = static_cast<std::uint64_t>(select.integer(1));
-    step.entries = static_cast<std::uint64_t>(select.integer(2));
-    if (!select.is_null(0)) {
-      step.layer = TRY(m_layers.find_id(select.text(0)));
-      if (!step.layer) {
-        found.emplace_back();
-        continue;
-      }
+    std::string layer;
+    {
+      auto lock = m_database.lock();
+      auto select = TRY(
+          m_database.prepare("SELECT layer, bytes, entries FROM build_steps WHERE key = ?1 AND below = ?2"));
+      select.bind(1, queries[i].key).bind(2, top[i]);
+      if (TRY(select.step()) == Statement::Step::done) continue;
+      if (!select.is_null(0)) layer = select.text(0);
+      step.bytes = static_cast<std::uint64_t>(select.integer(1));
+      step.entries = static_cast<std::uint64_t>(select.integer(2));
     }
-    found.emplace_back(std::move(step));
+    if (!layer.empty()) {
+      // Found and held in one go, or gone: between the row and here it may have been collected.
+      step.layer = TRY(m_layers.find_id(layer));
+      if (!step.layer) continue;
+      top[i] = step.layer->id;
+    }
+    found[i] = std::move(step);
   }
-  TRY(transaction.commit());
   return found;
 }
 
 Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
   const std::string inputs = TRY(pack(*step.inputs));
   auto lock = m_database.lock();
-  auto insert = TRY(m_database.prepare(
-      "INSERT OR REPLACE INTO build_steps (key, layer, text, bytes, entries, milliseconds, created, last_used, inputs) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)"));
+  auto insert =
+      TRY(m_database.prepare("INSERT OR REPLACE INTO build_steps (key, layer, text, bytes, entries, "
+                             "milliseconds, created, last_used, "
+                             "inputs, below) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)"));
   insert.bind(1, step.key);
   if (step.layer_id.empty()) {
     insert.bind_null(2);
@@ -116,15 +122,20 @@ Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
       .bind(5, static_cast<std::int64_t>(step.entries))
       .bind(6, static_cast<std::int64_t>(step.seconds * 1000))
       .bind(7, now)
-      .bind(8, inputs);
+      .bind(8, inputs)
+      .bind(9, step.below_id);
   return insert.run();
 }
 
 Result<> BuildCache::replace_layer(const std::string& id, const std::string& by) {
-  auto lock = m_database.lock();
-  auto update = TRY(m_database.prepare("UPDATE build_steps SET layer = ?2 WHERE layer = ?1"));
-  update.bind(1, id).bind(2, by);
-  return update.run();
+  auto transaction = TRY(m_database.begin());
+  for (const char* sql : {"UPDATE build_steps SET layer = ?2 WHERE layer = ?1",
+                          "UPDATE build_steps SET below = ?2 WHERE below = ?1"}) {
+    auto update = TRY(m_database.prepare(sql));
+    update.bind(1, id).bind(2, by);
+    TRY(update.run());
+  }
+  return transaction.commit();
 }
 
 Result<> BuildCache::record_use(const std::vector<Use>& uses, std::int64_t now) {
@@ -135,7 +146,9 @@ Result<> BuildCache::record_use(const std::vector<Use>& uses, std::int64_t now) 
     for (const Use& use : uses) {
       auto select = TRY(m_database.prepare(
           "SELECT text, key, last_used FROM build_slots WHERE recipe = ?1 AND stage = ?2 AND ordinal = ?3"));
-      select.bind(1, use.slot.recipe).bind(2, use.slot.stage).bind(3, static_cast<std::int64_t>(use.slot.ordinal));
+      select.bind(1, use.slot.recipe)
+          .bind(2, use.slot.stage)
+          .bind(3, static_cast<std::int64_t>(use.slot.ordinal));
       const bool same = TRY(select.step()) == Statement::Step::row && select.text(0) == use.slot.text &&
                         select.text(1) == use.key && select.integer(2) > stale;
       if (!same) changed.push_back(&use);
@@ -163,10 +176,10 @@ Result<> BuildCache::record_use(const std::vector<Use>& uses, std::int64_t now) 
 
 Result<std::optional<BuildCache::Earlier>> BuildCache::earlier(const Slot& slot) {
   auto lock = m_database.lock();
-  auto select = TRY(m_database.prepare(
-      "SELECT s.inputs, p.text FROM build_slots p JOIN build_steps s ON s.key = p.key "
-      "WHERE p.recipe = ?1 AND p.stage = ?2 AND (p.text = ?4 OR p.ordinal = ?3) "
-      "ORDER BY p.text = ?4 DESC, p.ordinal = ?3 DESC LIMIT 1"));
+  auto select =
+      TRY(m_database.prepare("SELECT s.inputs, p.text FROM build_slots p JOIN build_steps s ON s.key = p.key "
+                             "WHERE p.recipe = ?1 AND p.stage = ?2 AND (p.text = ?4 OR p.ordinal = ?3) "
+                             "ORDER BY p.text = ?4 DESC, p.ordinal = ?3 DESC LIMIT 1"));
   select.bind(1, slot.recipe)
       .bind(2, slot.stage)
       .bind(3, static_cast<std::int64_t>(slot.ordinal))

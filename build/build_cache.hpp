@@ -1,5 +1,5 @@
-// BuildCache: which key has which layer, and which inputs each key was made of. A row is written after its layer has
-// its final name; a row whose layer is gone is a miss.
+// BuildCache: which key has which layer, and which inputs each key was made of. A row is written after its
+// layer has its final name; a row whose layer is gone is a miss.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ struct CachedStep {
 struct FinishedStep {
   std::string key;
   std::string layer_id;  // "" = no layer
+  std::string below_id;  // the layer that it was made on; "" = the base's own
   std::string text;
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
@@ -42,12 +43,19 @@ class BuildCache {
 public:
   static Result<std::unique_ptr<BuildCache>> open(Database& database, fs::LayerStore& layers);
 
-  /// One result a key, in order. What is found is held by this process; one transaction.
-  Result<std::vector<std::optional<CachedStep>>> find(const std::vector<std::string>& keys);
+  struct Query {
+    std::string key;
+    std::optional<std::size_t> parent;  // an earlier query: the step whose tree this one starts from
+  };
+  /// One answer a query, in order. What is found is held by this process. A result is found only
+  /// when its parent is, with the very layer that it was made on: a step that ran twice with different
+  /// outcomes never mixes the two.
+  Result<std::vector<std::optional<CachedStep>>> find(const std::vector<Query>& queries);
   Result<> add(const FinishedStep& step, std::int64_t now);
   /// The layer turned out to be one that the store has already.
   Result<> replace_layer(const std::string& id, const std::string& by);
-  /// These steps stand at these places now, and were used. One transaction, and none when nothing changed today.
+  /// These steps stand at these places now, and were used. One transaction, and none when nothing changed
+  /// today.
   struct Use {
     Slot slot;
     std::string key;

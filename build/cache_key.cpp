@@ -17,7 +17,9 @@ std::string words(const std::vector<std::string>& list) {
   return join(quoted, " ");
 }
 
-std::string octal(std::uint32_t mode) { return fmt::format("{:04o}", mode); }
+std::string octal(std::uint32_t mode) {
+  return fmt::format("{:04o}", mode);
+}
 
 void add_environment(KeyInputs& inputs, std::vector<std::string> environment,
                      const std::vector<recipes::KeyValue>& more) {
@@ -35,9 +37,10 @@ std::string mount_options(const recipes::Mount& mount) {
   static constexpr const char* k_sharing[] = {"shared", "private", "locked"};
   // Neither the content of a cache nor that of a secret is part of a key.
   return fmt::format("type={} source={} from={} id={} {} required={} mode={} owner={}:{} size={} sharing={}",
-                     k_types[static_cast<int>(mount.type)], shell_quote(mount.source), shell_quote(mount.from),
-                     shell_quote(mount.id), mount.read_only ? "ro" : "rw", mount.required, octal(mount.mode),
-                     mount.uid, mount.gid, mount.size, k_sharing[static_cast<int>(mount.sharing)]);
+                     k_types[static_cast<int>(mount.type)], shell_quote(mount.source),
+                     shell_quote(mount.from), shell_quote(mount.id), mount.read_only ? "ro" : "rw",
+                     mount.required, octal(mount.mode), mount.uid, mount.gid, mount.size,
+                     k_sharing[static_cast<int>(mount.sharing)]);
 }
 
 struct KindInputs {
@@ -133,7 +136,9 @@ bool is_readable(std::string_view name) {
          !name.starts_with("image") && name != "content";
 }
 
-std::string shown(std::string_view value) { return "'" + printable(value, 80) + "'"; }
+std::string shown(std::string_view value) {
+  return "'" + printable(value, 80) + "'";
+}
 
 }  // namespace
 
@@ -166,7 +171,8 @@ std::optional<KeyInputs> decode_inputs(std::string_view bytes) {
 
 bool makes_layer(const PlanStep& step) {
   if (step.is_from()) {
-    return step.from_as<recipes::FromRootfs>() != nullptr || step.from_as<recipes::FromBootstrap>() != nullptr;
+    return step.from_as<recipes::FromRootfs>() != nullptr ||
+           step.from_as<recipes::FromBootstrap>() != nullptr;
   }
   return step.as<recipes::RunStep>() || step.as<recipes::CopyStep>() || step.as<recipes::AddStep>() ||
          step.as<recipes::WriteStep>() || step.as<recipes::WorkdirStep>();
@@ -197,15 +203,17 @@ std::vector<std::string> explain_difference(const KeyInputs& earlier, const KeyI
   std::vector<std::string> reasons;
   const auto thing = [](const std::string& name) {
     const std::size_t space = name.find(' ');
-    return space == std::string::npos ? name
-                                      : name.substr(0, space) + " '" + printable(name.substr(space + 1)) + "'";
+    return space == std::string::npos
+               ? name
+               : name.substr(0, space) + " '" + printable(name.substr(space + 1)) + "'";
   };
   for (const auto& [name, value] : after) {
     const auto old = before.find(name);
     if (old != before.end() && old->second == value) continue;
     if (name == "parent") {
-      reasons.push_back(parent_ran.empty() ? "the steps before it changed"
-                                           : fmt::format("the step before it ran: {}", printable(parent_ran, 120)));
+      reasons.push_back(parent_ran.empty()
+                            ? "the steps before it changed"
+                            : fmt::format("the step before it ran: {}", printable(parent_ran, 120)));
     } else if (old == before.end()) {
       reasons.push_back(thing(name) + " is new");
     } else if (is_readable(name)) {

@@ -1,5 +1,5 @@
-// Cache keys: the digest of everything that a step's result depends on, and nothing else. The inputs are kept beside
-// the key, so that a later build can say which of them changed. Pure.
+// Cache keys: the digest of everything that a step's result depends on, and nothing else. The inputs are kept
+// beside the key, so that a later build can say which of them changed. Pure.
 #pragma once
 
 #include <map>
@@ -16,8 +16,8 @@ namespace ecrin::build {
 /// Raised whenever the meaning of an input or the bytes of a result change: old entries then never match.
 inline constexpr std::uint64_t k_cache_key_version = 1;
 
-/// One named thing that a key depends on: "command", "env PATH", "file src/main.c", "parent". Names are unique
-/// within a key, except that the order of equal names counts.
+/// One named thing that a key depends on: "command", "env PATH", "file src/main.c", "parent". Names are
+/// unique within a key, except that the order of equal names counts.
 struct KeyInput {
   std::string name;
   std::string value;
@@ -39,17 +39,17 @@ struct KeySettings {
   std::string default_network;  // of RUN steps that do not say
 };
 
-/// The inputs of a step that the recipe's text alone determines (with the config in force before it). Inputs with a
-/// content (files of the context, stages, images) are added by the caller.
+/// The inputs of a step that the recipe's text alone determines (with the config in force before it). Inputs
+/// with a content (files of the context, stages, images) are added by the caller.
 KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, const KeySettings& settings,
                       const std::string& parent_key);
 
 /// May this step make a layer? Others only change the config; they pass their parent's key on.
 bool makes_layer(const PlanStep& step);
 
-/// Why the key differs from an earlier one: one line a reason, at most `limit` and a line that counts the rest.
-/// Values are shown for what people wrote, not for digests. `parent_ran` is the text of the step before when that
-/// one ran too ("" otherwise).
+/// Why the key differs from an earlier one: one line a reason, at most `limit` and a line that counts the
+/// rest. Values are shown for what people wrote, not for digests. `parent_ran` is the text of the step before
+/// when that one ran too ("" otherwise).
 std::vector<std::string> explain_difference(const KeyInputs& earlier, const KeyInputs& now,
                                             std::string_view parent_ran, std::size_t limit = 10);
 

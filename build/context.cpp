@@ -62,7 +62,8 @@ const std::string* BuildContext::digest_of(const SourceEntry& entry) const {
   if (const auto it = m_known.find(entry.path); it != m_known.end() && it->second.stamp == stamp) {
     return &it->second.digest;
   }
-  if (const auto it = m_computed.find(entry.path); it != m_computed.end() && it->second.known.stamp == stamp) {
+  if (const auto it = m_computed.find(entry.path);
+      it != m_computed.end() && it->second.known.stamp == stamp) {
     return &it->second.known.digest;
   }
   return nullptr;

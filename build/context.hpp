@@ -1,9 +1,9 @@
-// BuildContext: the directory that COPY, ADD and bind mounts read. Its files are known by content: a key has the type,
-// mode and digest of each selected file, not owner or time. Digests are remembered with the file's size, times and inode,
-// so that an unchanged build opens no file of the context.
+// BuildContext: the directory that COPY, ADD and bind mounts read. Its files are known by content: a key has
+// the type, mode and digest of each selected file, not owner or time. Digests are remembered with the file's
+// size, times and inode, so that an unchanged build opens no file of the context.
 //
-// Deliberate: extended attributes of context files are not copied, owners become root, times become the epoch.
-// What an image holds must not depend on who checked out the sources, where and when.
+// Deliberate: extended attributes of context files are not copied, owners become root, times become the
+// epoch. What an image holds must not depend on who checked out the sources, where and when.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ public:
   /// Digest of one file that the recipe names outside of COPY (a root file system, an archive).
   Result<std::string> file_digest(const std::string& path, const CancelToken* cancel);
 
-  /// Keeps the digests that were computed. `now` in seconds: files changed in the last two are not kept, since a
-  /// change in the same tick of the clock would not show.
+  /// Keeps the digests that were computed. `now` in seconds: files changed in the last two are not kept,
+  /// since a change in the same tick of the clock would not show.
   Result<> save(std::int64_t now);
 
 private:
@@ -49,7 +49,10 @@ private:
     std::int64_t changed = 0;
   };
   BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database)
-      : m_directory(std::move(directory)), m_root(std::move(root)), m_ignore(std::move(ignore)), m_database(database) {}
+      : m_directory(std::move(directory)),
+        m_root(std::move(root)),
+        m_ignore(std::move(ignore)),
+        m_database(database) {}
   Result<> load();
   /// Fills m_computed for the files whose digest is not known, on all processors.
   Result<> compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel);

@@ -45,8 +45,8 @@ private:
 Result<const Fd*> Copier::source_parent(const std::string& path) {
   const std::string parent = parent_path(path);
   if (!m_parent || m_parent_path != parent) {
-    m_parent = TRY(posix::open_beneath_no_symlinks(*m_tree.root, parent.empty() ? "." : parent,
-                                                   O_PATH | O_DIRECTORY));
+    m_parent = TRY(
+        posix::open_beneath_no_symlinks(*m_tree.root, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
     m_parent_path = parent;
   }
   return &m_parent;
@@ -61,21 +61,23 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
   const Fd* parent = TRY(source_parent(entry.path));
   const auto open = posix::open_at(*parent, base_name(entry.path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   if (!open) {
-    return std::unexpected(Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path),
-                                                                   m_tree.name)));
+    return std::unexpected(
+        Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
   }
   const struct stat status = TRY(posix::stat_fd(*open));
   const auto changed = [&] {
-    return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path), m_tree.name);
+    return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path),
+                m_tree.name);
   };
   if (!S_ISREG(status.st_mode)) return changed();
   if (m_options.must_be_unchanged && !same_content(status, entry.status)) return changed();
   const Attributes attributes = this->attributes(entry.status);
-  Fd file = TRY(m_upper.put_file(target, attributes));
+  Fd file = TRY(m_upper.put_file(target));
   TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
             "copying '{}' to '/{}'", printable(entry.path), printable(target));
   TRY(file.close());
-  if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status)) return changed();
+  if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
+    return changed();
   if (m_options.xattrs) TRY(m_upper.set_xattrs(target, *open));
   return m_upper.seal(target, attributes, S_IFREG);
 }
@@ -88,8 +90,8 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
   if (type == S_IFDIR) {
     TRY(m_upper.put_directory(target, attributes));
     if (!m_options.xattrs) return {};
-    const Fd source = TRY(posix::open_beneath_no_symlinks(
-        *m_tree.root, entry.path.empty() ? "." : entry.path, O_PATH | O_DIRECTORY));
+    const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
+                                                          O_PATH | O_DIRECTORY));
     return m_upper.set_xattrs(target, source);
   }
   if (type == S_IFLNK) {
@@ -133,12 +135,13 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
   for (const SourceItem& item : items) {
     if (!item.is_directory()) {
       const bool inside = is_directory || wants_directory || items.size() > 1;
-      TRY(copier.copy(item.entries.front(), inside ? join_path(base.path, base_name(item.named)) : base.path));
+      TRY(copier.copy(item.entries.front(),
+                      inside ? join_path(base.path, base_name(item.named)) : base.path));
       continue;
     }
     if (exists && !is_directory) {
-      return fail(ErrorKind::conflict, "cannot copy the directory '{}' onto the file '{}'", printable(item.named),
-                  printable(destination));
+      return fail(ErrorKind::conflict, "cannot copy the directory '{}' onto the file '{}'",
+                  printable(item.named), printable(destination));
     }
     for (const SourceEntry& entry : item.entries) {
       // The destination keeps what it was when it was there; a new one becomes like the source.

@@ -1,6 +1,6 @@
-// Ignore rules: which files of a context are not part of it. The rules of docker's ignore files: one pattern a
-// line, '#' comments, '!' takes back, the last line that matches decides, a pattern that matches a directory
-// covers all below, all patterns are anchored at the context's root.
+// Ignore rules: which files of a context are not part of it. The rules of docker's ignore files: one pattern
+// a line, '#' comments, '!' takes back, the last line that matches decides, a pattern that matches a
+// directory covers all below, all patterns are anchored at the context's root.
 #pragma once
 
 #include <string>
@@ -41,8 +41,8 @@ private:
   bool m_takes_back = false;
 };
 
-/// The rules of a context: `.containerignore`, else `.dockerignore`, else none. Read inside `root` only; must be a
-/// regular file.
+/// The rules of a context: `.containerignore`, else `.dockerignore`, else none. Read inside `root` only; must
+/// be a regular file.
 struct IgnoreFile {
   std::string name;  // "" = there is none
   IgnoreRules rules;

@@ -1,5 +1,5 @@
-// What steps without a layer do: env, workdir, user, labels and a stage's `config:` change the image config that
-// the following steps and the image itself have. Pure.
+// What steps without a layer do: env, workdir, user, labels and a stage's `config:` change the image config
+// that the following steps and the image itself have. Pure.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ void set_variable(std::vector<std::string>& environment, const std::string& name
 const std::string* find_variable(const std::vector<std::string>& environment, std::string_view name,
                                  std::string& storage);
 
-/// A path as steps write it, made absolute with the work directory in force; cleaned, a trailing slash stays (it says
-/// "a directory").
+/// A path as steps write it, made absolute with the work directory in force; cleaned, a trailing slash stays
+/// (it says "a directory").
 std::string absolute_path(const oci::ImageConfig& config, std::string_view path);
 
 /// The config with which a stage's steps begin, from that of its base.

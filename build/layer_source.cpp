@@ -84,6 +84,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Source> layer_source(Fd layer) { return std::make_unique<LayerSource>(std::move(layer)); }
+std::unique_ptr<Source> layer_source(Fd layer) {
+  return std::make_unique<LayerSource>(std::move(layer));
+}
 
 }  // namespace ecrin::build

@@ -8,8 +8,8 @@
 
 namespace ecrin::build {
 
-/// `layer` is the layer's diff directory. A thread makes the bytes, a few blocks ahead of the reader; a reader
-/// that goes away early stops it.
+/// `layer` is the layer's diff directory. A thread makes the bytes, a few blocks ahead of the reader; a
+/// reader that goes away early stops it.
 std::unique_ptr<Source> layer_source(Fd layer);
 
 }  // namespace ecrin::build

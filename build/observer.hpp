@@ -1,5 +1,5 @@
-// BuildObserver: what a build tells while it goes. cli/ shows it; tests record it. Calls come from several threads,
-// one at a time (the engine serialises them).
+// BuildObserver: what a build tells while it goes. cli/ shows it; tests record it. Calls come from several
+// threads, one at a time (the engine serialises them).
 #pragma once
 
 #include <cstdint>
@@ -20,9 +20,10 @@ struct StepResult {
   enum class State { done, cached, failed, cancelled };
   State state = State::done;
   double seconds = 0;
-  std::uint64_t bytes = 0;    // of file data the step added
+  std::uint64_t bytes = 0;  // of file data the step added
   std::uint64_t entries = 0;
-  /// With --explain, why it ran: one line a reason ("input 'src/main.c' changed", "no earlier run of this step").
+  /// With --explain, why it ran: one line a reason ("input 'src/main.c' changed", "no earlier run of this
+  /// step").
   std::vector<std::string> reasons;
 };
 
@@ -34,7 +35,8 @@ public:
   /// A piece of a step's output, as it came (may hold part of a line).
   virtual void step_output(const StepInfo& step, std::string_view bytes) = 0;
   virtual void step_finished(const StepInfo& step, const StepResult& result) = 0;
-  virtual void note(const std::string& message) = 0;  // once-only remarks ("steps use the host's network: ...")
+  virtual void note(
+      const std::string& message) = 0;  // once-only remarks ("steps use the host's network: ...")
 };
 
 }  // namespace ecrin::build

@@ -92,7 +92,8 @@ bool Pattern::matches(std::string_view path) const {
     for (std::size_t i = 0; i < end; ++i) {
       if (!states[i]) continue;
       const Token::Kind kind = m_tokens[i].kind;
-      // A "directories" state in the middle of its own run is entered as i with mark 2: it leaves at slashes only.
+      // A "directories" state in the middle of its own run is entered as i with mark 2: it leaves at slashes
+      // only.
       if (kind == Token::Kind::star || kind == Token::Kind::anything ||
           (kind == Token::Kind::directories && states[i] == 1)) {
         states[i + 1] = 1;

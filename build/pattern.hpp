@@ -1,6 +1,6 @@
-// Pattern: one glob over '/'-separated relative paths: the rules of Go's filepath.Match plus "**", as docker's
-// ignore files and COPY sources have them. Matching takes time proportional to pattern times path, whatever the
-// pattern: a context may bring hostile ones.
+// Pattern: one glob over '/'-separated relative paths: the rules of Go's filepath.Match plus "**", as
+// docker's ignore files and COPY sources have them. Matching takes time proportional to pattern times path,
+// whatever the pattern: a context may bring hostile ones.
 #pragma once
 
 #include <cstdint>
@@ -47,8 +47,8 @@ private:
 /// Has the text an unescaped wildcard?
 bool has_wildcard(std::string_view text);
 
-/// Lexical clean-up of a path (as Go's path.Clean): no ".", "", no ".." that a name before it takes away; a leading
-/// slash stays. "" becomes ".".
+/// Lexical clean-up of a path (as Go's path.Clean): no ".", "", no ".." that a name before it takes away; a
+/// leading slash stays. "" becomes ".".
 std::string clean_path(std::string_view path);
 /// As a path below a root: cleaned, ".." stops at the root, without leading slash; the root itself is "".
 std::string relative_to_root(std::string_view path);

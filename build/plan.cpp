@@ -48,7 +48,8 @@ Result<std::vector<StepInput>> Planner::inputs_of(const recipes::StepKind& kind)
   return inputs;
 }
 
-// Depth first, and a stage's own steps only after all stages that they need: so the steps come out in a usable order.
+// Depth first, and a stage's own steps only after all stages that they need: so the steps come out in a
+// usable order.
 Result<std::size_t> Planner::add_stage(std::size_t index) {
   if (const auto known = planned.find(index); known != planned.end()) return known->second;
   const recipes::Stage& stage = recipe.stages[index];
@@ -86,7 +87,8 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
   add(stage.from, stage.from_location, describe(stage.from), {});
   if (!stage.workdir.empty()) {
     // The stage's own workdir must exist as much as that of a step.
-    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir, {});
+    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir,
+        {});
   }
   for (std::size_t i = 0; i < stage.steps.size(); ++i) {
     const recipes::Step& step = stage.steps[i];

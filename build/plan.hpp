@@ -1,5 +1,5 @@
-// Plan: a Recipe as a graph of steps. Pure: nothing is read, mounted or asked. Stages that the target does not need
-// are not in it. Steps stand in an order in which everything a step depends on comes before it.
+// Plan: a Recipe as a graph of steps. Pure: nothing is read, mounted or asked. Stages that the target does
+// not need are not in it. Steps stand in an order in which everything a step depends on comes before it.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ struct StepInput {
 };
 
 struct PlanStep {
-  std::size_t index = 0;  // in Plan::steps; people see index + 1
-  std::size_t stage = 0;  // in Plan::stages
-  std::size_t ordinal = 0;  // within its stage
+  std::size_t index = 0;              // in Plan::steps; people see index + 1
+  std::size_t stage = 0;              // in Plan::stages
+  std::size_t ordinal = 0;            // within its stage
   std::optional<std::size_t> parent;  // whose tree this one starts from; none: the first step of a stage
   std::vector<StepInput> inputs;
   std::variant<recipes::From, recipes::StepKind> what;

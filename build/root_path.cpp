@@ -12,7 +12,9 @@ namespace {
 constexpr int k_symlink_limit = 40;  // as the kernel's
 
 // Missing is also what lies below a file: a caller that needs the difference looks at the file itself.
-bool means_missing(const Error& error) { return error.code() == ENOENT || error.code() == ENOTDIR; }
+bool means_missing(const Error& error) {
+  return error.code() == ENOENT || error.code() == ENOTDIR;
+}
 }  // namespace
 
 Result<Fd> open_real_directory(const Fd& root, const std::string& path) {
@@ -53,8 +55,8 @@ Result<RootPath> resolve_in_root(const Fd& root, std::string_view path) {
       continue;
     }
     if (!S_ISDIR(resolved.status->st_mode)) {
-      return std::unexpected(
-          Error::from_errno(ENOTDIR, fmt::format("cannot use '/{}' as a directory", printable(resolved.path))));
+      return std::unexpected(Error::from_errno(
+          ENOTDIR, fmt::format("cannot use '/{}' as a directory", printable(resolved.path))));
     }
     auto status = posix::lstat_at(directory, name);
     if (!status) {

@@ -1,4 +1,5 @@
-// Paths inside a tree that somebody else wrote: symlinks and ".." are resolved as if the tree's root were "/".
+// Paths inside a tree that somebody else wrote: symlinks and ".." are resolved as if the tree's root were
+// "/".
 #pragma once
 
 #include <sys/stat.h>
@@ -12,12 +13,13 @@
 namespace ecrin::build {
 
 struct RootPath {
-  std::string path;                   // real path below the root, no leading slash, no symlink in it; "" = the root
-  std::optional<struct stat> status;  // none: it does not exist (its deepest existing directory is real all the same)
+  std::string path;  // real path below the root, no leading slash, no symlink in it; "" = the root
+  std::optional<struct stat>
+      status;  // none: it does not exist (its deepest existing directory is real all the same)
 };
 
-/// Follows every symlink, the last one too. What does not exist is taken as written, so a dangling symlink leads to
-/// where its target would be. A file in the middle of the path is an error.
+/// Follows every symlink, the last one too. What does not exist is taken as written, so a dangling symlink
+/// leads to where its target would be. A file in the middle of the path is an error.
 Result<RootPath> resolve_in_root(const Fd& root, std::string_view path);
 
 /// lstat of a real path (no symlink is followed anywhere); empty when there is nothing.

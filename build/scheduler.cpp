@@ -13,7 +13,8 @@ namespace ecrin::build {
 namespace {
 
 struct Graph {
-  explicit Graph(std::vector<Task> all) : tasks(std::move(all)), waiting_for(tasks.size()), followers(tasks.size()) {
+  explicit Graph(std::vector<Task> all)
+      : tasks(std::move(all)), waiting_for(tasks.size()), followers(tasks.size()) {
     for (std::size_t i = 0; i < tasks.size(); ++i) {
       const std::set<std::size_t> after(tasks[i].after.begin(), tasks[i].after.end());
       waiting_for[i] = after.size();

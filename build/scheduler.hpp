@@ -1,5 +1,5 @@
-// Scheduler: runs the tasks of a graph whose predecessors are done, at most so many at once. Knows nothing of what
-// they do. The first failure stops what has not begun and asks the others to stop.
+// Scheduler: runs the tasks of a graph whose predecessors are done, at most so many at once. Knows nothing of
+// what they do. The first failure stops what has not begun and asks the others to stop.
 #pragma once
 
 #include <functional>
@@ -14,8 +14,8 @@ struct Task {
   std::function<Result<>(const CancelToken& stop)> run;
 };
 
-/// Returns the first failure that is not a mere consequence of another. `cancel` stops everything: running tasks see
-/// it through the token they are given.
+/// Returns the first failure that is not a mere consequence of another. `cancel` stops everything: running
+/// tasks see it through the token they are given.
 Result<> run_tasks(std::vector<Task> tasks, unsigned jobs, const CancelToken& cancel);
 
 }  // namespace ecrin::build

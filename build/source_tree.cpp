@@ -32,9 +32,10 @@ private:
   Result<> add_below(SourceItem& item, const std::string& path, const std::string& relative,
                      const IgnoreRules::State* ignore, const IgnoreRules::State* exclude);
   bool is_skipped(const struct stat& status) const {
-    // A context is a stranger's directory: nothing waits for a FIFO, and device nodes cannot be made in an image.
-    return S_ISSOCK(status.st_mode) ||
-           (m_tree.ignore && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode));
+    // A context is a stranger's directory: nothing waits for a FIFO, and device nodes cannot be made in an
+    // image.
+    return S_ISSOCK(status.st_mode) || (m_tree.ignore && !S_ISREG(status.st_mode) &&
+                                        !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode));
   }
 
   const SourceTree& m_tree;
@@ -155,7 +156,8 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
       if (start.status && S_ISDIR(start.status->st_mode)) {
         const std::string& logical = pattern.literal_directory();
         const auto depth =
-            logical.empty() ? 0 : static_cast<std::size_t>(std::count(logical.begin(), logical.end(), '/')) + 1;
+            logical.empty() ? 0
+                            : static_cast<std::size_t>(std::count(logical.begin(), logical.end(), '/')) + 1;
         TRY(walker.find_matches(pattern, start.path, logical, depth, names));
       }
       std::sort(names.begin(), names.end());

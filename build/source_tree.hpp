@@ -1,9 +1,10 @@
-// SourceTree: what COPY and ADD read: the context, or the tree of a stage or image. Selecting the files and copying
-// them are apart, because the selection of a context is needed for the cache key, and often for nothing else.
+// SourceTree: what COPY and ADD read: the context, or the tree of a stage or image. Selecting the files and
+// copying them are apart, because the selection of a context is needed for the cache key, and often for
+// nothing else.
 //
-// Docker's rules: sources are below the root whatever they say; globs as in ignore files; a symlink that a source
-// names is followed (inside the root), symlinks inside a copied directory are copied as they are; a directory
-// stands for its contents.
+// Docker's rules: sources are below the root whatever they say; globs as in ignore files; a symlink that a
+// source names is followed (inside the root), symlinks inside a copied directory are copied as they are; a
+// directory stands for its contents.
 #pragma once
 
 #include <sys/stat.h>
@@ -34,7 +35,8 @@ struct SourceEntry {
 /// One thing that a source names.
 struct SourceItem {
   std::string named;  // path as the source (or a match of its glob) says it
-  std::vector<SourceEntry> entries;  // the item itself, then for a directory its contents, depth first, sorted
+  std::vector<SourceEntry>
+      entries;  // the item itself, then for a directory its contents, depth first, sorted
   bool is_directory() const { return S_ISDIR(entries.front().status.st_mode); }
 };
 
@@ -43,8 +45,8 @@ struct Selection {
   std::vector<std::string> skipped;  // sockets, and in a context devices and FIFOs: paths
 };
 
-/// `exclude` are patterns relative to each item (to its name for a single file). A source without any match is
-/// not_found, with a hint when an ignore file is the cause.
+/// `exclude` are patterns relative to each item (to its name for a single file). A source without any match
+/// is not_found, with a hint when an ignore file is the cause.
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
                                  const IgnoreRules& exclude, const CancelToken* cancel = nullptr);
 

@@ -7,7 +7,9 @@
 namespace ecrin::build {
 
 namespace {
-std::string here(const std::string& path) { return path.empty() ? "." : path; }
+std::string here(const std::string& path) {
+  return path.empty() ? "." : path;
+}
 
 // Control attributes of union file systems never leave the tree that they belong to.
 bool is_control_xattr(std::string_view name) {
@@ -107,7 +109,8 @@ Result<const Fd*> UpperTree::make_room(const std::string& path) {
   return parent;
 }
 
-Result<> UpperTree::apply(const Fd& parent, const std::string& name, const Attributes& attributes, mode_t type) {
+Result<> UpperTree::apply(const Fd& parent, const std::string& name, const Attributes& attributes,
+                          mode_t type) {
   TRY(posix::chown_at(parent, name, attributes.uid, attributes.gid));
   // chown clears the setuid bits, so the mode comes after it; symlinks have none.
   if (!S_ISLNK(type)) TRY(posix::chmod_at(parent, name, attributes.mode & 07777));
@@ -126,7 +129,7 @@ Result<> UpperTree::put_directory(const std::string& path, const Attributes& att
   return apply(*TRY(parent_of(path)), base_name(path), attributes, S_IFDIR);
 }
 
-Result<Fd> UpperTree::put_file(const std::string& path, const Attributes&) {
+Result<Fd> UpperTree::put_file(const std::string& path) {
   const Fd* parent = TRY(make_room(path));
   return TRY_WHILE(posix::open_at(*parent, base_name(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600),
                    "making '/{}'", printable(path));

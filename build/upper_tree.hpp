@@ -1,6 +1,6 @@
-// UpperTree: fills the upper directory of a step by hand (COPY, ADD, WRITE, WORKDIR) as if it were written through a
-// mount of the tree below: symlinks of the tree below are followed for the destination, its directories keep their
-// metadata. Also used without a tree below, for writing into a plain directory.
+// UpperTree: fills the upper directory of a step by hand (COPY, ADD, WRITE, WORKDIR) as if it were written
+// through a mount of the tree below: symlinks of the tree below are followed for the destination, its
+// directories keep their metadata. Also used without a tree below, for writing into a plain directory.
 #pragma once
 
 #include <sys/stat.h>
@@ -29,25 +29,26 @@ struct Attributes {
 
 class UpperTree {
 public:
-  /// `lower` is the merged tree below, or nullptr. Both must outlive this. New parent directories get `mtime`.
+  /// `lower` is the merged tree below, or nullptr. Both must outlive this. New parent directories get
+  /// `mtime`.
   UpperTree(const Fd& upper, const Fd* lower, struct timespec mtime)
       : m_upper(upper), m_lower(lower), m_mtime(mtime) {}
 
-  /// Where a path leads: through symlinks of the tree below, and of what was written so far where there is no tree
-  /// below. Paths given to the functions below are such real ones.
+  /// Where a path leads: through symlinks of the tree below, and of what was written so far where there is no
+  /// tree below. Paths given to the functions below are such real ones.
   Result<RootPath> locate(std::string_view path);
 
   /// A directory and its parents; new ones get 0755 and root.
   Result<> make_directory(const std::string& path);
   /// As make_directory for the parents; the directory itself gets these attributes, also if it was there.
   Result<> put_directory(const std::string& path, const Attributes& attributes);
-  /// An empty new file that replaces what was there; a directory there is an error.
-  Result<Fd> put_file(const std::string& path, const Attributes& attributes);
+  /// An empty new file that replaces what was there; a directory there is an error. seal() must follow.
+  Result<Fd> put_file(const std::string& path);
   Result<> put_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
   Result<> put_hardlink(const std::string& path, const std::string& existing);
   Result<> put_special(const std::string& path, mode_t type, dev_t device, const Attributes& attributes);
-  /// Owner, mode and times of something other than a directory, after its data was written (writing changes both times
-  /// and setuid bits).
+  /// Owner, mode and times of something other than a directory, after its data was written (writing changes
+  /// both times and setuid bits).
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
   Result<> set_xattrs(const std::string& path, const Fd& from);
   /// Makes and opens a directory, to be filled by somebody else.
@@ -87,8 +88,9 @@ struct CopyOptions {
   bool skip_devices = false;
 };
 
-/// Copies a selection to `destination` (absolute; a trailing slash says "a directory") by docker's rules: several
-/// items need a directory; a file goes into a directory under its own name; a directory's contents go into it.
+/// Copies a selection to `destination` (absolute; a trailing slash says "a directory") by docker's rules:
+/// several items need a directory; a file goes into a directory under its own name; a directory's contents go
+/// into it.
 Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,
                         const std::string& destination, const CopyOptions& options, UpperTree& upper,
                         const CancelToken* cancel);

@@ -153,7 +153,13 @@ Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>&
     return mount;
   }
   fs::TreeRequest request;
-  for (const fs::Layer& layer : layers) request.lowers.push_back(workshop.layers().path(layer));
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    // A directory may be in an overlay once only. An image that has the same layer twice looks the same
+    // without the lower one: whatever that one adds or hides, the upper one does again.
+    const auto same = [&](const fs::Layer& other) { return other.id == layers[i].id; };
+    const auto above = layers.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+    if (std::none_of(above, layers.end(), same)) request.lowers.push_back(workshop.layers().path(layers[i]));
+  }
   if (access == Access::writable) request.upper = draft + "/diff";
   request.scratch = draft + "/scratch";
   TRY(posix::make_directories(request.scratch, 0700));

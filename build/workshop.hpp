@@ -1,5 +1,5 @@
-// Workshop: the store opened with everything that works on it: blobs, images, layers, a layer driver. Here oci and
-// fs meet: images become stacks of layer directories, layers made by builds become blobs.
+// Workshop: the store opened with everything that works on it: blobs, images, layers, a layer driver. Here
+// oci and fs meet: images become stacks of layer directories, layers made by builds become blobs.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,9 @@
 namespace ecrin::build {
 
 struct WorkshopOptions {
-  std::string root;                          // of the store
-  std::optional<fs::DriverKind> driver;      // none: the first that works, found when it is first needed
-  std::string search_path;                   // for helper programs
+  std::string root;                      // of the store
+  std::optional<fs::DriverKind> driver;  // none: the first that works, found when it is first needed
+  std::string search_path;               // for helper programs
 };
 
 class Workshop {
@@ -34,10 +34,11 @@ public:
   const WorkshopOptions& options() const { return m_options; }
   Result<fs::LayerDriver*> driver();  // probes on first use; safe from any thread
 
-  /// The layer directories of an image, bottom first; those that are missing are unpacked from their blobs (in
-  /// parallel; digest and diff ID checked before anything is visible).
+  /// The layer directories of an image, bottom first; those that are missing are unpacked from their blobs
+  /// (in parallel; digest and diff ID checked before anything is visible).
   Result<std::vector<fs::Layer>> unpack(const oci::Image& image, const CancelToken* cancel);
-  Result<fs::Layer> unpack_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id, const CancelToken* cancel);
+  Result<fs::Layer> unpack_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                                 const CancelToken* cancel);
 
 private:
   Workshop() = default;
@@ -53,7 +54,7 @@ private:
 /// A tree of layers mounted for one purpose, with an upper directory of its own (thrown away at the end) or
 /// read-only.
 struct TreeMount {
-  std::optional<fs::LayerDraft> draft;           // holds upper and scratch
+  std::optional<fs::LayerDraft> draft;  // holds upper and scratch
   std::unique_ptr<fs::MountedTree> tree;
 };
 enum class Access { read_only, writable };

@@ -112,8 +112,12 @@ Error diagnose(const SourceText& source, Span span, std::string_view message, Er
 }
 
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates) {
-  const std::string near = nearest(to_lower(word), candidates);
-  return near.empty() ? "" : fmt::format(" (did you mean '{}'?)", near);
+  const std::string lower = to_lower(word);
+  const std::string near = nearest(lower, candidates);
+  // In short words three edits are another word: 'name' is not a slip for 'add'.
+  const std::size_t limit = std::clamp<std::size_t>((lower.size() + 1) / 3, 1, 3);
+  const bool is_near = !near.empty() && (edit_distance(lower, near) <= limit || near.starts_with(lower));
+  return is_near ? fmt::format(" (did you mean '{}'?)", near) : "";
 }
 
 }  // namespace ecrin::recipes

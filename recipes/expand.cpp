@@ -75,9 +75,13 @@ std::expected<std::string, ExpandFailure> expand(std::string_view text, const Ar
       }
       const auto found = arguments.find(name);
       if (found == arguments.end()) {
-        return refuse(
-            at, consumed, fmt::format("no argument '{}' is declared{}", name, near_argument(name, arguments)),
-            fmt::format("declare it under 'args', or write '$${{{}}}' if it is meant for a shell", name));
+        return std::unexpected(ExpandFailure{
+            .begin = at,
+            .length = consumed,
+            .message = fmt::format("no argument '{}' is declared{}", name, near_argument(name, arguments)),
+            .hint =
+                fmt::format("declare it under 'args', or write '$${{{}}}' if it is meant for a shell", name),
+            .undeclared = std::string(name)});
       }
       const std::optional<std::string>& value = found->second;
       if (has_default && (!value || value->empty())) {

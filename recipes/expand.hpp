@@ -25,7 +25,8 @@ struct ExpandFailure {
   std::size_t begin = 0;  // in the text that was to be expanded
   std::size_t length = 0;
   std::string message;
-  std::string hint;  // "" = none
+  std::string hint;        // "" = none
+  std::string undeclared;  // the name, where that is the failure
 };
 
 /// `budget` is what all expansions together may still write; it shrinks by the size of the result.

@@ -1,6 +1,6 @@
-// Recipe: what both front ends (YAML, Containerfile) make and the engine builds. Plain values, fully expanded:
-// no ${ARG} is left, every stage that is named exists, there are no cycles. Nothing below recipes/ knows which
-// language the text was. Every step keeps its place in the text, for messages.
+// Recipe: what both front ends (YAML, Containerfile) make and the engine builds. Plain values, fully
+// expanded: no ${ARG} is left, every stage that is named exists, there are no cycles. Nothing below recipes/
+// knows which language the text was. Every step keeps its place in the text, for messages.
 #pragma once
 
 #include <cstdint>
@@ -64,16 +64,16 @@ enum class StepNetwork { inherit, none, host, private_network };
 struct Mount {
   enum class Type { bind, cache, tmpfs, secret };
   Type type = Type::bind;
-  std::string target;  // absolute, or relative to the work directory; secret default: /run/secrets/<id>
-  std::string source;  // bind: path in `from` (default "/"); cache: unused
-  std::string from;    // bind: "" = the context, else stage or image
-  std::string id;      // cache: default is the target; secret: required
-  bool read_only = true;     // bind default true, cache default false
-  bool required = false;     // secret
-  std::uint32_t mode = 0;    // cache directory (0755), secret file (0400); 0 = default
+  std::string target;      // absolute, or relative to the work directory; secret default: /run/secrets/<id>
+  std::string source;      // bind: path in `from` (default "/"); cache: unused
+  std::string from;        // bind: "" = the context, else stage or image
+  std::string id;          // cache: default is the target; secret: required
+  bool read_only = true;   // bind default true, cache default false
+  bool required = false;   // secret
+  std::uint32_t mode = 0;  // cache directory (0755), secret file (0400), tmpfs (1777); 0 = default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::uint64_t size = 0;    // tmpfs limit in bytes; 0 = none
+  std::uint64_t size = 0;  // tmpfs limit in bytes; 0 = none
   enum class Sharing { shared, private_copy, locked };
   Sharing sharing = Sharing::shared;  // cache
 };
@@ -161,8 +161,8 @@ struct Stage {
 };
 
 struct Recipe {
-  std::string name;  // default tag; "" = none
-  std::string file;  // as the user named it, for messages
+  std::string name;                   // default tag; "" = none
+  std::string file;                   // as the user named it, for messages
   std::optional<std::int64_t> epoch;  // seconds since 1970
   std::vector<Stage> stages;          // in the text's order; the last one is the default target
   std::vector<KeyValue> args;         // declared arguments with the values in force

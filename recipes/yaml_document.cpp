@@ -12,11 +12,11 @@
 #include <unordered_map>
 
 #include "base/text.hpp"
+#include "recipes/yaml_text.hpp"
 
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::size_t k_text_limit = 1024 * 1024;
 constexpr std::size_t k_depth_limit = 100;
 constexpr std::size_t k_node_limit = 100'000;
 
@@ -73,8 +73,6 @@ private:
   std::size_t offset(const YAML::Mark& mark) const {
     return m_source.offset(static_cast<std::size_t>(mark.line), static_cast<std::size_t>(mark.column));
   }
-  std::size_t skip_properties(std::size_t at) const;
-  Span scalar_span(std::size_t at, std::string_view value, bool plain) const;
   void check_tag(const YAML::Mark& mark, const std::string& tag) const;
   void open(YamlNode::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor);
   void close();
@@ -91,42 +89,9 @@ private:
   YamlNodePtr m_root;
 };
 
-/// Anchors and tags stand before the node itself: `&base !!str text`.
-std::size_t TreeBuilder::skip_properties(std::size_t at) const {
-  const std::string_view text = m_source.text();
-  std::size_t place = at;
-  while (place < text.size() && (text[place] == '&' || text[place] == '!')) {
-    place = std::min(text.find_first_of(" \t\r\n", place), text.size());
-    place = std::min(text.find_first_not_of(" \t", place), text.size());
-  }
-  const bool at_line_end =
-      place >= text.size() || text[place] == '\n' || text[place] == '\r' || text[place] == '#';
-  return at_line_end ? at : place;
-}
-
-Span TreeBuilder::scalar_span(std::size_t at, std::string_view value, bool plain) const {
-  const std::size_t begin = skip_properties(at);
-  std::string_view rest = m_source.text().substr(begin);
-  rest = rest.substr(0, rest.find('\n'));
-  if (rest.ends_with('\r')) rest.remove_suffix(1);
-  if (rest.empty()) return {begin, 1};
-  if (plain) return {begin, rest.starts_with(value) ? value.size() : trim(rest).size()};
-  if (rest[0] != '"' && rest[0] != '\'') return {begin, 1};
-  for (std::size_t i = 1; i < rest.size(); ++i) {
-    if (rest[0] == '"' && rest[i] == '\\') {
-      ++i;
-    } else if (rest[0] == '\'' && rest.substr(i).starts_with("''")) {
-      ++i;
-    } else if (rest[i] == rest[0]) {
-      return {begin, i + 1};
-    }
-  }
-  return {begin, rest.size()};
-}
-
 std::optional<Span> TreeBuilder::open_bracket() const {
   for (auto open = m_open.rbegin(); open != m_open.rend(); ++open) {
-    const std::size_t begin = skip_properties(open->node->span.begin);
+    const std::size_t begin = skip_yaml_properties(m_source, open->node->span.begin);
     const std::string_view first = m_source.text().substr(begin, 1);
     if (first == "[" || first == "{") return Span{begin, 1};
   }
@@ -151,7 +116,7 @@ void TreeBuilder::open(YamlNode::Kind kind, const YAML::Mark& mark, const std::s
   check_tag(mark, tag);
   auto node = std::make_shared<YamlNode>();
   node->kind = kind;
-  node->span = {skip_properties(offset(mark)), 1};
+  node->span = {skip_yaml_properties(m_source, offset(mark)), 1};
   count(*node, 1);
   if (m_open.size() >= k_depth_limit) {
     throw Refusal{node->span, fmt::format("nested deeper than {} levels", k_depth_limit), ErrorKind::limit};
@@ -207,7 +172,11 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   node->kind = YamlNode::Kind::scalar;
   node->plain = tag != "!";
   node->text = value;
-  node->span = scalar_span(offset(mark), value, node->plain);
+  const std::size_t begin = skip_yaml_properties(m_source, offset(mark));
+  node->span = yaml_scalar_span(m_source, begin, value, node->plain);
+  // The library takes the end of the text for a quote when a line break stands before it.
+  if (!node->plain && !is_yaml_quote_closed(m_source, begin))
+    throw Refusal{{begin, 1}, "this quote is not closed"};
   count(*node, 1);
   if (anchor != 0) m_anchors[anchor] = node;
   const bool plain = node->plain;
@@ -308,40 +277,22 @@ Error parser_error(const SourceText& source, const TreeBuilder& builder, const Y
       span = *bracket;
       message = fmt::format("this '{}' is not closed", source.text(*bracket));
     }
-  } else if (source.text().substr(span.begin).starts_with('\t')) {
-    message = "YAML is indented with spaces, not with tabs";
-  }
-  return diagnose(source, span, message);
-}
-
-/// Bytes that YAML does not allow. The library would read some of them in silence (0x04 ends its text).
-Result<> check_characters(const SourceText& source) {
-  const std::string_view text = source.text();
-  if (text.size() > k_text_limit) {
-    return fail(ErrorKind::limit, "recipe '{}' is larger than 1 MiB", printable(source.file()));
-  }
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-      return std::unexpected(
-          diagnose(source, {i, 1}, fmt::format("a recipe is text, and here is byte {:#04x}", byte)));
+  } else {
+    // A tab in the indentation is read as part of the text, and the complaint comes later in the line.
+    const std::string_view line = source.line(source.location(span.begin).line);
+    const std::size_t tab = line.substr(0, line.find_first_not_of(" \t")).find('\t');
+    if (tab != std::string_view::npos) {
+      span = {static_cast<std::size_t>(line.data() - source.text().data()) + tab, 1};
+      message = "YAML is indented with spaces, and this is a tab";
     }
   }
-  if (is_valid_utf8(text)) return {};
-  std::size_t at = 0;
-  while (at < text.size()) {
-    std::size_t length = 1;
-    while (length <= 4 && !is_valid_utf8(text.substr(at, length))) ++length;
-    if (length > 4) break;
-    at += length;
-  }
-  return std::unexpected(diagnose(source, {at, 1}, "a recipe is UTF-8, and this byte is not"));
+  return diagnose(source, span, message);
 }
 
 }  // namespace
 
 Result<YamlNodePtr> parse_yaml_document(const SourceText& source) {
-  TRY(check_characters(source));
+  TRY(check_yaml_characters(source));
   TreeBuilder builder(source);
   try {
     std::istringstream stream{std::string(source.text())};

@@ -127,8 +127,7 @@ Result<const YamlNode*> require(const Scope& scope, const YamlNode& mapping, std
 
 Result<std::string> read_literal(const Scope& scope, const YamlNode& node, std::string_view what) {
   if (node.kind == YamlNode::Kind::null) {
-    return scope.refuse(node.span, fmt::format("{} has no value", what),
-                        R"(write "" for an empty text, "~" or "null" for those words)");
+    return scope.refuse(node.span, fmt::format("{} has no value", what));
   }
   if (node.kind != YamlNode::Kind::scalar) {
     return scope.refuse(node.span, fmt::format("{} must be a text, not {}", what, kind_name(node)));
@@ -155,7 +154,11 @@ Result<std::string> read_text(Scope& scope, const YamlNode& node, std::string_vi
   const std::string text = TRY(read_literal(scope, node, what));
   auto expanded = expand(text, scope.arguments, scope.expansion_budget);
   if (expanded) return std::move(*expanded);
-  const ExpandFailure& failure = expanded.error();
+  ExpandFailure& failure = expanded.error();
+  if (scope.later_arguments.contains(failure.undeclared)) {
+    failure.message = fmt::format("argument '{}' is declared further down", failure.undeclared);
+    failure.hint = "a default can use the arguments above it";
+  }
   Error error = diagnose(scope.source, locate(scope.source, node, failure.begin, failure.length),
                          failure.message, failure.kind);
   if (failure.hint.empty()) return std::unexpected(std::move(error));
@@ -227,7 +230,7 @@ Result<std::string> read_choice(Scope& scope, const YamlNode& node, std::string_
   for (const std::string_view word : words) list += fmt::format("{}'{}'", list.empty() ? "" : ", ", word);
   const std::string near = did_you_mean(text, words);
   return scope.refuse(node.span, fmt::format("{} cannot be '{}'{}", what, printable(text, 80), near),
-                      fmt::format("there are {}", list));
+                      fmt::format("it can be {}", list));
 }
 
 }  // namespace ecrin::recipes

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct Scope {
   const SourceText& source;
   Arguments arguments;
   std::size_t expansion_budget = 1024 * 1024;
+  std::set<std::string, std::less<>> later_arguments = {};  // declared below the default that is being read
 
   std::unexpected<Error> refuse(Span span, std::string_view message) const {
     return std::unexpected(diagnose(source, span, message));

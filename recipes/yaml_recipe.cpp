@@ -42,6 +42,7 @@ Result<std::vector<KeyValue>> read_arguments(Scope& scope, const YamlNode* node,
                         "write 'NAME: default', or 'NAME:' for an argument that must be given");
   }
   if (node != nullptr) {
+    for (const YamlMember& member : node->members) scope.later_arguments.insert(member.key);
     for (const YamlMember& member : node->members) {
       if (!is_variable_name(member.key)) {
         return scope.refuse(member.key_span,
@@ -57,6 +58,7 @@ Result<std::vector<KeyValue>> read_arguments(Scope& scope, const YamlNode* node,
       } else if (const auto known = scope.arguments.find(member.key); known != scope.arguments.end()) {
         value = known->second;
       }
+      scope.later_arguments.erase(member.key);
       if (value) in_force.emplace_back(member.key, *value);
       scope.arguments[member.key] = std::move(value);
     }

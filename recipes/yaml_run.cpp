@@ -17,7 +17,7 @@ constexpr std::string_view k_sharings[] = {"shared", "private", "locked"};
 constexpr std::string_view k_bind_keys[] = {"bind", "type", "target", "source", "from", "read_only"};
 constexpr std::string_view k_cache_keys[] = {"cache",     "type", "target", "id", "sharing",
                                              "read_only", "mode", "uid",    "gid"};
-constexpr std::string_view k_tmpfs_keys[] = {"tmpfs", "type", "target", "size"};
+constexpr std::string_view k_tmpfs_keys[] = {"tmpfs", "type", "target", "size", "mode"};
 constexpr std::string_view k_secret_keys[] = {"secret",   "type", "id",  "target",
                                               "required", "mode", "uid", "gid"};
 
@@ -155,6 +155,7 @@ Result<Mount> read_tmpfs(Scope& scope, const YamlNode& node) {
     }
     mount.size = *bytes;
   }
+  if (const YamlNode* mode = node.find("mode")) mount.mode = TRY(read_mode(scope, *mode, "'mode'"));
   return mount;
 }
 

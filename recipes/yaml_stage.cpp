@@ -101,10 +101,10 @@ Result<StageConfig> read_config(StageScope& stage, const YamlNode& node) {
   if (const YamlNode* value = node.find("labels"))
     config.labels = TRY(read_labels(scope, *value, "'labels'"));
   if (const YamlNode* value = node.find("ports")) {
-    config.ports = TRY(read_set(scope, *value, "'ports'", read_port, "a port"));
+    config.ports = TRY(read_set(scope, *value, "'ports'", read_port, "an item of 'ports'"));
   }
   if (const YamlNode* value = node.find("volumes")) {
-    config.volumes = TRY(read_set(scope, *value, "'volumes'", read_absolute_path, "a volume"));
+    config.volumes = TRY(read_set(scope, *value, "'volumes'", read_absolute_path, "an item of 'volumes'"));
   }
   if (const YamlNode* value = node.find("stop_signal")) {
     config.stop_signal = TRY(read_signal(scope, *value, "'stop_signal'"));
@@ -133,6 +133,10 @@ Result<Stage> read_stage(StageScope& stage, std::string name, const YamlNode& no
   }
   if (const YamlNode* value = node.find("user")) result.user = TRY(read_owner(scope, *value, "'user'"));
   if (const YamlNode* value = node.find("shell")) {
+    if (value->kind == YamlNode::Kind::scalar) {
+      return scope.refuse(value->span, "'shell' must be a list: a program and its arguments",
+                          R"(the script is the last argument, as in ["/bin/bash", "-e", "-c"])");
+    }
     result.shell = TRY(read_command_list(scope, *value, "'shell'"));
     if (result.shell.empty()) return scope.refuse(value->span, "'shell' names no program");
   }

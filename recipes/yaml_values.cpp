@@ -52,9 +52,12 @@ Result<std::vector<KeyValue>> read_pairs(Scope& scope, const YamlNode& node, std
       return scope.refuse(member.key_span,
                           fmt::format("'{}' cannot be a name in {}", printable(member.key, 80), what));
     }
-    result.emplace_back(
-        member.key,
-        TRY(read_text(scope, *member.value, fmt::format("'{}' of {}", printable(member.key, 80), what))));
+    const std::string name = fmt::format("'{}' of {}", printable(member.key, 80), what);
+    if (member.value->kind == YamlNode::Kind::null) {
+      return scope.refuse(member.value->span, fmt::format("{} has no value", name),
+                          R"(write "" for an empty text, "~" or "null" for those words)");
+    }
+    result.emplace_back(member.key, TRY(read_text(scope, *member.value, name)));
   }
   return result;
 }
@@ -185,12 +188,11 @@ Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_vi
   if (good && ends.size() == 2)
     good = parse_unsigned(ends[0]).value_or(0) <= parse_unsigned(ends[1]).value_or(0);
   if (!good) {
-    return scope.refuse(node.span,
-                        fmt::format("{} must be a port like 80, 53/udp or 8000-8010/tcp, not '{}'", what,
-                                    printable(text, 40)),
-                        text.contains(':')
-                            ? "a recipe names the container's port; 'ecrin run -p' publishes it"
-                            : "ports are 1 to 65535");
+    return scope.refuse(
+        node.span,
+        fmt::format("{} must be like 80, 53/udp or 8000-8010/tcp, not '{}'", what, printable(text, 40)),
+        text.contains(':') ? "a recipe names the container's port; 'ecrin run -p' publishes it"
+                           : "1 to 65535, with /tcp, /udp or /sctp");
   }
   return fmt::format("{}/{}", text.substr(0, slash), protocol);
 }

@@ -91,6 +91,26 @@ TEST_CASE("each good recipe gives its values") {
   check_no_orphans(k_data / "golden/recipes/good", k_data / "unit/recipes/good");
 }
 
+TEST_CASE("the recipes in the documentation are good") {
+  const std::string page = read_file(files::path(ECRIN_SOURCE_DIR) / "docs/recipes.md");
+  std::size_t count = 0;
+  for (std::size_t at = page.find("```yaml\n"); at != std::string::npos; at = page.find("```yaml\n", at)) {
+    at += 8;
+    const std::size_t end = page.find("```", at);
+    std::string text = page.substr(at, end - at);
+    at = end + 3;
+    // A piece of a recipe gets the rest around it: steps, or a part of a stage.
+    if (text.starts_with("- ")) text = "steps:\n" + text;
+    if (!("\n" + text).contains("\nfrom:") && !text.contains("stages:")) text = "from: scratch\n" + text;
+    if (text.contains("${VERSION}") && !text.contains("args:")) text = "args: {VERSION: 1}\n" + text;
+    INFO(text);
+    const Result<Recipe> recipe = parse_yaml_recipe(text, {.file = "docs"});
+    if (!recipe) FAIL(recipe.error().message());
+    ++count;
+  }
+  CHECK(count >= 11);
+}
+
 TEST_CASE("the examples are good recipes, and what they copy from the context is there") {
   const files::path directory = files::path(ECRIN_SOURCE_DIR) / "recipes/examples";
   const auto examples = recipes_in(directory);

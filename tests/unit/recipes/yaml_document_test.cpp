@@ -163,6 +163,13 @@ TEST_CASE("the library's own quirks do not show") {
   CHECK(refused("a: b\n...\nc: d\n").message().contains("one YAML document"));
   CHECK(refused("a: !!binary aGk=").message().contains("tags"));
   CHECK(refused("a: &x 1\n*x : 2\n*x : 3\n").message().contains("duplicate key '1'"));
+  CHECK(parsed("a: 'it''s\n  long'\nb: \"x \\\" \\\n  y\"\n")->find("a")->text == "it's long");
+  CHECK(refused("a: \"b\n").message().starts_with("a.yaml:1:4: this quote is not closed"));
+  CHECK(refused("a: 'b").message().contains("a quoted text has no end"));
+  CHECK(refused("a:\n\tb: c\n")
+            .message()
+            .starts_with("a.yaml:2:1: YAML is indented with spaces, and this is a tab"));
+  CHECK(refused("a:\n  b: c\n \td: e\n").message().starts_with("a.yaml:3:2: YAML is indented with spaces"));
   CHECK(refused("a: [1, 2").message().starts_with("a.yaml:1:4: this '[' is not closed"));
   CHECK(refused("a:\n  - {b: [1], c: 2\n").message().starts_with("a.yaml:2:5: this '{' is not closed"));
 }

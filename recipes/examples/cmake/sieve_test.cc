@@ -1,4 +1,4 @@
-#include "sieve.hpp"
+#include "sieve.h"
 
 int main() {
   const bool good = primes_up_to(1).empty() && primes_up_to(11) == std::vector<int>{2, 3, 5, 7, 11} &&

@@ -1,7 +1,7 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "sieve.hpp"
+#include "sieve.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

@@ -1,4 +1,4 @@
-#include "sieve.hpp"
+#include "sieve.h"
 
 std::vector<int> primes_up_to(int limit) {
   std::vector<int> primes;
@@ -7,7 +7,7 @@ std::vector<int> primes_up_to(int limit) {
   for (int n = 2; n <= limit; ++n) {
     if (composite[static_cast<std::size_t>(n)]) continue;
     primes.push_back(n);
-    for (long long m = static_cast<long long>(n) * n; m <= limit; m += n) composite[static_cast<std::size_t>(m)] = true;
+    for (long long m = 1LL * n * n; m <= limit; m += n) composite[static_cast<std::size_t>(m)] = true;
   }
   return primes;
 }

@@ -1,0 +1,80 @@
+#include "build/commit.hpp"
+
+#include "base/text.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+// Docker's own layer types have the same bytes as the OCI ones; a manifest of ours uses one family of names.
+oci::Descriptor as_oci_layer(oci::Descriptor layer) {
+  namespace type = oci::media_type;
+  if (layer.media_type == type::k_docker_layer) layer.media_type = type::k_layer_gzip;
+  if (layer.media_type == type::k_docker_layer_plain) layer.media_type = type::k_layer;
+  return layer;
+}
+
+}  // namespace
+
+Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
+                              const BuildTime& time) {
+  const PreparedStep& last = *steps.back().step;
+  const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
+  ImageParts parts;
+  parts.config = last.after;
+  apply_stage_config(parts.config, target.config);
+  parts.config.created = format_time(time.created);
+  parts.config.diff_ids.clear();
+  parts.config.history.clear();
+  parts.manifest.media_type = oci::media_type::k_manifest;
+  if (last.base) {
+    parts.config.diff_ids = last.base->config.diff_ids;
+    parts.config.history = last.base->config.history;
+    for (const oci::Descriptor& layer : last.base->manifest.layers) {
+      parts.manifest.layers.push_back(as_oci_layer(layer));
+    }
+  }
+  const auto add_history = [&](const std::string& text, bool empty) {
+    oci::HistoryEntry entry;
+    entry.created = parts.config.created;
+    entry.created_by = text;
+    entry.empty_layer = empty;
+    parts.config.history.push_back(std::move(entry));
+  };
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const PlanStep& step = *steps[i].step->plan;
+    const bool is_image = step.is_from() && !makes_layer(step);
+    // What a base image or another stage is says its own history.
+    if (!is_image) add_history(step.text, !steps[i].layer.has_value());
+    if (steps[i].layer) {
+      const fs::Layer& layer = *steps[i].layer;
+      const oci::Digest diff_id = TRY(oci::Digest::parse(layer.diff_id));
+      parts.config.diff_ids.push_back({diff_id});
+      oci::Descriptor descriptor;
+      descriptor.media_type = oci::media_type::k_layer;
+      descriptor.digest = diff_id;
+      descriptor.size = layer.size;
+      parts.manifest.layers.push_back(std::move(descriptor));
+    }
+    const bool stage_ends = i + 1 == steps.size() || steps[i + 1].step->plan->stage != step.stage;
+    if (stage_ends) {
+      const std::string changes = describe(plan.stages[step.stage].stage->config);
+      if (!changes.empty()) add_history(changes, true);
+    }
+  }
+  for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
+  return parts;
+}
+
+Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps) {
+  ImageParts parts = TRY(make_image(session.plan, steps, session.time));
+  oci::BlobStore& blobs = session.workshop.blobs();
+  parts.manifest.config = TRY(blobs.put_bytes(oci::media_type::k_config, parts.config.to_bytes()));
+  const oci::Descriptor manifest =
+      TRY(blobs.put_bytes(oci::media_type::k_manifest, parts.manifest.to_bytes()));
+  // One syncfs covers the layers and the blobs: from here on the image survives a power cut.
+  TRY(session.workshop.layers().sync());
+  return session.workshop.images().add(manifest, session.options.tags);
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,74 @@
+// COPY, WRITE and WORKDIR: they fill the upper directory themselves, without a container.
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/executor.hpp"
+
+namespace ecrin::build {
+
+Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const recipes::CopyStep& copy) {
+  LowerView lower(session, scope.below, scope.stop);
+  const Fd* root = TRY(lower.root());
+  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
+  UpperTree upper(draft.diff(), root, file_time(session));
+  CopyOptions options;
+  options.owner = TRY(find_owner(copy.owner, lower));
+  options.mode = copy.mode;
+  const std::string destination = absolute_path(scope.step.before, copy.destination);
+  if (copy.from.empty()) {
+    // Whose checkout it was, and when, leaves no trace.
+    if (!session.options.current_time) options.mtime = file_time(session);
+    options.must_be_unchanged = true;
+    TRY(copy_selection(session.context->tree(), scope.step.selection.items, destination, options, upper,
+                       &scope.stop));
+  } else {
+    const OtherTree other = TRY_WHILE(mount_other(session, scope, copy.from, Access::read_only),
+                                      "mounting '{}' to copy from it", printable(copy.from));
+    const SourceTree tree{&other.root, nullptr, fmt::format("'{}'", printable(copy.from)), ""};
+    const IgnoreRules exclude = TRY(IgnoreRules::from_patterns(copy.exclude));
+    const Selection selection = TRY(select_sources(tree, copy.sources, exclude, &scope.stop));
+    options.xattrs = true;
+    if (copy.owner.empty()) options.owner.reset();  // a stage's files keep their owners
+    TRY(copy_selection(tree, selection.items, destination, options, upper, &scope.stop));
+  }
+  TRY(upper.finish());
+  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+}
+
+Result<StepOutcome> execute_write(Session& session, const StepScope& scope, const recipes::WriteStep& write) {
+  LowerView lower(session, scope.below, scope.stop);
+  const Fd* root = TRY(lower.root());
+  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
+  UpperTree upper(draft.diff(), root, file_time(session));
+  const auto [uid, gid] = TRY(find_owner(write.owner, lower));
+  const std::string destination = absolute_path(scope.step.before, write.destination);
+  const RootPath target = TRY(upper.locate(destination));
+  if (destination.ends_with('/') || (target.status && S_ISDIR(target.status->st_mode))) {
+    return fail(ErrorKind::conflict, "cannot write to '{}': it is a directory", printable(destination));
+  }
+  const Attributes attributes{.mode = write.mode, .uid = uid, .gid = gid, .mtime = file_time(session)};
+  Fd file = TRY(upper.put_file(target.path));
+  TRY_WHILE(posix::write_full(file, write.content), "writing '{}'", printable(destination));
+  TRY(file.close());
+  TRY(upper.seal(target.path, attributes, S_IFREG));
+  TRY(upper.finish());
+  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+}
+
+Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
+                                    const recipes::WorkdirStep& workdir) {
+  LowerView lower(session, scope.below, scope.stop);
+  const Fd* root = TRY(lower.root());
+  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
+  UpperTree upper(draft.diff(), root, file_time(session));
+  const std::string path = absolute_path(scope.step.before, workdir.path);
+  const RootPath target = TRY(upper.locate(path));
+  if (target.status) {
+    if (S_ISDIR(target.status->st_mode)) return StepOutcome{};
+    return fail(ErrorKind::conflict, "cannot work in '{}': it is not a directory", printable(path));
+  }
+  TRY(upper.make_directory(target.path));
+  TRY(upper.finish());
+  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,279 @@
+// The engine: what is cached stays, what is not runs in order, and what came out becomes an image.
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/text.hpp"
+#include "build/commit.hpp"
+#include "build/layer_hasher.hpp"
+#include "build/scheduler.hpp"
+#include "build/session.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Observers are called by one thread at a time.
+class SerialObserver {
+public:
+  explicit SerialObserver(BuildObserver& observer) : m_observer(observer) {}
+  template <class F>
+  void with(F call) {
+    const std::scoped_lock lock(m_mutex);
+    call(m_observer);
+  }
+  void note_once(const std::string& message) {
+    const std::scoped_lock lock(m_mutex);
+    if (std::find(m_noted.begin(), m_noted.end(), message) != m_noted.end()) return;
+    m_noted.push_back(message);
+    m_observer.note(message);
+  }
+
+private:
+  std::mutex m_mutex;
+  BuildObserver& m_observer;
+  std::vector<std::string> m_noted;
+};
+
+enum class Fate { cached, not_needed, runs };
+
+class Engine {
+public:
+  Engine(Session& session, StepExecutor& executor, BuildObserver& observer)
+      : m_session(session),
+        m_executor(executor),
+        m_observer(observer),
+        m_hasher(session.workshop.layers(), *session.cache,
+                 std::max(1u, std::thread::hardware_concurrency())) {}
+  Result<BuildResult> run();
+
+private:
+  Result<> look_up();
+  void mark_needed(std::size_t index);
+  Result<> schedule();
+  Result<> execute(std::size_t index, const CancelToken& stop);
+  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop);
+  std::vector<std::string> reasons(std::size_t index);
+  Result<oci::ImageRecord> commit();
+  Result<> record_use();
+
+  const PlanStep& plan(std::size_t index) const { return m_session.plan.steps[index]; }
+  const recipes::Stage& stage_of(std::size_t index) const {
+    return *m_session.plan.stages[plan(index).stage].stage;
+  }
+  std::size_t target() const { return m_session.plan.stages[m_session.plan.target].last; }
+  StepInfo info(std::size_t index) const {
+    return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
+  }
+  Slot slot(std::size_t index) const {
+    return {m_session.options.context_directory + '\n' + m_session.recipe.file, stage_of(index).name,
+            plan(index).ordinal, plan(index).text};
+  }
+  /// The tree of a finished step.
+  LayerChain chain(std::size_t index) const;
+  std::string top_layer(std::size_t index) const {
+    const LayerChain layers = chain(index);
+    return layers.layers.empty() ? "" : layers.layers.back().id;
+  }
+
+  Session& m_session;
+  StepExecutor& m_executor;
+  SerialObserver m_observer;
+  std::vector<Fate> m_fates;
+  std::vector<char> m_in_image;         // the step's layer is one of the image's: only those need a diff ID
+  std::vector<StepOutcome> m_outcomes;  // of finished steps; each is written by its own task only
+  LayerHasher m_hasher;
+};
+
+LayerChain Engine::chain(std::size_t index) const {
+  LayerChain chain;
+  chain.base = m_session.steps[index].base;
+  for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
+    if (m_outcomes[*i].layer) chain.layers.push_back(*m_outcomes[*i].layer);
+  }
+  std::reverse(chain.layers.begin(), chain.layers.end());
+  return chain;
+}
+
+Result<> Engine::look_up() {
+  const std::size_t count = m_session.steps.size();
+  m_fates.assign(count, Fate::not_needed);
+  m_outcomes.resize(count);
+  if (!m_session.options.no_cache) {
+    std::vector<BuildCache::Query> queries;
+    for (const PreparedStep& step : m_session.steps) queries.push_back({step.key, step.plan->parent});
+    auto found = TRY(m_session.cache->find(queries));
+    for (std::size_t i = 0; i < count; ++i) {
+      if (!found[i]) continue;
+      m_fates[i] = Fate::cached;
+      m_outcomes[i] = {std::move(found[i]->layer), found[i]->bytes, found[i]->entries};
+    }
+  }
+  mark_needed(target());
+  m_in_image.assign(count, 0);
+  for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) m_in_image[*i] = 1;
+  return {};
+}
+
+// A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
+// parents (BuildCache::find), so its tree is complete.
+void Engine::mark_needed(std::size_t index) {
+  if (m_fates[index] != Fate::not_needed) return;
+  m_fates[index] = Fate::runs;
+  if (plan(index).parent) mark_needed(*plan(index).parent);
+  for (const StepInput& input : plan(index).inputs) {
+    if (input.stage_step) mark_needed(*input.stage_step);
+  }
+}
+
+std::vector<std::string> Engine::reasons(std::size_t index) {
+  if (!m_session.options.explain) return {};
+  if (m_session.options.no_cache) return {"--no-cache"};
+  auto earlier = m_session.cache->earlier(slot(index));
+  if (!earlier || !*earlier) return {"no earlier run of this step"};
+  const auto& parent = plan(index).parent;
+  const bool parent_runs = parent && m_fates[*parent] == Fate::runs;
+  auto reasons = explain_difference((*earlier)->inputs, m_session.steps[index].inputs,
+                                    parent_runs ? plan(*parent).text : "");
+  if (!reasons.empty()) return reasons;
+  if (parent_runs) return {"the step before it ran: " + printable(plan(*parent).text, 120)};
+  return {"its result is no longer in the store"};
+}
+
+Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
+  if (!makes_layer(plan(index))) return StepOutcome{};
+  const LayerChain below = plan(index).parent ? chain(*plan(index).parent) : LayerChain{};
+  std::map<std::size_t, LayerChain> inputs;
+  for (const StepInput& input : plan(index).inputs) {
+    if (input.stage_step) inputs.emplace(*input.stage_step, chain(*input.stage_step));
+  }
+  const StepInfo step = info(index);
+  const StepScope scope{
+      .step = m_session.steps[index],
+      .below = below,
+      .chain_of = [&](std::size_t input) -> const LayerChain& { return inputs.at(input); },
+      .output =
+          [&](std::string_view bytes) {
+            m_observer.with([&](BuildObserver& observer) { observer.step_output(step, bytes); });
+          },
+      .note = [&](const std::string& message) { m_observer.note_once(message); },
+      .stop = stop,
+  };
+  return m_executor.execute(scope);
+}
+
+Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
+  TRY(stop.check());
+  const StepInfo step = info(index);
+  StepResult result;
+  result.reasons = reasons(index);
+  m_observer.with([&](BuildObserver& observer) { observer.step_started(step); });
+  const auto start = Clock::now();
+  auto outcome = perform(index, stop);
+  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  if (!outcome) {
+    const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
+    result.state = cancelled ? StepResult::State::cancelled : StepResult::State::failed;
+    m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
+    if (cancelled) return std::unexpected(std::move(outcome).error());
+    return std::unexpected(std::move(outcome).error().context(
+        fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
+                    plan(index).location.line, printable(step.text, 80))));
+  }
+  m_outcomes[index] = *outcome;
+  const std::string below = plan(index).parent ? top_layer(*plan(index).parent) : "";
+  TRY(m_session.cache->add({.key = m_session.steps[index].key,
+                            .layer_id = outcome->layer ? outcome->layer->id : "",
+                            .below_id = below,
+                            .text = step.text,
+                            .bytes = outcome->bytes,
+                            .entries = outcome->entries,
+                            .seconds = result.seconds,
+                            .inputs = &m_session.steps[index].inputs},
+                           m_session.options.now));
+  // After the row: the hasher may find the layer a duplicate and change the row.
+  if (outcome->layer && m_in_image[index]) m_hasher.add(*outcome->layer);
+  result.bytes = outcome->bytes;
+  result.entries = outcome->entries;
+  m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
+  return {};
+}
+
+Result<> Engine::schedule() {
+  std::vector<Task> tasks;
+  std::vector<std::optional<std::size_t>> task_of(m_fates.size());
+  for (std::size_t i = 0; i < m_fates.size(); ++i) {
+    if (m_fates[i] == Fate::runs) {
+      Task task;
+      const auto wait_for = [&](std::size_t other) {
+        if (task_of[other]) task.after.push_back(*task_of[other]);
+      };
+      if (plan(i).parent) wait_for(*plan(i).parent);
+      for (const StepInput& input : plan(i).inputs) {
+        if (input.stage_step) wait_for(*input.stage_step);
+      }
+      task.run = [this, i](const CancelToken& stop) { return execute(i, stop); };
+      task_of[i] = tasks.size();
+      tasks.push_back(std::move(task));
+      continue;
+    }
+    StepResult result{
+        .state = StepResult::State::cached, .bytes = m_outcomes[i].bytes, .entries = m_outcomes[i].entries};
+    if (m_fates[i] == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
+    if (m_outcomes[i].layer && m_in_image[i]) m_hasher.add(*m_outcomes[i].layer);
+    const StepInfo step = info(i);
+    m_observer.with([&](BuildObserver& observer) {
+      observer.step_started(step);
+      observer.step_finished(step, result);
+    });
+  }
+  const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+  const unsigned jobs = m_session.options.jobs ? m_session.options.jobs : processors;
+  return run_tasks(std::move(tasks), jobs, m_session.cancel);
+}
+
+Result<oci::ImageRecord> Engine::commit() {
+  std::vector<CommittedStep> steps;
+  for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) {
+    CommittedStep step{&m_session.steps[*i], std::nullopt};
+    if (m_outcomes[*i].layer) step.layer = TRY(m_hasher.sealed(*m_outcomes[*i].layer));
+    steps.push_back(std::move(step));
+  }
+  std::reverse(steps.begin(), steps.end());
+  return commit_image(m_session, steps);
+}
+
+Result<> Engine::record_use() {
+  std::vector<BuildCache::Use> uses;
+  for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
+    if (m_fates[i] != Fate::not_needed) uses.push_back({slot(i), m_session.steps[i].key});
+  }
+  return m_session.cache->record_use(uses, m_session.options.now);
+}
+
+Result<BuildResult> Engine::run() {
+  m_observer.with([&](BuildObserver& observer) { observer.planned(m_session.steps.size()); });
+  for (const std::string& note : m_session.notes) m_observer.note_once(note);
+  TRY(look_up());
+  auto finished = schedule();
+  if (!finished) {
+    // What finished is in the cache by now; that it stood here is for --explain of the next build.
+    m_hasher.stop();
+    return std::unexpected(std::move(finished).error());
+  }
+  const oci::ImageRecord image = TRY_WHILE(commit(), "making the image");
+  TRY(record_use());
+  BuildResult result{.manifest = image.manifest, .image_id = image.id};
+  for (const Fate fate : m_fates) ++(fate == Fate::runs ? result.steps_run : result.steps_cached);
+  return result;
+}
+
+}  // namespace
+
+Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer) {
+  return Engine(session, executor, observer).run();
+}
+
+}  // namespace ecrin::build

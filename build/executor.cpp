@@ -1,0 +1,103 @@
+#include "build/executor.hpp"
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "run/user_lookup.hpp"
+
+namespace ecrin::build {
+
+Result<const Fd*> LowerView::root() {
+  if (!m_mounted) {
+    const std::vector<fs::Layer> layers = TRY(m_session.directories(m_chain, m_stop));
+    if (!layers.empty()) {
+      m_mount.emplace(TRY(mount_layers(m_session.workshop, layers, Access::read_only)));
+      m_root = TRY(posix::open(m_mount->tree->path(), O_RDONLY | O_DIRECTORY));
+    }
+    m_mounted = true;
+  }
+  return m_root ? &m_root : nullptr;
+}
+
+Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop) {
+  fs::CanonicalOptions options;
+  options.epoch = session.time.clamp;
+  options.own_mount_points = std::move(own_mount_points);
+  const fs::ChangesetSummary summary = TRY(fs::canonicalise(draft.diff(), lower, options, &stop));
+  if (summary.empty()) return StepOutcome{};
+  return StepOutcome{TRY(session.workshop.layers().publish(std::move(draft))), summary.bytes,
+                     summary.entries};
+}
+
+Result<OtherTree> mount_other(Session& session, const StepScope& scope, const std::string& name,
+                              Access access) {
+  LayerChain image_chain;
+  const LayerChain* chain = &image_chain;
+  for (const StepInput& input : scope.step.plan->inputs) {
+    if (input.name == name && input.stage_step) chain = &scope.chain_of(*input.stage_step);
+  }
+  if (const auto image = scope.step.images.find(name); image != scope.step.images.end()) {
+    image_chain.base = image->second;
+  }
+  OtherTree tree;
+  const auto layers = TRY(session.directories(*chain, scope.stop));
+  tree.mount.emplace(TRY(mount_layers(session.workshop, layers, access)));
+  tree.root = TRY(posix::open(tree.mount->tree->path(), O_RDONLY | O_DIRECTORY));
+  return tree;
+}
+
+Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& lower) {
+  if (owner.empty()) return std::pair<uid_t, gid_t>{0, 0};
+  const bool only_numbers = owner.find_first_not_of("0123456789:") == std::string::npos;
+  Fd nothing;
+  const Fd* root = nullptr;
+  if (!only_numbers) {
+    root = TRY(lower.root());
+    if (!root) {
+      return fail(ErrorKind::not_found,
+                  "cannot look up the owner '{}': there is no /etc/passwd below this step", printable(owner));
+    }
+  }
+  const run::Owner found = TRY(run::look_up_owner(root ? *root : nothing, owner));
+  return std::pair{found.uid, found.gid};
+}
+
+struct timespec file_time(const Session& session) {
+  return {.tv_sec = session.time.clamp == INT64_MAX ? session.options.now : session.time.clamp, .tv_nsec = 0};
+}
+
+namespace {
+
+class RealExecutor final : public StepExecutor {
+public:
+  explicit RealExecutor(Session& session)
+      : m_session(session), m_networks(session.workshop.options().search_path) {}
+
+  Result<StepOutcome> execute(const StepScope& scope) override {
+    const PlanStep& step = *scope.step.plan;
+    if (const auto* run = step.as<recipes::RunStep>()) return execute_run(m_session, m_networks, scope, *run);
+    if (const auto* copy = step.as<recipes::CopyStep>()) return execute_copy(m_session, scope, *copy);
+    if (const auto* add = step.as<recipes::AddStep>()) return execute_add(m_session, scope, *add);
+    if (const auto* write = step.as<recipes::WriteStep>()) return execute_write(m_session, scope, *write);
+    if (const auto* workdir = step.as<recipes::WorkdirStep>())
+      return execute_workdir(m_session, scope, *workdir);
+    if (const auto* rootfs = step.from_as<recipes::FromRootfs>())
+      return execute_rootfs(m_session, scope, *rootfs);
+    if (const auto* bootstrap = step.from_as<recipes::FromBootstrap>()) {
+      return execute_bootstrap(m_session, scope, *bootstrap);
+    }
+    return StepOutcome{};
+  }
+
+private:
+  Session& m_session;
+  run::NetworkPool m_networks;
+};
+
+}  // namespace
+
+std::unique_ptr<StepExecutor> make_executor(Session& session) {
+  return std::make_unique<RealExecutor>(session);
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,64 @@
+// The real StepExecutor's parts. Internal to build/.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "build/session.hpp"
+#include "build/upper_tree.hpp"
+#include "run/network.hpp"
+
+namespace ecrin::build {
+
+/// The merged tree below a step, to look into; mounted when it is first needed, not at all where nothing is
+/// below.
+class LowerView {
+public:
+  LowerView(Session& session, const LayerChain& chain, const CancelToken& stop)
+      : m_session(session), m_chain(chain), m_stop(stop) {}
+  /// nullptr: there is no layer below.
+  Result<const Fd*> root();
+
+private:
+  Session& m_session;
+  const LayerChain& m_chain;
+  const CancelToken& m_stop;
+  bool m_mounted = false;
+  std::optional<TreeMount> m_mount;
+  Fd m_root;  // after the mount, so that it is closed before
+};
+
+/// Makes what a step left canonical and publishes it; nothing when the step changed nothing.
+Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop);
+
+/// The tree of another stage or image as a source.
+struct OtherTree {
+  std::optional<TreeMount> mount;
+  Fd root;
+};
+Result<OtherTree> mount_other(Session& session, const StepScope& scope, const std::string& name,
+                              Access access);
+
+/// Owner ids from "user:group" (names are looked up in the tree below); "" = root.
+Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& lower);
+
+Result<StepOutcome> execute_run(Session& session, run::NetworkPool& networks, const StepScope& scope,
+                                const recipes::RunStep& run);
+Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const recipes::CopyStep& copy);
+Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const recipes::AddStep& add);
+Result<StepOutcome> execute_write(Session& session, const StepScope& scope, const recipes::WriteStep& write);
+Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
+                                    const recipes::WorkdirStep& workdir);
+Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,
+                                   const recipes::FromRootfs& rootfs);
+Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
+                                      const recipes::FromBootstrap& bootstrap);
+
+/// The mtime of files that the tool makes: the epoch.
+struct timespec file_time(const Session& session);
+
+}  // namespace ecrin::build

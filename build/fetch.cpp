@@ -1,0 +1,42 @@
+#include "build/fetch.hpp"
+
+#include "base/hash.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/pattern.hpp"
+#include "oci/registry/http.hpp"
+
+namespace ecrin::build {
+
+bool is_url(std::string_view source) {
+  return source.starts_with("http://") || source.starts_with("https://");
+}
+
+std::string url_file_name(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  const std::size_t host = url.find("://") + 3;
+  const std::size_t path = url.find('/', host);
+  return path == std::string_view::npos ? "" : base_name(url.substr(path + 1));
+}
+
+Result<FetchedFile> fetch_to_store(Workshop& workshop, const std::string& url, const std::string& sha256,
+                                   const CancelToken& cancel) {
+  const std::string name = "fetch-" + Store::unique_name();
+  const Fd temporary = TRY(workshop.store().temporary());
+  Fd file = TRY(posix::open_at(temporary, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  FdSink to_file(file);
+  BufferedSink buffered(to_file);
+  HashingSink hash(&buffered);
+  TRY(oci::fetch_url(url, hash, {}, &cancel));
+  TRY(hash.finish());
+  TRY(file.close());
+  FetchedFile fetched{workshop.store().temporary_path() + "/" + name, hash.finish_hex()};
+  if (!sha256.empty() && fetched.sha256 != sha256) {
+    (void)posix::unlink_at(temporary, name);  // else it goes with this process's temporary directory
+    return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}", printable(url),
+                fetched.sha256, sha256);
+  }
+  return fetched;
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,236 @@
+// What is known of each step before anything runs: its config, its inputs, its key.
+#include "base/hash.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/bootstrap_sources.hpp"
+#include "build/fetch.hpp"
+#include "build/pattern.hpp"
+#include "build/root_path.hpp"
+#include "build/session.hpp"
+#include "oci/transport.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+std::string diff_ids(const oci::Image& image) {
+  std::vector<std::string> ids;
+  for (const oci::DiffId& id : image.config.diff_ids) ids.push_back(id.digest.to_string());
+  return join(ids, " ");
+}
+
+class Preparation {
+public:
+  explicit Preparation(Session& session) : m_session(session) {}
+  Result<> add(const PlanStep& step);
+
+private:
+  Result<ImagePointer> find_image(const std::string& name);
+  Result<ImagePointer> import(const std::string& path, const std::string& reference,
+                              const oci::Platform& platform);
+  Result<> prepare_from(PreparedStep& step);
+  Result<> prepare_inputs(PreparedStep& step);
+  Result<> prepare_add(PreparedStep& step, const recipes::AddStep& add);
+  Result<> prepare_mounts(PreparedStep& step, const recipes::RunStep& run);
+  Result<Selection> select(PreparedStep& step, const std::vector<std::string>& sources,
+                           const IgnoreRules& exclude);
+
+  Session& m_session;
+  std::map<std::string, ImagePointer> m_images;
+};
+
+Result<ImagePointer> Preparation::find_image(const std::string& name) {
+  if (const auto known = m_images.find(name); known != m_images.end()) return known->second;
+  oci::ImageStore& images = m_session.workshop.images();
+  const oci::ImageRecord record = TRY(images.find(name));
+  auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
+  m_images[name] = image;
+  return image;
+}
+
+Result<ImagePointer> Preparation::import(const std::string& path, const std::string& reference,
+                                         const oci::Platform& platform) {
+  const BuildContext* context = TRY(m_session.need_context());
+  const RootPath found = TRY(resolve_in_root(context->root(), path));
+  if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in the context", printable(path));
+  oci::ImportOptions options;
+  options.reference = reference;
+  options.platform = platform;
+  options.keep_names = false;
+  oci::ImageStore& images = m_session.workshop.images();
+  const auto records = TRY(oci::import_images(images, join_path(context->directory(), found.path), options));
+  if (records.empty()) return fail(ErrorKind::not_found, "there is no image in '{}'", printable(path));
+  return std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
+}
+
+Result<> Preparation::prepare_from(PreparedStep& step) {
+  const recipes::Stage& stage = *m_session.plan.stages[step.plan->stage].stage;
+  ImagePointer base;
+  if (step.plan->from_as<recipes::FromStage>()) {
+    const PreparedStep& parent = m_session.steps[*step.plan->parent];
+    step.before = parent.after;
+    apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
+    step.base = parent.base;
+  } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
+    base = TRY(find_image(image->reference));
+  } else if (const auto* layout = step.plan->from_as<recipes::FromOciLayout>()) {
+    base = TRY(import(layout->directory, layout->reference, step.platform));
+  } else if (const auto* archive = step.plan->from_as<recipes::FromArchive>()) {
+    base = TRY(import(archive->file, archive->reference, step.platform));
+  } else if (const auto* rootfs = step.plan->from_as<recipes::FromRootfs>()) {
+    if (!is_url(rootfs->location)) {
+      TRY(m_session.need_context());
+      const std::string digest = TRY(m_session.context->file_digest(rootfs->location, &m_session.cancel));
+      if (!rootfs->sha256.empty() && rootfs->sha256 != digest) {
+        return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}",
+                    printable(rootfs->location), digest, rootfs->sha256);
+      }
+      // Under the same name as a checksum in the recipe: the same bytes are the same base.
+      for (KeyInput& input : step.inputs) {
+        if (input.name == "sha256") input.value = digest;
+      }
+    }
+  } else if (const auto* bootstrap = step.plan->from_as<recipes::FromBootstrap>()) {
+    step.bootstrap_sources = TRY(bootstrap_sources(*bootstrap));
+    step.inputs.push_back({"sources", step.bootstrap_sources});
+  }
+  if (base) {
+    if (!step.platform.accepts(base->config.platform)) {
+      return fail(ErrorKind::invalid, "'{}' is an image for {}, not for {}", step.plan->text.substr(6),
+                  base->config.platform.to_string(), step.platform.to_string());
+    }
+    step.base = base;
+    step.before = base->config;
+    step.before.diff_ids.clear();
+    step.before.history.clear();
+    step.inputs.push_back({"image", diff_ids(*base)});
+  }
+  step.before.platform = base ? base->config.platform : step.platform;
+  step.after = step.before;
+  begin_stage(step.after, stage);
+  return {};
+}
+
+Result<Selection> Preparation::select(PreparedStep& step, const std::vector<std::string>& sources,
+                                      const IgnoreRules& exclude) {
+  TRY(m_session.need_context());
+  BuildContext& context = *m_session.context;
+  Selection selection = TRY(select_sources(context.tree(), sources, exclude, &m_session.cancel));
+  for (const std::string& path : selection.skipped) {
+    m_session.notes.push_back(
+        fmt::format("'{}' in the context is not copied: it is a special file", printable(path)));
+  }
+  for (KeyInput& input : TRY(context.inputs(selection.items, &m_session.cancel))) {
+    step.inputs.push_back(std::move(input));
+  }
+  return selection;
+}
+
+Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& add) {
+  std::vector<std::string> local;
+  for (const std::string& source : add.sources) {
+    if (!is_url(source)) {
+      local.push_back(source);
+    } else if (add.checksum.empty()) {
+      // Only the bytes themselves can tell whether they changed.
+      FetchedFile file = TRY(fetch_to_store(m_session.workshop, source, "", m_session.cancel));
+      step.inputs.push_back({"file " + source, file.sha256});
+      step.fetched[source] = std::move(file);
+    }
+  }
+  if (!local.empty()) step.selection = TRY(select(step, local, {}));
+  return {};
+}
+
+Result<> Preparation::prepare_mounts(PreparedStep& step, const recipes::RunStep& run) {
+  step.mount_selections.resize(run.mounts.size());
+  for (std::size_t i = 0; i < run.mounts.size(); ++i) {
+    const recipes::Mount& mount = run.mounts[i];
+    if (mount.type != recipes::Mount::Type::bind || !mount.from.empty()) continue;
+    if (has_wildcard(mount.source)) {
+      return fail(ErrorKind::invalid, "the source '{}' of a mount cannot have wildcards",
+                  printable(mount.source));
+    }
+    step.mount_selections[i] = TRY(select(step, {mount.source.empty() ? "/" : mount.source}, {}));
+  }
+  return {};
+}
+
+Result<> Preparation::prepare_inputs(PreparedStep& step) {
+  for (const StepInput& input : step.plan->inputs) {
+    if (input.stage_step) {
+      step.inputs.push_back({"stage " + input.name, m_session.steps[*input.stage_step].tree_key});
+    } else {
+      const ImagePointer image = TRY(find_image(input.name));
+      step.inputs.push_back({"image " + input.name, diff_ids(*image)});
+      step.images[input.name] = image;
+    }
+  }
+  if (const auto* copy = step.plan->as<recipes::CopyStep>()) {
+    if (!copy->from.empty()) return {};
+    const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(copy->exclude), "reading 'exclude'");
+    step.selection = TRY(select(step, copy->sources, exclude));
+  } else if (const auto* add = step.plan->as<recipes::AddStep>()) {
+    TRY(prepare_add(step, *add));
+  } else if (const auto* run = step.plan->as<recipes::RunStep>()) {
+    TRY(prepare_mounts(step, *run));
+  }
+  return {};
+}
+
+Result<> Preparation::add(const PlanStep& plan) {
+  const recipes::Stage& stage = *m_session.plan.stages[plan.stage].stage;
+  PreparedStep step;
+  step.plan = &plan;
+  step.platform = stage.platform               ? *stage.platform
+                  : m_session.options.platform ? *m_session.options.platform
+                                               : oci::Platform::host();
+  static constexpr const char* k_networks[] = {"none", "host", "private"};
+  const KeySettings settings{
+      .platform = step.platform.to_string(),
+      .epoch = m_session.options.current_time ? "kept" : std::to_string(m_session.time.clamp),
+      .default_network = k_networks[static_cast<int>(m_session.options.network)]};
+  const PreparedStep* parent = plan.parent ? &m_session.steps[*plan.parent] : nullptr;
+  const std::string parent_key = parent ? parent->tree_key : "";
+  if (plan.is_from()) {
+    step.inputs = step_inputs(plan, {}, settings, parent_key);
+    TRY(prepare_from(step));
+  } else {
+    step.before = parent->after;
+    step.base = parent->base;
+    step.after = step.before;
+    apply_step(step.after, plan);
+    step.inputs = step_inputs(plan, step.before, settings, parent_key);
+    TRY(prepare_inputs(step));
+  }
+  step.key = key_digest(step.inputs);
+  step.tree_key = parent && !makes_layer(plan) ? parent->tree_key : step.key;
+  m_session.steps.push_back(std::move(step));
+  return {};
+}
+
+}  // namespace
+
+Result<> prepare(Session& session) {
+  const BuildOptions& options = session.options;
+  session.plan = TRY(make_plan(session.recipe, options.target));
+  const std::int64_t epoch = options.epoch ? *options.epoch : session.recipe.epoch.value_or(0);
+  session.time.clamp = options.current_time ? INT64_MAX : epoch;
+  session.time.created = options.current_time ? options.now : epoch;
+  Database& database = session.workshop.store().database();
+  session.cache = TRY(BuildCache::open(database, session.workshop.layers()));
+  if (!options.context_directory.empty()) {
+    session.context = TRY(BuildContext::open(options.context_directory, database));
+  }
+  Preparation preparation(session);
+  session.steps.reserve(session.plan.steps.size());  // steps point to each other
+  for (const PlanStep& step : session.plan.steps) {
+    TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", step.index + 1,
+              printable(session.plan.stages[step.stage].stage->name), printable(step.text, 80),
+              session.recipe.file, step.location.line);
+  }
+  if (session.context) TRY(session.context->save(options.now));
+  return {};
+}
+
+}  // namespace ecrin::build

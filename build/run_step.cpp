@@ -1,0 +1,166 @@
+// RUN: a container on a writable mount of the tree below; what it changed becomes the layer.
+#include <poll.h>
+#include <signal.h>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/executor.hpp"
+#include "build/run_mounts.hpp"
+#include "run/container.hpp"
+#include "run/user_lookup.hpp"
+
+namespace ecrin::build {
+
+namespace {
+
+// The same for every build everywhere: programs write their host's name into what they make.
+constexpr const char* k_hostname = "build";
+constexpr int k_poll_milliseconds = 100;
+
+std::vector<std::string> arguments(const recipes::RunStep& run, const oci::ImageConfig& config) {
+  if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) return *list;
+  std::vector<std::string> shell = config.shell.empty() ? recipes::Stage{}.shell : config.shell;
+  shell.push_back(std::get<std::string>(run.command));
+  return shell;
+}
+
+std::vector<std::string> environment(const Session& session, const StepScope& scope,
+                                     const recipes::RunStep& run, const run::UserIdentity& user,
+                                     std::vector<std::string> environment) {
+  std::string unused;
+  if (!find_variable(environment, "HOME", unused)) set_variable(environment, "HOME", user.home);
+  if (!session.options.current_time && !find_variable(environment, "SOURCE_DATE_EPOCH", unused)) {
+    set_variable(environment, "SOURCE_DATE_EPOCH", std::to_string(session.time.clamp));
+  }
+  // Of this host, so neither in keys nor in images; what the recipe says wins.
+  for (const auto& [name, value] : session.options.proxy_environment) {
+    if (!find_variable(scope.step.before.env, name, unused)) set_variable(environment, name, value);
+  }
+  for (const auto& [name, value] : run.env) set_variable(environment, name, value);
+  return environment;
+}
+
+struct Network {
+  run::NetworkMode mode = run::NetworkMode::none;
+  std::optional<run::NetworkPool::Lease> lease;
+};
+
+Result<Network> choose_network(const Session& session, run::NetworkPool& pool, const StepScope& scope,
+                               recipes::StepNetwork wanted) {
+  using recipes::StepNetwork;
+  Network network;
+  network.mode = wanted == StepNetwork::inherit ? session.options.network
+                 : wanted == StepNetwork::none  ? run::NetworkMode::none
+                 : wanted == StepNetwork::host  ? run::NetworkMode::host
+                                                : run::NetworkMode::private_network;
+  if (network.mode != run::NetworkMode::private_network) return network;
+  auto lease = pool.acquire();
+  if (lease) {
+    network.lease.emplace(std::move(*lease));
+    return network;
+  }
+  // A recipe that asks for a private network means it; a default does not stop a build.
+  if (wanted == StepNetwork::private_network) return std::unexpected(std::move(lease).error());
+  scope.note(fmt::format("steps use the host's network: {}", lease.error().message()));
+  network.mode = run::NetworkMode::host;
+  return network;
+}
+
+// Passes on what the container prints until it closes the pipe; a wish to stop kills the container.
+Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope) {
+  std::vector<std::byte> buffer(64 * 1024);
+  while (true) {
+    if (scope.stop.cancelled()) {
+      (void)container.signal(SIGKILL);  // it may be gone already; its destructor waits for it
+      return scope.stop.check();
+    }
+    struct pollfd ready = {.fd = pipe.get(), .events = POLLIN, .revents = 0};
+    const int count = ::poll(&ready, 1, k_poll_milliseconds);
+    if (count < 0 && errno != EINTR) return fail_errno("cannot wait for output");
+    if (count <= 0) continue;
+    const std::size_t size = TRY(posix::read_some(pipe, buffer));
+    if (size == 0) return {};
+    scope.output({reinterpret_cast<const char*>(buffer.data()), size});
+  }
+}
+
+Result<run::ContainerOptions> make_options(Session& session, const StepScope& scope,
+                                           const recipes::RunStep& run, const TreeMount& mount,
+                                           const Network& network) {
+  const oci::ImageConfig& config = scope.step.before;
+  run::ContainerOptions options;
+  options.config = oci::default_runtime_config(config);
+  options.rootfs = mount.tree->path();
+  const Fd root = TRY(posix::open(options.rootfs, O_RDONLY | O_DIRECTORY));
+  const run::UserIdentity user = TRY(run::look_up_user(root, run.user.empty() ? config.user : run.user));
+
+  oci::RuntimeProcess& process = options.config.process;
+  process.args = arguments(run, config);
+  process.env = environment(session, scope, run, user, process.env);
+  process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
+  process.uid = user.uid;
+  process.gid = user.gid;
+  process.additional_gids = user.additional_gids;
+  process.umask = 0022;  // whatever the user's shell has
+  // Package managers and `su` need to change user inside; there is nothing outside to protect from it.
+  process.no_new_privileges = false;
+  options.config.hostname = k_hostname;
+
+  options.network = network.mode;
+  std::string nameserver;
+  if (network.lease) {
+    options.network_namespace = &network.lease->network().network_namespace();
+    nameserver = network.lease->network().nameserver();
+  }
+  const auto host_resolv_conf = posix::read_file("/etc/resolv.conf", 1u << 20);
+  options.managed_files = {
+      {"/etc/resolv.conf",
+       run::container_resolv_conf(host_resolv_conf ? *host_resolv_conf : "", network.mode, nameserver)},
+      {"/etc/hosts", run::container_hosts(k_hostname)},
+      {"/etc/hostname", std::string(k_hostname) + "\n"},
+  };
+  return options;
+}
+
+}  // namespace
+
+Result<StepOutcome> execute_run(Session& session, run::NetworkPool& networks, const StepScope& scope,
+                                const recipes::RunStep& run) {
+  const oci::Platform host = oci::Platform::host();
+  if (!host.accepts(scope.step.platform)) {
+    return fail(ErrorKind::unsupported, "cannot run programs for {} on this {} host",
+                scope.step.platform.to_string(), host.to_string());
+  }
+  const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
+  TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::writable));
+  std::vector<std::string> mount_points;
+  {
+    // In an inner scope: mounts, locks and the network go before the tree is taken down.
+    RunMounts mounts(session, scope);
+    for (std::size_t i = 0; i < run.mounts.size(); ++i) {
+      TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
+    }
+    const Network network = TRY(choose_network(session, networks, scope, run.network));
+    run::ContainerOptions options = TRY(make_options(session, scope, run, mount, network));
+    for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
+    Pipe pipe = TRY(Pipe::create());
+    options.stdio.error = TRY(pipe.write.duplicate());
+    options.stdio.output = std::move(pipe.write);
+    run::Container container = TRY(run::Container::start(std::move(options)));
+    TRY(follow_output(container, pipe.read, scope));
+    const ExitStatus status = TRY(container.wait());
+    if (!status.success()) {
+      session.exit_code = status.shell_code();
+      return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
+                  printable(session.plan.stages[scope.step.plan->stage].stage->name), status.to_string());
+    }
+    mount_points = container.created_mount_points();
+  }
+  TRY(mount.tree->finish());
+  mount.tree.reset();
+  LowerView lower(session, scope.below, scope.stop);
+  const Fd* root = TRY(lower.root());
+  return publish_changes(session, std::move(*mount.draft), root, std::move(mount_points), scope.stop);
+}
+
+}  // namespace ecrin::build

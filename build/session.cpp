@@ -1,0 +1,32 @@
+#include "build/session.hpp"
+
+namespace ecrin::build {
+
+Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, const CancelToken& stop) {
+  std::vector<fs::Layer> layers;
+  if (chain.base && !chain.base->manifest.layers.empty()) {
+    std::shared_ptr<Unpacked> unpacked;
+    {
+      const std::scoped_lock lock(m_mutex);
+      auto& slot = m_unpacked[chain.base->manifest_descriptor.digest.to_string()];
+      if (!slot) slot = std::make_shared<Unpacked>();
+      unpacked = slot;
+    }
+    const std::scoped_lock lock(unpacked->mutex);
+    if (!unpacked->layers) unpacked->layers = TRY(workshop.unpack(*chain.base, &stop));
+    layers = *unpacked->layers;
+  }
+  layers.insert(layers.end(), chain.layers.begin(), chain.layers.end());
+  return layers;
+}
+
+Result<const BuildContext*> Session::need_context() const {
+  if (!context) {
+    auto error = Error(ErrorKind::invalid, "this build has no context to copy files from");
+    return std::unexpected(
+        std::move(error).hint("give a directory: the files that the recipe copies are there"));
+  }
+  return context.get();
+}
+
+}  // namespace ecrin::build

@@ -1,0 +1,121 @@
+// Session: one build while it goes: the plan, what is known of each step before anything runs, and what the
+// parts that run steps share. Internal to build/.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "build/build.hpp"
+#include "build/build_cache.hpp"
+#include "build/cache_key.hpp"
+#include "build/context.hpp"
+#include "build/image_state.hpp"
+#include "build/plan.hpp"
+#include "fs/changeset.hpp"
+#include "fs/layer_store.hpp"
+#include "oci/image_store.hpp"
+
+namespace ecrin::build {
+
+using ImagePointer = std::shared_ptr<const oci::Image>;
+
+/// The tree under a step: the layers of an image, unpacked only if somebody looks, and those of steps.
+struct LayerChain {
+  ImagePointer base;              // nullptr: none
+  std::vector<fs::Layer> layers;  // bottom first
+};
+
+/// A file that was fetched to compute a key.
+struct FetchedFile {
+  std::string path;
+  std::string sha256;
+};
+
+/// Everything about a step that is known before any step runs. Keys depend on content that is there (files of
+/// the context, images) and on the keys of other steps, never on their results.
+struct PreparedStep {
+  const PlanStep* plan = nullptr;
+  oci::Platform platform;
+  oci::ImageConfig before;  // config in force; without history and diff IDs
+  oci::ImageConfig after;
+  ImagePointer base;  // of its tree
+  KeyInputs inputs;
+  std::string key;
+  std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
+  std::map<std::string, ImagePointer> images;              // that it names besides its base
+  Selection selection;                                     // COPY and ADD: files of the context
+  std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
+  std::map<std::string, FetchedFile> fetched;              // ADD: by URL
+  std::string bootstrap_sources;                           // text of sources.list
+};
+
+struct StepOutcome {
+  std::optional<fs::Layer> layer;  // none: nothing changed
+  std::uint64_t bytes = 0;
+  std::uint64_t entries = 0;
+};
+
+/// What a running step may ask for.
+struct StepScope {
+  const PreparedStep& step;
+  const LayerChain& below;
+  std::function<const LayerChain&(std::size_t)> chain_of;  // of a step that it named as input
+  std::function<void(std::string_view)> output;
+  std::function<void(const std::string&)> note;  // shown once a build
+  const CancelToken& stop;
+};
+
+/// Runs the steps that make layers. The engine above it knows keys, order and cache, and no containers.
+class StepExecutor {
+public:
+  virtual ~StepExecutor() = default;
+  virtual Result<StepOutcome> execute(const StepScope& scope) = 0;
+};
+
+struct Session {
+  Session(Workshop& the_workshop, const recipes::Recipe& the_recipe, const BuildOptions& the_options,
+          const CancelToken& the_token)
+      : workshop(the_workshop), recipe(the_recipe), options(the_options), cancel(the_token) {}
+
+  Workshop& workshop;
+  const recipes::Recipe& recipe;
+  const BuildOptions& options;
+  const CancelToken& cancel;
+  std::atomic<int> exit_code = 0;  // of a RUN that failed
+
+  Plan plan;
+  BuildTime time;
+  std::unique_ptr<BuildContext> context;
+  std::unique_ptr<BuildCache> cache;
+  std::vector<PreparedStep> steps;
+  std::vector<std::string> notes;  // met while preparing
+
+  /// Layer directories of a chain; a base is unpacked on first use, once.
+  Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
+  Result<const BuildContext*> need_context() const;
+
+private:
+  struct Unpacked {
+    std::mutex mutex;
+    std::optional<std::vector<fs::Layer>> layers;
+  };
+  std::mutex m_mutex;
+  std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
+};
+
+/// Fills plan, time, context and steps. Reads the context and the images that are named; runs nothing.
+Result<> prepare(Session& session);
+
+/// Runs what is not cached, records it, and makes the image.
+Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer);
+
+/// The executor for real: containers, the context, the network.
+std::unique_ptr<StepExecutor> make_executor(Session& session);
+
+}  // namespace ecrin::build
