@@ -154,10 +154,11 @@ void remove_mount_points(const std::string& path, const std::vector<std::string>
   }
 }
 
-// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
+// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before. Other parts of a
+// start fail with these kinds too (a mount that is denied), so the failure must be the one of the program's
+// execution.
 int start_exit_code(const Error& error) {
-  const bool about_program = error.message().starts_with("cannot execute ");
-  if (!about_program) return 125;
+  if (!error.message().starts_with("cannot run '")) return 125;
   return error.kind() == ErrorKind::not_found ? 127 : 126;
 }
 
