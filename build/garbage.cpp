@@ -38,6 +38,7 @@ private:
   Result<> remove_blobs();
   Result<> delete_trees();
   Result<ImageNeeds> needs_of(const oci::Descriptor& manifest);
+  Result<std::string> read_blob(const oci::Descriptor& blob, std::uint64_t limit);
 
   Workshop& m_workshop;
   const PruneOptions& m_options;
@@ -76,18 +77,27 @@ Result<> Pruner::remove_images() {
   return {};
 }
 
+// BlobStore::read holds what it reads, in a transaction of its own; here one is open, and a hold would keep
+// garbage.
+Result<std::string> Pruner::read_blob(const oci::Descriptor& blob, std::uint64_t limit) {
+  const std::string path = fmt::format("{}/blobs/{}/{}", m_workshop.store().path(),
+                                       blob.digest.algorithm_name(), blob.digest.hex());
+  auto source = oci::verified_source(
+      std::make_unique<FdSource>(TRY(posix::open(path, O_RDONLY | O_NOFOLLOW))), blob.digest, blob.size);
+  return read_all(*source, limit);
+}
+
 Result<ImageNeeds> Pruner::needs_of(const oci::Descriptor& descriptor) {
-  oci::BlobStore& blobs = m_workshop.blobs();
   ImageNeeds needs;
   needs.blobs.insert(descriptor.digest.to_string());
-  const std::string bytes = TRY(blobs.read(descriptor, oci::k_manifest_limit));
+  const std::string bytes = TRY(read_blob(descriptor, oci::k_manifest_limit));
   const auto manifest = TRY(oci::ImageManifest::parse(bytes, descriptor.digest.to_string()));
   needs.blobs.insert(manifest.config.digest.to_string());
   for (const oci::Descriptor& layer : manifest.layers) {
     needs.blobs.insert(layer.digest.to_string());
     needs.layers.insert(layer.digest.to_string());
   }
-  const std::string config = TRY(blobs.read(manifest.config, oci::k_config_limit));
+  const std::string config = TRY(read_blob(manifest.config, oci::k_config_limit));
   for (const oci::DiffId& id :
        TRY(oci::ImageConfig::parse(config, manifest.config.digest.to_string())).diff_ids) {
     needs.diff_ids.insert(id.digest.to_string());
@@ -109,8 +119,13 @@ Result<> Pruner::collect_needs() {
   }
   for (const oci::Descriptor& image : images) {
     auto needs = needs_of(image);
+    if (!needs && needs.error().kind() != ErrorKind::not_found &&
+        needs.error().kind() != ErrorKind::invalid) {
+      return std::unexpected(std::move(needs).error().context("reading image " + image.digest.to_string()));
+    }
     if (!needs) {
-      // A damaged image must not stop the store from getting smaller, and it cannot be used any more.
+      // Its manifest or config is gone or torn: nothing can use the image any more, and it must not stop the
+      // store from getting smaller.
       log::warning("image {} is damaged: {}", image.digest.to_string(), needs.error().message());
       continue;
     }
