@@ -1,5 +1,5 @@
-// Linux capabilities (capabilities(7)): names, sets as bits, and the calls that give them up. Three system calls
-// and a table: less than a library would ask for, and the stage needs it without one.
+// Linux capabilities (capabilities(7)): names, sets as bits, and the calls that give them up. Three system
+// calls and a table: less than a library would ask for, and the stage needs it without one.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,11 @@ using CapabilitySet = std::uint64_t;  // bit n is capability number n
 
 /// "CAP_CHOWN" for 0; "" beyond the last one known here.
 std::string_view capability_name(unsigned number);
-constexpr CapabilitySet capability_bit(unsigned number) { return CapabilitySet{1} << number; }
-/// Names with or without "CAP_", in any case; "ALL" is every capability known here. An unknown name is invalid.
+constexpr CapabilitySet capability_bit(unsigned number) {
+  return CapabilitySet{1} << number;
+}
+/// Names with or without "CAP_", in any case; "ALL" is every capability known here. An unknown name is
+/// invalid.
 Result<CapabilitySet> parse_capabilities(std::span<const std::string> names);
 std::vector<std::string> capability_names(CapabilitySet set);
 

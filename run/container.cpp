@@ -31,12 +31,14 @@ Result<Fd> above_reserved(Fd fd) {
   return copy;
 }
 
-// The same for every container of a process: the stage as a file that can be executed, and the user namespace.
+// The same for every container of a process: the stage as a file that can be executed, and the user
+// namespace.
 Result<const Fd*> stage_program() {
   static std::mutex mutex;
   static Fd program;
   const std::scoped_lock lock(mutex);
-  if (!program) program = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-stage", embedded_stage()))));
+  if (!program)
+    program = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-stage", embedded_stage()))));
   return &program;
 }
 
@@ -66,7 +68,8 @@ Result<std::vector<Fd>> open_bind_sources(SetupPlan& plan) {
     if (!source && errno == EINVAL)  // mounts below it that may not be left out (user namespaces)
       source = Fd(::open_tree(AT_FDCWD, op.source.c_str(), flags | AT_RECURSIVE));
     if (!source)
-      return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source), printable(op.target));
+      return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source),
+                        printable(op.target));
     source = TRY(above_reserved(std::move(source)));
     op.descriptor = source.get();
     sources.push_back(std::move(source));
@@ -113,6 +116,9 @@ struct Container::State {
   Fd lifeline;  // its closing, also by our death, ends the container
   std::optional<PrivateNetwork> network;
   std::vector<std::string> created;
+  bool program_failed = false;  // not the set-up
+
+  Result<> start(ContainerOptions options);
 
   /// Until the program was executed or something failed.
   Result<> follow_stage(const Fd& socket) {
@@ -129,8 +135,10 @@ struct Container::State {
         case StageMessage::ready:
           ready = true;
           break;
-        case StageMessage::error: {
+        case StageMessage::error:
+        case StageMessage::program: {
           std::optional<Error> error = Error::parse(message->payload);
+          program_failed = message->kind == StageMessage::program;
           if (error) return std::unexpected(std::move(*error));
           return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
         }
@@ -142,16 +150,35 @@ struct Container::State {
   }
 };
 
+namespace {
+
+// See start() in the header: the kinds not_found and denied are taken.
+Error as_failure_of_ours(Error&& error) {
+  if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::denied) return std::move(error);
+  Error other(ErrorKind::system, error.message());
+  for (const std::string& line : error.trace()) other = std::move(other).context(line);
+  return std::move(other).hint(error.hint_text());
+}
+
+}  // namespace
+
 Container::Container(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Container::Container(Container&&) noexcept = default;
 Container::~Container() = default;
 
 Result<Container> Container::start(ContainerOptions options) {
   auto state = std::make_unique<State>();
+  auto started = state->start(std::move(options));
+  if (started) return Container(std::move(state));
+  if (state->program_failed) return std::unexpected(std::move(started).error());
+  return std::unexpected(as_failure_of_ours(std::move(started).error()));
+}
+
+Result<> Container::State::start(ContainerOptions options) {
   const Fd* network_namespace = options.network_namespace;
   if (options.network == NetworkMode::private_network && !network_namespace) {
-    state->network = TRY(PrivateNetwork::create(Command{}.search_path));
-    network_namespace = &state->network->network_namespace();
+    network = TRY(PrivateNetwork::create(Command{}.search_path));
+    network_namespace = &network->network_namespace();
   }
 
   PlanRequest request{.rootfs = std::move(options.rootfs),
@@ -165,15 +192,14 @@ Result<Container> Container::start(ContainerOptions options) {
 
   const std::vector<Fd> sources = TRY(open_bind_sources(plan.setup));
   SocketPair socket = TRY(SocketPair::create(SOCK_SEQPACKET));
-  Pipe lifeline = TRY(Pipe::create());
+  Pipe ends = TRY(Pipe::create());
   Fd control = TRY(above_reserved(std::move(socket.theirs)));
-  const Fd lifeline_end = TRY(above_reserved(std::move(lifeline.read)));
-  state->lifeline = std::move(lifeline.write);
+  const Fd lifeline_end = TRY(above_reserved(std::move(ends.read)));
+  lifeline = std::move(ends.write);
   plan.setup.control = control.get();
   plan.setup.lifeline = lifeline_end.get();
   const std::string encoded = encode_plan(plan.setup);
-  const Fd plan_file =
-      TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-plan", as_bytes(encoded)))));
+  const Fd plan_file = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-plan", as_bytes(encoded)))));
 
   SpawnRequest spawn{.program = TRY(stage_program()),
                      .namespaces = plan.clone_namespaces,
@@ -189,20 +215,31 @@ Result<Container> Container::start(ContainerOptions options) {
     if (used) given = TRY(above_reserved(std::move(given)));
     spawn.moved.emplace_back(used ? given.get() : null.get(), number);
   }
-  state->child = TRY(spawn_in_namespaces(spawn));
+  child = TRY(spawn_in_namespaces(spawn));
 
   // Our copies of what the container has now: as long as they are open, no end of stream is seen.
   control.reset();
   options.stdio = {};
-  TRY(state->follow_stage(socket.ours));
-  return Container(std::move(state));
+  return follow_stage(socket.ours);
 }
 
-pid_t Container::pid() const { return m_state->child.pid(); }
-const Fd& Container::terminal() const { return m_state->terminal; }
-const Fd& Container::pidfd() const { return m_state->child.pidfd(); }
-const std::vector<std::string>& Container::created_mount_points() const { return m_state->created; }
-Result<> Container::signal(int number) { return m_state->child.signal(number); }
-Result<ExitStatus> Container::wait() { return m_state->child.wait(); }
+pid_t Container::pid() const {
+  return m_state->child.pid();
+}
+const Fd& Container::terminal() const {
+  return m_state->terminal;
+}
+const Fd& Container::pidfd() const {
+  return m_state->child.pidfd();
+}
+const std::vector<std::string>& Container::created_mount_points() const {
+  return m_state->created;
+}
+Result<> Container::signal(int number) {
+  return m_state->child.signal(number);
+}
+Result<ExitStatus> Container::wait() {
+  return m_state->child.wait();
+}
 
 }  // namespace ecrin::run

@@ -1,9 +1,9 @@
 // One container in the foreground: from a RuntimeConfig and a root directory to an exit status.
 //
-// start() makes a plan (setup_plan.hpp), spawns the stage (a tiny static program, run from a sealed copy) in new
-// namespaces, hands it the plan over a socket, and returns when the container's program was executed, or with the
-// error that the stage met. Pid 1 is the stage itself (it reaps and forwards signals), or the program when
-// `init` is off.
+// start() makes a plan (setup_plan.hpp), spawns the stage (a tiny static program, run from a sealed copy) in
+// new namespaces, hands it the plan over a socket, and returns when the container's program was executed, or
+// with the error that the stage met. Pid 1 is the stage itself (it reaps and forwards signals), or the
+// program when `init` is off.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,8 @@ struct ContainerOptions {
   oci::RuntimeConfig config;
   std::string rootfs;  // absolute path of the root directory, as seen by this process
   NetworkMode network = NetworkMode::none;
-  /// A network namespace to join instead of making one (see network.hpp: a pool of them serves a build's steps).
+  /// A network namespace to join instead of making one (see network.hpp: a pool of them serves a build's
+  /// steps).
   const Fd* network_namespace = nullptr;
   bool init = true;
   Stdio stdio;
@@ -38,6 +39,8 @@ struct ContainerOptions {
 
 class Container {
 public:
+  /// Errors of the kinds not_found and denied are about the program itself: it does not exist in the
+  /// container, or cannot be executed there (the shell's 127 and 126). All other failures have other kinds.
   static Result<Container> start(ContainerOptions options);
   Container(Container&&) noexcept;
   ~Container();  // kills and waits

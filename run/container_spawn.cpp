@@ -22,8 +22,8 @@ struct Context {
 
 constexpr std::size_t k_stack_size = 64 * 1024;
 
-// Runs in the new process but in our memory, with all signals blocked, while our thread waits (as after vfork).
-// Other threads of ours go on, so nothing but system calls may be used here.
+// Runs in the new process but in our memory, with all signals blocked, while our thread waits (as after
+// vfork). Other threads of ours go on, so nothing but system calls may be used here.
 int enter_stage(void* argument) {
   Context& context = *static_cast<Context*>(argument);
   const SpawnRequest& request = *context.request;
@@ -54,7 +54,8 @@ Error describe(const Context& context) {
     case Failed::exec: {
       auto error = Error::from_errno(context.code, "cannot execute the stage of the container");
       if (context.code == EACCES)
-        return std::move(error).hint("memory files may not be executed here: set the sysctl vm.memfd_noexec to 0");
+        return std::move(error).hint(
+            "memory files may not be executed here: set the sysctl vm.memfd_noexec to 0");
       return error;
     }
     default:

@@ -7,7 +7,8 @@ __asm__(
     ".global ecrin_stage_begin\n"
     ".hidden ecrin_stage_begin\n"
     "ecrin_stage_begin:\n"
-    ".incbin \"" ECRIN_STAGE_FILE "\"\n"
+    ".incbin \"" ECRIN_STAGE_FILE
+    "\"\n"
     ".global ecrin_stage_end\n"
     ".hidden ecrin_stage_end\n"
     "ecrin_stage_end:\n"
@@ -15,7 +16,8 @@ __asm__(
     ".global ecrin_filter_begin\n"
     ".hidden ecrin_filter_begin\n"
     "ecrin_filter_begin:\n"
-    ".incbin \"" ECRIN_FILTER_FILE "\"\n"
+    ".incbin \"" ECRIN_FILTER_FILE
+    "\"\n"
     ".global ecrin_filter_end\n"
     ".hidden ecrin_filter_end\n"
     "ecrin_filter_end:\n"
@@ -31,7 +33,11 @@ extern const std::byte ecrin_filter_end[] __attribute__((visibility("hidden")));
 
 namespace ecrin::run {
 
-std::span<const std::byte> embedded_stage() { return {ecrin_stage_begin, ecrin_stage_end}; }
-std::span<const std::byte> embedded_seccomp_filter() { return {ecrin_filter_begin, ecrin_filter_end}; }
+std::span<const std::byte> embedded_stage() {
+  return {ecrin_stage_begin, ecrin_stage_end};
+}
+std::span<const std::byte> embedded_seccomp_filter() {
+  return {ecrin_filter_begin, ecrin_filter_end};
+}
 
 }  // namespace ecrin::run

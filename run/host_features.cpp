@@ -25,8 +25,8 @@ namespace {
 
 using Level = Finding::Level;
 
-// Runs a probe in a process of its own, so that what it changes ends with it; tells the errno it ended with (0: it
-// worked). Only system calls: we may have threads.
+// Runs a probe in a process of its own, so that what it changes ends with it; tells the errno it ended with
+// (0: it worked). Only system calls: we may have threads.
 template <class Probe>
 int probe_in_child(Probe probe) {
   const pid_t pid = ::fork();
@@ -68,7 +68,8 @@ Finding check_apparmor() {
   finding.level = Level::note;
   finding.fact = "on";
   finding.meaning = "programs without a profile get no capabilities in their user namespaces";
-  finding.fix = "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (as root), or a profile with 'userns,'";
+  finding.fix =
+      "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (as root), or a profile with 'userns,'";
   return finding;
 }
 
@@ -106,8 +107,9 @@ Finding check_map_programs(const IdentityRequest& request) {
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
     finding.level = Level::note;
     finding.meaning = "no_new_privs is set on this process, so they cannot become root";
-    finding.fix = "start the outer container without --security-opt no-new-privileges "
-                  "(Kubernetes: allowPrivilegeEscalation: true)";
+    finding.fix =
+        "start the outer container without --security-opt no-new-privileges "
+        "(Kubernetes: allowPrivilegeEscalation: true)";
   }
   return finding;
 }
@@ -143,7 +145,8 @@ Finding check_network(const std::string& search_path) {
 Finding check_seccomp() {
   Finding finding{.name = "seccomp"};
   // A null program is refused with EFAULT where filters exist (seccomp(2)).
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) == 0 || errno == EFAULT || errno == EACCES) {
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, nullptr) == 0 || errno == EFAULT ||
+      errno == EACCES) {
     finding.fact = "filters are available";
     return finding;
   }

@@ -16,9 +16,9 @@ struct Finding {
   std::string meaning;  // what follows for the user; "" when ok
   std::string fix;      // exact command or file line; ""
 };
-/// Probes in child processes: user namespaces, subuid/subgid and newuidmap, /dev/fuse, /dev/net/tun, pasta and
-/// slirp4netns, seccomp, mmdebstrap, cgroup layout, AppArmor's user namespace restriction. Drivers are probed by
-/// fs::probe_drivers (cli joins them).
+/// Probes in child processes: user namespaces, subuid/subgid and newuidmap, /dev/fuse, /dev/net/tun, pasta
+/// and slirp4netns, seccomp, mmdebstrap, cgroup layout, AppArmor's user namespace restriction. Drivers are
+/// probed by fs::probe_drivers (cli joins them).
 std::vector<Finding> probe_host(const std::string& search_path);
 
 }  // namespace ecrin::run

@@ -1,4 +1,5 @@
-// The options of one mount, sorted by who understands them: the mount itself, its propagation, or the file system.
+// The options of one mount, sorted by who understands them: the mount itself, its propagation, or the file
+// system.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ struct MountOptions {
   bool operator==(const MountOptions&) const = default;
 };
 
-/// As mount(8) and the runtime-spec's config.md name them. Nothing is refused here: what is not an option of the
-/// mount is left to the file system, which knows its own.
+/// As mount(8) and the runtime-spec's config.md name them. Nothing is refused here: what is not an option of
+/// the mount is left to the file system, which knows its own.
 MountOptions parse_mount_options(std::span<const std::string> options);
 
 }  // namespace ecrin::run

@@ -43,9 +43,13 @@ std::string said(const Fd& output) {
 
 Result<Helper> start_pasta(const std::string& path, const std::string& search_path, bool forward_names) {
   Helper helper{.output = TRY(memory_file())};
-  Command command{.argv = {"pasta", "--foreground", "--quiet", "--stderr", "--config-net", "--netns", path,
-                           "--netns-only", "--runas", "0:0", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none",
-                           "-U", "none"},
+  Command command{.argv = {"pasta",    "--foreground", "--quiet",
+                           "--stderr", "--config-net", "--netns",
+                           path,       "--netns-only", "--no-netns-quit",
+                           "--runas",  "0:0",          "--no-map-gw",
+                           "-t",       "none",         "-u",
+                           "none",     "-T",           "none",
+                           "-U",       "none"},
                   .environment = std::vector<std::string>{},
                   .search_path = search_path};
   if (forward_names) command.argv.insert(command.argv.end(), {"--dns-forward", k_pasta_nameserver});
@@ -76,8 +80,8 @@ Result<> wait_until_ready(Helper& helper, const Fd& routes, std::string_view nam
       break;
   }
   const ExitStatus status = TRY(helper.child.wait());
-  auto error = fail(ErrorKind::network, "{} cannot set up a private network ({}): {}", name, status.to_string(),
-                    said(helper.output));
+  auto error = fail(ErrorKind::network, "{} cannot set up a private network ({}): {}", name,
+                    status.to_string(), said(helper.output));
   return std::unexpected(std::move(error).error().hint("use the host's network, or none"));
 }
 
@@ -95,7 +99,8 @@ NetworkProbe probe_private_network(const std::string& search_path) {
     probe.hint = "install the package passt (or slirp4netns), or use the host's network";
   } else if (probe.problem = problem_of_tun_device(); !probe.problem.empty()) {
     probe.hint =
-        "load the module with 'modprobe tun' and make the device usable with 'chmod 666 /dev/net/tun' (as root), or "
+        "load the module with 'modprobe tun' and make the device usable with 'chmod 666 /dev/net/tun' (as "
+        "root), or "
         "use the host's network";
   }
   return probe;
@@ -108,20 +113,18 @@ Result<PrivateNetwork> PrivateNetwork::create(const std::string& search_path) {
         Error(ErrorKind::unsupported, "cannot make a private network: " + probe.problem).hint(probe.hint));
   NetworkNamespace made = TRY(NetworkNamespace::create());
   PrivateNetwork network;
-  network.m_namespace = std::move(made.descriptor);
-  // The helpers take a path; they close what they inherit, so it leads through our own descriptors.
-  const std::string path = fmt::format("/proc/{}/fd/{}", ::getpid(), network.m_namespace.get());
+  network.m_namespace = std::move(made.descriptor());
   Helper helper;
   if (probe.helper == "pasta") {
     const bool forward_names =
         !has_reachable_nameserver(posix::read_file("/etc/resolv.conf", 1u << 20).value_or(""));
     if (forward_names) network.m_nameserver = k_pasta_nameserver;
-    helper = TRY(start_pasta(path, search_path, forward_names));
+    helper = TRY(start_pasta(made.path(), search_path, forward_names));
   } else {
     network.m_nameserver = k_slirp_nameserver;
-    helper = TRY(start_slirp(path, search_path));
+    helper = TRY(start_slirp(made.path(), search_path));
   }
-  TRY_WHILE(wait_until_ready(helper, made.routes, probe.helper), "starting a private network");
+  TRY_WHILE(wait_until_ready(helper, made.routes(), probe.helper), "starting a private network");
   network.m_helper = std::move(helper.child);
   return network;
 }

@@ -1,5 +1,5 @@
-// Rootless networks: none (loopback only), the host's, or private (a network namespace with pasta, or slirp4netns
-// where pasta is missing, translating to the host's sockets).
+// Rootless networks: none (loopback only), the host's, or private (a network namespace with pasta, or
+// slirp4netns where pasta is missing, translating to the host's sockets).
 #pragma once
 
 #include <memory>
@@ -32,14 +32,14 @@ private:
 
 /// Says why private networks do not work here ("" = they do), with a hint, without starting one.
 struct NetworkProbe {
-  std::string helper;   // "pasta", "slirp4netns", ""
+  std::string helper;  // "pasta", "slirp4netns", ""
   std::string problem;
   std::string hint;
 };
 NetworkProbe probe_private_network(const std::string& search_path);
 
-/// Private networks that the steps of one build take turns with: steps that run at the same time have different
-/// ones; a step that follows reuses one. Thread-safe.
+/// Private networks that the steps of one build take turns with: steps that run at the same time have
+/// different ones; a step that follows reuses one. Thread-safe.
 class NetworkPool {
 public:
   explicit NetworkPool(std::string search_path) : m_search_path(std::move(search_path)) {}
@@ -63,8 +63,10 @@ private:
   std::vector<std::unique_ptr<PrivateNetwork>> m_free;
 };
 
-/// Text of /etc/resolv.conf for a container: the host's, with loopback servers replaced (private: by `nameserver`).
-std::string container_resolv_conf(const std::string& host_text, NetworkMode mode, const std::string& nameserver);
+/// Text of /etc/resolv.conf for a container: the host's, with loopback servers replaced (private: by
+/// `nameserver`).
+std::string container_resolv_conf(const std::string& host_text, NetworkMode mode,
+                                  const std::string& nameserver);
 /// Text of /etc/hosts.
 std::string container_hosts(const std::string& hostname);
 

@@ -35,7 +35,8 @@ bool has_reachable_nameserver(std::string_view resolv_conf) {
   return false;
 }
 
-std::string container_resolv_conf(const std::string& host_text, NetworkMode mode, const std::string& nameserver) {
+std::string container_resolv_conf(const std::string& host_text, NetworkMode mode,
+                                  const std::string& nameserver) {
   if (mode == NetworkMode::host) return host_text;
   std::string text;
   std::size_t nameservers = 0;

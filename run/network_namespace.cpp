@@ -8,14 +8,16 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <thread>
+#include <functional>
 
 #include "base/posix.hpp"
+#include "run/capabilities.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -42,18 +44,11 @@ Result<Fd> open_route_socket() {
   return socket;
 }
 
-// A namespace belongs to a thread as much as to a process: a thread makes it, opens it, and ends.
-Result<NetworkNamespace> create_in_this_thread() {
-  if (::unshare(CLONE_NEWNET) != 0) {
-    auto error = fail_errno("cannot make a network namespace");
-    return std::unexpected(std::move(error).error().hint(
-        "see the sysctl user.max_net_namespaces; inside another container its seccomp filter may forbid it"));
-  }
-  TRY(bring_up_loopback());
-  NetworkNamespace made;
-  made.routes = TRY(open_route_socket());
-  made.descriptor = TRY(posix::open("/proc/thread-self/ns/net", O_RDONLY));
-  return made;
+Result<std::string> path_of_this_thread() {
+  std::array<char, 64> link{};
+  const ssize_t size = ::readlink("/proc/thread-self", link.data(), link.size());
+  if (size <= 0) return fail_errno("cannot read '/proc/thread-self'");
+  return "/proc/" + std::string(link.data(), static_cast<std::size_t>(size)) + "/ns/net";
 }
 
 bool announces_default_route(const char* bytes, std::size_t size) {
@@ -63,17 +58,49 @@ bool announces_default_route(const char* bytes, std::size_t size) {
     if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof(rtmsg))) continue;
     const auto* route = static_cast<const rtmsg*>(NLMSG_DATA(header));
     // IPv6 has a default "unreachable" route of its own from the start.
-    if (route->rtm_dst_len == 0 && route->rtm_type == RTN_UNICAST && route->rtm_table == RT_TABLE_MAIN) return true;
+    if (route->rtm_dst_len == 0 && route->rtm_type == RTN_UNICAST && route->rtm_table == RT_TABLE_MAIN)
+      return true;
   }
   return false;
 }
 
 }  // namespace
 
+Result<> NetworkNamespace::enter_new() {
+  if (::unshare(CLONE_NEWNET) != 0) {
+    auto error = fail_errno("cannot make a network namespace");
+    return std::unexpected(std::move(error).error().hint(
+        "see the sysctl user.max_net_namespaces; inside another container its seccomp filter may forbid it"));
+  }
+  TRY(bring_up_loopback());
+  m_routes = TRY(open_route_socket());
+  m_path = TRY(path_of_this_thread());
+  m_descriptor = TRY(posix::open(m_path, O_RDONLY));
+  // The helpers give up most capabilities before they open the path, and /proc shows a task only to those
+  // that have all of its capabilities.
+  return set_capabilities({});
+}
+
+// A namespace belongs to a thread as much as to a process. Nothing has to be forked for it, and the thread
+// can stand in /proc for as long as somebody needs a path.
 Result<NetworkNamespace> NetworkNamespace::create() {
-  Result<NetworkNamespace> made = fail(ErrorKind::system, "cannot make a network namespace");
-  std::thread([&made] { made = create_in_this_thread(); }).join();
+  NetworkNamespace made;
+  std::promise<Result<>> entered;
+  std::future<Result<>> outcome = entered.get_future();
+  made.m_holder = std::thread(
+      [](NetworkNamespace& here, std::promise<Result<>> answer, std::future<void> end) {
+        answer.set_value(here.enter_new());
+        end.wait();
+      },
+      std::ref(made), std::move(entered), made.m_end.get_future());
+  TRY(outcome.get());
   return made;
+}
+
+NetworkNamespace::~NetworkNamespace() {
+  if (!m_holder.joinable()) return;
+  m_end.set_value();
+  m_holder.join();
 }
 
 Result<RouteWait> wait_for_default_route(const Fd& routes, const Child& helper, int timeout_milliseconds) {
@@ -82,7 +109,8 @@ Result<RouteWait> wait_for_default_route(const Fd& routes, const Child& helper, 
   for (;;) {
     std::array<pollfd, 2> waiting = {pollfd{.fd = routes.get(), .events = POLLIN, .revents = 0},
                                      pollfd{.fd = helper.pidfd().get(), .events = POLLIN, .revents = 0}};
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0) return RouteWait::timed_out;
     const int count = ::poll(waiting.data(), waiting.size(), static_cast<int>(left.count()));
     if (count < 0 && errno != EINTR) return fail_errno("cannot wait for the network helper");

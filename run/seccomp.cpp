@@ -28,7 +28,8 @@ scmp_arg_cmp masked_equal(unsigned argument, std::uint64_t mask, std::uint64_t v
 // libseccomp returns negative errno values.
 Result<> check(int outcome, std::string_view what) {
   if (outcome >= 0) return {};
-  return std::unexpected(Error::from_errno(-outcome, fmt::format("cannot make the seccomp filter ({})", what)));
+  return std::unexpected(
+      Error::from_errno(-outcome, fmt::format("cannot make the seccomp filter ({})", what)));
 }
 
 class Compiler {
@@ -43,7 +44,8 @@ public:
       log::debug("this libseccomp does not know the system call '{}'", text);
       return {};
     }
-    return check(::seccomp_rule_add_array(m_context.get(), action, number, condition ? 1 : 0, condition), name);
+    return check(::seccomp_rule_add_array(m_context.get(), action, number, condition ? 1 : 0, condition),
+                 name);
   }
 
   Result<> add_all(std::string_view names, std::uint32_t action) {

@@ -9,8 +9,8 @@
 
 namespace ecrin::run {
 
-/// The filter for a program with these capabilities: the bytes of an array of sock_filter. The one for the default
-/// set was compiled when ecrin was built; others take some milliseconds once a process.
+/// The filter for a program with these capabilities: the bytes of an array of sock_filter. The one for the
+/// default set was compiled when ecrin was built; others take some milliseconds once a process.
 Result<std::string> seccomp_filter(CapabilitySet capabilities);
 
 /// Compiles without looking for a ready one.

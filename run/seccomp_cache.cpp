@@ -21,7 +21,8 @@ Result<std::string> seccomp_filter(CapabilitySet capabilities) {
   static std::map<CapabilitySet, std::string> compiled;
   const std::scoped_lock lock(mutex);
   auto found = compiled.find(relevant);
-  if (found == compiled.end()) found = compiled.emplace(relevant, TRY(compile_seccomp_filter(relevant))).first;
+  if (found == compiled.end())
+    found = compiled.emplace(relevant, TRY(compile_seccomp_filter(relevant))).first;
   return found->second;
 }
 

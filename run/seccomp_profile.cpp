@@ -46,8 +46,8 @@ constexpr Names k_always = R"(
   waitid waitpid write writev
 )";
 
-// The keyrings of the kernel know no user namespace's borders for session keyrings; the rest is old, or manages
-// the machine.
+// The keyrings of the kernel know no user namespace's borders for session keyrings; the rest is old, or
+// manages the machine.
 constexpr Names k_never = R"(
   _sysctl add_key afs_syscall bdflush break create_module ftime get_kernel_syms getpmsg gtty idle kexec_file_load
   kexec_load keyctl lock migrate_pages move_pages mpx nfsservctl nice oldfstat oldlstat oldolduname oldstat
@@ -86,10 +86,18 @@ constexpr std::array k_conditions = {
 
 }  // namespace
 
-Names always() { return k_always; }
-Names never() { return k_never; }
-std::span<const Group> groups() { return k_groups; }
-std::span<const Condition> conditions() { return k_conditions; }
+Names always() {
+  return k_always;
+}
+Names never() {
+  return k_never;
+}
+std::span<const Group> groups() {
+  return k_groups;
+}
+std::span<const Condition> conditions() {
+  return k_conditions;
+}
 
 CapabilitySet relevant_capabilities() {
   CapabilitySet all = 0;

@@ -1,5 +1,5 @@
-// The default profile as data. Its sets are those that docker's and podman's users know: what programs need is
-// allowed, what manages the machine needs the capability that belongs to it.
+// The default profile as data. Its sets are those that docker's and podman's users know: what programs need
+// is allowed, what manages the machine needs the capability that belongs to it.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@ using Names = std::string_view;
 
 /// Allowed for everybody.
 Names always();
-/// Refused with EPERM: known, and nothing that a container should do. What is in no list at all is refused with
-/// ENOSYS, so that programs take the way they have for older kernels.
+/// Refused with EPERM: known, and nothing that a container should do. What is in no list at all is refused
+/// with ENOSYS, so that programs take the way they have for older kernels.
 Names never();
 
 /// Allowed with any of these capabilities, else refused with EPERM.
@@ -38,8 +38,8 @@ struct Condition {
 };
 std::span<const Condition> conditions();
 
-/// CLONE_NEW* of clone(2), all refused without CAP_SYS_ADMIN. clone3(2) has its flags in memory, where a filter
-/// cannot look: ENOSYS makes the C library fall back to clone.
+/// CLONE_NEW* of clone(2), all refused without CAP_SYS_ADMIN. clone3(2) has its flags in memory, where a
+/// filter cannot look: ENOSYS makes the C library fall back to clone.
 constexpr std::uint64_t k_namespace_flags = 0x7e020000;
 /// socket(2) for any family but this: AF_VSOCK reaches the hypervisor past every network namespace.
 constexpr std::uint64_t k_refused_socket_family = 40;

@@ -1,5 +1,5 @@
-// What the stage does, as values. The plan is made by pure code (setup_plan.hpp), travels to the stage as bytes and
-// is performed there by one loop (stage/). This file and setup_op.cpp are compiled into both sides.
+// What the stage does, as values. The plan is made by pure code (setup_plan.hpp), travels to the stage as
+// bytes and is performed there by one loop (stage/). This file and setup_op.cpp are compiled into both sides.
 #pragma once
 
 #include <sys/types.h>
@@ -99,7 +99,8 @@ enum class StageMessage : char {
   created = 'c',   // path of a mount point that was made
   terminal = 't',  // the master comes along as a descriptor
   ready = 'r',     // all is set up; the end of the stream now means that the program was executed
-  error = 'e',     // Error::serialise()
+  error = 'e',     // Error::serialise(): the set-up failed
+  program = 'p',   // Error::serialise(): the program cannot be executed
 };
 constexpr std::size_t k_stage_message_limit = 64 * 1024;
 /// The plan is always this descriptor of the stage.

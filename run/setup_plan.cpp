@@ -71,7 +71,8 @@ public:
     for (const auto& [path, content] : m_request.managed_files)
       add({.kind = SetupKind::file, .target = TRY(path_in_root(path, "file")), .source = content});
     TRY(plan_sysctls());
-    add({.kind = SetupKind::directory, .target = TRY(path_in_root(m_config.process.cwd, "working directory"))});
+    add({.kind = SetupKind::directory,
+         .target = TRY(path_in_root(m_config.process.cwd, "working directory"))});
     for (const std::string& path : m_config.masked_paths)
       add({.kind = SetupKind::mask, .target = TRY(path_in_root(path, "masked path"))});
     for (const std::string& path : m_config.read_only_paths)
@@ -157,13 +158,14 @@ private:
     // A new procfs shows the pid namespace of its mounter; the host's is right when that is shared.
     if (m_shared.pid) return become_host_bind(op, "/proc");
     op.hint =
-        "this host hides parts of its own /proc, so the kernel allows no new one: run the outer container with "
+        "this host hides parts of its own /proc, so the kernel allows no new one: run the outer container "
+        "with "
         "--security-opt unmask=/proc/* (podman) or --security-opt systempaths=unconfined (docker)";
   }
 
   void plan_sysfs(SetupOp& op) {
-    // The kernel gives a sysfs to the owner of the network namespace only. Others get the host's, read-only in
-    // any case: it is the host's hardware.
+    // The kernel gives a sysfs to the owner of the network namespace only. Others get the host's, read-only
+    // in any case: it is the host's hardware.
     op.source = "/sys";
     op.recursive = true;
     if (m_shared.network) {
@@ -303,7 +305,8 @@ Result<int> parse_resource_name(const std::string& name) {
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,
                                       const PlanRequest& request) {
   if (!request.rootfs.starts_with('/'))
-    return fail(ErrorKind::invalid, "the root directory '{}' is not an absolute path", printable(request.rootfs));
+    return fail(ErrorKind::invalid, "the root directory '{}' is not an absolute path",
+                printable(request.rootfs));
   return Planner(config, facts, request).make();
 }
 

@@ -1,4 +1,5 @@
-// From a RuntimeConfig and the facts of this host to the ordered list of operations that the stage performs. Pure.
+// From a RuntimeConfig and the facts of this host to the ordered list of operations that the stage performs.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +35,8 @@ struct ContainerPlan {
   std::uint64_t clone_namespaces = 0;  // CLONE_NEW*
 };
 
-/// Fails for what cannot be done here, before anything is started: ids that are not mapped, unknown capabilities
-/// and limits, paths that are not absolute.
+/// Fails for what cannot be done here, before anything is started: ids that are not mapped, unknown
+/// capabilities and limits, paths that are not absolute.
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,
                                       const PlanRequest& request);
 

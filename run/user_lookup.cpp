@@ -34,11 +34,13 @@ Result<std::string> read_account_file(const Fd& rootfs, const std::string& path)
   if (!file) {
     if (file.error().kind() == ErrorKind::not_found || file.error().code() == ENOTDIR) return std::string();
     // A socket, or a device without a driver: not a regular file.
-    if (file.error().code() == ENXIO) return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
+    if (file.error().code() == ENXIO)
+      return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
     return std::unexpected(std::move(file).error());
   }
   const struct stat status = TRY(posix::stat_fd(*file));
-  if (!S_ISREG(status.st_mode)) return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
+  if (!S_ISREG(status.st_mode))
+    return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
   if (static_cast<std::uint64_t>(status.st_size) > k_file_limit)
     return fail(ErrorKind::limit, "'/{}' of the image has more than {}", path, human_size(k_file_limit));
   return posix::read_fd(*file, k_file_limit);
@@ -117,7 +119,8 @@ Result<std::vector<gid_t>> groups_of(const Fd& rootfs, const std::string& user) 
   const std::string text = TRY(read_account_file(rootfs, "etc/group"));
   for_each_line(text, [&](const std::vector<std::string>& fields) {
     const auto entry = parse_group(fields);
-    if (entry && std::ranges::find(entry->members, user) != entry->members.end()) groups.push_back(entry->gid);
+    if (entry && std::ranges::find(entry->members, user) != entry->members.end())
+      groups.push_back(entry->gid);
     return groups.size() < 65'536;  // NGROUPS_MAX
   });
   std::ranges::sort(groups);

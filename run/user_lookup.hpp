@@ -1,5 +1,5 @@
-// Who "user[:group]" is in an image: /etc/passwd and /etc/group of the rootfs, read defensively (regular files
-// only, no symlink out of the root, at most 16 MiB, lines at most 1 MiB, malformed lines skipped).
+// Who "user[:group]" is in an image: /etc/passwd and /etc/group of the rootfs, read defensively (regular
+// files only, no symlink out of the root, at most 16 MiB, lines at most 1 MiB, malformed lines skipped).
 #pragma once
 
 #include <sys/types.h>
@@ -21,8 +21,8 @@ struct UserIdentity {
 };
 /// "" is root. Names must exist; numbers need no entry. A plain user takes its groups from /etc/group.
 Result<UserIdentity> look_up_user(const Fd& rootfs, const std::string& user);
-/// "user", "user:group", ":group", "1:2" to ids, as --chown does (a user alone: its own id for both, by number, or
-/// the passwd entry's group by name).
+/// "user", "user:group", ":group", "1:2" to ids, as --chown does (a user alone: its own id for both, by
+/// number, or the passwd entry's group by name).
 struct Owner {
   uid_t uid = 0;
   gid_t gid = 0;

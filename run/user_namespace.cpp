@@ -32,7 +32,8 @@ Result<> make_mounts_private() {
   return {};
 }
 
-// The one map that a process may write for itself: its own id. Ubuntu lets the namespace be made and refuses here.
+// The one map that a process may write for itself: its own id. Ubuntu lets the namespace be made and refuses
+// here.
 Result<> write_single_maps(uid_t uid, gid_t gid) {
   const auto written = [&]() -> Result<> {
     TRY(write_own("setgroups", "deny"));
@@ -114,8 +115,10 @@ Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request
     const auto written = helper.write_maps();
     if (written) return enter_mapped(std::move(identity), maps);
     problem = written.error().message();
-    fix = "newuidmap and newgidmap must be setuid root or have the file capabilities cap_setuid and cap_setgid, "
-          "and no_new_privs must not be set";
+    fix =
+        "newuidmap and newgidmap must be setuid root or have the file capabilities cap_setuid and "
+        "cap_setgid, "
+        "and no_new_privs must not be set";
   } else if (request.forced != IdentityMode::mapped) {
     TRY(unshare_user_and_mounts());
   }

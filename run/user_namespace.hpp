@@ -1,5 +1,6 @@
-// Becoming root of our own user namespace (user_namespaces(7), newuidmap(1)), before any thread is started. The
-// process itself enters; a helper forked before writes the maps from outside, so pid, terminal and signals stay.
+// Becoming root of our own user namespace (user_namespaces(7), newuidmap(1)), before any thread is started.
+// The process itself enters; a helper forked before writes the maps from outside, so pid, terminal and
+// signals stay.
 #pragma once
 
 #include <optional>
@@ -20,21 +21,21 @@ struct Identity {
   fs::IdMap gids;
   uid_t outer_uid = 0;  // who we were
   gid_t outer_gid = 0;
-  std::string note;     // why a better mode was not taken, with the fix; "" = the best
+  std::string note;  // why a better mode was not taken, with the fix; "" = the best
 };
 
 struct IdentityRequest {
-  std::string user_name;              // of the passwd entry; "" = none
-  std::string subuid, subgid;         // texts of /etc/subuid and /etc/subgid ("" = none)
-  std::string search_path;            // where newuidmap and newgidmap are looked for
+  std::string user_name;       // of the passwd entry; "" = none
+  std::string subuid, subgid;  // texts of /etc/subuid and /etc/subgid ("" = none)
+  std::string search_path;     // where newuidmap and newgidmap are looked for
   std::optional<IdentityMode> forced;
 };
 /// Reads the facts of this host for the request.
 IdentityRequest identity_request();
 
-/// Enters a user namespace and a private mount namespace, in the best mode that works: mapped, else single; as root:
-/// a namespace with the same ids as outside, else (identity) only a mount namespace. After this the process is uid 0,
-/// gid 0. Must be called while single-threaded.
+/// Enters a user namespace and a private mount namespace, in the best mode that works: mapped, else single;
+/// as root: a namespace with the same ids as outside, else (identity) only a mount namespace. After this the
+/// process is uid 0, gid 0. Must be called while single-threaded.
 Result<Identity> enter_user_namespace(const IdentityRequest& request);
 
 }  // namespace ecrin::run

@@ -21,11 +21,11 @@ constexpr std::uint32_t k_usual_count = 65'536;
 std::string ranges_fix(const IdentityRequest& request, uid_t uid) {
   const std::string who = request.user_name.empty() ? std::to_string(uid) : request.user_name;
   if (request.user_name.empty())
-    return fmt::format("add the line \"{}:{}:{}\" to /etc/subuid and /etc/subgid (as root)", who, k_usual_first_id,
-                       k_usual_count);
+    return fmt::format("add the line \"{}:{}:{}\" to /etc/subuid and /etc/subgid (as root)", who,
+                       k_usual_first_id, k_usual_count);
   const std::uint32_t last = k_usual_first_id + k_usual_count - 1;
-  return fmt::format("usermod --add-subuids {0}-{1} --add-subgids {0}-{1} {2} (as root)", k_usual_first_id, last,
-                     shell_quote(who));
+  return fmt::format("usermod --add-subuids {0}-{1} --add-subgids {0}-{1} {2} (as root)", k_usual_first_id,
+                     last, shell_quote(who));
 }
 
 Result<> write_map_file(pid_t pid, const char* name, const std::string& text) {
@@ -38,7 +38,8 @@ Result<> write_maps_itself(pid_t pid, const MapChoice& maps) {
   return write_map_file(pid, "uid_map", fs::format_id_map(maps.uids));
 }
 
-// Both at once: each costs a start of a program and a look into the user database. What they say goes to a pipe.
+// Both at once: each costs a start of a program and a look into the user database. What they say goes to a
+// pipe.
 Result<> run_map_programs(pid_t pid, const MapChoice& maps, const IdentityRequest& request) {
   struct Running {
     Child child;
@@ -145,7 +146,8 @@ MapHelper::~MapHelper() {
 }
 
 Result<> MapHelper::write_maps() {
-  if (::send(m_socket.get(), "g", 1, MSG_NOSIGNAL) != 1) return fail_errno("cannot tell the helper to write the id maps");
+  if (::send(m_socket.get(), "g", 1, MSG_NOSIGNAL) != 1)
+    return fail_errno("cannot tell the helper to write the id maps");
   std::string answer(64 * 1024, '\0');
   ssize_t size = 0;
   do size = ::recv(m_socket.get(), answer.data(), answer.size(), 0);

@@ -1,5 +1,6 @@
 // Pid 1 of the container: it has to be there so that somebody reaps orphans and so that signals with default
-// actions reach the program (the kernel shields pid 1 from them). It does nothing else and can do nothing else.
+// actions reach the program (the kernel shields pid 1 from them). It does nothing else and can do nothing
+// else.
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <poll.h>
@@ -42,12 +43,14 @@ std::optional<int> reap(pid_t program) {
   for (;;) {
     if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) ::_exit(k_killed);
     if (waiting[1].revents != 0) {
-      // The parent is gone. The kernel kills a pid namespace with its pid 1; without one only the program is known.
+      // The parent is gone. The kernel kills a pid namespace with its pid 1; without one only the program is
+      // known.
       ::kill(program, SIGKILL);
       ::_exit(k_killed);
     }
     signalfd_siginfo signal{};
-    if (!(waiting[0].revents & POLLIN) || ::read(signals.get(), &signal, sizeof signal) != sizeof signal) continue;
+    if (!(waiting[0].revents & POLLIN) || ::read(signals.get(), &signal, sizeof signal) != sizeof signal)
+      continue;
     if (signal.ssi_signo != SIGCHLD) {
       ::kill(program, static_cast<int>(signal.ssi_signo));
     } else if (const std::optional<int> status = reap(program)) {

@@ -24,6 +24,7 @@ Result<> set_up(stage::Stage& stage) {
 }  // namespace
 
 int main() {
+  ::prctl(PR_SET_NAME, "ecrin-init", 0, 0, 0);
   // Nobody who gets into the container may look into this process: it knows descriptors of the host.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   const Fd plan_file(k_stage_plan_descriptor);
@@ -43,9 +44,10 @@ int main() {
   ::setsid();
   ::umask(022);
   auto done = set_up(stage);
-  const Error error = !done               ? std::move(done).error()
+  const Error error = !done             ? std::move(done).error()
                       : stage.plan.init ? stage::run_init(stage)
-                                          : stage::run_program(stage);
-  (void)stage::report(stage, StageMessage::error, error.serialise());
+                                        : stage::run_program(stage);
+  (void)stage::report(stage, stage.executing ? StageMessage::program : StageMessage::error,
+                      error.serialise());
   return k_stage_failed;
 }

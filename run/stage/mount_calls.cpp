@@ -1,5 +1,5 @@
-// Detached mounts (open_tree, fsmount) are made, adjusted, and attached by descriptor: no path inside the root is
-// resolved twice, and a mount that was not attached goes away with its descriptor.
+// Detached mounts (open_tree, fsmount) are made, adjusted, and attached by descriptor: no path inside the
+// root is resolved twice, and a mount that was not attached goes away with its descriptor.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -19,9 +19,11 @@ constexpr const char* k_old_kernel = "ecrin needs Linux 5.12 or newer to start c
 
 std::unexpected<Error> mount_failure(int code, const std::string& what) {
   auto error = Error::from_errno(code, what);
-  if (code == ENOSYS) return std::unexpected(Error(ErrorKind::unsupported, error.message()).hint(k_old_kernel));
+  if (code == ENOSYS)
+    return std::unexpected(Error(ErrorKind::unsupported, error.message()).hint(k_old_kernel));
   if (code == ENOSPC)  // not the disk: mount_namespaces(7)
-    return std::unexpected(std::move(error).hint("the limit of mounts is reached: see /proc/sys/fs/mount-max"));
+    return std::unexpected(
+        std::move(error).hint("the limit of mounts is reached: see /proc/sys/fs/mount-max"));
   return std::unexpected(std::move(error));
 }
 
@@ -39,7 +41,8 @@ std::string context_messages(const Fd& context) {
 
 }  // namespace
 
-Result<Fd> new_mount(const std::string& type, const std::vector<std::string>& options, std::uint64_t attributes) {
+Result<Fd> new_mount(const std::string& type, const std::vector<std::string>& options,
+                     std::uint64_t attributes) {
   const std::string what = fmt::format("cannot make a {} file system", type);
   const Fd context(::fsopen(type.c_str(), FSOPEN_CLOEXEC));
   if (!context) return mount_failure(errno, what);
@@ -53,8 +56,8 @@ Result<Fd> new_mount(const std::string& type, const std::vector<std::string>& op
                                option.c_str() + equals + 1, 0);
     if (outcome != 0) {
       const int code = errno;
-      return mount_failure(code, fmt::format("{} with the option '{}'{}", what, printable(option),
-                                             context_messages(context)));
+      return mount_failure(
+          code, fmt::format("{} with the option '{}'{}", what, printable(option), context_messages(context)));
     }
   }
   if (outcome == 0) outcome = ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);

@@ -20,7 +20,9 @@ Result<TargetKind> kind_of(const Fd& fd) {
   return S_ISDIR(TRY(posix::stat_fd(fd)).st_mode) ? TargetKind::directory : TargetKind::file;
 }
 
-Depth depth_of(const SetupOp& op) { return op.recursive ? Depth::recursive : Depth::one; }
+Depth depth_of(const SetupOp& op) {
+  return op.recursive ? Depth::recursive : Depth::one;
+}
 
 Result<> attach_with_attributes(Stage& stage, const SetupOp& op, const Fd& mount, TargetKind kind) {
   const Fd target = TRY(open_target(stage, op.target, kind));
@@ -48,8 +50,8 @@ Result<> enter_root(Stage& stage, const SetupOp& op) {
     return fail_errno("cannot make the mounts of the container private");
   const Fd place = TRY(posix::open(op.source, O_PATH | O_DIRECTORY));
   stage.root = TRY(clone_mount(place.get(), "", Depth::recursive));
-  // Before Linux 6.15 files can be bound out of a mount only while it is attached somewhere. Below the root it is
-  // out of the container's sight, and pivot_root takes it away.
+  // Before Linux 6.15 files can be bound out of a mount only while it is attached somewhere. Below the root
+  // it is out of the container's sight, and pivot_root takes it away.
   stage.scratch = TRY(new_mount("tmpfs", {"mode=0755"}, k_inert));
   TRY(attach(stage.scratch, place, ""));
   TRY(attach(stage.root, stage.scratch, ""));
@@ -74,7 +76,8 @@ Result<> mount_new(Stage& stage, const SetupOp& op) {
     bind.attributes |= MOUNT_ATTR_RDONLY;
     return attach_with_attributes(stage, bind, host, TargetKind::directory);
   }
-  // /sys/fs/cgroup: a kernel without cgroups has no such directory in its sysfs, and then nobody looks for it.
+  // /sys/fs/cgroup: a kernel without cgroups has no such directory in its sysfs, and then nobody looks for
+  // it.
   const auto target = open_target(stage, op.target, TargetKind::directory);
   if (!target) return {};
   return cover_with_empty_directory(stage, *target, op.target);

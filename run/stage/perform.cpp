@@ -40,12 +40,14 @@ Result<> make_symlink(Stage& stage, const SetupOp& op) {
 Result<> set_sysctl(Stage& stage, const SetupOp& op) {
   const std::string path = "proc/sys/" + op.target;
   auto file = posix::open_in_root(stage.root, path, O_WRONLY);
-  if (!file) return std::unexpected(std::move(file).error().hint("only settings of the container's own namespaces can be changed"));
+  if (!file)
+    return std::unexpected(
+        std::move(file).error().hint("only settings of the container's own namespaces can be changed"));
   struct statfs file_system {};
   if (::fstatfs(file->get(), &file_system) != 0 || file_system.f_type != PROC_SUPER_MAGIC)
     return fail(ErrorKind::invalid, "'/{}' in the container is no kernel setting", printable(path));
-  TRY_WHILE(posix::write_full(*file, std::string_view(op.source)), "setting '{}' to '{}'", printable(op.target),
-            printable(op.source));
+  TRY_WHILE(posix::write_full(*file, std::string_view(op.source)), "setting '{}' to '{}'",
+            printable(op.target), printable(op.source));
   return {};
 }
 

@@ -66,8 +66,8 @@ Result<> enter_working_directory(const std::string& path) {
   return {};
 }
 
-// "/dev/stdout" is opened by name, also by programs that are not root: a pipe must belong to them. Nothing but
-// pipes without a name is touched; files and terminals are the user's.
+// "/dev/stdout" is opened by name, also by programs that are not root: a pipe must belong to them. Nothing
+// but pipes without a name is touched; files and terminals are the user's.
 void give_away_pipes(uid_t uid) {
   for (int number = 0; number < 3; ++number) {
     struct stat status {};
@@ -86,8 +86,9 @@ Result<> install_filter(const ProcessPlan& process) {
   program.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(process.seccomp.data()));
   if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return {};
   auto error = fail_errno("cannot install the seccomp filter");
-  return std::unexpected(std::move(error).error().hint(
-      "the kernel may lack CONFIG_SECCOMP_FILTER; --security-opt seccomp=unconfined starts without a filter"));
+  return std::unexpected(
+      std::move(error).error().hint("the kernel may lack CONFIG_SECCOMP_FILTER; --security-opt "
+                                    "seccomp=unconfined starts without a filter"));
 }
 
 Result<> change_identity(const ProcessPlan& process) {
@@ -99,7 +100,8 @@ Result<> change_identity(const ProcessPlan& process) {
     return fail_errno("cannot become group {}", process.gid);
   if (::setresuid(process.uid, process.uid, process.uid) != 0)
     return fail_errno("cannot become user {}", process.uid);
-  ThreadCapabilities sets;  // nothing is inheritable: an exec as root gets the bounding set, others get nothing
+  ThreadCapabilities
+      sets;  // nothing is inheritable: an exec as root gets the bounding set, others get nothing
   if (process.uid == 0) {
     sets.permitted = TRY(get_capabilities()).permitted & process.capabilities;
     sets.effective = sets.permitted;
@@ -127,8 +129,8 @@ Result<> prepare(Stage& stage) {
   return {};
 }
 
-// Without pid 1 of ours nobody watches the lifeline. The kernel's own way works, but it is the *thread* that made
-// the container whose end it tells of. It is forgotten at each change of identity, so it is set last.
+// Without pid 1 of ours nobody watches the lifeline. The kernel's own way works, but it is the *thread* that
+// made the container whose end it tells of. It is forgotten at each change of identity, so it is set last.
 Result<> die_with_parent(const Stage& stage) {
   if (stage.plan.init) return {};
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail_errno("cannot follow the parent's end");
@@ -157,7 +159,8 @@ Error exec_error(int code, const std::string& program, const std::string& file) 
         .hint("the file has no #! line, or is for another processor architecture");
   if (code == ENOENT && ::access(file.c_str(), F_OK) == 0)
     return Error(ErrorKind::not_found, what + ": its interpreter or dynamic loader does not exist")
-        .hint("the #! line, or the loader that the program was linked for, names a file that the image lacks");
+        .hint(
+            "the #! line, or the loader that the program was linked for, names a file that the image lacks");
   struct stat status {};
   if (code == EACCES && ::stat(file.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return Error(ErrorKind::denied, what + ": it is a directory");
@@ -190,9 +193,8 @@ Error execute(Stage& stage) {
     if (!denied && ::access(file.c_str(), F_OK) == 0) denied = exec_error(code, program, file);
   }
   if (denied) return *denied;
-  return Error(ErrorKind::not_found,
-               fmt::format("cannot run '{}' in the container: not found in PATH ({})", printable(program),
-                           printable(path)));
+  return Error(ErrorKind::not_found, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
+                                                 printable(program), printable(path)));
 }
 
 }  // namespace
@@ -206,6 +208,7 @@ Error run_program(Stage& stage) {
     return Error::from_errno(errno, "cannot close the descriptors of the stage")
         .hint("ecrin needs Linux 5.12 or newer to start containers");
   if (auto told = report(stage, StageMessage::ready); !told) return std::move(told).error();
+  stage.executing = true;
   return execute(stage);
 }
 

@@ -1,9 +1,9 @@
-// The stage: a small static program that is the first process of a container. It is single-threaded, has nothing of
-// the parent's memory, and performs the plan it was given: operations first (perform), then the program, either in
-// its own place or as a child of pid 1 (init).
+// The stage: a small static program that is the first process of a container. It is single-threaded, has
+// nothing of the parent's memory, and performs the plan it was given: operations first (perform), then the
+// program, either in its own place or as a child of pid 1 (init).
 //
-// The root directory was written by somebody else. It is only ever reached through `root`, with lookups that cannot
-// leave it (target.cpp); no path inside it is given to the kernel as a string before pivot_root.
+// The root directory was written by somebody else. It is only ever reached through `root`, with lookups that
+// cannot leave it (target.cpp); no path inside it is given to the kernel as a string before pivot_root.
 #pragma once
 
 #include <sys/types.h>
@@ -24,19 +24,21 @@ struct Stage {
   std::uint64_t root_mount = 0;
   Fd scratch;  // a tmpfs that is mounted below `root`: what is bound out of it leaves no trace in the image
   unsigned scratch_files = 0;
-  Fd terminal;  // the slave end
+  Fd terminal;             // the slave end
+  bool executing = false;  // what fails from here on is the program's fault
 };
 
 // report.cpp
-Result<> report(const Stage& stage, StageMessage kind, std::string_view payload = {}, const Fd* descriptor = nullptr);
+Result<> report(const Stage& stage, StageMessage kind, std::string_view payload = {},
+                const Fd* descriptor = nullptr);
 
 // perform.cpp
 Result<> perform(Stage& stage, const SetupOp& op);
 
 // target.cpp: places in the root directory
 enum class TargetKind { directory, file };
-/// Opens (O_PATH) what is at `path`, and makes it first where it is missing. What is made in the image's own tree
-/// is reported to the parent.
+/// Opens (O_PATH) what is at `path`, and makes it first where it is missing. What is made in the image's own
+/// tree is reported to the parent.
 Result<Fd> open_target(const Stage& stage, const std::string& path, TargetKind kind);
 /// Identifies the mount that a descriptor is on.
 Result<std::uint64_t> mount_id(const Fd& fd);
@@ -53,7 +55,8 @@ Result<> make_root_read_only(Stage& stage);
 Result<> pivot(Stage& stage);
 
 // mount_calls.cpp: the new mount API as Results
-Result<Fd> new_mount(const std::string& type, const std::vector<std::string>& options, std::uint64_t attributes);
+Result<Fd> new_mount(const std::string& type, const std::vector<std::string>& options,
+                     std::uint64_t attributes);
 enum class Depth { one, recursive };
 /// A detached copy of the mount at `path` below `directory` ("" = the descriptor itself).
 Result<Fd> clone_mount(int directory, const std::string& path, Depth depth);

@@ -20,8 +20,8 @@ void push_components(std::deque<std::string>& todo, std::string_view path) {
     if (!part->empty() && *part != ".") todo.push_front(std::move(*part));
 }
 
-// Walks to a path of which some part is missing and makes that. Every step is opened from the root by its resolved
-// name and without following symlinks, so nothing can be made outside.
+// Walks to a path of which some part is missing and makes that. Every step is opened from the root by its
+// resolved name and without following symlinks, so nothing can be made outside.
 class Maker {
 public:
   Maker(const Stage& stage, const std::string& path, TargetKind kind)
