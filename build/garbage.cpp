@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "base/stream.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
 
@@ -38,6 +39,7 @@ private:
   Result<> remove_blobs();
   Result<> delete_trees();
   Result<ImageNeeds> needs_of(const oci::Descriptor& manifest);
+  Result<std::string> read_blob(const oci::Descriptor& descriptor, std::uint64_t limit);
 
   Workshop& m_workshop;
   const PruneOptions& m_options;
@@ -76,18 +78,27 @@ Result<> Pruner::remove_images() {
   return {};
 }
 
+// Straight from the file, and not through BlobStore: that takes a transaction of its own to hold what it
+// reads, and here the one that decides what is garbage is open already.
+Result<std::string> Pruner::read_blob(const oci::Descriptor& descriptor, std::uint64_t limit) {
+  const Fd directory = TRY(m_workshop.store().subdirectory("blobs/" + descriptor.digest.algorithm_name()));
+  Fd file = TRY(posix::open_at(directory, descriptor.digest.hex(), O_RDONLY | O_NOFOLLOW));
+  const auto source =
+      oci::verified_source(std::make_unique<FdSource>(std::move(file)), descriptor.digest, descriptor.size);
+  return read_all(*source, limit);
+}
+
 Result<ImageNeeds> Pruner::needs_of(const oci::Descriptor& descriptor) {
-  oci::BlobStore& blobs = m_workshop.blobs();
   ImageNeeds needs;
   needs.blobs.insert(descriptor.digest.to_string());
-  const std::string bytes = TRY(blobs.read(descriptor, oci::k_manifest_limit));
+  const std::string bytes = TRY(read_blob(descriptor, oci::k_manifest_limit));
   const auto manifest = TRY(oci::ImageManifest::parse(bytes, descriptor.digest.to_string()));
   needs.blobs.insert(manifest.config.digest.to_string());
   for (const oci::Descriptor& layer : manifest.layers) {
     needs.blobs.insert(layer.digest.to_string());
     needs.layers.insert(layer.digest.to_string());
   }
-  const std::string config = TRY(blobs.read(manifest.config, oci::k_config_limit));
+  const std::string config = TRY(read_blob(manifest.config, oci::k_config_limit));
   for (const oci::DiffId& id :
        TRY(oci::ImageConfig::parse(config, manifest.config.digest.to_string())).diff_ids) {
     needs.diff_ids.insert(id.digest.to_string());
@@ -110,6 +121,13 @@ Result<> Pruner::collect_needs() {
   for (const oci::Descriptor& image : images) {
     auto needs = needs_of(image);
     if (!needs) {
+      // Only what is certain: an image that cannot be read just now (no descriptors, no memory) is not
+      // damaged.
+      const ErrorKind kind = needs.error().kind();
+      if (kind != ErrorKind::not_found && kind != ErrorKind::invalid) {
+        return std::unexpected(
+            std::move(needs).error().context("looking at image " + image.digest.to_string()));
+      }
       // A damaged image must not stop the store from getting smaller, and it cannot be used any more.
       log::warning("image {} is damaged: {}", image.digest.to_string(), needs.error().message());
       continue;
