@@ -117,7 +117,10 @@ TEST_CASE("changes are kept, and nothing else") {
       {"removed directory", [](TempTree& upper) { upper.whiteout("d"); }, "d!"},
       {"fuse-overlayfs: removed file", [](TempTree& upper) { upper.file("d/.wh.a"); }, "d/ d/a!"},
       {"fuse-overlayfs: removed directory, part made again",
-       [](TempTree& upper) { upper.file("d/.wh..wh..opq"), upper.file("d/a", "1"); }, "d/ d/sub!"},
+       [](TempTree& upper) {
+         upper.file("d/.wh..wh..opq"), upper.whiteout("d/.wh..opq"), upper.file("d/a", "1");
+       },
+       "d/ d/sub!"},
       {"directory by file", [](TempTree& upper) { upper.file("d", "x"); }, "d"},
       {"file by directory", [](TempTree& upper) { upper.file("etc/passwd/x"); },
        "etc/ etc/passwd/ etc/passwd/x"},

@@ -100,23 +100,24 @@ TEST_CASE("a layer that was not synced before a reboot is dropped") {
   CHECK(must(posix::list_directory(must(opened.store->temporary()))).empty());
 }
 
-TEST_CASE("retired layers and forgotten directories go to the temporary directory") {
+TEST_CASE("directories of retired layers stay until the sweep, as forgotten ones do") {
   TempTree tree;
   Opened opened(tree);
   const Layer layer = publish(*opened.layers, "1");
   const Layer stays = publish(*opened.layers, "2");
-  std::string name;
   {
     auto transaction = must(opened.store->database().begin());
-    name = must(opened.layers->retire(layer.id));
-    must(transaction.commit());
+    must(opened.layers->retire(layer.id));
+    // Not committed: the row comes back, and its directory must still be there.
   }
+  CHECK(must(opened.layers->sweep()).empty());
+  CHECK(posix::open(opened.layers->path(layer), O_PATH));
+  must(opened.layers->retire(layer.id));
   CHECK_FALSE(must(opened.layers->find_id(layer.id)));
-  must(remove_tree(must(opened.store->temporary()), name));
   CHECK_FALSE(opened.layers->retire(layer.id));
 
   must(posix::mkdir_at(must(opened.store->subdirectory("layers")), "orphan", 0700));
-  CHECK(must(opened.layers->sweep()).size() == 1);
+  CHECK(must(opened.layers->sweep()).size() == 2);
   CHECK(must(posix::list_directory(must(opened.store->subdirectory("layers")))).size() == 1);
   CHECK(must(opened.layers->find_id(stays.id)));
 }
