@@ -189,7 +189,8 @@ Result<Child> Child::spawn(const Command& command) {
   report.write.reset();
 
   const std::vector<char*> argv = pointers(command.argv);
-  const std::vector<char*> environment = pointers(command.environment.value_or(std::vector<std::string>{}));
+  static const std::vector<std::string> k_none;  // the pointers must outlive this line
+  const std::vector<char*> environment = pointers(command.environment ? *command.environment : k_none);
   const Plan plan = {.program = program.c_str(),
                      .argv = argv.data(),
                      .environment = command.environment ? environment.data() : environ,

@@ -37,8 +37,11 @@ Result<Content> content_of(const Fd& file) {
 
 Result<> unpack(const Fd& file, const Fd& directory, fs::ApplyForm form, const CancelToken& stop) {
   Fd copy = TRY(posix::open(posix::fd_path(file), O_RDONLY));
-  auto plain = TRY(decompress_any(std::make_unique<FdSource>(std::move(copy))));
-  TRY(fs::apply_layer(std::move(plain), directory, form, {}, &stop));
+  auto plain = decompress_any(std::make_unique<FdSource>(std::move(copy)));
+  if (!plain && plain.error().kind() == ErrorKind::unsupported) {
+    return std::unexpected(std::move(plain).error().hint("compress it with gzip or zstd"));
+  }
+  TRY(fs::apply_layer(TRY(std::move(plain)), directory, form, {}, &stop));
   return {};
 }
 

@@ -33,9 +33,11 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
                     const oci::Platform& platform, const std::string& temporary) {
   Command command;
   command.search_path = session.workshop.options().search_path;
-  command.argv = {"mmdebstrap", "--mode=root", "--format=tar", "--variant=" + bootstrap.variant,
-                  // It would complain that other users cannot look into our own temporary directory.
-                  "--skip=check/qemu"};
+  // A process namespace of its own: when it must stop, apt and dpkg stop with it, whatever they are doing.
+  command.argv = {"unshare", "--pid", "--fork", "--kill-child", "--", "mmdebstrap", "--mode=root",
+                  "--format=tar", "--variant=" + bootstrap.variant,
+                  // Nodes in /dev cannot be made here, and a container brings its own.
+                  "--skip=output/dev"};
   // Debian's word for each architecture that has another name here.
   const std::string architecture = platform.architecture == "386"        ? "i386"
                                    : platform.architecture == "arm"      ? "armhf"
@@ -53,7 +55,7 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
       "TMPDIR=" + temporary,
       "LC_ALL=C.UTF-8",
       "TZ=UTC",
-      "HOME=/root",
+      "HOME=" + temporary,  // so that it reads nobody's settings
       fmt::format("SOURCE_DATE_EPOCH={}",
                   session.options.current_time ? session.options.now : session.time.clamp),
   };
@@ -131,9 +133,14 @@ Result<> tidy(const Fd& tree) {
     auto removed = posix::unlink_at(*directory, text.substr(slash + 1));
     if (!removed && removed.error().code() != ENOENT) return removed;
   }
-  // A container gets its own /dev; nodes in the archive are the tool's, and cannot be made here.
-  auto devices = posix::open_beneath_no_symlinks(tree, "dev", O_RDONLY | O_DIRECTORY);
-  if (devices) TRY(fs::clear_directory(*devices));
+  // An empty /dev, as other tools' images have it; what belongs there comes with the container.
+  if (auto made = posix::mkdir_at(tree, "dev", 0755); made) {
+    TRY(posix::chmod_at(tree, "dev", 0755));
+  } else if (made.error().code() == EEXIST) {
+    TRY(fs::clear_directory(TRY(posix::open_beneath_no_symlinks(tree, "dev", O_RDONLY | O_DIRECTORY))));
+  } else {
+    return made;
+  }
   return {};
 }
 
@@ -143,9 +150,11 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
                                       const recipes::FromBootstrap& bootstrap) {
   TRY(check_ids());
   const std::string& search_path = session.workshop.options().search_path;
-  if (find_program("mmdebstrap", search_path).empty()) {
-    auto error = Error(ErrorKind::not_found, "cannot bootstrap without the program 'mmdebstrap'");
-    return std::unexpected(std::move(error).hint("install the package mmdebstrap"));
+  for (const auto& [program, package] : {std::pair{"mmdebstrap", "mmdebstrap"}, {"unshare", "util-linux"}}) {
+    if (!find_program(program, search_path).empty()) continue;
+    auto error =
+        Error(ErrorKind::not_found, fmt::format("cannot bootstrap without the program '{}'", program));
+    return std::unexpected(std::move(error).hint(fmt::format("install the package {}", package)));
   }
   const oci::Platform host = oci::Platform::host();
   if (!host.accepts(scope.step.platform)) {

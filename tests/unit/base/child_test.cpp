@@ -164,6 +164,16 @@ TEST_CASE("child: environment, directory and standard streams") {
   CHECK(run_command(command).value().standard_output.empty());
 }
 
+TEST_CASE("child: an environment of its own arrives whole") {
+  // Short and long values: both must live until the program is executed.
+  const std::vector<std::string> environment = {"A=1", "LONG=" + std::string(300, 'x'), "B=2"};
+  Command command = {.argv = {"env"}};
+  command.environment = environment;
+  const auto output = run_command(command);
+  REQUIRE(output);
+  CHECK(output->standard_output == "A=1\nLONG=" + std::string(300, 'x') + "\nB=2\n");
+}
+
 TEST_CASE("child: signals are as after a login") {
   auto* before = ::signal(SIGUSR1, SIG_IGN);
   sigset_t blocked;
