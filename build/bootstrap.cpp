@@ -1,9 +1,11 @@
 // FROM bootstrap: a root file system out of a distribution's packages, by mmdebstrap, which is root in our
 // user namespace. Its tar goes straight into a layer directory.
 #include <poll.h>
+#include <signal.h>
 
 #include "base/child.hpp"
-#include "base/hash.hpp"
+#include "base/defer.hpp"
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/executor.hpp"
@@ -33,8 +35,9 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
                     const oci::Platform& platform, const std::string& temporary) {
   Command command;
   command.search_path = session.workshop.options().search_path;
-  // A process namespace of its own: when it must stop, apt and dpkg stop with it, whatever they are doing.
-  command.argv = {"unshare", "--pid", "--fork", "--kill-child", "--", "mmdebstrap", "--mode=root",
+  // Namespaces of its own: when it must stop, apt and dpkg stop with it, whatever they are doing, and no
+  // mount stays.
+  command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "mmdebstrap", "--mode=root",
                   "--format=tar", "--variant=" + bootstrap.variant,
                   // Nodes in /dev cannot be made here, and a container brings its own.
                   "--skip=output/dev"};
@@ -164,6 +167,11 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
   const Fd temporary = TRY(session.workshop.store().temporary());
   const std::string work = "bootstrap-" + Store::unique_name();
   TRY(posix::mkdir_at(temporary, work, 0755));
+  const Defer remove_work([&] {
+    if (auto removed = fs::remove_tree(temporary, work); !removed) {
+      log::debug("cannot remove '{}': {}", work, removed.error().message());
+    }
+  });
   Command command = command_for(session, bootstrap, scope.step.platform,
                                 session.workshop.store().temporary_path() + "/" + work);
   Fd sources;
@@ -185,6 +193,9 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
   auto applied = fs::apply_layer(std::make_unique<BorrowedSource>(source), draft.diff(),
                                  fs::ApplyForm::plain_tree, {}, &scope.stop);
   if (!applied && applied.error().kind() == ErrorKind::cancelled) {
+    (void)child.signal(SIGKILL);
+    archive.read.reset();
+    (void)source.rest();  // ends when the last of its processes has: then nothing writes any more
     return std::unexpected(std::move(applied).error());
   }
   archive.read.reset();
@@ -197,7 +208,6 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
   }
   if (!applied) return std::unexpected(std::move(applied).error().context("unpacking what mmdebstrap made"));
   TRY(tidy(draft.diff()));
-  TRY(fs::remove_tree(temporary, work));
   return publish_changes(session, std::move(draft), nullptr, {}, scope.stop);
 }
 

@@ -1,6 +1,7 @@
 #include "build/fetch.hpp"
 
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
@@ -22,17 +23,21 @@ std::string url_file_name(std::string_view url) {
 Result<FetchedFile> fetch_to_store(Workshop& workshop, const std::string& url, const std::string& sha256,
                                    const CancelToken& cancel) {
   const std::string name = "fetch-" + Store::unique_name();
-  const Fd temporary = TRY(workshop.store().temporary());
-  Fd file = TRY(posix::open_at(temporary, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  auto temporary = std::make_shared<Fd>(TRY(workshop.store().temporary()));
+  // Also for a download that fails half way.
+  std::shared_ptr<const void> remover(nullptr, [temporary, name](const void*) {
+    if (auto removed = posix::unlink_at(*temporary, name); !removed)
+      log::debug("{}", removed.error().message());
+  });
+  Fd file = TRY(posix::open_at(*temporary, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
   FdSink to_file(file);
   BufferedSink buffered(to_file);
   HashingSink hash(&buffered);
   TRY(oci::fetch_url(url, hash, {}, &cancel));
   TRY(hash.finish());
   TRY(file.close());
-  FetchedFile fetched{workshop.store().temporary_path() + "/" + name, hash.finish_hex()};
+  FetchedFile fetched{workshop.store().temporary_path() + "/" + name, hash.finish_hex(), std::move(remover)};
   if (!sha256.empty() && fetched.sha256 != sha256) {
-    (void)posix::unlink_at(temporary, name);  // else it goes with this process's temporary directory
     return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}", printable(url),
                 fetched.sha256, sha256);
   }

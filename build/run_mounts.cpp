@@ -1,6 +1,7 @@
 #include "build/run_mounts.hpp"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -41,6 +42,7 @@ Result<std::unique_ptr<SecretDirectory>> SecretDirectory::create(Workshop& works
 
 SecretDirectory::~SecretDirectory() {
   ::umount2(m_path.c_str(), MNT_DETACH);
+  ::rmdir(m_path.c_str());
 }
 
 Result<std::string> SecretDirectory::add(std::string_view content, mode_t mode, uid_t uid, gid_t gid) {

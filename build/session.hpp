@@ -31,10 +31,11 @@ struct LayerChain {
   std::vector<fs::Layer> layers;  // bottom first
 };
 
-/// A file that was fetched to compute a key.
+/// A downloaded file in the store's temporary directory; removed with the last user.
 struct FetchedFile {
   std::string path;
   std::string sha256;
+  std::shared_ptr<const void> remover = nullptr;
 };
 
 /// Everything about a step that is known before any step runs. Keys depend on content that is there (files of

@@ -76,7 +76,8 @@ Result<fs::LayerDriver*> Workshop::driver() {
     const std::string name = "probe-" + Store::unique_name();
     const Fd temporary = TRY(m_store->temporary());
     TRY(posix::mkdir_at(temporary, name, 0700));
-    const Defer discard([&] { (void)fs::remove_tree(temporary, name); });  // what stays is found by the next prune
+    const Defer discard(
+        [&] { (void)fs::remove_tree(temporary, name); });  // what stays is found by the next prune
     m_driver = TRY_WHILE(fs::make_driver(m_options.driver, m_store->temporary_path() + "/" + name,
                                          m_store->path() + "/driver"),
                          "looking for a way to stack layers");
