@@ -121,7 +121,8 @@ Result<> perform(Stage& stage, const SetupOp& op) {
   auto done = perform_kind(stage, op);
   if (done) return {};
   Error error = std::move(done).error();
-  if (!op.hint.empty() && error.kind() == ErrorKind::denied) error = std::move(error).hint(op.hint);
+  if (!op.hint.empty() && error.kind() == ErrorKind::denied)
+    (void)std::move(error).hint(op.hint);  // in place
   return std::unexpected(std::move(error).context(describe(op)));
 }
 

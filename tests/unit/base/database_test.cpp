@@ -166,6 +166,26 @@ TEST_CASE_METHOD(Fixture, "database: a transaction is undone unless committed") 
   CHECK(database->begin());
 }
 
+TEST_CASE_METHOD(Fixture, "database: a statement at its first row holds nothing up") {
+  REQUIRE(database->execute("INSERT INTO things VALUES('a', 1), ('b', 2)"));
+  Statement select = database->prepare("SELECT name, size FROM things ORDER BY name").value();
+  REQUIRE(select.step().value() == Step::row);
+  // Another process writes; then this one wants to, with its statement still open.
+  auto other = Database::open(path).value();
+  REQUIRE(other->execute("INSERT INTO things VALUES('c', 3)"));
+  auto transaction = database->begin().value();
+  REQUIRE(database->execute("DELETE FROM things"));
+  REQUIRE(transaction.commit());
+  CHECK(select.text(0) == "a");
+  REQUIRE(select.step().value() == Step::row);
+  CHECK(select.text(1) == "2");
+  CHECK(select.text(7).empty());
+  CHECK(select.is_null(-1));
+  CHECK(select.step().value() == Step::done);
+  CHECK(select.text(0).empty());
+  CHECK(select.step().value() == Step::done);  // run again: now it is empty
+}
+
 TEST_CASE_METHOD(Fixture, "database: statements may outlive their database") {
   Statement select = database->prepare("SELECT count(*) FROM things").value();
   database.reset();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "fs/changeset.hpp"
+#include "fs/lower_links.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/whiteout.hpp"
 #include "tests/unit/fs/support.hpp"
@@ -134,4 +135,31 @@ TEST_CASE("an opaque root hides all layers below, and a marked root is the root"
   LowerTree stack = must(LowerTree::of_layers(layers));
   CHECK(must(stack.names()) == Names{"seen"});
   CHECK(stack.root().mode == 0711);
+}
+
+TEST_CASE("a lower file that fuse-overlayfs changed under one name is changed under all") {
+  if (!has_xattrs()) return;
+  TempTree bottom;
+  bottom.file("a/one", "old");
+  for (const char* name : {"a/two", "b/c/three", "gone", "removed/x", "opaque/x", "replaced"}) {
+    bottom.hardlink(name, "a/one");
+  }
+  bottom.directory("b/c/d", 0700);
+  bottom.file("alone", "old");
+  TempTree upper;  // as it was left behind when a/two was written to
+  upper.file("a/one", "new");
+  upper.xattr("a/one", "user.fuseoverlayfs.origin", "a/one");
+  upper.file("alone", "new");
+  upper.xattr("alone", "user.fuseoverlayfs.origin", "alone");
+  upper.whiteout("gone");
+  upper.whiteout("removed");
+  upper.directory("opaque");
+  must(set_opaque(upper.root(), "opaque"));
+  upper.file("replaced", "other");
+  must(complete_lower_links(upper.root(), {bottom.path()}));
+  CHECK(outline(upper.root()) == "a/ a/one a/two alone b/ b/c/ b/c/three gone! opaque/= removed! replaced");
+  CHECK(upper.read("b/c/three") == "new");
+  CHECK(upper.status("a/one").st_nlink == 3);
+  CHECK(upper.status("b/c").st_mtim.tv_sec == bottom.status("b/c").st_mtim.tv_sec);
+  CHECK(upper.status("b").st_mtim.tv_sec == bottom.status("b").st_mtim.tv_sec);
 }
