@@ -51,8 +51,9 @@ void close_others_on_exec() {
   };
   if (plan.parent != 0) {
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) stop(Step::parent_death);
-    // The parent may have died before the line above.
-    if (::getppid() != plan.parent) ::_exit(127);
+    // The parent may have died before the line above. 0: it lives in an outer pid namespace.
+    const pid_t parent = ::getppid();
+    if (parent != plan.parent && parent != 0) ::_exit(127);
   }
   // All signals are blocked here, so that no handler of the parent runs in this process.
   struct sigaction standard = {};

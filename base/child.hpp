@@ -41,7 +41,8 @@ public:
   Child& operator=(Child&&) noexcept;
   ~Child();  // SIGKILL and wait, unless waited for or detached
 
-  /// Starts the program. A program that cannot be executed is an error here (not_found, denied), not exit 127.
+  /// Starts the program. A program that cannot be executed is an error here (not_found, denied), not exit
+  /// 127.
   static Result<Child> spawn(const Command& command);
   /// Takes over a process that was made by other means (clone3); `pidfd` may be empty.
   static Child adopt(pid_t pid, Fd pidfd);
@@ -65,7 +66,8 @@ struct Output {
   std::string standard_output;
   std::string standard_error;
 };
-/// Runs to the end with captured output (at most `limit` bytes each, more is ErrorKind::limit) and optional input.
+/// Runs to the end with captured output (at most `limit` bytes each, more is ErrorKind::limit) and optional
+/// input.
 Result<Output> run_command(Command command, std::string_view input = {}, std::size_t limit = 64u << 20);
 
 /// The full path of a program on this search path; empty when there is none.

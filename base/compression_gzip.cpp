@@ -11,37 +11,96 @@
 namespace ecrin {
 namespace {
 
+// The header of a member (RFC 1952), which may be cut anywhere. Its own small machine, because ISA-L's reader
+// loses its place when a header arrives in pieces.
+class GzipHeader {
+public:
+  enum class State { going_on, done, bad };
+
+  State take(std::uint8_t byte) {
+    switch (m_part) {
+      case Part::fixed:
+        return take_fixed(byte);
+      case Part::extra_length:
+        m_left |= std::uint32_t{byte} << (8 * m_position++);
+        return m_position < 2 ? State::going_on : enter(m_left > 0 ? Part::extra : Part::name);
+      case Part::extra:
+        return --m_left > 0 ? State::going_on : enter(Part::name);
+      case Part::name:
+        return byte != 0 ? State::going_on : enter(Part::comment);
+      case Part::comment:
+        return byte != 0 ? State::going_on : enter(Part::checksum);
+      case Part::checksum:
+        return ++m_position < 2 ? State::going_on : State::done;
+    }
+    return State::bad;
+  }
+  bool started() const { return m_part != Part::fixed || m_position > 0; }
+
+private:
+  enum class Part { fixed, extra_length, extra, name, comment, checksum };
+  static constexpr unsigned k_checksum = 2;
+  static constexpr unsigned k_extra = 4;
+  static constexpr unsigned k_name = 8;
+  static constexpr unsigned k_comment = 16;
+
+  State take_fixed(std::uint8_t byte) {
+    constexpr std::uint8_t k_start[] = {0x1f, 0x8b, Z_DEFLATED};
+    if (m_position < 3 && byte != k_start[m_position]) return State::bad;
+    if (m_position == 3) m_flags = byte;
+    if (m_position == 3 && (m_flags & 0xe0) != 0) return State::bad;
+    return ++m_position < 10 ? State::going_on : enter(Part::extra_length);
+  }
+  // The first part from `part` on that this header has.
+  State enter(Part part) {
+    m_position = 0;
+    if (part == Part::extra_length && (m_flags & k_extra) == 0) part = Part::name;
+    if (part == Part::name && (m_flags & k_name) == 0) part = Part::comment;
+    if (part == Part::comment && (m_flags & k_comment) == 0) part = Part::checksum;
+    if (part == Part::checksum && (m_flags & k_checksum) == 0) return State::done;
+    m_part = part;
+    return State::going_on;
+  }
+
+  Part m_part = Part::fixed;
+  unsigned m_position = 0;  // in the part
+  unsigned m_flags = 0;
+  std::uint32_t m_left = 0;  // of the extra field
+};
+
 class GzipSource final : public Source {
 public:
   explicit GzipSource(std::unique_ptr<Source> source)
       : m_source(std::move(source)),
         m_state(std::make_unique<inflate_state>()),
-        m_input(k_compression_block) {
-    start_member();
-  }
+        m_input(k_compression_block) {}
 
   Result<std::size_t> read(std::span<std::byte> buffer) override {
     if (m_ended || buffer.empty()) return 0u;
-    m_state->next_out = reinterpret_cast<std::uint8_t*>(buffer.data());
     const auto wanted = static_cast<std::uint32_t>(std::min<std::size_t>(buffer.size(), 1u << 30));
-    m_state->avail_out = wanted;
     for (;;) {
-      if (m_state->block_state == ISAL_BLOCK_FINISH) {
-        if (m_state->avail_out < wanted) return wanted - m_state->avail_out;
+      if (!m_in_member) {
         if (TRY(next_member()) == Next::end) {
           m_ended = true;
           return 0u;
         }
+        continue;
       }
       if (m_state->avail_in == 0 && TRY(fill()) == 0) {
         // Inflating once more with nothing gives what is still held back.
-        if (m_drained) return fail(ErrorKind::invalid, "the gzip stream is truncated");
+        if (m_drained) return truncated();
         m_drained = true;
       }
+      m_state->next_out = reinterpret_cast<std::uint8_t*>(buffer.data());
+      m_state->avail_out = wanted;
       const int result = ::isal_inflate(m_state.get());
-      if (result < 0) return fail(ErrorKind::invalid, "the gzip stream is damaged: {}", describe(result));
-      if (result > ISAL_OUT_OVERFLOW)
-        return fail(ErrorKind::invalid, "the gzip stream is damaged: bad header");
+      if (result == ISAL_INCORRECT_CHECKSUM) {
+        return fail(ErrorKind::invalid, "the gzip stream is damaged: wrong checksum");
+      }
+      if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT && result != ISAL_OUT_OVERFLOW) {
+        return fail(ErrorKind::invalid, "the gzip stream is damaged: bad data");
+      }
+      m_in_member = m_state->block_state != ISAL_BLOCK_FINISH;
       if (m_state->avail_out < wanted) {
         m_drained = false;
         return wanted - m_state->avail_out;
@@ -52,30 +111,8 @@ public:
 private:
   enum class Next { member, end };
 
-  static std::string_view describe(int result) {
-    switch (result) {
-      case ISAL_INVALID_WRAPPER:
-        return "bad header";
-      case ISAL_UNSUPPORTED_METHOD:
-        return "unknown method";
-      case ISAL_INCORRECT_CHECKSUM:
-        return "wrong checksum";
-      default:
-        return "bad data";
-    }
-  }
-
-  void start_member() {
-    std::uint8_t* const next_in = m_state->next_in;
-    const std::uint32_t avail_in = m_state->avail_in;
-    std::uint8_t* const next_out = m_state->next_out;
-    const std::uint32_t avail_out = m_state->avail_out;
-    ::isal_inflate_init(m_state.get());
-    m_state->crc_flag = ISAL_GZIP;
-    m_state->next_in = next_in;
-    m_state->avail_in = avail_in;
-    m_state->next_out = next_out;
-    m_state->avail_out = avail_out;
+  static std::unexpected<Error> truncated() {
+    return fail(ErrorKind::invalid, "the gzip stream is truncated");
   }
 
   Result<std::size_t> fill() {
@@ -85,29 +122,48 @@ private:
     return count;
   }
 
-  // What follows a member: another one, zeros up to the end (tapes and some tools pad with them), or the end.
+  // Reads up to the data of the next member. After the first one, zeros may come up to the end (tapes and
+  // some tools pad with them), or the end.
   Result<Next> next_member() {
-    bool padded = false;
+    GzipHeader header;
+    bool padding = false;
     for (;;) {
-      if (m_state->avail_in == 0 && TRY(fill()) == 0) return Next::end;
-      const std::uint8_t* const begin = m_state->next_in;
-      const std::uint8_t* const end = begin + m_state->avail_in;
-      const std::uint8_t* const data = std::find_if(begin, end, [](std::uint8_t byte) { return byte != 0; });
-      padded = padded || data != begin;
-      if (data != end) {
-        if (padded || *data != 0x1f)
-          return fail(ErrorKind::invalid, "there is garbage after the gzip stream");
-        start_member();
-        return Next::member;
+      if (m_state->avail_in == 0 && TRY(fill()) == 0) {
+        if (header.started() || !m_any) return truncated();
+        return Next::end;
       }
-      m_state->avail_in = 0;
+      const std::uint8_t byte = *m_state->next_in++;
+      --m_state->avail_in;
+      if (m_any && !header.started() && byte == 0) {
+        padding = true;
+        continue;
+      }
+      const auto state = padding ? GzipHeader::State::bad : header.take(byte);
+      if (state == GzipHeader::State::bad) {
+        return fail(
+            ErrorKind::invalid, "{}",
+            m_any ? "there is garbage after the gzip stream" : "the gzip stream is damaged: bad header");
+      }
+      if (state == GzipHeader::State::done) break;
     }
+    std::uint8_t* const next_in = m_state->next_in;
+    const std::uint32_t avail_in = m_state->avail_in;
+    ::isal_inflate_init(m_state.get());
+    m_state->crc_flag = ISAL_GZIP_NO_HDR_VER;  // the trailer is read and checked
+    m_state->next_in = next_in;
+    m_state->avail_in = avail_in;
+    m_in_member = true;
+    m_any = true;
+    m_drained = false;
+    return Next::member;
   }
 
   std::unique_ptr<Source> m_source;
   std::unique_ptr<inflate_state> m_state;
   std::vector<std::byte> m_input;
-  bool m_drained = false;
+  bool m_in_member = false;
+  bool m_any = false;      // a member was begun
+  bool m_drained = false;  // the input is at its end
   bool m_ended = false;
 };
 

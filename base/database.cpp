@@ -1,13 +1,12 @@
 #include "base/database.hpp"
 
 #include <linux/magic.h>
-#include <sqlite3.h>
 #include <sys/vfs.h>
 
 #include <chrono>
 #include <thread>
-#include <utility>
 
+#include "base/database_internal.hpp"
 #include "base/log.hpp"
 #include "base/text.hpp"
 
@@ -16,26 +15,14 @@ namespace {
 
 constexpr int k_busy_milliseconds = 60'000;
 
-// Shared by a database and its statements, so that their order of destruction does not matter. The mutex
-// guards every call: SQLite itself is told to do without (SQLITE_OPEN_NOMUTEX).
-struct Connection {
-  sqlite3* handle = nullptr;
-  std::string path;
-  std::recursive_mutex mutex;
-
-  Connection() = default;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() { sqlite3_close(handle); }
-};
-
-Error describe_full(const Connection& connection) {
+Error describe_full(const SqliteConnection& connection) {
   return Error::from_errno(ENOSPC, fmt::format("cannot write the database '{}'", printable(connection.path)))
       .hint("free some space on this file system, or remove what is not needed with 'ecrin prune'");
 }
 
-// The error of the call that just failed with `code` on this connection.
-Error describe(const Connection& connection, int code, std::string_view action) {
+}  // namespace
+
+Error describe(const SqliteConnection& connection, int code, std::string_view action) {
   const std::string path = printable(connection.path);
   const int system_code = connection.handle != nullptr ? sqlite3_system_errno(connection.handle) : 0;
   const std::string text =
@@ -80,6 +67,8 @@ Error describe(const Connection& connection, int code, std::string_view action) 
   return Error(ErrorKind::system, fmt::format("cannot {} the database '{}': {}", action, path, text));
 }
 
+namespace {
+
 // WAL keeps its index in shared memory, which processes on two machines do not share.
 bool is_network_file_system(const std::string& path) {
   constexpr std::uint32_t k_types[] = {
@@ -96,7 +85,7 @@ bool is_network_file_system(const std::string& path) {
 }
 
 // Sets the journal mode; what it is afterwards, in `mode`.
-int set_journal(Connection& connection, const char* sql, std::string& mode) {
+int set_journal(SqliteConnection& connection, const char* sql, std::string& mode) {
   sqlite3_stmt* statement = nullptr;
   int code = sqlite3_prepare_v2(connection.handle, sql, -1, &statement, nullptr);
   if (code == SQLITE_OK) code = sqlite3_step(statement);
@@ -110,7 +99,7 @@ int set_journal(Connection& connection, const char* sql, std::string& mode) {
 
 // Changing the mode needs the file for itself for a moment, and SQLite does not wait for that: two processes
 // that make a new store at once would see an error.
-int set_journal_patiently(Connection& connection, const char* sql, std::string& mode) {
+int set_journal_patiently(SqliteConnection& connection, const char* sql, std::string& mode) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(k_busy_milliseconds);
   for (;;) {
     const int code = set_journal(connection, sql, mode);
@@ -119,7 +108,7 @@ int set_journal_patiently(Connection& connection, const char* sql, std::string& 
   }
 }
 
-Result<> choose_journal(Connection& connection) {
+Result<> choose_journal(SqliteConnection& connection) {
   std::string mode;
   int code = SQLITE_OK;
   if (!is_network_file_system(connection.path)) {
@@ -141,113 +130,16 @@ Result<> choose_journal(Connection& connection) {
 
 }  // namespace
 
-struct Statement::State {
-  std::shared_ptr<Connection> connection;
-  sqlite3_stmt* statement = nullptr;
-  int bind_code = SQLITE_OK;  // told by the next step
-  bool running = false;
-
-  State() = default;
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    const std::lock_guard lock(connection->mutex);
-    sqlite3_finalize(statement);
-  }
-
-  // Parameters can only be set between two runs.
-  void prepare_bind() {
-    if (running) sqlite3_reset(statement);
-    running = false;
-  }
-  void note(int code) {
-    if (bind_code == SQLITE_OK) bind_code = code;
-  }
-};
-
 struct Database::State {
-  std::shared_ptr<Connection> connection = std::make_shared<Connection>();
+  std::shared_ptr<SqliteConnection> connection = std::make_shared<SqliteConnection>();
 };
-
-Statement::Statement(std::unique_ptr<State> state) : m_state(std::move(state)) {}
-Statement::Statement(Statement&&) noexcept = default;
-Statement::~Statement() = default;
-
-Statement& Statement::bind(int index, std::string_view text) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  m_state->prepare_bind();
-  // An empty view may have no data, which would bind NULL.
-  const char* data = text.data() != nullptr ? text.data() : "";
-  m_state->note(
-      sqlite3_bind_text64(m_state->statement, index, data, text.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
-  return *this;
-}
-
-Statement& Statement::bind(int index, std::int64_t value) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  m_state->prepare_bind();
-  m_state->note(sqlite3_bind_int64(m_state->statement, index, value));
-  return *this;
-}
-
-Statement& Statement::bind_null(int index) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  m_state->prepare_bind();
-  m_state->note(sqlite3_bind_null(m_state->statement, index));
-  return *this;
-}
-
-Result<Statement::Step> Statement::step() {
-  Connection& connection = *m_state->connection;
-  const std::lock_guard lock(connection.mutex);
-  if (m_state->bind_code != SQLITE_OK) {
-    const int code = std::exchange(m_state->bind_code, SQLITE_OK);
-    return fail(ErrorKind::system, "cannot set a parameter of '{}': {}", sqlite3_sql(m_state->statement),
-                sqlite3_errstr(code));
-  }
-  m_state->running = true;
-  const int code = sqlite3_step(m_state->statement);
-  if (code == SQLITE_ROW) return Step::row;
-  Result<Step> result = Step::done;
-  if (code != SQLITE_DONE) {
-    const char* action = sqlite3_stmt_readonly(m_state->statement) != 0 ? "read" : "write";
-    result = std::unexpected(describe(connection, code, action));
-  }
-  // At once, not with the next use: a statement that was not reset keeps its lock on the database.
-  sqlite3_reset(m_state->statement);
-  m_state->running = false;
-  return result;
-}
-
-Result<> Statement::run() {
-  const std::lock_guard lock(m_state->connection->mutex);
-  while (TRY(step()) == Step::row) continue;
-  return {};
-}
-
-std::string Statement::text(int column) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  const auto* data = static_cast<const char*>(sqlite3_column_blob(m_state->statement, column));
-  const int size = sqlite3_column_bytes(m_state->statement, column);
-  return data != nullptr ? std::string(data, static_cast<std::size_t>(size)) : std::string();
-}
-
-std::int64_t Statement::integer(int column) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  return sqlite3_column_int64(m_state->statement, column);
-}
-
-bool Statement::is_null(int column) {
-  const std::lock_guard lock(m_state->connection->mutex);
-  return sqlite3_column_type(m_state->statement, column) == SQLITE_NULL;
-}
 
 Database::Database(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   auto state = std::make_unique<State>();
-  Connection& connection = *state->connection;
+  SqliteConnection& connection = *state->connection;
   connection.path = path;
   const int code = sqlite3_open_v2(path.c_str(), &connection.handle,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
@@ -262,13 +154,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {
-  auto state = std::make_unique<Statement::State>();
-  state->connection = m_state->connection;
-  const std::lock_guard lock(m_state->connection->mutex);
-  const int code = sqlite3_prepare_v2(m_state->connection->handle, sql.data(), static_cast<int>(sql.size()),
-                                      &state->statement, nullptr);
-  if (code != SQLITE_OK) return std::unexpected(describe(*m_state->connection, code, "use"));
-  return Statement(std::move(state));
+  return Statement::prepare(m_state->connection, sql);
 }
 
 Result<> Database::execute(std::string_view sql) {

@@ -15,7 +15,11 @@
 
 namespace ecrin {
 
-/// One statement, compiled. Parameters are numbered from 1, columns from 0.
+struct SqliteConnection;
+
+/// One statement, compiled. Parameters are numbered from 1, columns from 0. The first step() fetches all
+/// rows: a statement that is left at its first row holds no lock and no old view of the database, which would
+/// make the next transaction of this process fail when another process has written since.
 class Statement {
 public:
   Statement(Statement&&) noexcept;
@@ -36,6 +40,7 @@ private:
   friend class Database;
   struct State;
   explicit Statement(std::unique_ptr<State> state);
+  static Result<Statement> prepare(std::shared_ptr<SqliteConnection> connection, std::string_view sql);
   std::unique_ptr<State> m_state;
 };
 
@@ -69,7 +74,7 @@ public:
     bool m_open = true;
   };
   Result<Transaction> begin();
-  /// For reads of several rows while other threads use the database too.
+  /// For several statements that must see one state while other threads use the database too.
   std::unique_lock<std::recursive_mutex> lock();
   std::int64_t changes();  // rows changed by the last statement
 

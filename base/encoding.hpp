@@ -1,7 +1,7 @@
-// An unambiguous, length-framed binary encoding of plain values: for cache keys (hashed, never parsed) and for
-// messages between our own processes (parsed with checks). Integers are 8 bytes little endian; a string is its
-// length and its bytes; a list is its count and its items. No two different sequences of put() have equal bytes
-// as long as the reader knows the types in order, which a version number at the front guarantees.
+// An unambiguous, length-framed binary encoding of plain values: for cache keys (hashed, never parsed) and
+// for messages between our own processes (parsed with checks). Integers are 8 bytes little endian; a string
+// is its length and its bytes; a list is its count and its items. No two different sequences of put() have
+// equal bytes as long as the reader knows the types in order, which a version number at the front guarantees.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +26,9 @@ private:
   std::string m_bytes;
 };
 
-/// Reads what Encoder wrote. Any mismatch makes the decoder fail: check `ok()` once at the end; until then the
-/// getters return zero values. Counts and lengths are checked against what is left, so no input allocates more
-/// than its own size.
+/// Reads what Encoder wrote. Any mismatch makes the decoder fail: check `ok()` once at the end; until then
+/// the getters return zero values. Counts and lengths are checked against what is left, so no input allocates
+/// more than its own size.
 class Decoder {
 public:
   explicit Decoder(std::string_view bytes) : m_rest(bytes) {}

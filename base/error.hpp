@@ -82,21 +82,22 @@ std::unexpected<Error> fail_errno(fmt::format_string<Args...> format, Args&&... 
 #define ECRIN_CONCAT(a, b) ECRIN_CONCAT_(a, b)
 
 // TRY(expression): the value, or return the error from this function (or lambda).
-#define ECRIN_TRY_(name, expression)                                                  \
-  __extension__({                                                                     \
-    auto name = (expression);                                                         \
-    if (!name) [[unlikely]] return std::unexpected(std::move(name).error());          \
-    std::move(name).value();                                                          \
+#define ECRIN_TRY_(name, expression)                   \
+  __extension__({                                      \
+    auto name = (expression);                          \
+    if (!name) [[unlikely]]                            \
+      return std::unexpected(std::move(name).error()); \
+    std::move(name).value();                           \
   })
 #define TRY(...) ECRIN_TRY_(ECRIN_CONCAT(try_result_, __COUNTER__), (__VA_ARGS__))
 
 // TRY_WHILE(expression, "unpacking layer {}", n): as TRY, with a line of context made only on failure.
-#define ECRIN_TRY_WHILE_(name, expression, ...)                                                        \
-  __extension__({                                                                                      \
-    auto name = (expression);                                                                          \
-    if (!name) [[unlikely]]                                                                            \
-      return std::unexpected(std::move(name).error().context(fmt::format(__VA_ARGS__)));               \
-    std::move(name).value();                                                                           \
+#define ECRIN_TRY_WHILE_(name, expression, ...)                                          \
+  __extension__({                                                                        \
+    auto name = (expression);                                                            \
+    if (!name) [[unlikely]]                                                              \
+      return std::unexpected(std::move(name).error().context(fmt::format(__VA_ARGS__))); \
+    std::move(name).value();                                                             \
   })
 #define TRY_WHILE(expression, ...) \
   ECRIN_TRY_WHILE_(ECRIN_CONCAT(try_result_, __COUNTER__), (expression), __VA_ARGS__)

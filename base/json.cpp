@@ -123,6 +123,17 @@ std::unexpected<Error> wrong_type(const char* key, std::string_view what, std::s
 
 Result<Json> parse_json(std::string_view text, std::string_view what) {
   const char* position = text.data();
+  const auto refuse = [&](std::string_view fault) {
+    const std::string_view read = text.substr(0, static_cast<std::size_t>(position - text.data()));
+    const std::size_t line_start = read.rfind('\n') == std::string_view::npos ? 0 : read.rfind('\n') + 1;
+    return fail(ErrorKind::invalid, "{}:{}:{}: {}", what, 1 + std::ranges::count(read, '\n'),
+                std::max<std::size_t>(read.size() - line_start, 1), fault);
+  };
+  // The library takes a NUL for the end of the text and never looks at what follows.
+  if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    position += nul + 1;
+    return refuse("a NUL byte is not JSON");
+  }
   Builder builder;
   const bool parsed = [&] {
     try {
@@ -132,11 +143,8 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
       return builder.parse_error(0, "", error);
     }
   }();
-  if (parsed) return builder.take();
-  const std::string_view read = text.substr(0, static_cast<std::size_t>(position - text.data()));
-  const std::size_t line_start = read.rfind('\n') == std::string_view::npos ? 0 : read.rfind('\n') + 1;
-  return fail(ErrorKind::invalid, "{}:{}:{}: {}", what, 1 + std::ranges::count(read, '\n'),
-              std::max<std::size_t>(read.size() - line_start, 1), builder.fault());
+  if (!parsed) return refuse(builder.fault());
+  return builder.take();
 }
 
 std::string dump_json(const Json& value) {

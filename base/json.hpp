@@ -28,7 +28,8 @@ std::string dump_json_pretty(const Json& value);
 /// Typed access to an object's members; `what` names the object in errors ("manifest.config").
 /// A missing or null member is an empty optional; a wrong type is ErrorKind::invalid.
 Result<std::optional<std::string>> json_string(const Json& object, const char* key, std::string_view what);
-Result<std::optional<std::uint64_t>> json_unsigned(const Json& object, const char* key, std::string_view what);
+Result<std::optional<std::uint64_t>> json_unsigned(const Json& object, const char* key,
+                                                   std::string_view what);
 Result<std::optional<std::int64_t>> json_integer(const Json& object, const char* key, std::string_view what);
 Result<std::optional<bool>> json_bool(const Json& object, const char* key, std::string_view what);
 Result<std::optional<std::vector<std::string>>> json_strings(const Json& object, const char* key,

@@ -134,11 +134,11 @@ Result<> copy_file_data(const Fd& from, const Fd& to, std::uint64_t size) {
   for (off_t offset = 0; offset < end;) {
     const off_t data = ::lseek(from.get(), offset, SEEK_DATA);
     if (data < 0 && errno == ENXIO) break;  // a hole to the end
-    // A file system that does not know its holes has none.
-    if (data < 0) return copy_range(from, to, offset, end, buffer);
+    // A file system that does not know its holes has none; devices answer any seek with 0.
+    if (data < offset) return copy_range(from, to, offset, end, buffer);
     if (data >= end) break;
     const off_t hole = ::lseek(from.get(), data, SEEK_HOLE);
-    const off_t stop = hole < 0 ? end : std::min(hole, end);
+    const off_t stop = hole <= data ? end : std::min(hole, end);
     TRY(copy_range(from, to, data, stop, buffer));
     offset = stop;
   }

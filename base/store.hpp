@@ -4,9 +4,9 @@
 //   <root>/db.sqlite          names and facts; a row never points to something that is not whole
 //   <root>/tmp/<lease>/       work in progress of one live process; its lock file is tmp/<lease>.lock
 //
-// Lease: a process that uses the store holds one lease = a locked file. What a lease holds is not garbage. The
-// lock dies with the process, so a lease whose file can be locked is dead: its temporary tree and its holds are
-// garbage, found by `dead_leases` and cleared by prune. No daemon, no clean-up at boot.
+// Lease: a process that uses the store holds one lease = a locked file. What a lease holds is not garbage.
+// The lock dies with the process, so a lease whose file can be locked is dead: its temporary tree and its
+// holds are garbage, found by `dead_leases` and cleared by prune. No daemon, no clean-up at boot.
 #pragma once
 
 #include <memory>
@@ -23,8 +23,8 @@ namespace ecrin {
 
 class Store {
 public:
-  /// Creates what is missing (directories 0700). A file system without locks, or a root that is not writable, is
-  /// refused with a hint to use --root.
+  /// Creates what is missing (directories 0700). A file system without locks, or a root that is not writable,
+  /// is refused with a hint to use --root.
   static Result<std::unique_ptr<Store>> open(const std::string& root);
   ~Store();  // removes this process's tmp/<lease>/ and its holds
 
@@ -34,11 +34,12 @@ public:
 
   /// Opens (and makes, 0700) a directory of the store by relative path: "blobs/sha256".
   Result<Fd> subdirectory(const std::string& relative);
-  /// This process's own directory under tmp/, made on first use. It is on the same file system as all else, so
-  /// that a rename moves finished work into place.
+  /// This process's own directory under tmp/, made on first use. It is on the same file system as all else,
+  /// so that a rename moves finished work into place.
   Result<Fd> temporary();
   std::string temporary_path();
-  /// A name that no other call in any process returned: random, 26 lower-case characters. Safe from any thread.
+  /// A name that no other call in any process returned: random, 26 lower-case characters. Safe from any
+  /// thread.
   static std::string unique_name();
 
   /// This process uses (kind, key), for instance ("layer", id): it will not be collected while the process

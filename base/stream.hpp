@@ -24,7 +24,8 @@ class Sink {
 public:
   virtual ~Sink() = default;
   virtual Result<> write(std::span<const std::byte> bytes) = 0;
-  /// Flushes what is held back (compressors, buffers). Called once, after the last write; adaptors pass it on.
+  /// Flushes what is held back (compressors, buffers). Called once, after the last write; adaptors pass it
+  /// on.
   virtual Result<> finish() { return {}; }
 };
 

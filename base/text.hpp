@@ -15,7 +15,8 @@ std::vector<std::string> split(std::string_view text, char separator);  // "a,,b
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::string_view trim(std::string_view text);  // ASCII white space, both ends
 std::string to_lower(std::string_view text);   // ASCII
-/// For people and logs: control characters, escape sequences and invalid UTF-8 become \xNN. Bounded to `limit`.
+/// For people and logs: control characters, escape sequences and invalid UTF-8 become \xNN. Bounded to
+/// `limit`.
 std::string printable(std::string_view text, std::size_t limit = 4096);
 std::string shell_quote(std::string_view word);
 std::string human_size(std::uint64_t bytes);              // "1.2 MB" (powers of 1000, as podman prints)

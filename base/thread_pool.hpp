@@ -1,5 +1,5 @@
-// ThreadPool: a fixed number of workers over one queue. Results travel through futures; the destructor runs what
-// is queued and joins.
+// ThreadPool: a fixed number of workers over one queue. Results travel through futures; the destructor runs
+// what is queued and joins.
 #pragma once
 
 #include <condition_variable>

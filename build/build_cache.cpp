@@ -107,6 +107,10 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
 Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
   const std::string inputs = TRY(pack(*step.inputs));
   auto lock = m_database.lock();
+  const auto current = [&](const std::string& id) -> const std::string& {
+    const auto replaced = m_replaced.find(id);
+    return replaced == m_replaced.end() ? id : replaced->second;
+  };
   auto insert =
       TRY(m_database.prepare("INSERT OR REPLACE INTO build_steps (key, layer, text, bytes, entries, "
                              "milliseconds, created, last_used, "
@@ -115,7 +119,7 @@ Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
   if (step.layer_id.empty()) {
     insert.bind_null(2);
   } else {
-    insert.bind(2, step.layer_id);
+    insert.bind(2, current(step.layer_id));
   }
   insert.bind(3, step.text)
       .bind(4, static_cast<std::int64_t>(step.bytes))
@@ -123,12 +127,13 @@ Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
       .bind(6, static_cast<std::int64_t>(step.seconds * 1000))
       .bind(7, now)
       .bind(8, inputs)
-      .bind(9, step.below_id);
+      .bind(9, current(step.below_id));
   return insert.run();
 }
 
 Result<> BuildCache::replace_layer(const std::string& id, const std::string& by) {
   auto transaction = TRY(m_database.begin());
+  m_replaced[id] = by;
   for (const char* sql : {"UPDATE build_steps SET layer = ?2 WHERE layer = ?1",
                           "UPDATE build_steps SET below = ?2 WHERE below = ?1"}) {
     auto update = TRY(m_database.prepare(sql));

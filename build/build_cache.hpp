@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +53,8 @@ public:
   /// outcomes never mixes the two.
   Result<std::vector<std::optional<CachedStep>>> find(const std::vector<Query>& queries);
   Result<> add(const FinishedStep& step, std::int64_t now);
-  /// The layer turned out to be one that the store has already.
+  /// The layer turned out to be one that the store has already: rows that there are and that come later name
+  /// that one.
   Result<> replace_layer(const std::string& id, const std::string& by);
   /// These steps stand at these places now, and were used. One transaction, and none when nothing changed
   /// today.
@@ -73,6 +75,7 @@ private:
   BuildCache(Database& database, fs::LayerStore& layers) : m_database(database), m_layers(layers) {}
   Database& m_database;
   fs::LayerStore& m_layers;
+  std::map<std::string, std::string> m_replaced;  // guarded by the database's lock
 };
 
 /// The tables, for others that read them in their own transactions (garbage collection).

@@ -69,10 +69,14 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps) {
   ImageParts parts = TRY(make_image(session.plan, steps, session.time));
   oci::BlobStore& blobs = session.workshop.blobs();
-  parts.manifest.config = TRY(blobs.put_bytes(oci::media_type::k_config, parts.config.to_bytes()));
-  const oci::Descriptor manifest =
-      TRY(blobs.put_bytes(oci::media_type::k_manifest, parts.manifest.to_bytes()));
-  // One syncfs covers the layers and the blobs: from here on the image survives a power cut.
+  const std::string config = parts.config.to_bytes();
+  const bool config_is_new = !TRY(blobs.size_of(oci::Digest::of(config)));
+  parts.manifest.config = TRY(blobs.put_bytes(oci::media_type::k_config, config));
+  const std::string bytes = parts.manifest.to_bytes();
+  const bool manifest_is_new = !TRY(blobs.size_of(oci::Digest::of(bytes)));
+  const oci::Descriptor manifest = TRY(blobs.put_bytes(oci::media_type::k_manifest, bytes));
+  // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
+  if (config_is_new || manifest_is_new) TRY(blobs.sync());
   TRY(session.workshop.layers().sync());
   return session.workshop.images().add(manifest, session.options.tags);
 }

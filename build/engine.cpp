@@ -3,6 +3,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/commit.hpp"
 #include "build/layer_hasher.hpp"
@@ -84,6 +85,7 @@ private:
   std::vector<Fate> m_fates;
   std::vector<char> m_in_image;         // the step's layer is one of the image's: only those need a diff ID
   std::vector<StepOutcome> m_outcomes;  // of finished steps; each is written by its own task only
+  std::vector<char> m_finished;         // by this build
   LayerHasher m_hasher;
 };
 
@@ -101,6 +103,7 @@ Result<> Engine::look_up() {
   const std::size_t count = m_session.steps.size();
   m_fates.assign(count, Fate::not_needed);
   m_outcomes.resize(count);
+  m_finished.assign(count, 0);
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
     for (const PreparedStep& step : m_session.steps) queries.push_back({step.key, step.plan->parent});
@@ -183,6 +186,7 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
                     plan(index).location.line, printable(step.text, 80))));
   }
   m_outcomes[index] = *outcome;
+  m_finished[index] = 1;
   const std::string below = plan(index).parent ? top_layer(*plan(index).parent) : "";
   TRY(m_session.cache->add({.key = m_session.steps[index].key,
                             .layer_id = outcome->layer ? outcome->layer->id : "",
@@ -248,7 +252,7 @@ Result<oci::ImageRecord> Engine::commit() {
 Result<> Engine::record_use() {
   std::vector<BuildCache::Use> uses;
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
-    if (m_fates[i] != Fate::not_needed) uses.push_back({slot(i), m_session.steps[i].key});
+    if (m_fates[i] == Fate::cached || m_finished[i]) uses.push_back({slot(i), m_session.steps[i].key});
   }
   return m_session.cache->record_use(uses, m_session.options.now);
 }
@@ -259,8 +263,12 @@ Result<BuildResult> Engine::run() {
   TRY(look_up());
   auto finished = schedule();
   if (!finished) {
-    // What finished is in the cache by now; that it stood here is for --explain of the next build.
     m_hasher.stop();
+    // What finished is in the cache; that it stood here is for --explain of the next build, and no reason to
+    // hide why this one failed.
+    if (auto recorded = record_use(); !recorded) {
+      log::debug("cannot record what was built: {}", recorded.error().message());
+    }
     return std::unexpected(std::move(finished).error());
   }
   const oci::ImageRecord image = TRY_WHILE(commit(), "making the image");

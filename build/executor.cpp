@@ -91,7 +91,7 @@ public:
 
 private:
   Session& m_session;
-  run::NetworkPool m_networks;
+  StepNetworks m_networks;
 };
 
 }  // namespace

@@ -46,7 +46,19 @@ Result<OtherTree> mount_other(Session& session, const StepScope& scope, const st
 /// Owner ids from "user:group" (names are looked up in the tree below); "" = root.
 Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& lower);
 
-Result<StepOutcome> execute_run(Session& session, run::NetworkPool& networks, const StepScope& scope,
+/// Private networks for RUN steps. What cannot be had once is not tried again in this build.
+class StepNetworks {
+public:
+  explicit StepNetworks(std::string search_path) : m_pool(std::move(search_path)) {}
+  Result<run::NetworkPool::Lease> acquire();
+
+private:
+  run::NetworkPool m_pool;
+  std::mutex m_mutex;
+  std::optional<Error> m_refusal;
+};
+
+Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run);
 Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const recipes::CopyStep& copy);
 Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const recipes::AddStep& add);

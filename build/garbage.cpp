@@ -43,11 +43,10 @@ private:
   const PruneOptions& m_options;
   Database& m_database;
   PruneReport m_report;
-  ImageNeeds m_needed;
+  ImageNeeds m_needed;                    // of the images that stay
   std::vector<fs::Layer> m_layers;
   std::set<std::string> m_needed_layers;  // directory ids
   std::vector<std::string> m_dead_leases;
-  std::vector<std::string> m_retired;
 };
 
 Result<> Pruner::remove_images() {
@@ -96,6 +95,7 @@ Result<ImageNeeds> Pruner::needs_of(const oci::Descriptor& descriptor) {
 }
 
 Result<> Pruner::collect_needs() {
+  m_needed = {};
   std::vector<oci::Descriptor> images;
   {
     auto select = TRY(m_database.prepare("SELECT manifest, media_type, manifest_size FROM images"));
@@ -110,6 +110,10 @@ Result<> Pruner::collect_needs() {
   for (const oci::Descriptor& image : images) {
     auto needs = needs_of(image);
     if (!needs) {
+      const ErrorKind kind = needs.error().kind();
+      // What cannot be read now may be readable later: nothing is collected on a guess.
+      if (kind != ErrorKind::not_found && kind != ErrorKind::invalid && kind != ErrorKind::limit)
+        return std::unexpected(std::move(needs).error());
       // A damaged image must not stop the store from getting smaller, and it cannot be used any more.
       log::warning("image {} is damaged: {}", image.digest.to_string(), needs.error().message());
       continue;
@@ -160,16 +164,18 @@ Result<> Pruner::remove_cache_entries() {
 Result<> Pruner::retire_layers() {
   for (const fs::Layer& layer : m_layers) {
     if (m_needed_layers.contains(layer.id)) continue;
-    m_retired.push_back(TRY(m_workshop.layers().retire(layer.id)));
+    TRY(m_workshop.layers().retire(layer.id));
     ++m_report.layers;
   }
   return {};
 }
 
-// Inside the transaction: another process that puts a blob holds it in a transaction of its own, before or
-// after.
+// A transaction of its own, after the rows that named the blobs are gone for good: a kill at any point leaves no
+// row without its blob. Another process that puts a blob holds it in a transaction before or after this one.
 Result<> Pruner::remove_blobs() {
   oci::BlobStore& blobs = m_workshop.blobs();
+  auto transaction = TRY(m_database.begin());
+  TRY(collect_needs());
   std::set<std::string> held = as_set(TRY(m_workshop.store().held("blob")));
   std::set<std::string> unpacked;
   if (m_options.blobs) {
@@ -189,7 +195,7 @@ Result<> Pruner::remove_blobs() {
     TRY(blobs.remove(digest));
     ++m_report.blobs;
   }
-  return {};
+  return transaction.commit();
 }
 
 Result<> Pruner::decide() {
@@ -200,7 +206,6 @@ Result<> Pruner::decide() {
   TRY(collect_needs());
   TRY(remove_cache_entries());
   TRY(retire_layers());
-  TRY(remove_blobs());
   return transaction.commit();
 }
 
@@ -215,14 +220,14 @@ Result<> Pruner::delete_trees() {
   for (const std::string& name : m_dead_leases) {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
   }
-  if (m_retired.empty()) return {};
   const Fd temporary = TRY(m_workshop.store().temporary());
-  for (const std::string& name : m_retired) TRY_WHILE(remove(temporary, name), "removing a layer");
+  for (const std::string& name : TRY(m_workshop.layers().sweep())) TRY_WHILE(remove(temporary, name), "removing a layer");
   return {};
 }
 
 Result<PruneReport> Pruner::run() {
   TRY(decide());
+  TRY(remove_blobs());
   TRY(delete_trees());
   return std::move(m_report);
 }

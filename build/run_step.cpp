@@ -45,7 +45,7 @@ struct Network {
   std::optional<run::NetworkPool::Lease> lease;
 };
 
-Result<Network> choose_network(const Session& session, run::NetworkPool& pool, const StepScope& scope,
+Result<Network> choose_network(const Session& session, StepNetworks& networks, const StepScope& scope,
                                recipes::StepNetwork wanted) {
   using recipes::StepNetwork;
   Network network;
@@ -54,7 +54,7 @@ Result<Network> choose_network(const Session& session, run::NetworkPool& pool, c
                  : wanted == StepNetwork::host  ? run::NetworkMode::host
                                                 : run::NetworkMode::private_network;
   if (network.mode != run::NetworkMode::private_network) return network;
-  auto lease = pool.acquire();
+  auto lease = networks.acquire();
   if (lease) {
     network.lease.emplace(std::move(*lease));
     return network;
@@ -124,7 +124,21 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
 
 }  // namespace
 
-Result<StepOutcome> execute_run(Session& session, run::NetworkPool& networks, const StepScope& scope,
+Result<run::NetworkPool::Lease> StepNetworks::acquire() {
+  {
+    const std::scoped_lock lock(m_mutex);
+    if (m_refusal) return std::unexpected(*m_refusal);
+  }
+  auto lease = m_pool.acquire();
+  if (!lease) {
+    const std::scoped_lock lock(m_mutex);
+    if (!m_refusal) m_refusal = lease.error();
+    return std::unexpected(*m_refusal);
+  }
+  return lease;
+}
+
+Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run) {
   const oci::Platform host = oci::Platform::host();
   if (!host.accepts(scope.step.platform)) {

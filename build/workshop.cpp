@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/compression.hpp"
+#include "base/defer.hpp"
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
@@ -11,6 +12,7 @@
 #include "build/build_cache.hpp"
 #include "build/layer_source.hpp"
 #include "fs/layer_apply.hpp"
+#include "fs/tree.hpp"
 #include "oci/blob_store.hpp"
 
 namespace ecrin::build {
@@ -74,6 +76,7 @@ Result<fs::LayerDriver*> Workshop::driver() {
     const std::string name = "probe-" + Store::unique_name();
     const Fd temporary = TRY(m_store->temporary());
     TRY(posix::mkdir_at(temporary, name, 0700));
+    const Defer discard([&] { (void)fs::remove_tree(temporary, name); });  // what stays is found by the next prune
     m_driver = TRY_WHILE(fs::make_driver(m_options.driver, m_store->temporary_path() + "/" + name,
                                          m_store->path() + "/driver"),
                          "looking for a way to stack layers");

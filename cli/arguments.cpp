@@ -31,9 +31,11 @@ std::unexpected<Error> unknown_flag(const Verb& verb, const std::string& word) {
   for (const Flag& flag : verb.flags) spelled.push_back("--" + std::string(flag.name));
   std::vector<std::string_view> candidates(spelled.begin(), spelled.end());
   candidates.emplace_back("--help");
-  std::string hint = did_you_mean(name, candidates);
-  if (hint.empty() && &verb != &program() && name.starts_with("--") && find_flag(program(), name.substr(2))) {
+  std::string hint;
+  if (&verb != &program() && name.starts_with("--") && find_flag(program(), name.substr(2))) {
     hint = fmt::format("'{}' goes before the verb: ecrin {} ... {}", name, name, verb.name);
+  } else {
+    hint = did_you_mean(name, candidates);
   }
   const std::string where = &verb == &program() ? "" : fmt::format(" for 'ecrin {}'", verb.name);
   return usage_error(verb, fmt::format("unknown flag '{}'{}", printable(name), where), std::move(hint));

@@ -21,7 +21,10 @@ Result<std::string> absolute_path(const std::string& path) {
   if (path.starts_with('/')) return path;
   char buffer[PATH_MAX];
   if (::getcwd(buffer, sizeof buffer) == nullptr) return fail_errno("cannot find the working directory");
-  return path.empty() || path == "." ? std::string(buffer) : std::string(buffer) + "/" + path;
+  std::string_view rest = path;
+  while (rest.starts_with("./")) rest.remove_prefix(2);
+  if (rest.empty() || rest == ".") return std::string(buffer);
+  return std::string(buffer) + (std::string_view(buffer) == "/" ? "" : "/") + std::string(rest);
 }
 
 Result<std::string> store_root(const std::string& option, const Environment& environment,

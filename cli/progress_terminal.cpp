@@ -1,5 +1,6 @@
 // The live display: finished steps scroll up, running steps keep a line with their time and their last
 // output.
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -104,9 +105,12 @@ private:
     std::vector<std::string> lines;
     for (const auto& [number, running] : m_running) {
       const build::StepInfo& step = running.step;
-      lines.push_back(fmt::format("{} [{}/{}] {}: {}  {}", paint(wheel, "36"), step.number, step.total,
-                                  printable(step.stage), printable(step.text),
-                                  dim(human_duration(m_clock() - running.since))));
+      // A narrow terminal cuts the step's text, never its time.
+      const std::string time = "  " + human_duration(m_clock() - running.since);
+      const std::string text = fmt::format("{} [{}/{}] {}: {}", paint(wheel, "36"), step.number, step.total,
+                                           printable(step.stage), printable(step.text));
+      const std::size_t room = std::max(m_console.columns(), time.size()) - time.size();
+      lines.push_back(elide(text, room) + dim(time));
       if (const std::string latest = running.output.latest(); !latest.empty())
         lines.push_back(dim("    " + latest));
     }

@@ -65,6 +65,11 @@ std::string elide(std::string_view text, std::size_t columns) {
 
 StatusLine::StatusLine(Write write, Size size) : m_write(std::move(write)), m_size(std::move(size)) {}
 
+std::size_t StatusLine::columns() const {
+  const std::size_t all = m_size ? m_size().columns : TerminalSize{}.columns;
+  return all > 1 ? all - 1 : 1;
+}
+
 std::string StatusLine::erase() {
   // A terminal that became narrower since has wrapped the lines: count rows by the width of now.
   if (m_drawn.empty()) return "";
@@ -82,7 +87,7 @@ std::string StatusLine::draw() {
   const std::size_t count = std::min(m_lines.size(), size.rows > 1 ? size.rows - 1 : 0);
   std::string text;
   for (std::size_t index = 0; index < count; ++index) {
-    const std::string line = elide(m_lines[index], size.columns > 1 ? size.columns - 1 : 1);
+    const std::string line = elide(m_lines[index], columns());
     m_drawn.push_back(display_width(line));
     text += line + "\n";
   }

@@ -34,6 +34,8 @@ public:
   ~StatusLine() { clear(); }
 
   bool is_terminal() const { return static_cast<bool>(m_size); }
+  /// How wide a line of status may be.
+  std::size_t columns() const;
   /// Lines that stay. A final newline is added when it is missing.
   void print(std::string_view text);
   /// Replaces the status. Lines are cut to the terminal's width, and the last ones dropped beyond its height.

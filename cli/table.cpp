@@ -84,9 +84,11 @@ Result<std::string> evaluate(std::string_view action, const Json& value) {
 
 std::string format_table(const std::vector<std::string>& heading,
                          const std::vector<std::vector<std::string>>& rows, Heading show) {
-  std::vector<std::size_t> widths(heading.size(), 0);
+  std::size_t columns = heading.size();
+  for (const auto& row : rows) columns = std::max(columns, row.size());
+  std::vector<std::size_t> widths(columns, 0);
   const auto measure = [&widths](const std::vector<std::string>& row) {
-    for (std::size_t column = 0; column < widths.size() && column < row.size(); ++column) {
+    for (std::size_t column = 0; column < row.size(); ++column) {
       widths[column] = std::max(widths[column], display_width(row[column]));
     }
   };

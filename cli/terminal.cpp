@@ -77,11 +77,12 @@ struct pollfd watch(const Fd& fd, short events) {
 
 }  // namespace
 
-Result<std::optional<RawMode>> RawMode::enter(const Fd& terminal) {
+Result<std::optional<RawMode>> RawMode::enter(const Fd& terminal, Raw kind) {
   struct termios before {};
   if (::tcgetattr(terminal.get(), &before) != 0) return std::optional<RawMode>();
   struct termios raw = before;
-  ::cfmakeraw(&raw);
+  if (kind == Raw::all) ::cfmakeraw(&raw);
+  raw.c_oflag &= ~static_cast<tcflag_t>(OPOST);
   Fd own = TRY(terminal.duplicate());
   if (::tcsetattr(terminal.get(), TCSADRAIN, &raw) != 0)
     return fail_errno("cannot set the terminal to raw mode");
@@ -146,10 +147,9 @@ Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals,
     if (flags < 0 || ::fcntl(terminal.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
       return fail_errno("cannot set up the container's terminal");
     }
-    if (input == Input::standard) {
-      source = TRY(standard_stream(0));
-      if (auto entered = TRY(RawMode::enter(source))) raw.emplace(*std::move(entered));
-    }
+    if (input == Input::standard) source = TRY(standard_stream(0));
+    auto entered = TRY(source ? RawMode::enter(source, Raw::all) : RawMode::enter(output, Raw::output));
+    if (entered) raw.emplace(*std::move(entered));
   }
   Pending pending;
   bool ended = false;

@@ -12,11 +12,15 @@
 
 namespace ecrin::cli {
 
+/// What the user's terminal leaves to the container's: its output alone (the container's terminal has made
+/// its line ends already), or its input too (keys, ^C).
+enum class Raw { output, all };
+
 /// Raw mode of a terminal, taken back when it goes out of scope.
 class RawMode {
 public:
   /// Empty when `terminal` is none.
-  static Result<std::optional<RawMode>> enter(const Fd& terminal);
+  static Result<std::optional<RawMode>> enter(const Fd& terminal, Raw raw);
   RawMode(RawMode&& other) noexcept;
   RawMode& operator=(RawMode&&) = delete;
   ~RawMode();

@@ -1,5 +1,6 @@
 #include "cli/volumes.hpp"
 
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/tree.hpp"
@@ -25,24 +26,38 @@ Result<> make_volume(const Fd& parent, const Fd& rootfs, const std::string& dest
 
 }  // namespace
 
-Result<std::string> open_volume(Store& store, const std::string& name, const Fd& rootfs,
-                                const std::string& destination) {
-  const Fd temporary = TRY(store.temporary());
-  const std::string draft = "volume-" + Store::unique_name();
-  const auto make_draft = [&]() -> Result<> {
-    TRY(posix::mkdir_at(temporary, draft, 0700));
-    return make_volume(TRY(posix::open_at(temporary, draft, O_RDONLY | O_DIRECTORY)), rootfs, destination);
-  };
-  if (name.empty()) {
-    TRY_WHILE(make_draft(), "making a volume for '{}'", printable(destination));
-    return store.temporary_path() + "/" + draft + "/data";
+Volumes::~Volumes() {
+  if (m_drafts.empty()) return;
+  const auto temporary = m_store.temporary();
+  if (!temporary) return;
+  for (const std::string& draft : m_drafts) {
+    const auto removed = fs::remove_tree(*temporary, draft);
+    if (!removed)
+      log::warning("cannot remove a volume that is not needed any more: {}", removed.error().message());
   }
-  const Fd volumes = TRY(store.subdirectory("volumes"));
-  const std::string path = store.path() + "/volumes/" + name + "/data";
+}
+
+Result<std::string> Volumes::make_draft(const Fd& rootfs, const std::string& destination) {
+  const Fd temporary = TRY(m_store.temporary());
+  std::string draft = "volume-" + Store::unique_name();
+  TRY(posix::mkdir_at(temporary, draft, 0700));
+  m_drafts.push_back(draft);
+  TRY(make_volume(TRY(posix::open_at(temporary, draft, O_RDONLY | O_DIRECTORY)), rootfs, destination));
+  return draft;
+}
+
+Result<std::string> Volumes::open(const std::string& name, const Fd& rootfs, const std::string& destination) {
+  if (name.empty()) {
+    const std::string draft =
+        TRY_WHILE(make_draft(rootfs, destination), "making a volume for '{}'", printable(destination));
+    return m_store.temporary_path() + "/" + draft + "/data";
+  }
+  const Fd volumes = TRY(m_store.subdirectory("volumes"));
+  const std::string path = m_store.path() + "/volumes/" + name + "/data";
   if (TRY(posix::exists_at(volumes, name)) == posix::Exists::yes) return path;
-  TRY_WHILE(make_draft(), "making the volume '{}'", name);
+  const std::string draft = TRY_WHILE(make_draft(rootfs, destination), "making the volume '{}'", name);
   // The rename decides between two containers that make the same volume at once: the loser uses the winner's.
-  const auto renamed = posix::rename_at(temporary, draft, volumes, name, RENAME_NOREPLACE);
+  const auto renamed = posix::rename_at(TRY(m_store.temporary()), draft, volumes, name, RENAME_NOREPLACE);
   if (!renamed && TRY(posix::exists_at(volumes, name)) == posix::Exists::no)
     return std::unexpected(renamed.error());
   return path;

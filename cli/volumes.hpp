@@ -3,16 +3,29 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/file_lock.hpp"
 #include "base/store.hpp"
 
 namespace ecrin::cli {
 
-/// The absolute path of the volume's data. A volume that does not exist yet, or has no name (it is then this
-/// process's own and goes with it), is filled from `destination` in `rootfs`.
-Result<std::string> open_volume(Store& store, const std::string& name, const Fd& rootfs,
-                                const std::string& destination);
+class Volumes {
+public:
+  explicit Volumes(Store& store) : m_store(store) {}
+  Volumes(const Volumes&) = delete;
+  Volumes& operator=(const Volumes&) = delete;
+  ~Volumes();  // removes the volumes without a name
+
+  /// The absolute path of the volume's data. A volume that does not exist yet is filled from `destination` in
+  /// `rootfs`; one without a name is always new.
+  Result<std::string> open(const std::string& name, const Fd& rootfs, const std::string& destination);
+
+private:
+  Result<std::string> make_draft(const Fd& rootfs, const std::string& destination);
+  Store& m_store;
+  std::vector<std::string> m_drafts;  // names in the store's temporary directory
+};
 
 /// The name of a running container: nobody else gets it while this lives.
 class NameLock {

@@ -118,6 +118,7 @@ private:
                     printable(name));
       }
       TRY(posix::unlink_at(directory, name));
+      if (is_whiteout(status)) continue;  // fuse-overlayfs leaves .wh..opq in every opaque directory
       if (!S_ISREG(status.st_mode) || status.st_size > 0) {
         log::warning("'{}' is left out: in a layer this name means that a file was removed", printable(name));
         continue;

@@ -10,6 +10,7 @@ namespace ecrin::fs {
 namespace {
 
 constexpr const char* k_merged = "merged";
+constexpr const char* k_clock = "clock";
 
 class CopiedTree final : public MountedTree {
 public:
@@ -31,9 +32,9 @@ public:
     TRY(materialise(lower, merged, writable ? Hardlinks::split : Hardlinks::keep));
     // The clock of this file system, read where it counts: what is touched from now on has at least this
     // ctime.
-    TRY(posix::mkdir_at(m_scratch, "filled", 0700));
-    m_filled = TRY(posix::lstat_at(m_scratch, "filled")).st_ctim;
-    return {};
+    TRY(posix::mkdir_at(m_scratch, k_clock, 0700));
+    m_filled = TRY(posix::lstat_at(m_scratch, k_clock)).st_ctim;
+    return posix::unlink_at(m_scratch, k_clock, AT_REMOVEDIR);
   }
 
   Result<> finish() override {

@@ -5,6 +5,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/driver_parts.hpp"
+#include "fs/lower_links.hpp"
 #include "fs/mount.hpp"
 
 namespace ecrin::fs {
@@ -19,8 +20,9 @@ constexpr int k_first_descriptor = 10;  // of the directories in the program
 
 class FuseTree final : public MountedTree {
 public:
-  FuseTree(Mounted mounted, Child server, Fd upper, RootMetadata root)
-      : m_path(mounted.path()),
+  FuseTree(std::vector<std::string> layers, Mounted mounted, Child server, Fd upper, RootMetadata root)
+      : m_layers(std::move(layers)),
+        m_path(mounted.path()),
         m_upper(std::move(upper)),
         m_root(std::move(root)),
         m_server(std::move(server)),
@@ -38,10 +40,13 @@ public:
       }
       std::this_thread::sleep_for(k_pause);
     }
-    return m_upper ? settle_upper_root(m_upper, m_root) : Result<>{};
+    if (!m_upper) return {};
+    TRY(complete_lower_links(m_upper, m_layers));
+    return settle_upper_root(m_upper, m_root);
   }
 
 private:
+  std::vector<std::string> m_layers;
   std::string m_path;
   Fd m_upper;
   RootMetadata m_root;
@@ -49,7 +54,18 @@ private:
   Mounted m_mounted;  // this was detached
 };
 
-// Directories are named by descriptor: paths would need escapes for ":" and "," on two levels.
+// It looks for the real paths of its layers, puts them together with colons and takes that apart again.
+Result<> check_paths(const TreeRequest& request) {
+  for (const std::string& path : request.lowers) {
+    if (path.find(':') == std::string::npos) continue;
+    return std::unexpected(
+        Error(ErrorKind::unsupported, fmt::format("{} cannot use the layer '{}'", k_program, printable(path)))
+            .hint("choose a store whose path has no colon, or the driver copy"));
+  }
+  return {};
+}
+
+// Directories are named by descriptor: paths would need escapes for "," as well.
 std::string add_directory(Command& command, const Fd& directory) {
   const int number = k_first_descriptor + static_cast<int>(command.descriptors.size());
   command.descriptors.emplace_back(&directory, number);
@@ -78,6 +94,7 @@ public:
   DriverKind kind() const override { return DriverKind::fuse_overlayfs; }
 
   Result<std::unique_ptr<MountedTree>> mount(const TreeRequest& request) override {
+    TRY(check_paths(request));
     Stack stack = TRY(open_stack(request));
     Command command{.argv = {k_program, "-f", "-o"}};
     std::string options = "lowerdir=";
@@ -102,8 +119,8 @@ public:
     Child server = TRY(Child::spawn(command));
     errors.write.reset();
     TRY(wait_until_mounted(server, errors.read, target, before));
-    return std::make_unique<FuseTree>(Mounted(target), std::move(server), std::move(stack.upper),
-                                      std::move(stack.root));
+    return std::make_unique<FuseTree>(request.lowers, Mounted(target), std::move(server),
+                                      std::move(stack.upper), std::move(stack.root));
   }
 };
 

@@ -78,8 +78,6 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
 // Rows from before a reboot that no sync covered: their files may be torn.
 Result<> LayerStore::drop_lost(const std::string& boot_id) {
   Database& database = m_store.database();
-  std::vector<std::string> names;
-  const Fd temporary = TRY(m_store.temporary());
   {
     auto transaction = TRY(database.begin());
     std::vector<std::string> ids;
@@ -90,11 +88,12 @@ Result<> LayerStore::drop_lost(const std::string& boot_id) {
     }
     for (const std::string& id : ids) {
       log::debug("layer {} was not yet on disk when this machine stopped", id);
-      names.push_back(TRY(retire(id)));
+      TRY(retire(id));
     }
     TRY(transaction.commit());
   }
-  for (const std::string& name : names) TRY(remove_tree(temporary, name));
+  const Fd temporary = TRY(m_store.temporary());
+  for (const std::string& name : TRY(sweep())) TRY(remove_tree(temporary, name));
   return {};
 }
 
@@ -207,17 +206,11 @@ Result<> LayerStore::sync() {
   return transaction.commit();
 }
 
-Result<std::string> LayerStore::retire(const std::string& id) {
+Result<> LayerStore::retire(const std::string& id) {
   auto remove = TRY(m_store.database().prepare("DELETE FROM layers WHERE id = ?"));
   TRY(remove.bind(1, id).run());
   if (m_store.database().changes() != 1) return std::unexpected(unknown_layer(id));
-  std::string name = Store::unique_name();
-  const Fd temporary = TRY(m_store.temporary());
-  auto moved = posix::rename_at(m_directory, id, temporary, name);
-  // A directory that is gone already needs no removing: remove_tree finds nothing under the name.
-  if (!moved && moved.error().kind() != ErrorKind::not_found)
-    return std::unexpected(std::move(moved).error());
-  return name;
+  return {};
 }
 
 Result<std::vector<std::string>> LayerStore::sweep() {

@@ -61,11 +61,11 @@ public:
   Result<std::vector<Layer>> list();
   /// Makes everything published so far survive a power cut: one syncfs, then the rows are marked.
   Result<> sync();
-  /// Removes the row and moves the directory to this process's tmp; the returned name is deleted by the
-  /// caller after its transaction has been committed (garbage collection).
-  Result<std::string> retire(const std::string& id);
-  /// Directories that no row names, because a process was killed in the middle of publish(): moved like
-  /// retire does.
+  /// Removes the row (garbage collection). The directory stays until a sweep() after the caller's transaction was
+  /// committed: were it moved before, a kill in between would leave a row that points to nothing.
+  Result<> retire(const std::string& id);
+  /// Moves every directory that has no row to this process's tmp; the returned names are deleted by the caller.
+  /// Opens a transaction of its own.
   Result<std::vector<std::string>> sweep();
 
 private:

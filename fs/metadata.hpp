@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <span>
@@ -50,11 +51,12 @@ inline Inode inode_of(const struct stat& status) {
   return {status.st_dev, status.st_ino};
 }
 
-/// Mode, owner and layer xattrs of a directory by descriptor: for the roots of trees.
+/// Mode, owner and layer xattrs of a directory by descriptor: for the roots of trees. By default what a root
+/// is that no layer says anything about: this process's own, which is root:root in the user namespace.
 struct RootMetadata {
   mode_t mode = 0755;
-  uid_t uid = 0;
-  gid_t gid = 0;
+  uid_t uid = ::geteuid();
+  gid_t gid = ::getegid();
   std::vector<posix::Xattr> xattrs;
   bool operator==(const RootMetadata&) const = default;
 };

@@ -8,7 +8,6 @@
 #include <array>
 #include <cstring>
 
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "fs/tar.hpp"
 
@@ -20,18 +19,19 @@ struct ArchiveDeleter {
   void operator()(struct archive* archive) const { archive_read_free(archive); }
 };
 
-// libarchive converts names through the thread's locale. In UTF-8 nothing changes, and what is not UTF-8 is
-// given as raw bytes with a warning; in the "C" locale every name beyond ASCII would be such a warning.
-class Utf8Locale {
+// libarchive converts names in PAX records from UTF-8 to the thread's locale. Names are bytes to us, so it
+// must not: in the "C" locale it cannot convert anything beyond ASCII, and then gives the bytes as they are,
+// with a warning. (From UTF-8 to UTF-8 it would turn CESU-8 into something else without a word.)
+class PlainLocale {
 public:
-  Utf8Locale() : m_previous(::uselocale(utf8())) {}
-  Utf8Locale(const Utf8Locale&) = delete;
-  Utf8Locale& operator=(const Utf8Locale&) = delete;
-  ~Utf8Locale() { ::uselocale(m_previous); }
+  PlainLocale() : m_previous(::uselocale(plain())) {}
+  PlainLocale(const PlainLocale&) = delete;
+  PlainLocale& operator=(const PlainLocale&) = delete;
+  ~PlainLocale() { ::uselocale(m_previous); }
 
 private:
-  static locale_t utf8() {
-    static const locale_t k_locale = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  static locale_t plain() {
+    static const locale_t k_locale = ::newlocale(LC_CTYPE_MASK, "C", nullptr);
     return k_locale;
   }
   locale_t m_previous;
@@ -176,7 +176,7 @@ TarReader::TarReader(std::unique_ptr<State> state) : m_state(std::move(state)) {
 TarReader::~TarReader() = default;
 
 Result<std::unique_ptr<TarReader>> TarReader::open(std::unique_ptr<Source> source) {
-  const Utf8Locale locale;
+  const PlainLocale locale;
   auto state = std::make_unique<State>();
   state->source = std::move(source);
   state->archive.reset(archive_read_new());
@@ -194,7 +194,7 @@ Result<std::unique_ptr<TarReader>> TarReader::open(std::unique_ptr<Source> sourc
 Result<std::optional<TarEntry>> TarReader::next() {
   State& state = *m_state;
   if (state.ended) return std::optional<TarEntry>{};
-  const Utf8Locale locale;
+  const PlainLocale locale;
   struct archive_entry* entry = nullptr;
   const int status = archive_read_next_header(state.archive.get(), &entry);
   if (status == ARCHIVE_EOF) {
@@ -204,12 +204,10 @@ Result<std::optional<TarEntry>> TarReader::next() {
   }
   if (status == ARCHIVE_WARN) {
     const char* text = archive_error_string(state.archive.get());
-    // Names that are no UTF-8 come as the bytes that they are; owners' names do not matter. All other
-    // warnings are damage.
+    // That names were not converted is what we want. All other warnings are damage.
     if (!text || !std::strstr(text, "can't be converted")) {
       return std::unexpected(state.error("bad tar entry"));
     }
-    log::debug("tar: {}", printable(text));
   } else if (status != ARCHIVE_OK) {
     return std::unexpected(state.error("bad tar"));
   }

@@ -157,7 +157,12 @@ Result<std::string> BlobStore::read(const Descriptor& descriptor, std::uint64_t 
   if (descriptor.size > limit)
     return fail(ErrorKind::limit, "blob {} has {} bytes, more than the {} allowed for '{}'",
                 descriptor.digest.to_string(), descriptor.size, limit, descriptor.media_type);
-  const auto source = TRY(open_blob(descriptor));
+  // No hold: the open file stays whole even when a prune removes its name.
+  Result<Fd> file = posix::open_at(m_directory, file_name(descriptor.digest), O_RDONLY | O_NOFOLLOW);
+  if (!file && !is_missing(file.error())) return std::unexpected(std::move(file).error());
+  const auto source = file ? verified_source(std::make_unique<FdSource>(std::move(*file)), descriptor.digest,
+                                             descriptor.size)
+                           : TRY(open_blob(descriptor));
   return read_all(*source, limit);
 }
 

@@ -36,9 +36,14 @@ public:
   std::optional<Span> open_bracket() const;
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (m_documents++ > 0) {
-      throw Refusal{{offset(mark), 3}, "a recipe is one YAML document, and a second one begins here"};
+    if (m_documents++ == 0) return;
+    // The library also begins a new document where something follows a value that is complete: `"a" "b"`.
+    const std::size_t begin = offset(mark);
+    const std::string_view above = trim(m_source.text().substr(0, begin));
+    if (m_source.text().substr(begin).starts_with("---") || above.ends_with("...")) {
+      throw Refusal{{begin, 3}, "a recipe is one YAML document, and a second one begins here"};
     }
+    throw Refusal{{begin, 1}, "nothing can follow here: what stands above is complete"};
   }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override;

@@ -33,6 +33,7 @@ Result<std::unique_ptr<Source>> open_tar(Store& store, const std::string& from, 
     FdSink sink(spool);
     TRY(oci::fetch_url(from, sink, {}, &cancel));
     file = TRY(posix::open_at(directory, "import", O_RDONLY));
+    TRY(posix::unlink_at(directory, "import"));  // the open file is enough
   } else {
     file = TRY(posix::open(from, O_RDONLY));
   }

@@ -1,6 +1,7 @@
 // verb: load
 #include <unistd.h>
 
+#include "base/defer.hpp"
 #include "base/posix.hpp"
 #include "base/stream.hpp"
 #include "cli/commands/commands.hpp"
@@ -14,6 +15,8 @@ namespace ecrin::cli {
 namespace {
 
 // An archive is read more than once (its index is at no fixed place), so a pipe goes to a file first.
+constexpr const char* k_spool = "load";
+
 Result<std::string> spool_input(Store& store) {
   if (::isatty(0) == 1) {
     return std::unexpected(Error(ErrorKind::invalid, "an archive cannot come from a terminal")
@@ -21,10 +24,10 @@ Result<std::string> spool_input(Store& store) {
   }
   FdSource source(TRY(standard_stream(0)));
   const Fd directory = TRY(store.temporary());
-  const Fd file = TRY(posix::open_at(directory, "load", O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  const Fd file = TRY(posix::open_at(directory, k_spool, O_WRONLY | O_CREAT | O_TRUNC, 0600));
   FdSink sink(file);
   TRY_WHILE(copy_stream(source, sink), "copying standard input to the store");
-  return store.temporary_path() + "/load";
+  return store.temporary_path() + "/" + k_spool;
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
@@ -38,6 +41,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (const auto platform = arguments.find("platform"))
     options.platform = TRY(oci::Platform::parse(*platform));
   build::Workshop* workshop = TRY(session.workshop());
+  const Defer remove_spool([workshop, &input] {
+    if (input != "-") return;
+    if (const auto directory = workshop->store().temporary()) (void)posix::unlink_at(*directory, k_spool);
+  });
   const std::string path = input == "-" ? TRY(spool_input(workshop->store())) : input;
   const auto records = TRY_WHILE(oci::import_images(workshop->images(), path, options), "loading {}",
                                  input == "-" ? "standard input" : "'" + input + "'");

@@ -66,14 +66,14 @@ Result<std::string> choose_hostname(const ContainerRequest& request) {
   return std::string(name);
 }
 
-Result<oci::RuntimeMount> runtime_mount(const MountSpec& spec, Store& store, const Fd& rootfs) {
+Result<oci::RuntimeMount> runtime_mount(const MountSpec& spec, Volumes& volumes, const Fd& rootfs) {
   oci::RuntimeMount mount{
       .destination = spec.destination, .type = "bind", .source = "", .options = spec.options};
   if (spec.type == MountSpec::Type::tmpfs) {
     mount.type = "tmpfs";
     mount.source = "tmpfs";
   } else if (spec.type == MountSpec::Type::volume) {
-    mount.source = TRY(open_volume(store, spec.source, rootfs, spec.destination));
+    mount.source = TRY(volumes.open(spec.source, rootfs, spec.destination));
   } else {
     mount.source = TRY(absolute_path(spec.source));
     const auto there = posix::open(mount.source, O_PATH);
@@ -109,7 +109,7 @@ Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::s
   return {};
 }
 
-Result<oci::RuntimeConfig> full_config(const ContainerRequest& request, const Root& root, Store& store) {
+Result<oci::RuntimeConfig> full_config(const ContainerRequest& request, const Root& root, Volumes& volumes) {
   oci::RuntimeConfig config = TRY(runtime_config(request, root.image));
   const Fd rootfs = TRY(posix::open(root.path, O_PATH | O_DIRECTORY));
   TRY(apply_user(config.process, rootfs, request.user.value_or(root.image.user)));
@@ -121,7 +121,7 @@ Result<oci::RuntimeConfig> full_config(const ContainerRequest& request, const Ro
     // The user's mount takes the place of a default one (/dev/shm, for instance).
     std::erase_if(config.mounts,
                   [&spec](const oci::RuntimeMount& mount) { return mount.destination == spec.destination; });
-    config.mounts.push_back(TRY(runtime_mount(spec, store, rootfs)));
+    config.mounts.push_back(TRY(runtime_mount(spec, volumes, rootfs)));
   }
   if (request.read_only) add_writable_places(config);
   return config;
@@ -154,16 +154,18 @@ void remove_mount_points(const std::string& path, const std::vector<std::string>
   }
 }
 
-// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
+// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before. Other parts of a
+// start fail with these kinds too (a mount that is denied), so the failure must be the one of the program's
+// execution.
 int start_exit_code(const Error& error) {
-  const bool about_program = error.message().starts_with("cannot execute ");
-  if (!about_program) return 125;
+  if (!error.message().starts_with("cannot run '")) return 125;
   return error.kind() == ErrorKind::not_found ? 127 : 126;
 }
 
 Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store) {
+  Volumes volumes(store);
   run::ContainerOptions options;
-  options.config = TRY(full_config(request, root, store));
+  options.config = TRY(full_config(request, root, volumes));
   options.rootfs = root.path;
   options.network = request.network;
   options.init = request.init;

@@ -101,7 +101,7 @@ TEST_CASE("a changed mode of a copied file reruns the copy") {
   CHECK(ecrin.in_container(lines_of(second.out).back(), {"stat", "-c", "%a", "/two.txt"}) == "755\n");
 }
 
-TEST_CASE("--no-cache runs every step and gives the same image") {
+TEST_CASE("with --no-cache every step runs and gives the same image") {
   Ecrin ecrin;
   ecrin.context("one.txt", "1\n");
   ecrin.context("two.txt", "2\n");

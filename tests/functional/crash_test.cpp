@@ -147,7 +147,7 @@ TEST_CASE("a store that cannot be written is refused with the fix", "[any-driver
   Invocation invocation = host_command({"true"});
   invocation = ecrin.invocation({"images"});
   for (auto& word : invocation.argv)
-    if (word == ecrin.root()) word = "/proc/ecrin";
+    if (word == ecrin.root()) word = "/usr/ecrin";
   const Outcome outcome = run(invocation);
   INFO(outcome.description);
   CHECK(outcome.code == 125);

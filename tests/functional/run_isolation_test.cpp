@@ -105,7 +105,7 @@ TEST_CASE("devices, pseudo terminals, shared memory, /proc and /sys are there") 
   CHECK(shell(ecrin, "echo x > /dev/null; head -c 3 /dev/zero | wc -c; head -c 3 /dev/urandom | wc -c") ==
         "3\n3\n");
   CHECK(shell(ecrin, "echo x > /dev/full || echo full", {}) == "full\n");
-  CHECK(shell(ecrin, "readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr") ==
+  CHECK(shell(ecrin, "for name in fd stdin stdout stderr; do readlink /dev/$name; done") ==
         "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\n");
   CHECK(shell(ecrin, "stat -c %a /dev/shm; echo x > /dev/shm/x; cat /dev/shm/x") == "1777\nx\n");
   CHECK(
@@ -189,7 +189,9 @@ TEST_CASE("odd passwd and group files neither hang nor lie") {
   };
   run(host_command({"mkfifo", tree + "/etc/passwd"}));
   CHECK(run_as("someone").code == 125);
-  CHECK(run_as("1000").out == "1000\n");
+  // A number needs no entry, but an image like this may be refused as a whole.
+  const Outcome by_number = run_as("1000");
+  CHECK((by_number.out == "1000\n" || one_error(by_number)));
   run(host_command({"rm", tree + "/etc/passwd"}));
   run(host_command({"ln", "-s", "../../../../../../../../../../etc/passwd", tree + "/etc/passwd"}));
   CHECK(run_as("daemon").code == 125);

@@ -1,7 +1,7 @@
 // test-init: the tests' own program inside containers (static, no library but libc), and beside them on the
 // host where a tree is to be listed. Prints facts; judges nothing.
 //
-//   list DIR [--no-owner] [--no-time] [--no-holes]
+//   list DIR [--no-owner] [--no-time] [--no-holes] [--no-links]
 //                      one line an entry, sorted: a canonical description of a tree
 //   odd DIR [--plain] [--shallow]
 //                      makes the odd files; --plain: only what an ordinary user can make; --shallow: no path
@@ -11,11 +11,13 @@
 //   try CALL           makes one system call: prints "ok" or the name of the error
 //   terminal           what standard input is: "terminal ROWS COLUMNS" or "no terminal"
 //   orphan SECONDS     leaves a grandchild behind that ends after SECONDS; prints its pid
+//   lock FILE          locks it, prints "ready" and waits for ever
 //   descriptors        numbers of the open descriptors
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -52,6 +54,7 @@ void must(bool good, const std::string& what) {
 bool g_owner = true;
 bool g_time = true;
 bool g_holes = true;
+bool g_links = true;
 std::map<std::pair<dev_t, ino_t>, std::string> g_seen;  // the first path of each file with several names
 
 std::string escaped(const std::string& text) {
@@ -168,7 +171,7 @@ void list_entry(int directory, const std::string& name, const std::string& path)
     line += " -> " + escaped(target);
   }
   bool known = false;
-  if (!S_ISDIR(info.st_mode) && info.st_nlink > 1) {
+  if (g_links && !S_ISDIR(info.st_mode) && info.st_nlink > 1) {
     const auto [place, fresh] = g_seen.emplace(std::make_pair(info.st_dev, info.st_ino), path);
     known = !fresh;
     if (known) line += " same-as=" + escaped(place->second);
@@ -363,6 +366,14 @@ int orphan(unsigned seconds) {
   return 0;
 }
 
+int lock_for_ever(const std::string& file) {
+  const int fd = open(file.c_str(), O_RDWR | O_CLOEXEC);
+  must(fd >= 0 && flock(fd, LOCK_EX) == 0, "lock " + file);
+  std::puts("ready");
+  std::fflush(stdout);
+  for (;;) pause();
+}
+
 int descriptors() {
   DIR* stream = opendir("/proc/self/fd");
   must(stream != nullptr, "opendir");
@@ -384,6 +395,7 @@ int main(int argc, char** argv) {
     g_owner = !flag("--no-owner");
     g_time = !flag("--no-time");
     g_holes = !flag("--no-holes");
+    g_links = !flag("--no-links");
     const int fd = open(words[1].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     must(fd >= 0, words[1]);
     list_directory(fd, "");
@@ -407,6 +419,7 @@ int main(int argc, char** argv) {
   if (words.size() == 1 && words[0] == "terminal") return terminal();
   if (words.size() == 2 && words[0] == "orphan")
     return orphan(static_cast<unsigned>(std::atoi(words[1].c_str())));
+  if (words.size() == 2 && words[0] == "lock") return lock_for_ever(words[1]);
   if (words.size() == 1 && words[0] == "descriptors") return descriptors();
   std::fputs("usage: see the head of init.cpp\n", stderr);
   return 2;

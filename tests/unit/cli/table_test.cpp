@@ -11,6 +11,7 @@ TEST_CASE("tables") {
   CHECK(format_table({"A", "LONG"}, {{"xxx", "1"}, {"y", ""}}, Heading::shown) == "A    LONG\nxxx  1\ny\n");
   CHECK(format_table({"A", "LONG"}, {{"xxx", "1"}}, Heading::hidden) == "xxx  1\n");
   CHECK(format_table({"A"}, {}, Heading::shown) == "A\n");
+  CHECK(format_table({}, {{"a:", "1"}, {"bcd:", "2"}}, Heading::hidden) == "a:    1\nbcd:  2\n");
 }
 
 TEST_CASE("templates") {

@@ -153,3 +153,16 @@ TEST_CASE("a member whose source is shorter than it was said to be is an error")
   MemorySource source("abc");
   CHECK(contains(error_of(writer.add_file("a", 5, source)), "3 bytes instead of 5"));
 }
+
+TEST_CASE("a size that ustar cannot hold goes into a PAX header") {
+  StringSink sink;
+  ArchiveWriter writer(sink);
+  MemorySource empty("");
+  CHECK_FALSE(writer.add_file("large", 1ull << 33, empty));
+  CHECK(contains(sink.bytes(), "19 size=8589934592\n"));
+  StringSink small;
+  ArchiveWriter plain(small);
+  CHECK_FALSE(plain.add_file("small", (1ull << 33) - 1, empty));
+  CHECK_FALSE(contains(small.bytes(), "size="));
+  CHECK(contains(small.bytes(), "77777777777"));
+}

@@ -160,6 +160,7 @@ TEST_CASE("the library's own quirks do not show") {
   CHECK(parsed("--- \na: b\n...\n")->find("a")->text == "b");
   CHECK(parsed("%YAML 1.2\n---\na: b\n")->find("a")->text == "b");
   CHECK(refused("a: b\n---\n").message().contains("one YAML document"));
+  CHECK(refused("\"a\" \"b\"\n").message().starts_with("a.yaml:1:5: nothing can follow here"));
   CHECK(refused("a: b\n...\nc: d\n").message().contains("one YAML document"));
   CHECK(refused("a: !!binary aGk=").message().contains("tags"));
   CHECK(refused("a: &x 1\n*x : 2\n*x : 3\n").message().contains("duplicate key '1'"));

@@ -40,7 +40,7 @@ TEST_CASE("a recipe without stages is the stage 'main'") {
   CHECK_FALSE(recipe.epoch.has_value());
 }
 
-TEST_CASE("--build-arg wins over the default, and may make up for a missing one") {
+TEST_CASE("a given argument wins over the default, and may make up for a missing one") {
   const std::string_view text = "args: {A: 1, B: '${A}-b', C: }\nfrom: 'x:${A}${C}'\n";
   const Recipe recipe = parsed(text, {{"A", "2"}, {"C", "3"}});
   CHECK(std::get<FromImage>(recipe.stages[0].from).reference == "x:23");
@@ -55,7 +55,7 @@ TEST_CASE("an argument without a value is no fault until it is used") {
   CHECK(parsed("args: {TOKEN: }\nfrom: scratch\n").args.empty());
 }
 
-TEST_CASE("--build-arg of an undeclared name is refused, with the near one") {
+TEST_CASE("a given argument of an undeclared name is refused, with the near one") {
   CHECK(refused("args:\n  VERSION: 1\nfrom: scratch\n", {{"VERSOIN", "2"}})
             .message()
             .starts_with(

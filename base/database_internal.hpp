@@ -1,0 +1,30 @@
+// What the two files of the database share. Internal to base/.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace ecrin {
+
+// Shared by a database and its statements, so that their order of destruction does not matter. The mutex
+// guards every call: SQLite itself is told to do without (SQLITE_OPEN_NOMUTEX).
+struct SqliteConnection {
+  sqlite3* handle = nullptr;
+  std::string path;
+  std::recursive_mutex mutex;
+
+  SqliteConnection() = default;
+  SqliteConnection(const SqliteConnection&) = delete;
+  SqliteConnection& operator=(const SqliteConnection&) = delete;
+  ~SqliteConnection() { sqlite3_close(handle); }
+};
+
+/// The error of the call that just failed with `code` on this connection.
+Error describe(const SqliteConnection& connection, int code, std::string_view action);
+
+}  // namespace ecrin

@@ -1,0 +1,165 @@
+#include "fs/layer_driver.hpp"
+
+#include <unistd.h>
+
+#include "fs/changeset.hpp"
+#include "fs/lower_links.hpp"
+#include "fs/lower_tree.hpp"
+#include "fs/whiteout.hpp"
+#include "tests/unit/fs/support.hpp"
+
+using namespace ecrin;
+using namespace ecrin::fs;
+using namespace ecrin::fs::test;
+
+TEST_CASE("drivers have names") {
+  for (const DriverKind kind : {DriverKind::overlay, DriverKind::fuse_overlayfs, DriverKind::copy}) {
+    CHECK(must(parse_driver(to_string(kind))) == kind);
+  }
+  const auto wrong = parse_driver("overlya");
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().hint_text() == "did you mean 'overlay'?");
+}
+
+TEST_CASE("the copy driver shows the stack and leaves the changes in the upper directory") {
+  TempTree bottom;
+  bottom.file("a", "1");
+  bottom.hardlink("b", "a");
+  bottom.file("d/gone");
+  bottom.file("d/kept", "x");
+  bottom.file("replaced/old");
+  TempTree top;
+  top.whiteout("d/gone");
+  top.file("replaced/new");
+  must(set_opaque(top.root(), "replaced"));
+  TempTree work;
+  work.directory("upper");
+  work.directory("scratch");
+  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  CHECK(driver->kind() == DriverKind::copy);
+  auto tree = must(driver->mount({.lowers = {bottom.path(), top.path()},
+                                  .upper = work.path() + "/upper",
+                                  .scratch = work.path() + "/scratch"}));
+  const Fd merged = must(posix::open(tree->path(), O_PATH | O_DIRECTORY));
+  CHECK(outline(merged) == "a b d/ d/kept replaced/ replaced/new");
+  CHECK(must(posix::lstat_at(merged, "a")).st_nlink == 1);
+  {
+    const Fd file = must(posix::open_at(merged, "a", O_WRONLY | O_TRUNC));
+    must(posix::write_full(file, std::string_view("2")));
+  }
+  must(posix::unlink_at(merged, "b"));
+  must(tree->finish());
+  CHECK(outline(work.open("upper")) == "a b!");
+  CHECK_FALSE(work.exists("scratch/merged"));
+
+  // Read-only, and no layers at all.
+  auto whole =
+      must(driver->mount({.lowers = {bottom.path()}, .upper = "", .scratch = work.path() + "/scratch"}));
+  CHECK(work.status("scratch/merged/a").st_nlink == 2);
+  must(whole->finish());
+  auto empty = must(driver->mount({.lowers = {}, .upper = "", .scratch = work.path() + "/scratch"}));
+  CHECK(outline(work.open("scratch/merged")).empty());
+}
+
+TEST_CASE("content that was changed behind the back of size and time is found") {
+  TempTree bottom;
+  bottom.file("a", "1");
+  TempTree work;
+  work.directory("upper");
+  work.directory("scratch");
+  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  auto tree = must(driver->mount(
+      {.lowers = {bottom.path()}, .upper = work.path() + "/upper", .scratch = work.path() + "/scratch"}));
+  const struct stat before = work.status("scratch/merged/a");
+  {
+    const Fd file = must(posix::open(tree->path() + "/a", O_WRONLY));
+    must(posix::write_full(file, std::string_view("2")));
+  }
+  work.time("scratch/merged/a", before.st_mtim.tv_sec, before.st_mtim.tv_nsec);
+  must(tree->finish());
+  CHECK(outline(work.open("upper")) == "a");
+}
+
+TEST_CASE("a probe's success is remembered for this boot, and nothing else") {
+  TempTree work;
+  work.directory("scratch");
+  const std::string cache = work.path() + "/cache";
+  must(make_driver(DriverKind::copy, work.path() + "/scratch", cache));
+  const std::string text = work.read("cache");
+  CHECK(text.ends_with("\nworks copy\n"));
+  // Remembered: the scratch directory is not even looked at.
+  CHECK(make_driver(DriverKind::copy, "/nonexistent", cache));
+  // From another boot: probed again.
+  work.file("cache", "other boot\nworks copy\n");
+  CHECK_FALSE(make_driver(DriverKind::copy, "/nonexistent", cache));
+  // What was asked for once is not the choice for those who ask for nothing.
+  work.file("cache", text);
+  CHECK_FALSE(make_driver(std::nullopt, "/nonexistent", cache));
+}
+
+TEST_CASE("a stack is seen as overlay would show it") {
+  TempTree bottom;
+  bottom.file("file", "bottom");
+  bottom.file("d/a", "bottom");
+  bottom.file("d/b", "bottom");
+  bottom.file("opaque/hidden");
+  bottom.file("x/under");
+  TempTree middle;
+  middle.file("d/a", "middle");
+  middle.whiteout("d/b");
+  middle.file("opaque/seen");
+  must(set_opaque(middle.root(), "opaque"));
+  middle.whiteout("x");
+  TempTree top;
+  top.directory("d", 0700);
+  top.file("x/over");
+  top.file("file/now", "a directory");
+  LowerTree stack = must(LowerTree::of_layers({bottom.path(), middle.path(), top.path()}));
+  TempTree merged;
+  must(materialise(stack, merged.root(), Hardlinks::keep));
+  CHECK(outline(merged.root()) == "d/ d/a file/ file/now opaque/ opaque/seen x/ x/over");
+  CHECK(merged.read("d/a") == "middle");
+  CHECK((merged.status("d").st_mode & 07777) == 0700);
+}
+
+TEST_CASE("an opaque root hides all layers below, and a marked root is the root") {
+  TempTree bottom;
+  bottom.file("hidden");
+  bottom.chmod(".", 0711);
+  must(put_root_mark(bottom.root(), RootMark::present));
+  TempTree top;
+  top.file("seen");
+  must(set_opaque(top.root(), "."));
+  const std::vector<std::string> layers = {bottom.path(), top.path()};
+  CHECK(must(visible_layers(layers)) == std::vector<std::string>{top.path()});
+  LowerTree stack = must(LowerTree::of_layers(layers));
+  CHECK(must(stack.names()) == Names{"seen"});
+  CHECK(stack.root().mode == 0711);
+}
+
+TEST_CASE("a lower file that fuse-overlayfs changed under one name is changed under all") {
+  if (!has_xattrs()) return;
+  TempTree bottom;
+  bottom.file("a/one", "old");
+  for (const char* name : {"a/two", "b/c/three", "gone", "removed/x", "opaque/x", "replaced"}) {
+    bottom.hardlink(name, "a/one");
+  }
+  bottom.directory("b/c/d", 0700);
+  bottom.file("alone", "old");
+  TempTree upper;  // as it was left behind when a/two was written to
+  upper.file("a/one", "new");
+  upper.xattr("a/one", "user.fuseoverlayfs.origin", "a/one");
+  upper.file("alone", "new");
+  upper.xattr("alone", "user.fuseoverlayfs.origin", "alone");
+  upper.whiteout("gone");
+  upper.whiteout("removed");
+  upper.directory("opaque");
+  must(set_opaque(upper.root(), "opaque"));
+  upper.file("replaced", "other");
+  must(complete_lower_links(upper.root(), {bottom.path()}));
+  CHECK(outline(upper.root()) == "a/ a/one a/two alone b/ b/c/ b/c/three gone! opaque/= removed! replaced");
+  CHECK(upper.read("b/c/three") == "new");
+  CHECK(upper.status("a/one").st_nlink == 3);
+  CHECK(upper.status("b/c").st_mtim.tv_sec == bottom.status("b/c").st_mtim.tv_sec);
+  CHECK(upper.status("b").st_mtim.tv_sec == bottom.status("b").st_mtim.tv_sec);
+}
