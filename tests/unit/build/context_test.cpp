@@ -1,0 +1,159 @@
+#include "build/context.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/posix.hpp"
+#include "build/build_cache.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/build/fixture.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+using testing::write_file;
+
+namespace {
+
+struct Fixture {
+  testing::TemporaryDirectory scratch;
+  std::string files = scratch.path() + "/context";
+  std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
+
+  Fixture() { REQUIRE(posix::make_directories(files, 0755)); }
+  std::unique_ptr<BuildContext> open() {
+    auto context = BuildContext::open(files, workshop->store().database());
+    REQUIRE(context);
+    return std::move(*context);
+  }
+  Result<Selection> select(std::vector<std::string> sources, std::vector<std::string> exclude = {}) {
+    const auto context = open();
+    return select_sources(context->tree(), sources, *IgnoreRules::from_patterns(exclude));
+  }
+  KeyInputs inputs(std::vector<std::string> sources) {
+    const auto context = open();
+    auto selection = select_sources(context->tree(), sources, {});
+    REQUIRE(selection);
+    auto inputs = context->inputs(selection->items, nullptr);
+    REQUIRE(inputs);
+    return std::move(*inputs);
+  }
+};
+
+std::vector<std::string> paths(const Selection& selection) {
+  std::vector<std::string> all;
+  for (const SourceItem& item : selection.items) {
+    for (const SourceEntry& entry : item.entries) all.push_back(entry.path.empty() ? "." : entry.path);
+  }
+  return all;
+}
+
+using Paths = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("sources are paths, directories and globs below the root") {
+  Fixture fixture;
+  for (const char* name : {"/a.c", "/b.c", "/sub/c.c", "/sub/deep/d.c", "/x.txt"})
+    write_file(fixture.files + name, name);
+  CHECK(paths(*fixture.select({"a.c"})) == Paths{"a.c"});
+  CHECK(paths(*fixture.select({"/sub"})) == Paths{"sub", "sub/c.c", "sub/deep", "sub/deep/d.c"});
+  CHECK(paths(*fixture.select({"*.c"})) == Paths{"a.c", "b.c"});
+  CHECK(paths(*fixture.select({"**/*.c"})) == Paths{"a.c", "b.c", "sub/c.c", "sub/deep/d.c"});
+  CHECK(paths(*fixture.select({"sub/*.c", "x.txt"})) == Paths{"sub/c.c", "x.txt"});
+  CHECK(paths(*fixture.select({"../../../a.c"})) == Paths{"a.c"});
+  CHECK(paths(*fixture.select({"."}, {"sub", "*.txt"})) == Paths{".", "a.c", "b.c"});
+  CHECK(paths(*fixture.select({"sub"}, {"**/*.c"})) == Paths{"sub", "sub/deep"});
+
+  const auto missing = fixture.select({"nope"});
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().kind() == ErrorKind::not_found);
+  CHECK_FALSE(fixture.select({"*.none"}));
+}
+
+TEST_CASE("what an ignore file leaves out is not there, and the error says so") {
+  Fixture fixture;
+  write_file(fixture.files + "/keep/a", "");
+  write_file(fixture.files + "/keep/b.log", "");
+  write_file(fixture.files + "/out/deep/c", "");
+  write_file(fixture.files + "/out/deep/back", "");
+  write_file(fixture.files + "/.dockerignore", "out\n**/*.log\n!out/deep/back\n");
+  CHECK(paths(*fixture.select({"."})) ==
+        Paths{".", ".dockerignore", "keep", "keep/a", "out", "out/deep", "out/deep/back"});
+  CHECK(paths(*fixture.select({"out"})) == Paths{"out", "out/deep", "out/deep/back"});
+  const auto ignored = fixture.select({"keep/b.log"});
+  REQUIRE_FALSE(ignored);
+  CHECK(ignored.error().hint_text().find(".dockerignore") != std::string::npos);
+}
+
+TEST_CASE("symlinks that a source names are followed inside the context only") {
+  Fixture fixture;
+  write_file(fixture.scratch.path() + "/secret", "host");
+  write_file(fixture.files + "/real/file", "x");
+  const Fd root = testing::open_directory(fixture.files);
+  REQUIRE(posix::symlink_at("real", root, "link"));
+  REQUIRE(posix::symlink_at("../secret", root, "up"));
+  REQUIRE(posix::symlink_at(fixture.scratch.path() + "/secret", root, "absolute"));
+  REQUIRE(posix::symlink_at("loop", root, "loop"));
+  CHECK(paths(*fixture.select({"link"})) == Paths{"real", "real/file"});
+  CHECK(paths(*fixture.select({"link/file"})) == Paths{"real/file"});
+  CHECK_FALSE(fixture.select({"up"}));
+  CHECK_FALSE(fixture.select({"absolute"}));
+  CHECK_FALSE(fixture.select({"loop"}));
+  // Inside a copied directory they are copied as they are.
+  CHECK(paths(*fixture.select({"."})) == Paths{".", "absolute", "link", "loop", "real", "real/file", "up"});
+}
+
+TEST_CASE("sockets and FIFOs of a context are left out") {
+  Fixture fixture;
+  write_file(fixture.files + "/a", "");
+  REQUIRE(::mkfifo((fixture.files + "/fifo").c_str(), 0644) == 0);
+  const auto selection = fixture.select({"."});
+  REQUIRE(selection);
+  CHECK(selection->skipped == Paths{"fifo"});
+  CHECK(paths(*selection) == Paths{".", "a"});
+}
+
+TEST_CASE("a key sees content and mode, neither time nor order") {
+  Fixture fixture;
+  write_file(fixture.files + "/d/a", "1");
+  write_file(fixture.files + "/d/b", "2");
+  const KeyInputs before = fixture.inputs({"d"});
+  const Fd directory = testing::open_directory(fixture.files + "/d");
+  REQUIRE(posix::set_times_at(directory, "a", {.tv_sec = 5, .tv_nsec = 0}));
+  CHECK(fixture.inputs({"d"}) == before);
+  write_file(fixture.files + "/d/a", "x");
+  CHECK(fixture.inputs({"d"}) != before);
+  write_file(fixture.files + "/d/a", "1");
+  CHECK(fixture.inputs({"d"}) == before);
+  write_file(fixture.files + "/d/a", "1", 0755);
+  CHECK(fixture.inputs({"d"}) != before);
+}
+
+TEST_CASE("an unchanged context is known by its metadata") {
+  Fixture fixture;
+  write_file(fixture.files + "/a", "content");
+  const auto digest = [&](std::int64_t now) {
+    const auto context = fixture.open();
+    auto found = context->file_digest("a", nullptr);
+    REQUIRE(found);
+    REQUIRE(context->save(now));
+    return *found;
+  };
+  const auto rows = [&] {
+    auto count = fixture.workshop->store().database().prepare("SELECT count(*) FROM build_files");
+    REQUIRE(count);
+    REQUIRE(count->step());
+    return count->integer(0);
+  };
+  const std::string first = digest(0);  // too fresh to be trusted
+  CHECK(rows() == 0);
+  CHECK(digest(std::int64_t{1} << 40) == first);
+  CHECK(rows() == 1);
+  // The same metadata with another digest in the table: it is believed, so the file was not read.
+  REQUIRE(fixture.workshop->store().database().execute("UPDATE build_files SET digest = 'from the table'"));
+  CHECK(digest(0) == "from the table");
+  write_file(fixture.files + "/a", "changed");
+  CHECK(digest(0) != "from the table");
+}

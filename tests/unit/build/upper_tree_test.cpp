@@ -1,0 +1,154 @@
+#include "build/upper_tree.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/posix.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/build/fixture.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+using testing::read_file;
+using testing::write_file;
+
+namespace {
+
+constexpr struct timespec k_epoch = {.tv_sec = 1000, .tv_nsec = 0};
+
+struct Fixture {
+  testing::TemporaryDirectory scratch;
+  std::string lower_path = scratch.path() + "/lower";
+  std::string upper_path = scratch.path() + "/upper";
+  std::string source_path = scratch.path() + "/source";
+  Fd lower, upper, source;
+
+  Fixture() {
+    for (const std::string& path : {lower_path, upper_path, source_path})
+      REQUIRE(posix::make_directories(path, 0755));
+    lower = testing::open_directory(lower_path);
+    upper = testing::open_directory(upper_path);
+    source = testing::open_directory(source_path);
+  }
+
+  Result<> copy(std::vector<std::string> sources, const std::string& destination, CopyOptions options = {}) {
+    const SourceTree tree{&source, nullptr, "the source", ""};
+    const Selection selection = TRY(select_sources(tree, sources, {}));
+    UpperTree writer(upper, &lower, k_epoch);
+    options.owner = std::pair{::getuid(), ::getgid()};
+    TRY(copy_selection(tree, selection.items, destination, options, writer, nullptr));
+    return writer.finish();
+  }
+  struct stat status(const std::string& path) {
+    struct stat found = {};
+    REQUIRE(::lstat((upper_path + path).c_str(), &found) == 0);
+    return found;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a file goes to a new name, into a directory, or onto a file") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/a", "new", 0640);
+  write_file(fixture.lower_path + "/etc/a", "old");
+  REQUIRE(fixture.copy({"a"}, "/name"));
+  REQUIRE(fixture.copy({"a"}, "/fresh/dir/"));
+  REQUIRE(fixture.copy({"a"}, "/etc"));
+  CHECK(read_file(fixture.upper_path + "/name") == "new");
+  CHECK(read_file(fixture.upper_path + "/fresh/dir/a") == "new");
+  CHECK(read_file(fixture.upper_path + "/etc/a") == "new");
+  CHECK((fixture.status("/name").st_mode & 07777) == 0640);
+  CHECK((fixture.status("/fresh/dir").st_mode & 07777) == 0755);
+  CHECK(fixture.status("/fresh/dir").st_mtim.tv_sec == k_epoch.tv_sec);
+}
+
+TEST_CASE("no umask leaks into what is copied") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d/a", "x", 0666);
+  const mode_t before = ::umask(077);
+  const auto copied = fixture.copy({"d"}, "/to/d/");
+  ::umask(before);
+  REQUIRE(copied);
+  CHECK((fixture.status("/to").st_mode & 07777) == 0755);
+  CHECK((fixture.status("/to/d/a").st_mode & 07777) == 0666);
+}
+
+TEST_CASE("a directory stands for its contents") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d/a", "1");
+  write_file(fixture.source_path + "/d/sub/b", "2");
+  REQUIRE(::chmod((fixture.source_path + "/d").c_str(), 0700) == 0);
+  REQUIRE(fixture.copy({"d"}, "/new"));
+  CHECK(read_file(fixture.upper_path + "/new/sub/b") == "2");
+  CHECK((fixture.status("/new").st_mode & 07777) == 0700);  // new: like the source
+  REQUIRE(posix::make_directories(fixture.lower_path + "/old", 0755));
+  REQUIRE(::chmod((fixture.lower_path + "/old").c_str(), 0711) == 0);
+  REQUIRE(fixture.copy({"d"}, "/old"));
+  CHECK((fixture.status("/old").st_mode & 07777) == 0711);  // it was there: it stays as it is
+}
+
+TEST_CASE("symlinks of the tree below lead the destination, and never out of it") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/a", "x");
+  REQUIRE(posix::make_directories(fixture.lower_path + "/usr/bin", 0755));
+  REQUIRE(posix::symlink_at("usr/bin", fixture.lower, "bin"));
+  REQUIRE(posix::symlink_at(fixture.scratch.path(), fixture.lower, "out"));
+  REQUIRE(posix::symlink_at("../../../../../..", fixture.lower, "up"));
+  REQUIRE(fixture.copy({"a"}, "/bin/"));
+  CHECK(read_file(fixture.upper_path + "/usr/bin/a") == "x");
+  REQUIRE(fixture.copy({"a"}, "/out/escaped"));
+  CHECK(::access((fixture.scratch.path() + "/escaped").c_str(), F_OK) != 0);
+  CHECK(read_file(fixture.upper_path + fixture.scratch.path() + "/escaped") == "x");
+  REQUIRE(fixture.copy({"a"}, "/up/tmp-escaped"));
+  CHECK(read_file(fixture.upper_path + "/tmp-escaped") == "x");
+}
+
+TEST_CASE("directories of the tree below keep their mode and time") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/a", "x");
+  REQUIRE(posix::make_directories(fixture.lower_path + "/srv/deep", 0755));
+  REQUIRE(::chmod((fixture.lower_path + "/srv").c_str(), 01777) == 0);
+  REQUIRE(posix::set_times_at(fixture.lower, "srv", {.tv_sec = 77, .tv_nsec = 0}));
+  REQUIRE(fixture.copy({"a"}, "/srv/deep/"));
+  CHECK((fixture.status("/srv").st_mode & 07777) == 01777);
+  CHECK(fixture.status("/srv").st_mtim.tv_sec == 77);
+}
+
+TEST_CASE("what cannot be is refused") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/a", "x");
+  write_file(fixture.source_path + "/b", "x");
+  write_file(fixture.source_path + "/d/etc", "a file where a directory is");
+  write_file(fixture.lower_path + "/etc/x", "");
+  write_file(fixture.lower_path + "/file", "");
+  CHECK_FALSE(fixture.copy({"a", "b"}, "/no-slash"));
+  CHECK_FALSE(fixture.copy({"a"}, "/file/"));
+  CHECK_FALSE(fixture.copy({"a"}, "/file/below"));
+  CHECK_FALSE(fixture.copy({"d"}, "/file"));
+  CHECK_FALSE(fixture.copy({"d"}, "/"));
+}
+
+TEST_CASE("names of one file stay names of one file") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d/a", "x");
+  REQUIRE(::link((fixture.source_path + "/d/a").c_str(), (fixture.source_path + "/d/b").c_str()) == 0);
+  REQUIRE(fixture.copy({"d"}, "/d"));
+  CHECK(fixture.status("/d/a").st_ino == fixture.status("/d/b").st_ino);
+}
+
+TEST_CASE("a file that changed after it was selected is an error") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/a", "x");
+  const SourceTree tree{&fixture.source, nullptr, "the source", ""};
+  const auto selection = select_sources(tree, {"a"}, {});
+  REQUIRE(selection);
+  write_file(fixture.source_path + "/a", "other");
+  UpperTree writer(fixture.upper, &fixture.lower, k_epoch);
+  CopyOptions options;
+  options.owner = std::pair{::getuid(), ::getgid()};
+  options.must_be_unchanged = true;
+  const auto copied = copy_selection(tree, selection->items, "/a", options, writer, nullptr);
+  REQUIRE_FALSE(copied);
+  CHECK(copied.error().kind() == ErrorKind::conflict);
+}
