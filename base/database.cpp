@@ -1,6 +1,7 @@
 #include "base/database.hpp"
 
 #include <linux/magic.h>
+#include <sqlite3.h>
 #include <sys/vfs.h>
 
 #include <chrono>
@@ -21,6 +22,10 @@ Error describe_full(const SqliteConnection& connection) {
 }
 
 }  // namespace
+
+SqliteConnection::~SqliteConnection() {
+  sqlite3_close(handle);
+}
 
 Error describe(const SqliteConnection& connection, int code, std::string_view action) {
   const std::string path = printable(connection.path);
