@@ -43,7 +43,7 @@ private:
   const PruneOptions& m_options;
   Database& m_database;
   PruneReport m_report;
-  ImageNeeds m_needed;                    // of the images that stay
+  ImageNeeds m_needed;  // of the images that stay
   std::vector<fs::Layer> m_layers;
   std::set<std::string> m_needed_layers;  // directory ids
   std::vector<std::string> m_dead_leases;
@@ -170,8 +170,9 @@ Result<> Pruner::retire_layers() {
   return {};
 }
 
-// A transaction of its own, after the rows that named the blobs are gone for good: a kill at any point leaves no
-// row without its blob. Another process that puts a blob holds it in a transaction before or after this one.
+// A transaction of its own, after the rows that named the blobs are gone for good: a kill at any point leaves
+// no row without its blob. Another process that puts a blob holds it in a transaction before or after this
+// one.
 Result<> Pruner::remove_blobs() {
   oci::BlobStore& blobs = m_workshop.blobs();
   auto transaction = TRY(m_database.begin());
@@ -221,7 +222,8 @@ Result<> Pruner::delete_trees() {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
   }
   const Fd temporary = TRY(m_workshop.store().temporary());
-  for (const std::string& name : TRY(m_workshop.layers().sweep())) TRY_WHILE(remove(temporary, name), "removing a layer");
+  for (const std::string& name : TRY(m_workshop.layers().sweep()))
+    TRY_WHILE(remove(temporary, name), "removing a layer");
   return {};
 }
 
