@@ -1,6 +1,7 @@
 #include "base/database.hpp"
 
 #include <linux/magic.h>
+#include <sqlite3.h>
 #include <sys/vfs.h>
 
 #include <chrono>
@@ -21,6 +22,10 @@ Error describe_full(const SqliteConnection& connection) {
 }
 
 }  // namespace
+
+SqliteConnection::~SqliteConnection() {
+  sqlite3_close(handle);
+}
 
 Error describe(const SqliteConnection& connection, int code, std::string_view action) {
   const std::string path = printable(connection.path);
@@ -146,6 +151,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   if (code != SQLITE_OK) return std::unexpected(describe(connection, code, "open"));
   sqlite3_extended_result_codes(connection.handle, 1);
   sqlite3_busy_timeout(connection.handle, k_busy_milliseconds);
+  // The last one to close would copy the log into the file and wait for the disk, tens of milliseconds at the
+  // end of a short command. A full log is copied anyway, by the commit that fills it.
+  sqlite3_db_config(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   std::unique_ptr<Database> database(new Database(std::move(state)));
   // Sorting goes to memory: a temporary directory may not be there, or not be ours.
   TRY(database->execute("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY"));

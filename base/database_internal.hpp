@@ -1,13 +1,13 @@
 // What the two files of the database share. Internal to base/.
 #pragma once
 
-#include <sqlite3.h>
-
 #include <mutex>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
+
+struct sqlite3;
 
 namespace ecrin {
 
@@ -21,7 +21,7 @@ struct SqliteConnection {
   SqliteConnection() = default;
   SqliteConnection(const SqliteConnection&) = delete;
   SqliteConnection& operator=(const SqliteConnection&) = delete;
-  ~SqliteConnection() { sqlite3_close(handle); }
+  ~SqliteConnection();
 };
 
 /// The error of the call that just failed with `code` on this connection.

@@ -1,3 +1,5 @@
+#include <sqlite3.h>
+
 #include <utility>
 
 #include "base/database.hpp"

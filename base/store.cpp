@@ -28,6 +28,19 @@ constexpr std::array<std::string_view, 1> k_tables = {
     " PRIMARY KEY(kind, key, lease)) WITHOUT ROWID;"
     "CREATE INDEX holds_by_lease ON holds(lease)"};
 
+constexpr const char* k_reserve_name = "reserve";
+constexpr off_t k_reserve_size = 1 << 20;
+
+// Best effort: a store without a reserve works, until the disk is full.
+void keep_reserve(const Fd& root) {
+  const auto status = posix::lstat_at(root, k_reserve_name);
+  if (status && status->st_size == k_reserve_size) return;
+  const auto file = posix::open_at(root, k_reserve_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+  if (file && ::posix_fallocate(file->get(), 0, k_reserve_size) != 0) {
+    (void)posix::unlink_at(root, k_reserve_name);
+  }
+}
+
 std::string lock_name(std::string_view lease) {
   return fmt::format("{}{}", lease, k_lock_suffix);
 }
@@ -83,7 +96,7 @@ std::string Store::unique_name() {
   return random_name(26);
 }
 
-Result<std::unique_ptr<Store>> Store::open(const std::string& root) {
+Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purpose) {
   std::unique_ptr<Store> store(new Store);
   const auto prepare = [&]() -> Result<> {
     TRY(posix::make_directories(root, 0700));
@@ -92,6 +105,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root) {
     const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
     if (!path) return fail_errno("cannot resolve '{}'", printable(root));
     store->m_path = path.get();
+    if (purpose == Purpose::freeing) (void)posix::unlink_at(store->m_directory, k_reserve_name);
     store->m_work = TRY(store->subdirectory("tmp"));
     store->m_lease = unique_name();
     // At once, although not every command needs one: here it shows that the file system can do what is
@@ -109,6 +123,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root) {
                                 printable(store->m_path));
   TRY_WHILE(store->m_database->migrate("store", k_tables), "opening the store '{}'",
             printable(store->m_path));
+  if (purpose == Purpose::work) keep_reserve(store->m_directory);
   return store;
 }
 

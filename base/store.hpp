@@ -2,6 +2,7 @@
 // stored: images, layers, containers add tables and folders of their own.
 //
 //   <root>/db.sqlite          names and facts; a row never points to something that is not whole
+//   <root>/reserve            space for prune to work in when there is none left
 //   <root>/tmp/<lease>/       work in progress of one live process; its lock file is tmp/<lease>.lock
 //
 // Lease: a process that uses the store holds one lease = a locked file. What a lease holds is not garbage.
@@ -25,7 +26,10 @@ class Store {
 public:
   /// Creates what is missing (directories 0700). A file system without locks, or a root that is not writable,
   /// is refused with a hint to use --root.
-  static Result<std::unique_ptr<Store>> open(const std::string& root);
+  /// `freeing` is for prune and rm: it gives up the store's reserve (a file of 1 MiB that every other opening
+  /// makes when it is missing), so that the database can be written on a full file system.
+  enum class Purpose { work, freeing };
+  static Result<std::unique_ptr<Store>> open(const std::string& root, Purpose purpose = Purpose::work);
   ~Store();  // removes this process's tmp/<lease>/ and its holds
 
   const std::string& path() const { return m_path; }

@@ -21,10 +21,22 @@ Result<std::string> Session::root() {
   return store_root(m_options.root, m_environment, passwd_home());
 }
 
+namespace {
+
+// Whatever is wrong with the place, another one may be named. A nearer hint stays.
+template <class T>
+Result<T> or_another_place(Result<T> opened) {
+  if (opened) return opened;
+  return std::unexpected(
+      std::move(opened).error().hint("another place for the store: ecrin --root DIR, or ECRIN_ROOT"));
+}
+
+}  // namespace
+
 Result<oci::ImageStore*> Session::images() {
   if (m_workshop) return &m_workshop->images();
   if (!m_images) {
-    m_store = TRY(Store::open(TRY(root())));
+    m_store = TRY(or_another_place(Store::open(TRY(root()))));
     m_blobs = TRY(oci::BlobStore::open(*m_store));
     m_images = TRY(oci::ImageStore::open(*m_store, *m_blobs));
   }

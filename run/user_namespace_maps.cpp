@@ -76,8 +76,10 @@ Result<> run_map_programs(pid_t pid, const MapChoice& maps, const IdentityReques
 
 MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid) {
   MapChoice choice;
-  const auto uids = fs::parse_subid(request.subuid, request.user_name, uid);
-  const auto gids = fs::parse_subid(request.subgid, request.user_name, uid);
+  // Without a name the number stands for it: an empty one would match empty lines.
+  const std::string name = request.user_name.empty() ? std::to_string(uid) : request.user_name;
+  const auto uids = fs::parse_subid(request.subuid, name, uid);
+  const auto gids = fs::parse_subid(request.subgid, name, uid);
   if (!uids || !gids) {
     choice.problem = fmt::format("{} is malformed ({})", uids ? "/etc/subgid" : "/etc/subuid",
                                  (uids ? gids : uids).error().message());

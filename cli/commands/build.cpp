@@ -100,8 +100,7 @@ Outcome run(Session& session, const Arguments& arguments) {
                        .steps_cached = result->steps_cached});
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
   // With an archive on standard output there is no room for the ID.
-  if (!writes_to_standard_output(request))
-    print_line(arguments.on("quiet") ? id : result->image_id.digest.hex());
+  if (!writes_to_standard_output(request)) print_line(id);
   return 0;
 }
 

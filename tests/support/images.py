@@ -96,7 +96,8 @@ class Layout:
                   for tar in tars]
         document = {"architecture": "amd64" if os.uname().machine == "x86_64" else "arm64", "os": "linux",
                     "created": "1970-01-01T00:00:00Z", "config": config or {"Env": ENVIRONMENT, "Cmd": ["/bin/sh"]},
-                    "rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in tars]}}
+                    "rootfs": {"type": "layers", "diff_ids": [digest(tar) for tar in tars]},
+                    "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "a test"} for _ in tars]}
         if change_config:
             change_config(document)
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST,

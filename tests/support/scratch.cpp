@@ -85,7 +85,9 @@ std::string list_tree(const std::string& directory, std::vector<std::string> fla
 }
 
 std::vector<std::string> everything_in(const std::string& directory) {
-  return lines_of(run_with_all_ids({"find", directory, "-mindepth", "1"}).out);
+  auto names = lines_of(run_with_all_ids({"find", directory, "-mindepth", "1"}).out);
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 std::string trimmed(std::string_view text) {

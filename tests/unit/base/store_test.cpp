@@ -86,6 +86,24 @@ TEST_CASE("store: a root that cannot be used is refused with a hint") {
   }
 }
 
+TEST_CASE("store: the reserve is there except while space is freed") {
+  const test::TempDirectory directory;
+  const auto blocks = [&] {
+    const auto status = posix::lstat_at(directory.fd(), "reserve");
+    return status ? status->st_blocks : 0;
+  };
+  REQUIRE(Store::open(directory.path()));
+  CHECK(blocks() >= 2048);
+  {
+    const auto freeing = Store::open(directory.path(), Store::Purpose::freeing).value();
+    CHECK(blocks() == 0);
+  }
+  // Also when a process was killed before it was of full size.
+  REQUIRE(posix::open_at(directory.fd(), "reserve", O_WRONLY | O_CREAT, 0600));
+  REQUIRE(Store::open(directory.path()));
+  CHECK(blocks() >= 2048);
+}
+
 TEST_CASE("store: subdirectories are made once, private") {
   const test::TempDirectory directory;
   const auto store = Store::open(directory.path()).value();

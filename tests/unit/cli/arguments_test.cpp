@@ -108,7 +108,7 @@ TEST_CASE("help is found before mistakes in the number of operands") {
   CHECK(parse({"-ih"})->help());
 }
 
-TEST_CASE("-h is the verb's own where it declares the letter") {
+TEST_CASE("the letter h is the verb's own where it declares the letter") {
   Verb verb = sample();
   verb.flags.push_back({.name = "hostname", .letter = 'h', .value = "NAME", .help = "x"});
   const auto arguments = parse_arguments(verb, std::vector<std::string>{"-h", "box", "image"});

@@ -7,7 +7,7 @@ using namespace ecrin::cli;
 using Type = MountSpec::Type;
 using Words = std::vector<std::string>;
 
-TEST_CASE("-v: host paths, named volumes, nameless volumes") {
+TEST_CASE("volumes: host paths, named volumes, nameless volumes") {
   CHECK(parse_volume("/a:/b").value() == MountSpec{Type::bind, "/a", "/b", {"rbind"}});
   CHECK(parse_volume("./a:/b:ro,Z").value() == MountSpec{Type::bind, "./a", "/b", {"rbind", "ro"}});
   CHECK(parse_volume(".:/b:bind,nosuid").value() == MountSpec{Type::bind, ".", "/b", {"bind", "nosuid"}});
@@ -15,7 +15,7 @@ TEST_CASE("-v: host paths, named volumes, nameless volumes") {
   CHECK(parse_volume("/b").value() == MountSpec{Type::volume, "", "/b", {"bind"}});
 }
 
-TEST_CASE("-v: what is wrong is refused") {
+TEST_CASE("volumes: what is wrong is refused") {
   for (const char* text : {"", ":/b", "/a:b", "/a:/b:ro:x", "/a:/b/../c", "/a:/", "/a://", "a/b:/c", "-x:/c",
                            "..x y:/c:what", "/a:/b:what", "/a:/b:U"}) {
     INFO(text);
@@ -25,7 +25,7 @@ TEST_CASE("-v: what is wrong is refused") {
   }
 }
 
-TEST_CASE("--mount") {
+TEST_CASE("mounts in words") {
   CHECK(parse_mount("type=bind,src=/a,dst=/b,readonly").value() ==
         MountSpec{Type::bind, "/a", "/b", {"rbind", "ro"}});
   CHECK(parse_mount("type=bind,source=a,target=/b,ro=false,bind-propagation=rslave").value() ==
@@ -42,7 +42,7 @@ TEST_CASE("--mount") {
   }
 }
 
-TEST_CASE("--tmpfs") {
+TEST_CASE("file systems in memory") {
   CHECK(parse_tmpfs("/t:size=1m,exec").value() ==
         MountSpec{Type::tmpfs, "", "/t", {"nosuid", "nodev", "noexec", "mode=1777", "size=1m", "exec"}});
   CHECK_FALSE(parse_tmpfs("t"));

@@ -1,0 +1,64 @@
+#include "run/setup_op.hpp"
+
+#include "tests/support/catch.hpp"
+
+using namespace ecrin;
+using namespace ecrin::run;
+
+namespace {
+
+SetupPlan full_plan() {
+  SetupPlan plan;
+  plan.ops = {{.kind = SetupKind::root, .source = "/some/root"},
+              {.kind = SetupKind::mount,
+               .target = "dev",
+               .type = "tmpfs",
+               .options = {"mode=755", "size=1m"},
+               .attributes = 6,
+               .propagation = 3,
+               .fallback = SetupFallback::empty_directory,
+               .hint = "try harder"},
+              {.kind = SetupKind::bind, .target = "mnt", .source = "/x", .recursive = true, .descriptor = 0},
+              {.kind = SetupKind::pivot}};
+  plan.process = {.args = {"sh", "-c", ""},
+                  .env = {"A=b", std::string("N=\0x", 4)},
+                  .cwd = "/w",
+                  .uid = 33,
+                  .gid = UINT32_MAX - 1,
+                  .groups = {1, 2, 3},
+                  .set_groups = false,
+                  .umask = 077,
+                  .capabilities = UINT64_MAX,
+                  .limits = {{.resource = 7, .soft = 1, .hard = UINT64_MAX}},
+                  .no_new_privileges = false,
+                  .terminal = true,
+                  .seccomp = std::string(64, '\1')};
+  plan.init = false;
+  plan.pid_namespace = false;
+  plan.control = 9;
+  plan.lifeline = 11;
+  return plan;
+}
+
+}  // namespace
+
+TEST_CASE("a plan survives its encoding") {
+  const SetupPlan plan = full_plan();
+  const auto decoded = decode_plan(encode_plan(plan));
+  REQUIRE(decoded);
+  CHECK(*decoded == plan);
+  CHECK(decode_plan(encode_plan(SetupPlan())).value() == SetupPlan());
+}
+
+TEST_CASE("a damaged plan is refused at every length") {
+  const std::string bytes = encode_plan(full_plan());
+  for (std::size_t length = 0; length < bytes.size(); ++length)
+    REQUIRE_FALSE(decode_plan(std::string_view(bytes).substr(0, length)));
+  CHECK_FALSE(decode_plan(bytes + "x"));
+}
+
+TEST_CASE("an unknown operation is refused") {
+  SetupPlan plan;
+  plan.ops = {{.kind = static_cast<SetupKind>(99)}};
+  CHECK_FALSE(decode_plan(encode_plan(plan)));
+}
