@@ -26,7 +26,8 @@ Result<Fd> open(const std::string& path, int flags, mode_t mode = 0);
 /// the root directory, so the result is always inside. Where openat2 is missing (ENOSYS, or EPERM of an old
 /// seccomp profile) an O_PATH walk with the same meaning is used. "" and "/" are the root itself.
 Result<Fd> open_in_root(const Fd& root, std::string_view path, int flags, mode_t mode = 0);
-/// As open_in_root, and no symlink anywhere: fails with ELOOP instead of following one (RESOLVE_NO_SYMLINKS).
+/// As open_in_root, of any length, and no symlink anywhere: fails with ELOOP instead of following one
+/// (RESOLVE_NO_SYMLINKS).
 Result<Fd> open_beneath_no_symlinks(const Fd& root, std::string_view path, int flags, mode_t mode = 0);
 
 Result<struct stat> stat_fd(const Fd& fd);

@@ -179,6 +179,10 @@ private:
   std::vector<Level> m_levels;
 };
 
+bool has_dot_dot(std::string_view path) {
+  return path == ".." || path.starts_with("../") || path.ends_with("/..") || path.contains("/../");
+}
+
 Result<Fd> resolve(const Fd& root, std::string_view path, int flags, mode_t mode, Symlinks symlinks) {
   // A NUL would end the path early: the file that is opened would not be the one that was checked.
   if (path.contains('\0')) return failed(EINVAL, path);
@@ -213,7 +217,18 @@ Result<Fd> open_in_root(const Fd& root, std::string_view path, int flags, mode_t
 }
 
 Result<Fd> open_beneath_no_symlinks(const Fd& root, std::string_view path, int flags, mode_t mode) {
-  return resolve(root, path, flags, mode, Symlinks::refuse);
+  // A path that the kernel does not take in one piece. Without symlinks and ".." it may be walked in pieces,
+  // each from where the one before ended.
+  Fd reached;
+  const Fd* from = &root;
+  while (path.size() >= PATH_MAX && !has_dot_dot(path)) {
+    const std::size_t border = path.rfind('/', PATH_MAX - 2);
+    if (border == std::string_view::npos || border == 0) break;
+    reached = TRY(resolve(*from, path.substr(0, border), O_PATH | O_DIRECTORY, 0, Symlinks::refuse));
+    from = &reached;
+    path.remove_prefix(std::min(path.find_first_not_of('/', border), path.size()));
+  }
+  return resolve(*from, path, flags, mode, Symlinks::refuse);
 }
 
 }  // namespace ecrin::posix

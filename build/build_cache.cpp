@@ -181,10 +181,13 @@ Result<> BuildCache::record_use(const std::vector<Use>& uses, std::int64_t now) 
 
 Result<std::optional<BuildCache::Earlier>> BuildCache::earlier(const Slot& slot) {
   auto lock = m_database.lock();
+  // The same place of the same recipe first; else the same words at another place, or in another file:
+  // recipes are renamed and copied.
   auto select =
       TRY(m_database.prepare("SELECT s.inputs, p.text FROM build_slots p JOIN build_steps s ON s.key = p.key "
-                             "WHERE p.recipe = ?1 AND p.stage = ?2 AND (p.text = ?4 OR p.ordinal = ?3) "
-                             "ORDER BY p.text = ?4 DESC, p.ordinal = ?3 DESC LIMIT 1"));
+                             "WHERE p.text = ?4 OR (p.recipe = ?1 AND p.stage = ?2 AND p.ordinal = ?3) "
+                             "ORDER BY p.recipe = ?1 DESC, p.stage = ?2 DESC, p.text = ?4 DESC, "
+                             "p.ordinal = ?3 DESC, p.last_used DESC LIMIT 1"));
   select.bind(1, slot.recipe)
       .bind(2, slot.stage)
       .bind(3, static_cast<std::int64_t>(slot.ordinal))

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
 
@@ -37,13 +39,19 @@ private:
   Result<> retire_layers();
   Result<> remove_blobs();
   Result<> delete_trees();
+  Result<> find_spare_layers();
+  Result<std::string> made_again(const fs::Layer& layer);
+  std::set<std::string> spare_blobs() const;
   Result<ImageNeeds> needs_of(const oci::Descriptor& manifest);
 
   Workshop& m_workshop;
   const PruneOptions& m_options;
   Database& m_database;
   PruneReport m_report;
-  ImageNeeds m_needed;  // of the images that stay
+  ImageNeeds m_needed;                   // of the images that stay
+  std::vector<ImageNeeds> m_images;      // the same, one by one
+  std::set<std::string> m_unpacked;      // diff IDs that have a directory
+  std::set<std::string> m_reproducible;  // of these, the ones whose tar can be made again
   std::vector<fs::Layer> m_layers;
   std::set<std::string> m_needed_layers;  // directory ids
   std::vector<std::string> m_dead_leases;
@@ -96,6 +104,7 @@ Result<ImageNeeds> Pruner::needs_of(const oci::Descriptor& descriptor) {
 
 Result<> Pruner::collect_needs() {
   m_needed = {};
+  m_images.clear();
   std::vector<oci::Descriptor> images;
   {
     auto select = TRY(m_database.prepare("SELECT manifest, media_type, manifest_size FROM images"));
@@ -118,9 +127,9 @@ Result<> Pruner::collect_needs() {
       log::warning("image {} is damaged: {}", image.digest.to_string(), needs.error().message());
       continue;
     }
-    m_needed.diff_ids.merge(needs->diff_ids);
-    m_needed.blobs.merge(needs->blobs);
-    m_needed.layers.merge(needs->layers);
+    m_needed.diff_ids.insert(needs->diff_ids.begin(), needs->diff_ids.end());
+    m_needed.blobs.insert(needs->blobs.begin(), needs->blobs.end());
+    m_images.push_back(std::move(*needs));
   }
   m_layers = TRY(m_workshop.layers().list());
   m_needed_layers = as_set(TRY(m_workshop.store().held("layer")));
@@ -170,6 +179,49 @@ Result<> Pruner::retire_layers() {
   return {};
 }
 
+// The diff ID of what this directory gives now. It is another one for layers of other tools, whose tar has
+// another order or other headers.
+Result<std::string> Pruner::made_again(const fs::Layer& layer) {
+  const Fd directory = TRY(m_workshop.layers().open_layer(layer));
+  HashingSink hash(nullptr);
+  TRY(fs::write_layer(directory, hash));
+  return "sha256:" + hash.finish_hex();
+}
+
+// Done before the transaction that removes them, because it reads whole layers.
+Result<> Pruner::find_spare_layers() {
+  if (!m_options.blobs) return {};
+  for (const fs::Layer& layer : m_layers) {
+    if (!m_needed_layers.contains(layer.id) || layer.diff_id.empty()) continue;
+    m_unpacked.insert(layer.diff_id);
+    if (TRY(made_again(layer)) == layer.diff_id) m_reproducible.insert(layer.diff_id);
+  }
+  return {};
+}
+
+// Blobs of layers that can be had without them: uncompressed ones that their directory makes again, bit for
+// bit, and compressed ones of images whose layers are all unpacked (those can be run and built upon, but not
+// saved any more: that is the trade).
+std::set<std::string> Pruner::spare_blobs() const {
+  std::set<std::string> spare;
+  for (const ImageNeeds& image : m_images) {
+    const bool all_there =
+        std::ranges::all_of(image.diff_ids, [&](const std::string& id) { return m_unpacked.contains(id); });
+    if (!all_there) continue;
+    for (const std::string& blob : image.layers) {
+      if (!image.diff_ids.contains(blob) || m_reproducible.contains(blob)) spare.insert(blob);
+    }
+  }
+  // What another image cannot do without stays.
+  for (const ImageNeeds& image : m_images) {
+    const bool all_there =
+        std::ranges::all_of(image.diff_ids, [&](const std::string& id) { return m_unpacked.contains(id); });
+    if (all_there) continue;
+    for (const std::string& blob : image.layers) spare.erase(blob);
+  }
+  return spare;
+}
+
 // A transaction of its own, after the rows that named the blobs are gone for good: a kill at any point leaves
 // no row without its blob. Another process that puts a blob holds it in a transaction before or after this
 // one.
@@ -178,20 +230,10 @@ Result<> Pruner::remove_blobs() {
   auto transaction = TRY(m_database.begin());
   TRY(collect_needs());
   std::set<std::string> held = as_set(TRY(m_workshop.store().held("blob")));
-  std::set<std::string> unpacked;
-  if (m_options.blobs) {
-    // Only a layer whose blob was found by its image and whose directory stays can do without.
-    std::set<std::string> present;
-    for (const fs::Layer& layer : m_layers) {
-      if (m_needed_layers.contains(layer.id)) present.insert(layer.diff_id);
-    }
-    const bool all_there =
-        std::includes(present.begin(), present.end(), m_needed.diff_ids.begin(), m_needed.diff_ids.end());
-    if (all_there) unpacked = m_needed.layers;
-  }
+  const std::set<std::string> spare = m_options.blobs ? spare_blobs() : std::set<std::string>{};
   for (const oci::Digest& digest : TRY(blobs.list())) {
     const std::string name = digest.to_string();
-    if (held.contains(name) || (m_needed.blobs.contains(name) && !unpacked.contains(name))) continue;
+    if (held.contains(name) || (m_needed.blobs.contains(name) && !spare.contains(name))) continue;
     m_report.bytes += TRY(blobs.size_of(digest)).value_or(0);
     TRY(blobs.remove(digest));
     ++m_report.blobs;
@@ -221,6 +263,8 @@ Result<> Pruner::delete_trees() {
   for (const std::string& name : m_dead_leases) {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
   }
+  // With their trees gone, their lock files go too.
+  if (!m_dead_leases.empty()) (void)TRY(m_workshop.store().dead_leases());
   const Fd temporary = TRY(m_workshop.store().temporary());
   for (const std::string& name : TRY(m_workshop.layers().sweep()))
     TRY_WHILE(remove(temporary, name), "removing a layer");
@@ -229,6 +273,7 @@ Result<> Pruner::delete_trees() {
 
 Result<PruneReport> Pruner::run() {
   TRY(decide());
+  TRY(find_spare_layers());
   TRY(remove_blobs());
   TRY(delete_trees());
   return std::move(m_report);

@@ -53,7 +53,7 @@ private:
 Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options) {
   std::unique_ptr<Workshop> workshop(new Workshop);
   workshop->m_options = options;
-  workshop->m_store = TRY(Store::open(options.root));
+  workshop->m_store = TRY(Store::open(options.root, options.purpose));
   workshop->m_blobs = TRY(oci::BlobStore::open(*workshop->m_store));
   workshop->m_layers = TRY(fs::LayerStore::open(*workshop->m_store));
   workshop->m_images = TRY(oci::ImageStore::open(*workshop->m_store, *workshop->m_blobs));

@@ -18,9 +18,10 @@
 namespace ecrin::build {
 
 struct WorkshopOptions {
-  std::string root;                      // of the store
-  std::optional<fs::DriverKind> driver;  // none: the first that works, found when it is first needed
-  std::string search_path;               // for helper programs
+  std::string root;                               // of the store
+  std::optional<fs::DriverKind> driver;           // none: the first that works, found when it is first needed
+  std::string search_path;                        // for helper programs
+  Store::Purpose purpose = Store::Purpose::work;  // freeing: for prune and rmi on a full disk
 };
 
 class Workshop {

@@ -55,12 +55,12 @@ Result<const run::Identity*> Session::enter_namespace() {
   return &*m_identity;
 }
 
-Result<build::Workshop*> Session::workshop() {
+Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {
   if (!m_workshop) {
     const std::string directory = TRY(root());
     TRY(enter_namespace());
-    m_workshop = TRY(
-        build::Workshop::open({.root = directory, .driver = m_options.driver, .search_path = m_search_path}));
+    m_workshop = TRY(build::Workshop::open(
+        {.root = directory, .driver = m_options.driver, .search_path = m_search_path, .purpose = purpose}));
   }
   return m_workshop.get();
 }

@@ -35,7 +35,7 @@ public:
   /// Names and facts of images, without a user namespace: for verbs that touch no layer.
   Result<oci::ImageStore*> images();
   /// The whole store, inside the user namespace. Call it while the process has one thread.
-  Result<build::Workshop*> workshop();
+  Result<build::Workshop*> workshop(Store::Purpose purpose = Store::Purpose::work);
   /// Enters the user namespace (once).
   Result<const run::Identity*> enter_namespace();
 

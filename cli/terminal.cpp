@@ -97,6 +97,12 @@ RawMode::~RawMode() {
   if (m_terminal) ::tcsetattr(m_terminal.get(), TCSADRAIN, &m_before);
 }
 
+std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal) {
+  struct winsize size {};
+  if (::ioctl(terminal.get(), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return std::nullopt;
+  return oci::ConsoleSize{.height = size.ws_row, .width = size.ws_col};
+}
+
 void copy_terminal_size(const Fd& from, const Fd& to) {
   struct winsize size {};
   if (::ioctl(from.get(), TIOCGWINSZ, &size) == 0 && size.ws_col != 0) ::ioctl(to.get(), TIOCSWINSZ, &size);

@@ -31,6 +31,8 @@ private:
   struct termios m_before;
 };
 
+/// Empty when it is no terminal, or has no size.
+std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal);
 /// Gives `to` the size of `from`; nothing happens when one of them is no terminal.
 void copy_terminal_size(const Fd& from, const Fd& to);
 

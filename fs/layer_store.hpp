@@ -61,11 +61,11 @@ public:
   Result<std::vector<Layer>> list();
   /// Makes everything published so far survive a power cut: one syncfs, then the rows are marked.
   Result<> sync();
-  /// Removes the row (garbage collection). The directory stays until a sweep() after the caller's transaction was
-  /// committed: were it moved before, a kill in between would leave a row that points to nothing.
+  /// Removes the row (garbage collection). The directory stays until a sweep() after the caller's transaction
+  /// was committed: were it moved before, a kill in between would leave a row that points to nothing.
   Result<> retire(const std::string& id);
-  /// Moves every directory that has no row to this process's tmp; the returned names are deleted by the caller.
-  /// Opens a transaction of its own.
+  /// Moves every directory that has no row to this process's tmp; the returned names are deleted by the
+  /// caller. Opens a transaction of its own.
   Result<std::vector<std::string>> sweep();
 
 private:

@@ -150,7 +150,12 @@ Result<std::unique_ptr<Source>> BlobStore::open_blob(const Descriptor& descripto
     if (auto source = TRY(m_provider(descriptor.digest)))
       return verified_source(std::move(*source), descriptor.digest, descriptor.size);
   }
-  return fail(ErrorKind::not_found, "blob {} is not in the store", descriptor.digest.to_string());
+  Error error(ErrorKind::not_found,
+              fmt::format("blob {} is not in the store", descriptor.digest.to_string()));
+  if (media_type::is_layer(descriptor.media_type))
+    return std::unexpected(std::move(error).hint(
+        "'ecrin prune --blobs' removes packed layers; load the image again to have it back"));
+  return std::unexpected(std::move(error));
 }
 
 Result<std::string> BlobStore::read(const Descriptor& descriptor, std::uint64_t limit) {
@@ -160,9 +165,9 @@ Result<std::string> BlobStore::read(const Descriptor& descriptor, std::uint64_t 
   // No hold: the open file stays whole even when a prune removes its name.
   Result<Fd> file = posix::open_at(m_directory, file_name(descriptor.digest), O_RDONLY | O_NOFOLLOW);
   if (!file && !is_missing(file.error())) return std::unexpected(std::move(file).error());
-  const auto source = file ? verified_source(std::make_unique<FdSource>(std::move(*file)), descriptor.digest,
-                                             descriptor.size)
-                           : TRY(open_blob(descriptor));
+  const auto source =
+      file ? verified_source(std::make_unique<FdSource>(std::move(*file)), descriptor.digest, descriptor.size)
+           : TRY(open_blob(descriptor));
   return read_all(*source, limit);
 }
 

@@ -28,8 +28,16 @@ struct Rlimit {
   std::uint64_t hard = 0;
 };
 
+/// In characters.
+struct ConsoleSize {
+  std::uint16_t height = 0;
+  std::uint16_t width = 0;
+  bool operator==(const ConsoleSize&) const = default;
+};
+
 struct RuntimeProcess {
   bool terminal = false;
+  std::optional<ConsoleSize> console_size;  // of the terminal, from the program's first moment on
   std::vector<std::string> args;
   std::vector<std::string> env;  // "A=b"
   std::string cwd = "/";

@@ -45,7 +45,9 @@ void put_process(Encoder& out, const ProcessPlan& process) {
   out.put(std::uint64_t{process.limits.size()});
   for (const ResourceLimit& limit : process.limits)
     out.put(static_cast<std::uint64_t>(limit.resource)).put(limit.soft).put(limit.hard);
-  out.put_flag(process.no_new_privileges).put_flag(process.terminal).put(process.seccomp);
+  out.put_flag(process.no_new_privileges).put_flag(process.terminal);
+  out.put(std::uint64_t{process.console_size.height}).put(std::uint64_t{process.console_size.width});
+  out.put(process.seccomp);
 }
 
 ProcessPlan get_process(Decoder& in) {
@@ -70,6 +72,8 @@ ProcessPlan get_process(Decoder& in) {
   }
   process.no_new_privileges = in.get_flag();
   process.terminal = in.get_flag();
+  process.console_size.height = static_cast<std::uint16_t>(in.get_unsigned());
+  process.console_size.width = static_cast<std::uint16_t>(in.get_unsigned());
   process.seccomp = in.get_string();
   return process;
 }

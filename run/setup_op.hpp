@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "oci/runtime_config.hpp"
 #include "run/capabilities.hpp"
 
 namespace ecrin::run {
@@ -77,7 +78,8 @@ struct ProcessPlan {
   std::vector<ResourceLimit> limits;
   bool no_new_privileges = true;
   bool terminal = false;
-  std::string seccomp;  // an array of sock_filter; "" = unconfined
+  oci::ConsoleSize console_size;  // 0 x 0: as the kernel makes it
+  std::string seccomp;            // an array of sock_filter; "" = unconfined
   bool operator==(const ProcessPlan&) const = default;
 };
 

@@ -250,6 +250,7 @@ private:
                         .capabilities = TRY(parse_capabilities(from.capabilities)),
                         .no_new_privileges = from.no_new_privileges,
                         .terminal = from.terminal,
+                        .console_size = from.console_size.value_or(oci::ConsoleSize{}),
                         .seccomp = m_request.seccomp};
     // An image's /etc/group may name any id. One that does not exist in the namespace can own nothing there.
     if (m_facts.set_groups)

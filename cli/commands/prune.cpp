@@ -24,7 +24,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const bool all = arguments.on("all");
   const bool blobs = arguments.on("blobs");
   if (!arguments.on("force") && ::isatty(0) == 1 && !confirmed(all, blobs)) return 0;
-  build::Workshop* workshop = TRY(session.workshop());
+  build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   const build::PruneReport report =
       TRY(build::prune(*workshop, {.images = true, .all_images = all, .cache = true, .blobs = blobs}));
   for (const std::string& id : report.images) print_line("Deleted: " + id);

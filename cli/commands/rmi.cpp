@@ -46,7 +46,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     return std::unexpected(
         Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rmi' needs IMAGE... or --all"));
   }
-  build::Workshop* workshop = TRY(session.workshop());
+  build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   oci::ImageStore& images = workshop->images();
   // One image that is missing must not keep the others: the first error is told at the end, the rest as it
   // comes.

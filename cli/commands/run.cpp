@@ -111,6 +111,7 @@ Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::s
 
 Result<oci::RuntimeConfig> full_config(const ContainerRequest& request, const Root& root, Volumes& volumes) {
   oci::RuntimeConfig config = TRY(runtime_config(request, root.image));
+  if (request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
   const Fd rootfs = TRY(posix::open(root.path, O_PATH | O_DIRECTORY));
   TRY(apply_user(config.process, rootfs, request.user.value_or(root.image.user)));
   config.hostname = TRY(choose_hostname(request));

@@ -19,6 +19,11 @@ Result<> make_terminal(Stage& stage, const SetupOp& op) {
   if (::ioctl(master.get(), TIOCSPTLCK, &unlock) != 0) return fail_errno("cannot unlock the terminal");
   Fd slave(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
   if (!slave) return fail_errno("cannot open the terminal of the container");
+  const oci::ConsoleSize& size = stage.plan.process.console_size;
+  const struct winsize window = {.ws_row = size.height, .ws_col = size.width};
+  // Before the program starts: it may ask at once.
+  if (size.width != 0 && ::ioctl(master.get(), TIOCSWINSZ, &window) != 0)
+    return fail_errno("cannot set the size of the terminal");
   // tty programs of the user open it by name again.
   if (::fchown(slave.get(), stage.plan.process.uid, static_cast<gid_t>(-1)) != 0)
     return fail_errno("cannot give the terminal to user {}", stage.plan.process.uid);

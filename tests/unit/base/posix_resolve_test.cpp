@@ -313,3 +313,24 @@ TEST_CASE("open in root: an exchange under our feet never leads outside") {
   CHECK(escaped == 0);
   CHECK(posix::list_directory(tree.outside).value().size() == 1);
 }
+
+TEST_CASE("open without symlinks: paths longer than the kernel takes") {
+  test::TempDirectory temporary;
+  const Fd root = posix::open(temporary.path(), O_PATH | O_DIRECTORY).value();
+  Fd directory = root.duplicate().value();
+  const std::string name(200, 'd');
+  std::string path;
+  for (int depth = 0; depth < 50; ++depth) {
+    REQUIRE(posix::mkdir_at(directory, name, 0755));
+    directory = posix::open_at(directory, name, O_PATH | O_DIRECTORY).value();
+    path += (depth == 0 ? "" : "/") + name;
+  }
+  REQUIRE(posix::symlink_at("/etc", directory, "link"));
+  REQUIRE(posix::open_at(directory, "file", O_WRONLY | O_CREAT, 0644));
+  REQUIRE(path.size() > 2 * PATH_MAX);
+  CHECK(posix::open_beneath_no_symlinks(root, path + "/file", O_RDONLY));
+  CHECK(posix::open_beneath_no_symlinks(root, path, O_PATH | O_DIRECTORY));
+  CHECK(posix::open_beneath_no_symlinks(root, path + "/missing", O_RDONLY).error().code() == ENOENT);
+  CHECK(posix::open_beneath_no_symlinks(root, path + "/link/passwd", O_RDONLY).error().code() == ELOOP);
+  CHECK(posix::open_beneath_no_symlinks(root, path + "/../file", O_RDONLY).error().code() == ENAMETOOLONG);
+}
