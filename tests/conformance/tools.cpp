@@ -1,5 +1,7 @@
 #include "tests/conformance/tools.hpp"
 
+#include <signal.h>
+
 #include <cstdlib>
 #include <stdexcept>
 
@@ -12,6 +14,10 @@ Tools::Tools(const Scratch& scratch) : m_scratch(scratch) {
 }
 
 Tools::~Tools() {
+  // podman leaves a process behind that keeps its user namespace; its number is in a file.
+  const std::string pause = m_run + "/libpod/tmp/pause.pid";
+  if (exists(pause))
+    if (const int pid = std::atoi(read_file(pause).c_str()); pid > 1) kill(pid, SIGKILL);
   remove_all_ids(m_run);
 }
 

@@ -158,7 +158,7 @@ stages:
           dd if=/dev/zero of=big bs=1k count=100 2>/dev/null
       - run: |
           rm -r /work/gone /work/deep && mkdir /work/deep && echo new > /work/deep/new
-          rm /work/c && mkdir /work/c && mv /work/a /work/z && chmod 600 /work/b && chmod 644 /work/b
+          rm /work/c && mkdir /work/c && mv /work/big /work/z && chmod 600 /work/b && chmod 644 /work/b
           touch /work/soft && cat /tree/* > /dev/null
       - write: {dest: /written, content: "text\n", mode: "0640"}
     config:

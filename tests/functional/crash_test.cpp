@@ -55,7 +55,7 @@ TEST_CASE("a build killed at any point leaves a clean store", "[heavy]") {
     CHECK(ecrin({"images"}).code == 0);
     if (round % 4 == 3) {
       CHECK(ecrin({"prune", "-f"}).code == 0);
-      CHECK(names_in(ecrin.root() + "/tmp").empty());
+      CHECK(ecrin.left_behind().empty());
     }
     CHECK(ecrin.in_container(ecrin.build(busy_recipe(salt)), {"sh", "-c", "cat /salt; ls /done | wc -l"}) ==
           salt + "12\n");
@@ -63,7 +63,7 @@ TEST_CASE("a build killed at any point leaves a clean store", "[heavy]") {
   }
   ecrin.must({"prune", "-f", "-a"});
   CHECK(names_in(ecrin.root() + "/layers").empty());
-  CHECK(names_in(ecrin.root() + "/tmp").empty());
+  CHECK(ecrin.left_behind().empty());
   CHECK(names_in(ecrin.root() + "/blobs/sha256").empty());
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("a killed load leaves a clean store", "[any-driver]") {
   ecrin.must({"rmi", "busybox"});
   ecrin.must({"prune", "-f", "-a"});
   CHECK(names_in(ecrin.root() + "/blobs/sha256").empty());
-  CHECK(names_in(ecrin.root() + "/tmp").empty());
+  CHECK(ecrin.left_behind().empty());
 }
 
 TEST_CASE("two builds and a prune at once all succeed", "[heavy]") {
@@ -136,7 +136,7 @@ TEST_CASE("control-C stops a build with one message and a clean store") {
   INFO(outcome.description);
   CHECK_FALSE(outcome.timed_out);
   CHECK(outcome.code == 130);
-  CHECK(names_in(ecrin.root() + "/tmp").empty());
+  CHECK(ecrin.left_behind().empty());
   const Outcome again = ecrin.try_build("from: localhost/busybox\nsteps:\n  - run: echo kept > /kept\n",
                                         {"--progress", "json"});
   CHECK(count_state(step_reports(again), "done") == 0);

@@ -51,7 +51,7 @@ TEST_CASE("hostile layers stay inside or are refused", "[heavy]") {
     CHECK(list_tree(canary) == before);
     CHECK(read_file(canary + "/file") == "the host's\n");
     // What was unpacked in part is gone, and the store works.
-    CHECK(names_in(ecrin.root() + "/tmp").empty());
+    CHECK(ecrin.left_behind().empty());
     CHECK(ecrin.in_container("busybox", {"echo", "hi"}) == "hi\n");
     ecrin.must({"rmi", "hostile"});
     ecrin.must({"prune", "-f"});

@@ -145,7 +145,11 @@ TEST_CASE("mount points of the host are not visible") {
   Ecrin ecrin;
   const std::string mounts = shell(ecrin, "cat /proc/mounts");
   INFO(mounts);
-  CHECK_FALSE(contains(mounts, setting().directory + " "));
+  for (const auto& line : lines_of(mounts)) {
+    const std::string target = line.substr(line.find(' ') + 1);
+    CHECK_FALSE(target.starts_with("/var/"));
+    CHECK_FALSE(target.starts_with("/home/"));
+  }
   CHECK(shell(ecrin, "test -e " + setting().directory + " || echo hidden") == "hidden\n");
   CHECK(shell(ecrin, "ls /.. | grep -c '^bin$'") == "1\n");
 }

@@ -104,8 +104,14 @@ std::string Ecrin::store_state() const {
   }();
   for (const auto& blob : blobs) state += "\n" + blob;
   for (const auto& layer : names_in(m_root + "/layers")) state += "\nlayer " + layer;
-  for (const auto& left : names_in(m_root + "/tmp")) state += "\ntmp " + left;
+  for (const auto& left : left_behind()) state += "\ntmp " + left;
   return state;
+}
+
+std::vector<std::string> Ecrin::left_behind() const {
+  auto names = names_in(m_root + "/tmp");
+  std::erase_if(names, [](const std::string& name) { return name.ends_with(".lock"); });
+  return names;
 }
 
 std::vector<StepReport> step_reports(const Outcome& build) {

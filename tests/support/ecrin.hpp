@@ -51,6 +51,9 @@ public:
   /// The store as it is, for "nothing changed": images and names, and the blobs.
   std::string store_state() const;
 
+  /// Trees under the store's tmp/. (The empty lock file of a dead process may stay until the next prune.)
+  std::vector<std::string> left_behind() const;
+
   std::string driver;                              // "" = ecrin's own choice; starts as the run's
   std::map<std::string, std::string> environment;  // on top of PATH, HOME and LANG
   int umask = 022;

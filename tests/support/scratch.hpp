@@ -35,8 +35,8 @@ std::vector<std::string> names_in(const std::string& directory);  // sorted; emp
 void remove_all_ids(const std::string& path);
 /// test-init's listing of a tree, as root of such a namespace: owners as a container sees them.
 std::string list_tree(const std::string& directory, std::vector<std::string> flags = {});
-/// The names of everything under `directory` (find), sorted, as root of such a namespace. For "nothing was left
-/// behind".
+/// The names of everything under `directory` (find), sorted, as root of such a namespace. For "nothing was
+/// left behind".
 std::vector<std::string> everything_in(const std::string& directory);
 
 std::string trimmed(std::string_view text);

@@ -201,7 +201,7 @@ TEST_CASE("after a failure, what finished is cached, and the failure says where"
   CHECK(again.ran == Words{"good", "b"});
 }
 
-TEST_CASE("--no-cache runs everything, and what follows uses the new results") {
+TEST_CASE("without the cache everything runs, and what follows uses the new results") {
   Fixture fixture;
   const Recipe recipe = single({script("a"), script("b")});
   REQUIRE(fixture.build(recipe).result);
