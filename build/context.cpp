@@ -5,6 +5,7 @@
 #include <map>
 #include <thread>
 
+#include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
@@ -21,6 +22,15 @@ std::string stamp_of(const struct stat& status) {
                      status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
 }
 
+// "" when there are none, so that the common key stays short.
+Result<std::string> xattrs_of(const Fd& file) {
+  const auto xattrs = TRY(context_xattrs(file));
+  if (xattrs.empty()) return "";
+  Encoder encoder;
+  for (const posix::Xattr& xattr : xattrs) encoder.put(xattr.name).put(xattr.value);
+  return " xattrs " + sha256_hex(encoder.bytes());
+}
+
 Result<std::string> hash_file(const Fd& root, const SourceEntry& entry, const CancelToken* cancel) {
   Fd file = TRY(posix::open_beneath_no_symlinks(root, entry.path, O_RDONLY | O_NONBLOCK));
   const struct stat before = TRY(posix::stat_fd(file));
@@ -33,7 +43,7 @@ Result<std::string> hash_file(const Fd& root, const SourceEntry& entry, const Ca
   if (stamp_of(TRY(posix::stat_fd(file))) != stamp_of(entry.status)) {
     return fail(ErrorKind::conflict, "'{}' in the context changed while it was read", printable(entry.path));
   }
-  return sink.finish_hex();
+  return sink.finish_hex() + TRY(xattrs_of(file));
 }
 
 }  // namespace
@@ -133,7 +143,8 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
         const Fd parent = TRY(open_real_directory(m_root, parent_path(entry.path)));
         value = "symlink " + TRY(posix::readlink_at(parent, base_name(entry.path)));
       } else {
-        value = fmt::format("directory {:04o}", mode);
+        const Fd directory = TRY(open_real_directory(m_root, entry.path));
+        value = fmt::format("directory {:04o}{}", mode, TRY(xattrs_of(directory)));
       }
       inputs.push_back({"file " + (entry.path.empty() ? "." : entry.path), std::move(value)});
     }
@@ -149,7 +160,8 @@ Result<std::string> BuildContext::file_digest(const std::string& path, const Can
   }
   const SourceEntry entry{found.path, "", *found.status};
   if (!digest_of(entry)) TRY(compute({&entry}, cancel));
-  return *digest_of(entry);
+  // Of the content alone: the attributes come behind it.
+  return digest_of(entry)->substr(0, 64);
 }
 
 Result<> BuildContext::save(std::int64_t now) {

@@ -32,6 +32,9 @@ public:
 private:
   Result<> copy_file(const SourceEntry& entry, const std::string& target);
   Result<const Fd*> source_parent(const std::string& path);
+  Result<std::vector<posix::Xattr>> xattrs(const Fd& file) const {
+    return m_options.xattrs == CopyOptions::Xattrs::all ? posix::list_xattrs(file) : context_xattrs(file);
+  }
 
   const SourceTree& m_tree;
   const CopyOptions& m_options;
@@ -78,7 +81,7 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
   TRY(file.close());
   if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
     return changed();
-  if (m_options.xattrs) TRY(m_upper.set_xattrs(target, *open));
+  TRY(m_upper.set_xattrs(target, TRY(xattrs(*open))));
   return m_upper.seal(target, attributes, S_IFREG);
 }
 
@@ -89,10 +92,9 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
   const Attributes attributes = this->attributes(entry.status);
   if (type == S_IFDIR) {
     TRY(m_upper.put_directory(target, attributes));
-    if (!m_options.xattrs) return {};
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
                                                           O_PATH | O_DIRECTORY));
-    return m_upper.set_xattrs(target, source);
+    return m_upper.set_xattrs(target, TRY(xattrs(source)));
   }
   if (type == S_IFLNK) {
     const Fd* parent = TRY(source_parent(entry.path));

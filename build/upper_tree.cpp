@@ -3,6 +3,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
+#include "fs/whiteout.hpp"
 
 namespace ecrin::build {
 
@@ -11,12 +12,12 @@ std::string here(const std::string& path) {
   return path.empty() ? "." : path;
 }
 
-// Control attributes of union file systems never leave the tree that they belong to.
-bool is_control_xattr(std::string_view name) {
-  return name.starts_with("user.overlay.") || name.starts_with("trusted.") ||
-         name.starts_with("user.fuseoverlayfs.") || name.starts_with("user.containers.") ||
-         name.starts_with("system.") || name == "security.selinux";
+// What steers a union file system, or belongs to the machine, never leaves the tree that it is in.
+bool stays_behind(std::string_view name) {
+  return fs::is_control_xattr(name) || name.starts_with("trusted.") || name.starts_with("system.") ||
+         name == "security.selinux";
 }
+
 }  // namespace
 
 Result<RootPath> UpperTree::locate(std::string_view path) {
@@ -65,7 +66,7 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
     TRY(posix::chown_at(parent, name, below->st_uid, below->st_gid));
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_lower, path, O_PATH | O_DIRECTORY));
     for (const posix::Xattr& xattr : TRY(posix::list_xattrs(source))) {
-      if (!is_control_xattr(xattr.name)) TRY(posix::set_xattr_at(parent, name, xattr.name, xattr.value));
+      if (!stays_behind(xattr.name)) TRY(posix::set_xattr_at(parent, name, xattr.name, xattr.value));
     }
     TRY(posix::chmod_at(parent, name, below->st_mode & 07777));
   } else {
@@ -162,13 +163,12 @@ Result<> UpperTree::seal(const std::string& path, const Attributes& attributes, 
   return posix::set_times_at(*parent, name, attributes.mtime);
 }
 
-Result<> UpperTree::set_xattrs(const std::string& path, const Fd& from) {
-  const auto xattrs = TRY(posix::list_xattrs(from));
+Result<> UpperTree::set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs) {
   if (xattrs.empty()) return {};
   const Fd* parent = path.empty() ? &m_upper : TRY(parent_of(path));
   const std::string name = path.empty() ? "." : base_name(path);
   for (const posix::Xattr& xattr : xattrs) {
-    if (!is_control_xattr(xattr.name)) TRY(posix::set_xattr_at(*parent, name, xattr.name, xattr.value));
+    if (!stays_behind(xattr.name)) TRY(posix::set_xattr_at(*parent, name, xattr.name, xattr.value));
   }
   return {};
 }

@@ -50,7 +50,7 @@ public:
   /// Owner, mode and times of something other than a directory, after its data was written (writing changes
   /// both times and setuid bits).
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
-  Result<> set_xattrs(const std::string& path, const Fd& from);
+  Result<> set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs);
   /// Makes and opens a directory, to be filled by somebody else.
   Result<Fd> open_directory(const std::string& path);
   /// Sets the times of directories, which were changed by what was put into them. Last call.
@@ -82,7 +82,8 @@ struct CopyOptions {
   std::optional<std::pair<uid_t, gid_t>> owner;  // none: the source's own
   std::optional<std::uint32_t> mode;             // of files and directories
   std::optional<struct timespec> mtime;          // none: the source's own
-  bool xattrs = false;
+  enum class Xattrs { of_users, all };           // of a context, of a stage's tree
+  Xattrs xattrs = Xattrs::of_users;
   /// A file that changed since it was selected is an error: its digest went into a key.
   bool must_be_unchanged = false;
   bool skip_devices = false;

@@ -25,7 +25,8 @@ Result<std::vector<IdRange>> parse_subid(std::string_view text, const std::strin
   for (const std::string& line : split(text, '\n')) {
     ++line_number;
     const std::vector<std::string> fields = split(trim(line), ':');
-    if (fields.empty() || (fields[0] != user_name && fields[0] != number)) continue;  // others' lines
+    // Others' lines; a user without a name must not be taken for a blank line.
+    if (fields[0].empty() || (fields[0] != user_name && fields[0] != number)) continue;
     if (fields.size() != 3) {
       return fail(ErrorKind::invalid, "line {} is not 'name:first:count' but '{}'", line_number,
                   printable(line));

@@ -241,7 +241,7 @@ def main():
     parser.add_argument("--ecrin", required=True)
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--work", default="/var/tmp/ecrin-bench")
-    parser.add_argument("--results", required=True)
+    parser.add_argument("--results", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md"))
     parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files"])
     options = parser.parse_args()
     options.results = os.path.abspath(options.results)

@@ -1,6 +1,7 @@
 // Killed builds, and several at once: nothing that finished is lost, nothing stays that prune does not find.
 #include <signal.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "tests/support/catch.hpp"
@@ -128,9 +129,16 @@ TEST_CASE("the same build twice at once gives the same image", "[heavy]") {
 TEST_CASE("control-C stops a build with one message and a clean store") {
   Ecrin ecrin;
   Running build(ecrin.build_invocation(
-      "from: localhost/busybox\nsteps:\n  - run: echo kept > /kept\n  - run: sleep 1000\n",
+      "from: localhost/busybox\nsteps:\n  - run: echo kept > /kept\n"
+      "  - run: {command: touch /cache/started && sleep 1000, mounts: [{cache: /cache}]}\n",
       {"--progress", "plain"}));
-  usleep(1'500'000);
+  const auto second_step_runs = [&] {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(ecrin.root() + "/cache", ignored))
+      if (entry.path().filename() == "started") return true;
+    return false;
+  };
+  for (int tries = 0; tries < 600 && !second_step_runs(); ++tries) usleep(50'000);
   build.signal(SIGINT);
   const Outcome outcome = build.wait();
   INFO(outcome.description);

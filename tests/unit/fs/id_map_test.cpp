@@ -15,6 +15,7 @@ TEST_CASE("subid lines of a user are found by name and by number") {
 
 TEST_CASE("a broken line of the user is refused, of others ignored") {
   CHECK(parse_subid("other:x:y\n", "eu", 1001)->empty());
+  CHECK(parse_subid("\n:7:7\n1001:5:5\n", "", 1001)->size() == 1);
   for (const char* line : {"eu:1", "eu:a:1", "eu:1:", "eu:4294967295:2", "eu:1:2:3", "eu:-1:5"}) {
     INFO(line);
     const auto ranges = parse_subid(line, "eu", 1001);
