@@ -45,7 +45,7 @@ TEST_CASE("an image made by buildah") {
     succeeded(tools.buildah({"commit", second, format + ":" + archive + ":localhost/made:1"}));
     Ecrin other(Ecrin::Base::none);
     other.must({"load", "-i", archive});
-    CHECK(other.in_container("made:1", k_list) == expected);
+    CHECK(difference(other.in_container("made:1", k_list), expected) == "");
     CHECK(other.in_container("made:1", {}) == "added\n");
     CHECK(other({"run", "--rm", "made:1", "test", "-e", "/gone"}).code == 1);
     CHECK(other({"run", "--rm", "made:1", "test", "-e", "/etc/group"}).code == 1);
@@ -85,7 +85,7 @@ TEST_CASE("an image repacked by umoci") {
   ecrin.must({"load", "-i", ecrin.scratch() / "new.tar"});
   CHECK(ecrin.in_container("umoci:1", {"cat", "/added"}) == "added\n");
   CHECK(ecrin({"run", "--rm", "umoci:1", "test", "-e", "/etc/group"}).code == 1);
-  CHECK(ecrin.in_container("umoci:1", k_list) == expected);
+  CHECK(difference(ecrin.in_container("umoci:1", k_list), expected) == "");
 }
 
 TEST_CASE("layers in zstd, gzip and plain, converted by skopeo") {

@@ -37,12 +37,12 @@ TEST_CASE("a build killed at any point leaves a clean store", "[heavy]") {
   const std::string expected = ecrin.build(busy_recipe("fixed"));
   const auto whole =
       std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
-  constexpr int k_rounds = 16;
-  for (int round = 0; round < k_rounds; ++round) {
+  const int rounds = ecrin.driver == "copy" ? 8 : 16;  // copies take their time
+  for (int round = 0; round < rounds; ++round) {
     const std::string salt = "round-" + std::to_string(round);
     {
       Running build(ecrin.build_invocation(busy_recipe(salt)));
-      usleep(static_cast<useconds_t>(whole.count() * (round + 1) / (k_rounds + 1)));
+      usleep(static_cast<useconds_t>(whole.count() * (round + 1) / (rounds + 1)));
       // Alone, as the kernel's out-of-memory killer would, or with all of its group, as a closed session
       // would.
       if (round % 2) {

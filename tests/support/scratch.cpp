@@ -104,6 +104,17 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
+std::string difference(std::string_view first, std::string_view second) {
+  const auto a = lines_of(first), b = lines_of(second);
+  std::string text;
+  for (const auto& line : a)
+    if (std::find(b.begin(), b.end(), line) == b.end()) text += "\n- " + line;
+  for (const auto& line : b)
+    if (std::find(a.begin(), a.end(), line) == a.end()) text += "\n+ " + line;
+  if (text.empty() && a != b) text = "the same lines in another order or number";
+  return text;
+}
+
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }

@@ -42,5 +42,7 @@ std::vector<std::string> everything_in(const std::string& directory);
 std::string trimmed(std::string_view text);
 std::vector<std::string> lines_of(std::string_view text);  // without empty ones
 bool contains(std::string_view text, std::string_view part);
+/// The lines that only one of two listings has ("-" the first, "+" the second); "" when they are the same.
+std::string difference(std::string_view first, std::string_view second);
 
 }  // namespace ecrin::tests
