@@ -291,7 +291,8 @@ TEST_CASE("the examples build from the Debian mirror, run, and build again from 
       {"web.yaml",
        {"--entrypoint", R"(["/bin/busybox", "sh", "-c"])", "web",
         "busybox httpd -f -p 8080 -h /srv/www & "
-        "for i in 1 2 3 4 5 6 7 8 9; do busybox wget -q -O - http://127.0.0.1:8080/ && exit; sleep 0.2; done"},
+        "for i in 1 2 3 4 5 6 7 8 9; do busybox wget -q -O - http://127.0.0.1:8080/ && exit; sleep 0.2; "
+        "done"},
        "",
        "<html"}};
   const std::string directory = setting().source + "/recipes/examples";
