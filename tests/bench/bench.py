@@ -118,6 +118,8 @@ class Bench:
                                 "  - run: [/bin/busybox, --install, -s, /bin]\n")
             shutil.copy("/bin/busybox", os.path.join(self.work, "busybox"))
             self.call([*self.ecrin, "build", "-o", "type=local,dest=" + self.rootfs, recipe])
+        for name in ("data", "dev", "proc", "sys", "tmp"):  # bwrap makes no mount points in a read-only root
+            os.makedirs(os.path.join(self.rootfs, name), exist_ok=True)
 
     # ---- workloads ---------------------------------------------------------------------------------------------
 
@@ -136,7 +138,8 @@ class Bench:
                                   os.path.join(self.work, "run", "crun"), "run", "-b",
                                   os.path.join(self.work, "bundle"), "bench"])
         if self.have("podman"):
-            runtime = ["--runtime", "crun"] if self.have("crun") else []
+            # crun refuses hosts with both versions of cgroups
+            runtime = ["--runtime", "runc"] if self.have("runc") else []
             tools["podman"] = ([], [*self.podman, *runtime, "run", "--rm", "--network", "none", "--cgroups",
                                     "disabled", "localhost/bench-base", *true])
         if self.have("unshare"):
@@ -181,7 +184,6 @@ class Bench:
                 [["rm", "-rf", data], ["mkdir", data]],
                 ["bwrap", "--unshare-all", "--ro-bind", self.rootfs, "/", "--bind", data, "/data", "--proc",
                  "/proc", "--dev", "/dev", "/bin/sh", "-c", FILES_SCRIPT])
-            os.makedirs(os.path.join(self.rootfs, "data"), exist_ok=True)
         self.compare("files", tools)
 
     # ---- results -----------------------------------------------------------------------------------------------
