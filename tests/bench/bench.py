@@ -196,8 +196,9 @@ class Bench:
         versions = []
         for program in ("bwrap", "crun", "podman", "buildah"):
             if self.have(program):
-                text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-                versions.append(text.splitlines()[0].strip())
+                text = subprocess.run([program, "--version"], env=self.environment, cwd=self.work,
+                                      capture_output=True, text=True, check=False).stdout
+                versions.append((text.splitlines() or [program])[0].strip())
         with open(self.options.results, "w", encoding="utf-8") as file:
             file.write("# Benchmark results\n\nWritten by `./dev bench`: one interleaved run, medians of "
                        f"{self.options.reps} samples a tool. Ratios are wall time over ecrin's: above 1, ecrin is "
