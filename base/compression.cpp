@@ -118,4 +118,10 @@ Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<in
   return fail(ErrorKind::unsupported, "{} compression cannot be written", name_of(compression));
 }
 
+std::uint64_t expansion_limit(std::uint64_t compressed_size) {
+  constexpr std::uint64_t k_base = 1ull << 30;
+  constexpr std::uint64_t k_ratio = 200;  // gzip reaches 1032, on nothing but zeros
+  return compressed_size > (1ull << 50) ? UINT64_MAX : k_base + k_ratio * compressed_size;
+}
+
 }  // namespace ecrin

@@ -5,6 +5,7 @@
 // Writing is deterministic: the bytes depend on the input, the format and the level alone.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -27,5 +28,9 @@ Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, C
 /// A sink that compresses into `next` (none: passes through). `level` nullopt: 6 for gzip, 3 for zstd.
 /// finish() writes the trailer and finishes `next`.
 Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next);
+
+/// How many bytes may come out of a compressed file of this size: 1 GiB and 200 times its own. Real ones stay
+/// far below; a bomb does not.
+std::uint64_t expansion_limit(std::uint64_t compressed_size);
 
 }  // namespace ecrin
