@@ -24,5 +24,7 @@ struct Url {
 Result<Url> parse_url(const std::string& text);
 /// What `reference` (as of a Location header) means in a document at `base`.
 Result<Url> resolve_url(const Url& base, const std::string& reference);
+/// Can it name a proxy ("http://host:3128", "socks5://host", "host:3128")?
+bool is_proxy_url(const std::string& text);
 
 }  // namespace ecrin::oci
