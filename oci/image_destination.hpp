@@ -33,11 +33,14 @@ class ImageDestination {
 public:
   virtual ~ImageDestination() = default;
   virtual std::string name() const = 0;  // for messages
+  /// May blobs come at the same time? Where not (one stream of bytes), they come one by one, in the order in
+  /// which the manifests name them.
+  virtual bool takes_several() const { return true; }
   /// Is it there already (or can be had without its bytes, as by a cross-repository mount)? Called from
   /// several threads at once.
   virtual Result<Presence> find_blob(const Descriptor& descriptor, const CancelToken* cancel) = 0;
-  /// Stores it; digest and size are verified before it counts. Called from several threads at once, but never
-  /// twice for one digest. Configs come before the layers of their images.
+  /// Stores it; digest and size are verified before it counts. Called from several threads at once, but once
+  /// for one digest. Configs come before the layers of their images.
   virtual Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext& context,
                             const CancelToken* cancel) = 0;
   /// Children come before the index that names them; the top one is the last and gets the destination's name.

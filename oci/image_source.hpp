@@ -19,6 +19,11 @@ struct RawManifest {
   std::string media_type;
   Digest digest;
   Descriptor descriptor() const;  // media type, digest and size
+
+  /// Finds out which of the known documents it is, by its content; `declared` (of a Content-Type header, a
+  /// descriptor; "" or a general type: nothing) must not say another one. Schema 1 is refused with a
+  /// sentence, and so is what could be read as manifest and as index. The digest is the SHA-256.
+  static Result<RawManifest> from_bytes(std::string bytes, std::string_view declared, std::string_view what);
 };
 
 class ImageSource {
