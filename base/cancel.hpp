@@ -9,8 +9,13 @@ namespace ecrin {
 
 class CancelToken {
 public:
+  CancelToken() = default;
+  /// Stops also when `parent` does (nullptr: none); it must outlive this one.
+  explicit CancelToken(const CancelToken* parent) : m_parent(parent) {}
   void cancel() { m_cancelled.store(true, std::memory_order_relaxed); }
-  bool cancelled() const { return m_cancelled.load(std::memory_order_relaxed); }
+  bool cancelled() const {
+    return m_cancelled.load(std::memory_order_relaxed) || (m_parent && m_parent->cancelled());
+  }
   Result<> check() const {
     if (cancelled()) return fail(ErrorKind::cancelled, "stopped by the user");
     return {};
@@ -18,6 +23,7 @@ public:
 
 private:
   std::atomic<bool> m_cancelled = false;
+  const CancelToken* m_parent = nullptr;
 };
 
 }  // namespace ecrin

@@ -71,6 +71,8 @@ Result<std::string> read_file(const std::string& path, std::uint64_t limit = 16u
 Result<std::string> read_fd(const Fd& fd, std::uint64_t limit = 16u << 20);
 /// Copies `size` bytes (reflink or copy_file_range where possible, else read and write); holes stay holes.
 Result<> copy_file_data(const Fd& from, const Fd& to, std::uint64_t size);
+/// Truncates to nothing; the next read or write starts at the beginning.
+Result<> empty_file(const Fd& fd);
 Result<> fsync(const Fd& fd);
 Result<> syncfs(const Fd& fd);
 

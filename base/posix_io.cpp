@@ -87,6 +87,11 @@ Result<> write_full(const Fd& fd, std::string_view bytes) {
   return write_full(fd, std::as_bytes(std::span(bytes)));
 }
 
+Result<> empty_file(const Fd& fd) {
+  if (::ftruncate(fd.get(), 0) != 0 || ::lseek(fd.get(), 0, SEEK_SET) != 0) return failed("truncate", fd);
+  return {};
+}
+
 Result<std::string> read_fd(const Fd& fd, std::uint64_t limit) {
   std::string bytes;
   std::size_t block = 4096;

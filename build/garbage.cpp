@@ -275,6 +275,7 @@ Result<PruneReport> Pruner::run() {
   TRY(decide());
   TRY(find_spare_layers());
   TRY(remove_blobs());
+  m_report.bytes += TRY(m_workshop.blobs().remove_partial_downloads());
   TRY(delete_trees());
   return std::move(m_report);
 }

@@ -93,18 +93,24 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(Store& store) {
   return std::unique_ptr<BlobStore>(new BlobStore(store, TRY(store.subdirectory("blobs"))));
 }
 
-Result<> BlobStore::put(const Descriptor& descriptor, Source& source) {
-  std::optional<std::uint64_t> size;
-  {
-    // Held before it exists, so that no prune comes between the rename and the row that will name it.
-    auto transaction = TRY(m_store.database().begin());
-    TRY(m_store.hold("blob", descriptor.digest.to_string()));
-    size = TRY(size_of(descriptor.digest));
-    TRY(transaction.commit());
-  }
+Result<bool> BlobStore::hold_if_there(const Descriptor& descriptor) {
+  // Held before it exists, so that no prune comes between the rename and the row that will name it.
+  auto transaction = TRY(m_store.database().begin());
+  TRY(m_store.hold("blob", descriptor.digest.to_string()));
+  const auto size = TRY(size_of(descriptor.digest));
+  TRY(transaction.commit());
   // A file of another length is what a power cut left: written again.
-  if (size == descriptor.size) return {};
+  return size == descriptor.size;
+}
+
+Result<> BlobStore::put(const Descriptor& descriptor, Source& source) {
+  if (TRY(hold_if_there(descriptor))) return {};
   return write(descriptor, source);
+}
+
+Result<bool> BlobStore::has(const Descriptor& descriptor) {
+  if (TRY(hold_if_there(descriptor))) return true;
+  return m_provider && TRY(m_provider(descriptor.digest)).has_value();
 }
 
 Result<> BlobStore::write(const Descriptor& descriptor, Source& source) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "base/cancel.hpp"
 #include "base/store.hpp"
 #include "base/stream.hpp"
 #include "oci/descriptor.hpp"
@@ -34,6 +35,19 @@ public:
   Result<> put(const Descriptor& descriptor, Source& source);
   /// A small blob of our own making.
   Result<Descriptor> put_bytes(std::string_view media_type, std::string_view bytes);
+  /// Fetches a blob into <store>/downloads/<algorithm>-<hex> and moves it into place when its digest holds.
+  /// One process at a time downloads a blob: the others wait for its lock and then find it. What an
+  /// interrupted download left is kept and not asked for again. `open` gives the bytes from an offset on.
+  /// `also` (nullptr: none) gets all bytes as they come, those that were there first; what it got is the blob
+  /// only when this returns `downloaded`: with `present` it got nothing.
+  enum class Download { present, downloaded };
+  using Opener = std::function<Result<std::unique_ptr<Source>>(std::uint64_t offset)>;
+  Result<Download> download(const Descriptor& descriptor, const Opener& open, Sink* also,
+                            const CancelToken* cancel);
+  /// Removes what interrupted downloads left, except where one is going on. Returns how many bytes that gave.
+  Result<std::uint64_t> remove_partial_downloads();
+  /// Holds it for this process when it can be opened: as a file of the right size, or from the provider.
+  Result<bool> has(const Descriptor& descriptor);
   /// Verified bytes; not_found when neither the store nor the provider has it.
   Result<std::unique_ptr<Source>> open_blob(const Descriptor& descriptor);
   /// A whole small blob (manifest, config), verified, at most `limit` bytes.
@@ -50,6 +64,7 @@ public:
 private:
   BlobStore(Store& store, Fd directory);
   Result<> write(const Descriptor& descriptor, Source& source);
+  Result<bool> hold_if_there(const Descriptor& descriptor);
   Store& m_store;
   Fd m_directory;
   Provider m_provider;

@@ -1,0 +1,173 @@
+// Downloads into the blob store: partial files that survive their process, one lock a blob.
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "base/posix.hpp"
+#include "oci/blob_store.hpp"
+
+namespace ecrin::oci {
+
+namespace {
+
+constexpr const char* k_downloads = "downloads";
+constexpr std::chrono::milliseconds k_lock_interval{50};
+
+std::string partial_name(const Digest& digest) {
+  return digest.algorithm_name() + "-" + digest.hex();
+}
+
+// Is the open file still what its name leads to? Whoever had the lock before may have moved or removed it.
+Result<bool> is_named(const Fd& directory, const std::string& name, const Fd& file) {
+  const Result<struct stat> named = posix::lstat_at(directory, name);
+  if (!named) {
+    if (named.error().kind() == ErrorKind::not_found) return false;
+    return std::unexpected(named.error());
+  }
+  const struct stat open = TRY(posix::stat_fd(file));
+  return named->st_dev == open.st_dev && named->st_ino == open.st_ino;
+}
+
+// Waits for the lock, and for the user's patience.
+Result<FileLock> lock_partial(const Fd& directory, const std::string& name, const CancelToken* cancel) {
+  for (;;) {
+    if (cancel) TRY(cancel->check());
+    Fd file = TRY(posix::open_at(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
+    auto lock = TRY(FileLock::acquire_now(std::move(file), FileLock::Mode::exclusive));
+    if (!lock)
+      std::this_thread::sleep_for(k_lock_interval);
+    else if (TRY(is_named(directory, name, lock->file())))
+      return *std::move(lock);
+  }
+}
+
+/// One try to complete a partial file.
+class Transfer {
+public:
+  Transfer(const Descriptor& descriptor, const Fd& file, Sink* also, const CancelToken* cancel)
+      : m_descriptor(descriptor),
+        m_file(file),
+        m_also(also),
+        m_cancel(cancel),
+        m_hasher(descriptor.digest.algorithm()) {}
+
+  // What is there already counts, unless it is more than the blob has.
+  Result<std::uint64_t> take_existing() {
+    if (static_cast<std::uint64_t>(TRY(posix::stat_fd(m_file)).st_size) > m_descriptor.size)
+      TRY(posix::empty_file(m_file));
+    for (;;) {
+      const std::size_t count = TRY(posix::read_some(m_file, m_buffer));
+      if (count == 0) return m_count;
+      TRY(take(count));
+    }
+  }
+
+  Result<> take_rest(Source& source) {
+    for (;;) {
+      const std::size_t count = TRY(source.read(m_buffer));
+      if (count == 0) break;
+      if (count > m_descriptor.size - m_count) {
+        m_is_wrong = true;
+        return fail(ErrorKind::invalid, "blob {} is longer than the {} bytes that its descriptor says",
+                    m_descriptor.digest.to_string(), m_descriptor.size);
+      }
+      TRY(posix::write_full(m_file, std::span<const std::byte>(m_buffer).first(count)));
+      TRY(take(count));
+    }
+    return {};
+  }
+
+  Result<> check() {
+    if (m_count < m_descriptor.size)
+      return fail(ErrorKind::invalid, "blob {} ends after {} of the {} bytes that its descriptor says",
+                  m_descriptor.digest.to_string(), m_count, m_descriptor.size);
+    const std::string hex = m_hasher.finish_hex();
+    if (hex == m_descriptor.digest.hex()) return {};
+    m_is_wrong = true;
+    return fail(ErrorKind::invalid, "blob {} has other content: its bytes have the digest {}:{}",
+                m_descriptor.digest.to_string(), m_descriptor.digest.algorithm_name(), hex);
+  }
+
+  // Bytes came that are not the blob's: nothing of them is worth keeping.
+  bool is_wrong() const { return m_is_wrong; }
+
+private:
+  Result<> take(std::size_t count) {
+    if (m_cancel) TRY(m_cancel->check());
+    const auto bytes = std::span<const std::byte>(m_buffer).first(count);
+    m_hasher.update(bytes);
+    m_count += count;
+    return m_also ? m_also->write(bytes) : Result<>{};
+  }
+
+  const Descriptor& m_descriptor;
+  const Fd& m_file;
+  Sink* m_also;
+  const CancelToken* m_cancel;
+  Hasher m_hasher;
+  std::uint64_t m_count = 0;
+  bool m_is_wrong = false;
+  std::vector<std::byte> m_buffer = std::vector<std::byte>(256 * 1024);
+};
+
+Result<> complete(Transfer& transfer, const Descriptor& descriptor, std::uint64_t existing,
+                  const BlobStore::Opener& open) {
+  if (existing < descriptor.size) {
+    const auto source = TRY(open(existing));
+    TRY(transfer.take_rest(*source));
+  }
+  return transfer.check();
+}
+
+}  // namespace
+
+Result<BlobStore::Download> BlobStore::download(const Descriptor& descriptor, const Opener& open, Sink* also,
+                                                const CancelToken* cancel) {
+  if (TRY(hold_if_there(descriptor))) return Download::present;
+  const Fd directory = TRY(m_store.subdirectory(k_downloads));
+  const std::string name = partial_name(descriptor.digest);
+  FileLock lock = TRY_WHILE(lock_partial(directory, name, cancel), "waiting for another download of {}",
+                            descriptor.digest.to_string());
+  if (TRY(hold_if_there(descriptor))) {
+    TRY(posix::unlink_at(directory, name));
+    return Download::present;
+  }
+  for (bool again = false;; again = true) {
+    Transfer transfer(descriptor, lock.file(), also, cancel);
+    const std::uint64_t existing = TRY(transfer.take_existing());
+    Result<> done = complete(transfer, descriptor, existing, open);
+    if (done) break;
+    if (transfer.is_wrong()) {
+      // A power cut may have left anything in a file: then all of it is asked for, once.
+      if (existing > 0 && !again && !also) {
+        TRY(posix::empty_file(lock.file()));
+        continue;
+      }
+      TRY(posix::unlink_at(directory, name));
+    }
+    return std::unexpected(std::move(done).error());
+  }
+  TRY(posix::rename_at(directory, name, m_directory,
+                       descriptor.digest.algorithm_name() + "/" + descriptor.digest.hex()));
+  return Download::downloaded;
+}
+
+Result<std::uint64_t> BlobStore::remove_partial_downloads() {
+  const Fd directory = TRY(m_store.subdirectory(k_downloads));
+  std::uint64_t bytes = 0;
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
+    Result<Fd> file = posix::open_at(directory, entry.name, O_RDWR | O_NOFOLLOW);
+    if (!file) {
+      if (file.error().kind() == ErrorKind::not_found) continue;  // finished meanwhile
+      return std::unexpected(std::move(file).error());
+    }
+    const auto size = static_cast<std::uint64_t>(TRY(posix::stat_fd(*file)).st_size);
+    const auto lock = TRY(FileLock::acquire_now(*std::move(file), FileLock::Mode::exclusive));
+    if (!lock || !TRY(is_named(directory, entry.name, lock->file()))) continue;
+    TRY(posix::unlink_at(directory, entry.name));
+    bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace ecrin::oci

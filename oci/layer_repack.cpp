@@ -1,0 +1,49 @@
+#include "oci/layer_repack.hpp"
+
+#include "base/posix.hpp"
+#include "base/range_source.hpp"
+#include "base/store.hpp"
+#include "oci/image_files.hpp"
+
+namespace ecrin::oci {
+
+Result<Fd> nameless_file(const Fd& scratch) {
+  const std::string name = Store::unique_name();
+  Fd file = TRY(posix::open_at(scratch, name, O_RDWR | O_CREAT | O_EXCL, 0600));
+  TRY(posix::unlink_at(scratch, name));
+  return file;
+}
+
+BlobOpener PackedLayer::opener() const {
+  return [file = file, size = size](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
+    const std::uint64_t from = std::min(offset, size);
+    return std::make_unique<RangeSource>(file, from, size - from);
+  };
+}
+
+Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
+                                 const DiffId& diff_id, const LayerCompression& compression,
+                                 const Fd& scratch) {
+  LimitSource plain(TRY(decompress_any(std::move(source))), expansion_limit(packed_size),
+                    "the unpacked layer");
+  Fd file = TRY(nameless_file(scratch));
+  FdSink to_file(file);
+  HashingSink packed(&to_file);
+  const auto compressor = TRY(compress(compression.format, compression.level, packed));
+  HashingSink unpacked(compressor.get(), diff_id.digest.algorithm());
+  TRY(copy_stream(plain, unpacked));
+  TRY(unpacked.finish());
+  if (const std::string hex = unpacked.finish_hex(); hex != diff_id.digest.hex())
+    return fail(ErrorKind::invalid, "the layer has the diff ID {}:{}, but the image config says {}",
+                diff_id.digest.algorithm_name(), hex, diff_id.digest.to_string());
+  return PackedLayer{.digest = Digest::sha256(packed.finish_hex()),
+                     .size = packed.count(),
+                     .file = std::make_shared<const Fd>(std::move(file))};
+}
+
+Result<PackedLayer> unpack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
+                                 const DiffId& diff_id, const Fd& scratch) {
+  return repack_layer(std::move(source), packed_size, diff_id, {.format = Compression::none}, scratch);
+}
+
+}  // namespace ecrin::oci

@@ -1,0 +1,34 @@
+// Packing a layer otherwise: its plain bytes through a compressor, the diff ID checked on the way. Internal
+// to oci/.
+#pragma once
+
+#include <memory>
+
+#include "oci/digest.hpp"
+#include "oci/image_destination.hpp"
+#include "oci/layer_compression.hpp"
+
+namespace ecrin::oci {
+
+/// A packed layer that waits for its journey: in a file without a name, gone when this is.
+struct PackedLayer {
+  Digest digest;
+  std::uint64_t size = 0;
+  std::shared_ptr<const Fd> file;
+  BlobOpener opener() const;
+};
+
+/// `source` gives the layer as it is; whatever it is packed with is found by content. `packed_size` bounds
+/// what may come out of it.
+Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
+                                 const DiffId& diff_id, const LayerCompression& compression,
+                                 const Fd& scratch);
+
+/// The same without packing it again: for those who need the plain bytes and their number beforehand.
+Result<PackedLayer> unpack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
+                                 const DiffId& diff_id, const Fd& scratch);
+
+/// A file without a name in `scratch`: it goes with its descriptor, also when we are killed.
+Result<Fd> nameless_file(const Fd& scratch);
+
+}  // namespace ecrin::oci
