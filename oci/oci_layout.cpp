@@ -11,7 +11,7 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr int k_index_depth_limit = 4;
+constexpr std::size_t k_layout_entry_limit = 10'000;
 
 struct Entry {
   Candidate candidate;
@@ -134,8 +134,8 @@ Result<std::vector<ImportedImage>> import_layout(BlobStore& blobs, ImageFiles& f
                                                  const ImportOptions& options) {
   TRY(check_version(files));
   const std::string bytes = TRY(read_image_file(files, k_index_file, k_image_file_limit));
-  const ImageIndex index =
-      TRY(ImageIndex::parse(bytes, fmt::format("'{}' of '{}'", k_index_file, files.path())));
+  const ImageIndex index = TRY(ImageIndex::parse(
+      bytes, fmt::format("'{}' of '{}'", k_index_file, files.path()), k_layout_entry_limit));
   const std::vector<Entry> entries = list_entries(index);
   std::vector<Candidate> candidates;
   std::vector<const Entry*> chosen;
