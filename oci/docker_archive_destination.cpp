@@ -32,7 +32,7 @@ public:
     auto source = verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
     if (context.config)
       return put_layer(descriptor, std::move(source), context.config->diff_ids.at(context.layer));
-    if (descriptor.media_type != media_type::k_config && descriptor.media_type != media_type::k_docker_config)
+    if (!media_type::is_image_config(descriptor.media_type))
       return fail(ErrorKind::unsupported, "a docker archive holds container images only, not '{}'",
                   descriptor.media_type);
     // Written last, as `docker save` does.

@@ -26,7 +26,8 @@ Result<Json> merge_index(const Fd& directory, const Json& added) {
     return Json{{"schemaVersion", 2}, {"mediaType", media_type::k_index}, {"manifests", added}};
   }
   const std::string bytes = TRY(posix::read_fd(*file, k_image_file_limit));
-  TRY(ImageIndex::parse(bytes, "the existing index.json"));  // so that the members below have their types
+  TRY(ImageIndex::parse(bytes, "the existing index.json",
+                        k_layout_entry_limit));  // so that the members below have their types
   Json index = TRY(parse_json(bytes, "the existing index.json"));
   Json& manifests = index["manifests"];
   for (const Json& entry : added) {
