@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -67,8 +68,9 @@ struct Output {
   std::string standard_error;
 };
 /// Runs to the end with captured output (at most `limit` bytes each, more is ErrorKind::limit) and optional
-/// input.
-Result<Output> run_command(Command command, std::string_view input = {}, std::size_t limit = 64u << 20);
+/// input. A program that still runs after `timeout` is killed: ErrorKind::limit too.
+Result<Output> run_command(Command command, std::string_view input = {}, std::size_t limit = 64u << 20,
+                           std::optional<std::chrono::milliseconds> timeout = std::nullopt);
 
 /// The full path of a program on this search path; empty when there is none.
 std::string find_program(const std::string& name, std::string_view search_path = Command{}.search_path);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/child.hpp"
@@ -49,7 +50,10 @@ Result<Fd> capture(Command& command, Fd& writer, int number) {
 
 }  // namespace
 
-Result<Output> run_command(Command command, std::string_view input, std::size_t limit) {
+Result<Output> run_command(Command command, std::string_view input, std::size_t limit,
+                           std::optional<std::chrono::milliseconds> timeout) {
+  using Steady = std::chrono::steady_clock;
+  const auto deadline = timeout ? std::optional(Steady::now() + *timeout) : std::nullopt;
   Stream output;
   Stream errors;
   Fd output_writer;
@@ -68,23 +72,30 @@ Result<Output> run_command(Command command, std::string_view input, std::size_t 
   output_writer.reset();
   errors_writer.reset();
   std::optional<ExitStatus> status;
-  while (output.fd || errors.fd) {
+  while (!status) {
     // The process itself is watched too: a helper that it left behind may keep the pipes open for ever.
     // Without pidfds (before Linux 5.3) the time-out looks for it.
     std::array<pollfd, 3> watched = {
         pollfd{.fd = output.fd ? output.fd.get() : -1, .events = POLLIN, .revents = 0},
         pollfd{.fd = errors.fd ? errors.fd.get() : -1, .events = POLLIN, .revents = 0},
         pollfd{.fd = child.pidfd().get(), .events = POLLIN, .revents = 0}};
-    if (::poll(watched.data(), watched.size(), child.pidfd() ? -1 : 50) < 0 && errno != EINTR) {
+    int wait_ms = child.pidfd() ? -1 : 50;
+    if (deadline) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Steady::now()).count();
+      if (left <= 0) {
+        return fail(ErrorKind::limit, "'{}' did not end within {} seconds", printable(command.argv[0]),
+                    std::chrono::duration<double>(*timeout).count());
+      }
+      wait_ms = static_cast<int>(std::min<std::int64_t>(left, child.pidfd() ? 60'000 : 50));
+    }
+    if (::poll(watched.data(), watched.size(), wait_ms) < 0 && errno != EINTR) {
       return fail_errno("cannot wait for '{}'", printable(command.argv[0]));
     }
     // Asked before the pipes are drained: all that it wrote is in them then.
     status = TRY(child.poll());
     TRY(drain(output, limit, command));
     TRY(drain(errors, limit, command));
-    if (status) break;
   }
-  if (!status) status = TRY(child.wait());
   return Output{.status = *status,
                 .standard_output = std::move(output.bytes),
                 .standard_error = std::move(errors.bytes)};

@@ -5,7 +5,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
-#include "oci/registry/http.hpp"
+#include "oci/registry/fetch.hpp"
 
 namespace ecrin::build {
 

@@ -108,6 +108,10 @@ Result<std::string> parse_repository(std::string_view whole, std::string_view re
 
 }  // namespace
 
+bool is_registry_name(std::string_view text) {
+  return text.size() <= k_name_limit && is_registry(text);
+}
+
 Result<Reference> Reference::parse(std::string_view text) {
   if (text.empty()) return fail(ErrorKind::invalid, "the image name is empty");
   if (text.size() > 1024) return refuse(text, "it is too long");

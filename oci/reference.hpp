@@ -27,6 +27,9 @@ struct Reference {
   bool operator==(const Reference&) const = default;
 };
 
+/// Is this a registry's host or host:port?
+bool is_registry_name(std::string_view text);
+
 /// The full names that a short name may mean in the local store, in the order in which they are tried:
 /// localhost/NAME, docker.io/library/NAME (one component) or docker.io/NAME.
 std::vector<Reference> local_candidates(const Reference& reference);

@@ -14,7 +14,7 @@
 #include "cli/table.hpp"
 #include "fs/changeset.hpp"
 #include "fs/layer_apply.hpp"
-#include "oci/registry/http.hpp"
+#include "oci/registry/fetch.hpp"
 
 namespace ecrin::cli {
 namespace {

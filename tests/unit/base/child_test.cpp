@@ -273,3 +273,14 @@ TEST_CASE("find_program: executable regular files only") {
   CHECK(find_program(directory.path("program")) == directory.path("program"));
   CHECK(find_program(directory.path("plain")).empty());
 }
+
+TEST_CASE("run_command: a program that does not end is killed") {
+  const auto timeout = std::chrono::milliseconds(200);
+  for (const char* script : {"exec sleep 600", "exec >&- 2>&-; exec sleep 600"}) {
+    const auto output = run_command(shell(script), {}, 100, timeout);
+    REQUIRE(!output);
+    CHECK(output.error().kind() == ErrorKind::limit);
+    CHECK(output.error().message() == "'sh' did not end within 0.2 seconds");
+  }
+  CHECK(run_command(shell("exit 3"), {}, 100, std::chrono::seconds(60)).value().status.code == 3);
+}

@@ -1,4 +1,4 @@
-#include "oci/registry/http.hpp"
+#include "oci/registry/fetch.hpp"
 
 #include <atomic>
 #include <chrono>
