@@ -18,9 +18,11 @@ namespace {
 
 class DockerArchiveDestination final : public ImageDestination {
 public:
-  DockerArchiveDestination(ArchiveOutput output, std::string path, std::vector<std::string> tags,
-                           const Fd& scratch)
-      : m_output(std::move(output)), m_path(std::move(path)), m_tags(std::move(tags)), m_scratch(scratch) {}
+  DockerArchiveDestination(ArchiveOutput output, std::string path, std::vector<std::string> tags, Fd scratch)
+      : m_output(std::move(output)),
+        m_path(std::move(path)),
+        m_tags(std::move(tags)),
+        m_scratch(std::move(scratch)) {}
 
   std::string name() const override { return "docker-archive:" + m_path; }
   bool takes_several() const override { return false; }
@@ -88,7 +90,7 @@ private:
   ArchiveWriter m_writer{m_buffered};
   std::string m_path;
   std::vector<std::string> m_tags;
-  const Fd& m_scratch;
+  Fd m_scratch;
   std::map<Digest, std::string> m_configs;
   std::map<Digest, std::string> m_layers;  // names of files, by the digests of the manifest
   std::set<std::string> m_written;
@@ -99,7 +101,7 @@ private:
 
 Result<std::unique_ptr<ImageDestination>> open_docker_archive_destination(const std::string& path,
                                                                           const std::string& reference,
-                                                                          const Fd& scratch) {
+                                                                          Fd scratch) {
   std::vector<std::string> tags;
   if (!reference.empty()) {
     Reference name = TRY(Reference::parse(reference)).with_default_tag();
@@ -110,7 +112,7 @@ Result<std::unique_ptr<ImageDestination>> open_docker_archive_destination(const 
     tags.push_back(name.to_string());
   }
   return std::make_unique<DockerArchiveDestination>(TRY(ArchiveOutput::open(path)), path, std::move(tags),
-                                                    scratch);
+                                                    std::move(scratch));
 }
 
 }  // namespace ecrin::oci

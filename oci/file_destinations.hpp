@@ -18,10 +18,10 @@ Result<std::unique_ptr<ImageDestination>> open_layout_destination(const std::str
 Result<std::unique_ptr<ImageDestination>> open_layout_archive_destination(const std::string& path,
                                                                           const std::string& reference);
 /// What `docker load` reads: plain layers and the config, no manifest. `scratch` is where packed layers are
-/// unpacked to, because a tar says sizes beforehand; it must outlive the destination.
+/// unpacked to, because a tar says sizes beforehand.
 Result<std::unique_ptr<ImageDestination>> open_docker_archive_destination(const std::string& path,
                                                                           const std::string& reference,
-                                                                          const Fd& scratch);
+                                                                          Fd scratch);
 /// A directory of skopeo's `dir:`, new, empty, or one with another image, which is replaced.
 Result<std::unique_ptr<ImageDestination>> open_directory_destination(const std::string& path);
 
