@@ -64,7 +64,8 @@ Result<> check_version(ImageFiles& files) {
 Result<std::vector<LayoutEntry>> read_layout_entries(ImageFiles& files) {
   TRY(check_version(files));
   const std::string bytes = TRY(read_image_file(files, k_index_file, k_image_file_limit));
-  return list_entries(TRY(ImageIndex::parse(bytes, fmt::format("'{}' of '{}'", k_index_file, files.path()))));
+  return list_entries(TRY(ImageIndex::parse(bytes, fmt::format("'{}' of '{}'", k_index_file, files.path()),
+                                            k_layout_entry_limit)));
 }
 
 Result<Descriptor> choose_descriptor(const LayoutEntry& entry, const std::string& reference,

@@ -7,8 +7,6 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr int k_index_depth_limit = 4;
-
 Result<std::string> read_blob(ImageFiles& files, const Descriptor& descriptor, std::uint64_t limit) {
   if (descriptor.size > limit)
     return fail(ErrorKind::limit, "blob {} has {} bytes, more than the {} allowed for '{}'",

@@ -1,7 +1,5 @@
 #include "oci/store_destination.hpp"
 
-#include <mutex>
-
 namespace ecrin::oci {
 
 namespace {
@@ -27,20 +25,25 @@ public:
     const Descriptor descriptor = manifest.descriptor();
     MemorySource source{manifest.bytes};
     TRY(m_images.blobs().put(descriptor, source));
-    if (place == Place::top) m_top = descriptor;
+    if (place == Place::top)
+      m_top = descriptor;
+    else
+      m_children.push_back(descriptor);
     return {};
   }
 
   Result<> commit() override {
     // A row in the database must never name a blob that a power cut can still take away.
     TRY(m_images.blobs().sync());
-    TRY(m_images.add(m_top, m_names));
+    for (const Descriptor& child : m_children) TRY(m_images.add_any(child, {}, Role::part));
+    TRY(m_images.add_any(m_top, m_names));
     return {};
   }
 
 private:
   ImageStore& m_images;
   std::vector<Reference> m_names;
+  std::vector<Descriptor> m_children;
   Descriptor m_top;
 };
 

@@ -58,9 +58,8 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<ImageSource>> open_store_source(ImageStore& images, const std::string& name_or_id) {
-  const ImageRecord record = TRY(images.find(name_or_id));
-  const Image image = TRY(images.load(record.manifest));
-  return std::make_unique<StoreSource>(images.blobs(), printable(name_or_id, 300), image.manifest_descriptor);
+  const ImageRecord record = TRY(images.find_any(name_or_id));
+  return std::make_unique<StoreSource>(images.blobs(), printable(name_or_id, 300), record.descriptor());
 }
 
 }  // namespace ecrin::oci

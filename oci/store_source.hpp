@@ -9,7 +9,8 @@
 
 namespace ecrin::oci {
 
-/// `name_or_id` as ImageStore::find takes it. not_found when there is no such image.
+/// `name_or_id` as ImageStore::find_any takes it: an image, an index or an artifact. not_found when there is
+/// no such image.
 Result<std::unique_ptr<ImageSource>> open_store_source(ImageStore& images, const std::string& name_or_id);
 
 }  // namespace ecrin::oci

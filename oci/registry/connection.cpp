@@ -12,9 +12,12 @@ namespace {
 
 std::string_view actions(Access access) {
   switch (access) {
-    case Access::pull: return "pull";
-    case Access::push: return "pull,push";
-    case Access::remove: return "pull,push,delete";
+    case Access::pull:
+      return "pull";
+    case Access::push:
+      return "pull,push";
+    case Access::remove:
+      return "pull,push,delete";
   }
   return "";
 }
