@@ -167,6 +167,7 @@ TEST_CASE("the type is decided by the content when the registry does not say") {
   untyped.type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
   untyped.bytes = R"({"schemaVersion":1,"name":"a","tag":"b","fsLayers":[]})";
   CHECK(contains(error_of(client.get_manifest(tag("v1"), nullptr)), "schema 1"));
+  untyped.type = "text/html";
   untyped.bytes = "<html>";
   CHECK(client.get_manifest(tag("v1"), nullptr).error().kind() == ErrorKind::invalid);
 }
