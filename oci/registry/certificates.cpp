@@ -101,8 +101,8 @@ Result<TlsSettings> find_certificates(const CertificatePlaces& places, const std
       log::debug("{}: it is passed over", names.error().message());
       continue;
     }
-    if (TRY(std::move(names)).has_value())
-      return TRY_WHILE(read_directory(path, **names), "reading certificates of {}", registry);
+    const auto found = TRY(std::move(names));
+    if (found) return TRY_WHILE(read_directory(path, *found), "reading certificates of {}", registry);
   }
   return TlsSettings{};
 }
