@@ -49,11 +49,11 @@ constexpr Missing k_missing[] = {
 }  // namespace
 
 std::span<const Verb* const> verbs() {
-  static const std::array<const Verb*, 20> all = {
-      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
-      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
-      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
-      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb()};
+  static const std::array<const Verb*, 21> all = {
+      &build_verb(),      &run_verb(),     &images_verb(), &tag_verb(),    &untag_verb(), &rmi_verb(),
+      &inspect_verb(),    &history_verb(), &diff_verb(),   &exists_verb(), &save_verb(),  &load_verb(),
+      &copy_verb(),       &export_verb(),  &import_verb(), &prune_verb(),  &info_verb(),  &doctor_verb(),
+      &completion_verb(), &version_verb(), &help_verb()};
   return all;
 }
 

@@ -11,6 +11,7 @@ namespace ecrin::cli {
 
 const Verb& build_verb();
 const Verb& completion_verb();
+const Verb& copy_verb();
 const Verb& diff_verb();
 const Verb& doctor_verb();
 const Verb& exists_verb();
