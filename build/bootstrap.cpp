@@ -117,16 +117,6 @@ private:
   std::string m_last;
 };
 
-/// apply_layer owns its source; ours must outlive it.
-class BorrowedSource final : public Source {
-public:
-  explicit BorrowedSource(Source& source) : m_source(source) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override { return m_source.read(buffer); }
-
-private:
-  Source& m_source;
-};
-
 Result<> tidy(const Fd& tree) {
   for (const char* path : k_left_behind) {
     const std::string text = path;

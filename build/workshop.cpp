@@ -19,24 +19,6 @@ namespace ecrin::build {
 
 namespace {
 
-/// Hashes what is read through it.
-class HashingSource final : public Source {
-public:
-  HashingSource(std::unique_ptr<Source> source, Hasher& hasher, std::uint64_t& count)
-      : m_source(std::move(source)), m_hasher(hasher), m_count(count) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override {
-    const std::size_t size = TRY(m_source->read(buffer));
-    m_hasher.update(buffer.first(size));
-    m_count += size;
-    return size;
-  }
-
-private:
-  std::unique_ptr<Source> m_source;
-  Hasher& m_hasher;
-  std::uint64_t& m_count;
-};
-
 /// A directory that is the tree already.
 class PlainTree final : public fs::MountedTree {
 public:
@@ -89,19 +71,17 @@ Result<fs::Layer> Workshop::unpack_layer(const oci::Descriptor& blob, const oci:
                                          const CancelToken* cancel) {
   if (auto layer = TRY(m_layers->find(diff_id.digest.to_string()))) return std::move(*layer);
   auto source = TRY(m_blobs->open_blob(blob));
-  auto plain = TRY(decompress_any(std::move(source)));
-  Hasher hasher(diff_id.digest.algorithm());
-  std::uint64_t size = 0;
+  HashingSource plain(TRY(decompress_any(std::move(source))), diff_id.digest.algorithm());
   fs::LayerDraft draft = TRY(m_layers->draft());
-  TRY(fs::apply_layer(std::make_unique<HashingSource>(std::move(plain), hasher, size), draft.diff(),
-                      fs::ApplyForm::overlay_layer, {}, cancel));
-  const std::string found = diff_id.digest.algorithm_name() + ":" + hasher.finish_hex();
+  TRY(fs::apply_layer(std::make_unique<BorrowedSource>(plain), draft.diff(), fs::ApplyForm::overlay_layer, {},
+                      cancel));
+  const std::string found = diff_id.digest.algorithm_name() + ":" + plain.finish_hex();
   if (found != diff_id.digest.to_string()) {
     return fail(ErrorKind::invalid, "layer {} unpacks to {}, but the image's config says {}",
                 blob.digest.to_string(), found, diff_id.digest.to_string());
   }
   const fs::Layer layer = TRY(m_layers->publish(std::move(draft)));
-  return m_layers->seal(layer.id, found, size);
+  return m_layers->seal(layer.id, found, plain.count());
 }
 
 Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const CancelToken* cancel) {
