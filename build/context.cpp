@@ -12,6 +12,7 @@
 #include "base/thread_pool.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
+#include "fs/metadata.hpp"
 
 namespace ecrin::build {
 
@@ -24,7 +25,7 @@ std::string stamp_of(const struct stat& status) {
 
 // "" when there are none, so that the common key stays short.
 Result<std::string> xattrs_of(const Fd& file) {
-  const auto xattrs = TRY(context_xattrs(file));
+  const auto xattrs = fs::in_scope(fs::XattrScope::user, TRY(posix::list_xattrs(file)));
   if (xattrs.empty()) return "";
   Encoder encoder;
   for (const posix::Xattr& xattr : xattrs) encoder.put(xattr.name).put(xattr.value);
