@@ -53,16 +53,32 @@ Result<ImagePointer> Preparation::find_image(const std::string& name, const oci:
 
 Result<ImagePointer> Preparation::import(const std::string& path, const std::string& reference,
                                          const oci::Platform& platform) {
-  const BuildContext* context = TRY(m_session.need_context());
+  TRY(m_session.need_context());
+  BuildContext* context = m_session.context.get();
   const RootPath found = TRY(resolve_in_root(context->root(), path));
   if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in the context", printable(path));
+  oci::ImageStore& images = m_session.workshop.images();
+  // Everything in a layout is named by digests, beginning with its index: while that is the same, so is the
+  // image.
+  struct stat status = *found.status;
+  if (S_ISDIR(status.st_mode)) {
+    const RootPath index = TRY(resolve_in_root(context->root(), join_path(found.path, "index.json")));
+    if (index.status) status = *index.status;
+  }
+  const std::string question = fmt::format("image {}\n{}\n{}", found.path, reference, platform.to_string());
+  if (const auto known = TRY(context->remembered(question, status))) {
+    // Found and held, or collected since.
+    if (const auto record = images.find(*known)) {
+      return std::make_shared<const oci::Image>(TRY(images.load(record->manifest)));
+    }
+  }
   oci::ImportOptions options;
   options.reference = reference;
   options.platform = platform;
   options.keep_names = false;
-  oci::ImageStore& images = m_session.workshop.images();
   const auto records = TRY(oci::import_images(images, join_path(context->directory(), found.path), options));
   if (records.empty()) return fail(ErrorKind::not_found, "there is no image in '{}'", printable(path));
+  context->remember(question, status, records.front().manifest.to_string());
   return std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
 }
 
