@@ -25,7 +25,7 @@ public:
   Result<> add(const PlanStep& step);
 
 private:
-  Result<ImagePointer> find_image(const std::string& name);
+  Result<ImagePointer> find_image(const std::string& name, const oci::Platform& platform);
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
   Result<> prepare_from(PreparedStep& step);
@@ -36,15 +36,18 @@ private:
                            const IgnoreRules& exclude);
 
   Session& m_session;
-  std::map<std::string, ImagePointer> m_images;
+  std::map<std::string, ImagePointer> m_images;  // by name and platform
 };
 
-Result<ImagePointer> Preparation::find_image(const std::string& name) {
-  if (const auto known = m_images.find(name); known != m_images.end()) return known->second;
+Result<ImagePointer> Preparation::find_image(const std::string& name, const oci::Platform& platform) {
+  const std::string key = name + " " + platform.to_string();
+  if (const auto known = m_images.find(key); known != m_images.end()) return known->second;
   oci::ImageStore& images = m_session.workshop.images();
-  const oci::ImageRecord record = TRY(images.find(name));
+  oci::ImageRecord record = TRY(images.find_any(name));
+  // An image for another platform is told apart where the recipe's own words are known.
+  record = record.kind == oci::ImageKind::index ? TRY(images.find(name, platform)) : TRY(images.find(name));
   auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
-  m_images[name] = image;
+  m_images[key] = image;
   return image;
 }
 
@@ -72,7 +75,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
-    base = TRY(find_image(image->reference));
+    base = TRY(find_image(image->reference, step.platform));
   } else if (const auto* layout = step.plan->from_as<recipes::FromOciLayout>()) {
     base = TRY(import(layout->directory, layout->reference, step.platform));
   } else if (const auto* archive = step.plan->from_as<recipes::FromArchive>()) {
@@ -161,7 +164,7 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     if (input.stage_step) {
       step.inputs.push_back({"stage " + input.name, m_session.steps[*input.stage_step].tree_key});
     } else {
-      const ImagePointer image = TRY(find_image(input.name));
+      const ImagePointer image = TRY(find_image(input.name, step.platform));
       step.inputs.push_back({"image " + input.name, diff_ids(*image)});
       step.images[input.name] = image;
     }
