@@ -148,8 +148,6 @@ Result<> Measurement::measure_places() {
       {"volumes", &volumes}, {"tmp", &containers}, {"containers", &containers}};
   database.bytes = disk_size(TRY(posix::stat_fd(m_root)));
   for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(m_root))) {
-    // SQLite's own, as long as anybody has the database open: gone with the last process.
-    if (entry.name == "db.sqlite-wal" || entry.name == "db.sqlite-shm") continue;
     const auto place = by_directory.find(entry.name);
     PlaceUsage& usage = place == by_directory.end() ? database : *place->second;
     const auto status = posix::lstat_at(m_root, entry.name);

@@ -206,7 +206,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (arguments.on("words")) {
     std::vector<std::string> names;
     if (completes_images(operands)) {
-      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list())) {
+      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list_all())) {
         names.insert(names.end(), record.names.begin(), record.names.end());
       }
     }

