@@ -17,6 +17,10 @@ std::int64_t Session::now() const {
   return ::time(nullptr);
 }
 
+std::string Session::driver_name() const {
+  return std::string(fs::to_string(m_options.driver.value_or(fs::DriverKind::overlay)));
+}
+
 Result<std::string> Session::root() {
   return store_root(m_options.root, m_environment, passwd_home());
 }

@@ -32,6 +32,8 @@ public:
   std::int64_t now() const;  // seconds since 1970
 
   Result<std::string> root();  // of the store, absolute
+  /// What --driver says, or what is tried first. Layers lie on the disk in the same form for all drivers.
+  std::string driver_name() const;
   /// Names and facts of images, without a user namespace: for verbs that touch no layer.
   Result<oci::ImageStore*> images();
   /// The whole store, inside the user namespace. Call it while the process has one thread.
