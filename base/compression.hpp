@@ -24,8 +24,15 @@ Result<std::unique_ptr<Source>> decompress(Compression compression, std::unique_
 /// Looks at the first bytes of `source` and decompresses what it finds; tells which in `found`.
 Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, Compression* found = nullptr);
 
+/// ErrorKind::invalid for a level that the format does not have (gzip 0 to 9, zstd 1 to 22, none: none),
+/// ErrorKind::unsupported for a format that is only read.
+Result<> check_level(Compression compression, std::optional<int> level);
+
 /// A sink that compresses into `next` (none: passes through). `level` nullopt: 6 for gzip, 3 for zstd.
-/// finish() writes the trailer and finishes `next`.
-Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next);
+/// finish() writes the trailer and finishes `next`. The input is cut into blocks of a fixed size that up to
+/// `threads` threads compress at once (1: the caller's own; they start with the second block); `next` is only
+/// used on the caller's thread. The bytes are the same for any number of threads.
+Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next,
+                                       std::size_t threads = 1);
 
 }  // namespace ecrin
