@@ -133,7 +133,7 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
       local.push_back(source);
     } else if (add.checksum.empty()) {
       // Only the bytes themselves can tell whether they changed.
-      FetchedFile file = TRY(fetch_to_store(m_session.workshop, source, "", m_session.cancel));
+      FetchedFile file = TRY(fetch_to_store(m_session, source, "", m_session.cancel));
       step.inputs.push_back({"file " + source, file.sha256});
       step.fetched[source] = std::move(file);
     }

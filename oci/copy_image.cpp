@@ -55,10 +55,6 @@ private:
   const CancelToken& m_stop;
 };
 
-bool is_image_config(std::string_view type) {
-  return type == media_type::k_config || type == media_type::k_docker_config;
-}
-
 class Copy {
 public:
   Copy(ImageSource& source, ImageDestination& destination, const CopyOptions& options, CopyObserver& observer,
@@ -114,7 +110,8 @@ private:
   }
 
   bool wants_packing(const PlannedManifest& manifest, const Descriptor& layer) const {
-    if (!m_options.compression || !is_image_config(manifest.image->config.media_type)) return false;
+    if (!m_options.compression || !media_type::is_image_config(manifest.image->config.media_type))
+      return false;
     const auto type = LayerType::of(layer.media_type);
     if (!type || type->non_distributable || type->compression == m_options.compression->format) return false;
     return m_options.repack || type->compression == Compression::none;
@@ -168,7 +165,7 @@ private:
   Result<> copy_config(Blob& blob) {
     PlannedManifest& manifest = *blob.image;
     const Descriptor& descriptor = blob.descriptor;
-    const bool is_image = is_image_config(descriptor.media_type);
+    const bool is_image = media_type::is_image_config(descriptor.media_type);
     if (is_image && (blob.presence == Presence::absent || config_is_needed(manifest))) {
       if (descriptor.size > k_config_limit)
         return fail(ErrorKind::limit, "image config {} has {} bytes, more than the {} allowed",

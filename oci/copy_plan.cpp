@@ -8,7 +8,6 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr int k_depth_limit = 4;
 constexpr std::size_t k_manifests_limit = 10'000;
 constexpr std::size_t k_bytes_limit = 64u << 20;  // of all manifests, which are in memory at once
 
@@ -52,8 +51,8 @@ private:
 
   Result<> add(const std::optional<Descriptor>& instance, int depth) {
     if (instance && !m_seen.insert(instance->digest).second) return {};
-    if (depth > k_depth_limit)
-      return fail(ErrorKind::limit, "image indexes are nested more than {} deep", k_depth_limit);
+    if (depth > k_index_depth_limit)
+      return fail(ErrorKind::limit, "image indexes are nested more than {} deep", k_index_depth_limit);
     PlannedManifest planned;
     planned.raw = TRY(read(instance));
     if (!instance) m_seen.insert(planned.raw.digest);

@@ -1,36 +1,12 @@
 #include "oci/descriptor.hpp"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "oci/json_fields.hpp"
 
 namespace ecrin::oci {
-
-namespace media_type {
-
-bool is_manifest(std::string_view type) {
-  return type == k_manifest || type == k_docker_manifest;
-}
-
-bool is_index(std::string_view type) {
-  return type == k_index || type == k_docker_list;
-}
-
-bool is_layer(std::string_view type) {
-  // BuildKit writes the last one for zstd layers of images in docker's media types.
-  constexpr std::array k_layers = {k_layer,
-                                   k_layer_gzip,
-                                   k_layer_zstd,
-                                   k_docker_layer,
-                                   k_docker_layer_plain,
-                                   std::string_view("application/vnd.docker.image.rootfs.diff.tar.zstd")};
-  return std::find(k_layers.begin(), k_layers.end(), type) != k_layers.end();
-}
-
-}  // namespace media_type
 
 namespace {
 
@@ -53,6 +29,8 @@ Result<Platform> parse_platform(const Json& json, const std::string& what) {
   platform.architecture = TRY(json_string(json, "architecture", what)).value_or("");
   platform.variant = TRY(json_string(json, "variant", what)).value_or("");
   platform.os_version = TRY(json_string(json, "os.version", what)).value_or("");
+  platform.os_features = TRY(json_strings(json, "os.features", what)).value_or(std::vector<std::string>());
+  platform.features = TRY(json_strings(json, "features", what)).value_or(std::vector<std::string>());
   return platform;
 }
 
@@ -94,6 +72,8 @@ Json Descriptor::to_json() const {
     Json& member = json["platform"] = {{"os", platform->os}, {"architecture", platform->architecture}};
     if (!platform->variant.empty()) member["variant"] = platform->variant;
     if (!platform->os_version.empty()) member["os.version"] = platform->os_version;
+    if (!platform->os_features.empty()) member["os.features"] = platform->os_features;
+    if (!platform->features.empty()) member["features"] = platform->features;
   }
   if (!annotations.empty()) json["annotations"] = annotations;
   if (!urls.empty()) json["urls"] = urls;

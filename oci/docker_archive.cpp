@@ -1,70 +1,15 @@
 // docker-archive: what `docker save` writes. manifest.json lists images; their configs keep their bytes (and
 // so the image its ID), their layers are plain tar files whose digests are the diff IDs. An OCI manifest is
 // made for them.
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/compression.hpp"
-#include "base/log.hpp"
 #include "base/text.hpp"
-#include "oci/image_transport.hpp"
+#include "oci/docker_archive_index.hpp"
 
 namespace ecrin::oci {
 
 namespace {
-
-constexpr std::size_t k_image_limit = 1000;
-
-struct ArchivedImage {
-  std::string config;               // file names
-  std::vector<std::string> layers;  // bottom first
-  Candidate candidate;
-};
-
-// docker writes "alpine:latest" and means docker.io/library/alpine:latest; podman writes full names.
-std::optional<Reference> parse_repo_tag(const std::string& text) {
-  const Result<Reference> name = Reference::parse(text);
-  if (!name) {
-    log::debug("ignoring the name '{}' of an archived image: {}", printable(text, 300),
-               name.error().message());
-    return std::nullopt;
-  }
-  return local_candidates(name->with_default_tag()).back();
-}
-
-Result<ArchivedImage> parse_image(const Json& json, const std::string& what) {
-  if (!json.is_object()) return fail(ErrorKind::invalid, "{} must be an object", what);
-  ArchivedImage image;
-  image.config = TRY(json_string(json, "Config", what)).value_or("");
-  if (image.config.empty()) return fail(ErrorKind::invalid, "{}.Config is missing", what);
-  image.layers = TRY(json_strings(json, "Layers", what)).value_or(std::vector<std::string>());
-  if (image.layers.size() > k_layer_count_limit)
-    return fail(ErrorKind::limit, "{}.Layers has more than {} entries", what, k_layer_count_limit);
-  image.candidate.labels = TRY(json_strings(json, "RepoTags", what)).value_or(std::vector<std::string>());
-  for (const std::string& label : image.candidate.labels)
-    if (auto name = parse_repo_tag(label)) image.candidate.names.push_back(std::move(*name));
-  return image;
-}
-
-Result<std::vector<ArchivedImage>> read_archive_manifest(ImageFiles& files) {
-  const std::string what = fmt::format("'{}' of '{}'", k_archive_manifest_file, files.path());
-  const Json json =
-      TRY(parse_json(TRY(read_image_file(files, k_archive_manifest_file, k_image_file_limit)), what));
-  if (!json.is_array()) return fail(ErrorKind::invalid, "{} must be a list", what);
-  if (json.size() > k_image_limit)
-    return fail(ErrorKind::limit, "{} lists more than {} images", what, k_image_limit);
-  std::vector<ArchivedImage> images;
-  for (const Json& item : json)
-    images.push_back(TRY(parse_image(item, fmt::format("{}[{}]", what, images.size()))));
-  return images;
-}
-
-Result<std::unique_ptr<Source>> plain_layer(ImageFiles& files, const std::string& name, std::uint64_t size,
-                                            Compression* found) {
-  auto source = TRY(decompress_any(lazy_source(files, name), found));
-  return std::make_unique<LimitSource>(std::move(source), expansion_limit(size), "the unpacked layer");
-}
 
 // The size must be known before a blob is put: a compressed layer is read twice.
 Result<std::uint64_t> plain_size(BlobStore& blobs, ImageFiles& files, const std::string& name,
@@ -136,16 +81,10 @@ Result<std::uint64_t> exported_size(BlobStore& blobs, const Descriptor& layer, c
 
 Result<std::vector<ImportedImage>> import_docker_archive(BlobStore& blobs, ImageFiles& files,
                                                          const ImportOptions& options) {
-  std::vector<ArchivedImage> archived = TRY(read_archive_manifest(files));
+  const std::vector<ArchivedImage> archived = TRY(read_archive_manifest(files));
   std::vector<Candidate> candidates;
   std::vector<const ArchivedImage*> chosen;
-  for (ArchivedImage& image : archived) {
-    // The usual file names are "<ID>.json" and "blobs/sha256/<ID>".
-    std::string_view id = image.config;
-    if (const std::size_t slash = id.rfind('/'); slash != std::string_view::npos) id.remove_prefix(slash + 1);
-    if (id.ends_with(".json")) id.remove_suffix(5);
-    if (Result<Digest> digest = Digest::parse("sha256:" + std::string(id)))
-      image.candidate.digests.push_back(std::move(*digest));
+  for (const ArchivedImage& image : archived) {
     candidates.push_back(image.candidate);
     if (options.reference.empty() || matches(image.candidate, options.reference)) chosen.push_back(&image);
   }

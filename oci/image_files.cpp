@@ -1,10 +1,12 @@
 #include "oci/image_files.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "base/compression.hpp"
 #include "base/defer.hpp"
 #include "base/posix.hpp"
+#include "base/range_source.hpp"
 #include "base/text.hpp"
 #include "oci/archive_index.hpp"
 
@@ -26,7 +28,7 @@ public:
   DirectoryFiles(std::string path, Fd directory)
       : ImageFiles(std::move(path)), m_directory(std::move(directory)) {}
 
-  Result<std::optional<File>> open(const std::string& name) override {
+  Result<std::optional<File>> open(const std::string& name, std::uint64_t offset) override {
     Result<Fd> opened = posix::open_at(m_directory, name, O_RDONLY | O_NONBLOCK);
     if (!opened) {
       if (opened.error().kind() == ErrorKind::not_found) return std::nullopt;
@@ -34,7 +36,9 @@ public:
     }
     File file;
     Fd regular = TRY(open_regular(std::move(*opened), path() + "/" + name, file.size));
-    file.source = std::make_unique<FdSource>(std::move(regular));
+    const std::uint64_t from = std::min(offset, file.size);
+    file.source =
+        std::make_unique<RangeSource>(std::make_shared<const Fd>(std::move(regular)), from, file.size - from);
     return file;
   }
 
@@ -47,10 +51,12 @@ public:
   ArchiveFiles(std::string path, ArchiveIndex index)
       : ImageFiles(std::move(path)), m_index(std::move(index)) {}
 
-  Result<std::optional<File>> open(const std::string& name) override {
+  Result<std::optional<File>> open(const std::string& name, std::uint64_t offset) override {
     const auto member = m_index.find(name);
     if (!member) return std::nullopt;
-    return File{.size = member->size, .source = m_index.open(*member)};
+    const std::uint64_t from = std::min(offset, member->size);
+    return File{.size = member->size,
+                .source = m_index.open({.offset = member->offset + from, .size = member->size - from})};
   }
 
 private:

@@ -20,8 +20,9 @@ public:
 
   explicit ImageFiles(std::string path) : m_path(std::move(path)) {}
   virtual ~ImageFiles() = default;
-  /// Empty when there is no such file.
-  virtual Result<std::optional<File>> open(const std::string& name) = 0;
+  /// The bytes of a file from `offset` on (`size` is that of the whole file). Empty when there is no such
+  /// file. Safe from any thread.
+  virtual Result<std::optional<File>> open(const std::string& name, std::uint64_t offset = 0) = 0;
   const std::string& path() const { return m_path; }  // for messages
 
 private:

@@ -9,7 +9,7 @@ namespace {
 // Is this the manifest of an image that can run, and not of some other artifact?
 Result<> check_media_types(const ImageManifest& manifest) {
   const std::string& config = manifest.config.media_type;
-  if (config != media_type::k_config && config != media_type::k_docker_config)
+  if (!media_type::is_image_config(config))
     return fail(ErrorKind::unsupported, "not a container image: its config has the media type '{}'", config);
   for (std::size_t i = 0; i < manifest.layers.size(); ++i)
     if (!media_type::is_layer(manifest.layers[i].media_type))

@@ -89,9 +89,19 @@ Result<std::string> nearest_name(Database& database, const std::string& given) {
 
 }  // namespace
 
+const char* to_string(ImageKind kind) {
+  return kind == ImageKind::index ? "index" : kind == ImageKind::artifact ? "artifact" : "image";
+}
+
 Result<ImageRecord> read_record(Database& database, const Digest& manifest) {
   ImageRecord record;
-  auto select = TRY(database.prepare("SELECT config, created, added, size FROM images WHERE manifest = ?"));
+  // The images of an index are its size: it has no layers of its own.
+  auto select = TRY(database.prepare(
+      "SELECT config, created, added, size, kind, media_type, manifest_size, artifact_type, subject, part, "
+      "EXISTS (SELECT 1 FROM index_entries WHERE child = images.manifest), "
+      "(SELECT CAST(total(child.size) AS INTEGER) FROM index_entries JOIN images AS child ON child.manifest "
+      "= index_entries.child "
+      "WHERE parent = images.manifest) FROM images WHERE manifest = ?"));
   select.bind(1, manifest.to_string());
   if (TRY(select.step()) != Statement::Step::row)
     return fail(ErrorKind::not_found, "no image with the manifest {} in the store", manifest.to_string());
@@ -99,11 +109,33 @@ Result<ImageRecord> read_record(Database& database, const Digest& manifest) {
   record.id = {TRY(Digest::parse(select.text(0)))};
   record.created = select.integer(1);
   record.added = select.integer(2);
-  record.size = static_cast<std::uint64_t>(select.integer(3));
+  const std::string kind = select.text(4);
+  if (kind == to_string(ImageKind::index)) record.kind = ImageKind::index;
+  if (kind == to_string(ImageKind::artifact)) record.kind = ImageKind::artifact;
+  record.size = static_cast<std::uint64_t>(select.integer(record.kind == ImageKind::index ? 11 : 3));
+  record.media_type = select.text(5);
+  record.manifest_size = static_cast<std::uint64_t>(select.integer(6));
+  record.artifact_type = select.text(7);
+  if (!select.is_null(8)) record.subject = TRY(Digest::parse(select.text(8)));
+  record.part = select.integer(9) != 0;
+  record.listed = select.integer(10) != 0;
   auto names = TRY(database.prepare("SELECT name FROM names WHERE manifest = ? ORDER BY name"));
   names.bind(1, manifest.to_string());
   while (TRY(names.step()) == Statement::Step::row) record.names.push_back(names.text(0));
+  if (record.kind != ImageKind::index) return record;
+  auto entries = TRY(database.prepare("SELECT child FROM index_entries WHERE parent = ? ORDER BY child"));
+  entries.bind(1, manifest.to_string());
+  while (TRY(entries.step()) == Statement::Step::row)
+    record.entries.push_back(TRY(Digest::parse(entries.text(0))));
   return record;
+}
+
+Result<std::vector<Digest>> referrers_of(Database& database, const Digest& subject) {
+  auto select = TRY(database.prepare("SELECT manifest FROM images WHERE subject = ? ORDER BY manifest"));
+  select.bind(1, subject.to_string());
+  std::vector<Digest> digests;
+  while (TRY(select.step()) == Statement::Step::row) digests.push_back(TRY(Digest::parse(select.text(0))));
+  return digests;
 }
 
 Result<Digest> look_up_image(Database& database, const std::string& name_or_id) {

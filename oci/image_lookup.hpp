@@ -10,6 +10,7 @@
 namespace ecrin::oci {
 
 Result<ImageRecord> read_record(Database& database, const Digest& manifest);
+Result<std::vector<Digest>> referrers_of(Database& database, const Digest& subject);
 
 /// The manifest that `name_or_id` means: a full name, a short one, name@digest, then an ID or a part of one.
 Result<Digest> look_up_image(Database& database, const std::string& name_or_id);

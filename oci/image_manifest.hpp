@@ -1,5 +1,6 @@
-// ImageManifest and ImageIndex (image-spec manifest.md, image-index.md; docker schema 2 manifests and lists).
-// Parsed values; the raw bytes, whose digest is the name, are kept and never made again.
+// ImageManifest (image-spec manifest.md; docker schema 2): a config and layers, either of an image or of
+// anything else that somebody keeps in a registry (an artifact). A parsed value; the raw bytes, whose digest
+// is the name, are kept and never made again.
 #pragma once
 
 #include <map>
@@ -8,13 +9,12 @@
 #include <string_view>
 #include <vector>
 
-#include "oci/descriptor.hpp"
+#include "oci/image_index.hpp"
 
 namespace ecrin::oci {
 
-inline constexpr std::uint64_t k_manifest_limit = 4u << 20;  // bytes, as distribution-spec suggests
-inline constexpr std::uint64_t k_config_limit = 16u << 20;   // bytes
-inline constexpr std::size_t k_layer_count_limit = 1000;
+inline constexpr std::uint64_t k_config_limit = 16u << 20;  // bytes
+inline constexpr std::size_t k_layer_count_limit = 500;
 
 struct ImageManifest {
   std::string media_type;
@@ -27,17 +27,12 @@ struct ImageManifest {
   /// Checks the media types, the schema version and the counts. Schema 1 is refused with a sentence.
   static Result<ImageManifest> parse(std::string_view bytes, std::string_view what);
   std::string to_bytes() const;
-};
 
-struct ImageIndex {
-  std::string media_type;
-  std::vector<Descriptor> manifests;
-  std::map<std::string, std::string> annotations;
-  static Result<ImageIndex> parse(std::string_view bytes, std::string_view what);
-  std::string to_bytes() const;
+  /// The manifest of an image that can be unpacked. Others are artifacts: signatures, charts, and the
+  /// attestations of BuildKit, which have the config of an image but layers of another kind.
+  bool is_image() const;
+  /// What kind of artifact: artifactType, else the config's media type.
+  const std::string& artifact_kind() const;
 };
-
-/// The manifest of `index` that fits `wanted` best; not_found names the platforms that there are.
-Result<Descriptor> select_platform(const ImageIndex& index, const Platform& wanted);
 
 }  // namespace ecrin::oci

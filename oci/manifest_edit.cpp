@@ -44,10 +44,6 @@ Result<std::string> layer_type(const std::string& type, ManifestFormat format) {
   return std::string(name);
 }
 
-bool is_image_config(std::string_view type) {
-  return type == media_type::k_config || type == media_type::k_docker_config;
-}
-
 RawManifest finish(const Json& json, std::string_view type) {
   RawManifest made;
   made.bytes = dump_json(json);
@@ -77,7 +73,7 @@ Result<RawManifest> edit_manifest(const PlannedManifest& manifest, const std::ma
   const bool to_docker = format == ManifestFormat::docker;
   Json json = TRY(parse_json(manifest.raw.bytes, manifest.raw.digest.to_string()));
   Json& config = json["config"];
-  if (is_image_config(manifest.image->config.media_type))
+  if (media_type::is_image_config(manifest.image->config.media_type))
     config["mediaType"] = to_docker ? media_type::k_docker_config : media_type::k_config;
   else if (to_docker)
     return not_in_docker(fmt::format("configs of the type '{}'", manifest.image->config.media_type));

@@ -1,38 +1,23 @@
 // Reading OCI image layouts (image-spec image-layout.md), from a directory or an archive.
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
-#include "base/text.hpp"
 #include "oci/image_load.hpp"
 #include "oci/image_transport.hpp"
-#include "oci/layout_names.hpp"
+#include "oci/layout_index.hpp"
 
 namespace ecrin::oci {
 
 namespace {
 
-constexpr int k_index_depth_limit = 4;
-
-struct Entry {
-  Candidate candidate;
-  std::vector<Descriptor> descriptors;  // several: one image for several platforms
-};
-
-std::string blob_name(const Digest& digest) {
-  return fmt::format("blobs/{}/{}", digest.algorithm_name(), digest.hex());
-}
-
 Result<std::string> read_blob(ImageFiles& files, const Descriptor& descriptor, std::uint64_t limit) {
   if (descriptor.size > limit)
     return fail(ErrorKind::limit, "blob {} has {} bytes, more than the {} allowed for '{}'",
                 descriptor.digest.to_string(), descriptor.size, limit, descriptor.media_type);
-  const auto source =
-      verified_source(lazy_source(files, blob_name(descriptor.digest)), descriptor.digest, descriptor.size);
+  const auto source = verified_source(lazy_source(files, layout_blob_name(descriptor.digest)),
+                                      descriptor.digest, descriptor.size);
   return read_all(*source, limit);
 }
 
 Result<> copy_blob(BlobStore& blobs, ImageFiles& files, const Descriptor& descriptor) {
-  const auto source = lazy_source(files, blob_name(descriptor.digest));
+  const auto source = lazy_source(files, layout_blob_name(descriptor.digest));
   return blobs.put(descriptor, *source);
 }
 
@@ -70,84 +55,22 @@ Result<Descriptor> import_image(BlobStore& blobs, ImageFiles& files, const Descr
   return manifest;
 }
 
-bool is_other_platform(const Entry& entry, const Descriptor& descriptor) {
-  if (!descriptor.platform) return false;
-  return std::all_of(entry.descriptors.begin(), entry.descriptors.end(), [&](const Descriptor& other) {
-    return other.platform && other.platform != descriptor.platform;
-  });
-}
-
-// Entries of index.json become images: one digest under several names is one image, and so are entries of one
-// name that differ in their platform.
-std::vector<Entry> list_entries(const ImageIndex& index) {
-  std::vector<Entry> entries;
-  for (const Descriptor& descriptor : index.manifests) {
-    if (!media_type::is_manifest(descriptor.media_type) && !media_type::is_index(descriptor.media_type))
-      continue;
-    if (descriptor.platform && descriptor.platform->os == "unknown") continue;  // BuildKit's attestations
-    LayoutNames names = read_layout_names(descriptor.annotations);
-    const auto same_digest = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
-      return entry.descriptors.front().digest == descriptor.digest;
-    });
-    if (same_digest != entries.end()) {
-      Candidate& candidate = same_digest->candidate;
-      candidate.labels.insert(candidate.labels.end(), names.labels.begin(), names.labels.end());
-      candidate.names.insert(candidate.names.end(), names.names.begin(), names.names.end());
-      continue;
-    }
-    const auto same_name = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) {
-      return entry.candidate.labels == names.labels && is_other_platform(entry, descriptor);
-    });
-    if (same_name != entries.end()) {
-      same_name->candidate.digests.push_back(descriptor.digest);
-      same_name->descriptors.push_back(descriptor);
-      continue;
-    }
-    entries.push_back({{std::move(names.labels), std::move(names.names), {descriptor.digest}}, {descriptor}});
-  }
-  return entries;
-}
-
-Result<Descriptor> choose_descriptor(const Entry& entry, const ImportOptions& options) {
-  for (const Descriptor& descriptor : entry.descriptors)
-    if (descriptor.digest.to_string() == options.reference) return descriptor;
-  if (entry.descriptors.size() == 1) return entry.descriptors.front();
-  ImageIndex index;
-  index.manifests = entry.descriptors;
-  return select_platform(index, options.platform);
-}
-
-Result<> check_version(ImageFiles& files) {
-  const std::string what = fmt::format("'{}' of '{}'", k_layout_file, files.path());
-  const Json json = TRY(parse_json(TRY(read_image_file(files, k_layout_file, 4096)), what));
-  if (!json.is_object()) return fail(ErrorKind::invalid, "{} must be an object", what);
-  const std::string version = TRY(json_string(json, "imageLayoutVersion", what)).value_or("");
-  if (!version.starts_with("1.0."))
-    return fail(ErrorKind::unsupported, "{}: imageLayoutVersion is '{}', not 1.0.0", what,
-                printable(version, 100));
-  return {};
-}
-
 }  // namespace
 
 Result<std::vector<ImportedImage>> import_layout(BlobStore& blobs, ImageFiles& files,
                                                  const ImportOptions& options) {
-  TRY(check_version(files));
-  const std::string bytes = TRY(read_image_file(files, k_index_file, k_image_file_limit));
-  const ImageIndex index =
-      TRY(ImageIndex::parse(bytes, fmt::format("'{}' of '{}'", k_index_file, files.path())));
-  const std::vector<Entry> entries = list_entries(index);
+  const std::vector<LayoutEntry> entries = TRY(read_layout_entries(files));
   std::vector<Candidate> candidates;
-  std::vector<const Entry*> chosen;
-  for (const Entry& entry : entries) {
+  std::vector<const LayoutEntry*> chosen;
+  for (const LayoutEntry& entry : entries) {
     candidates.push_back(entry.candidate);
     if (options.reference.empty() || matches(entry.candidate, options.reference)) chosen.push_back(&entry);
   }
   if (chosen.empty()) return no_such_image(files, options.reference, candidates);
   if (chosen.size() > 1 && !options.all) return ambiguous(files, candidates);
   std::vector<ImportedImage> images;
-  for (const Entry* entry : chosen) {
-    const Descriptor listed = TRY(choose_descriptor(*entry, options));
+  for (const LayoutEntry* entry : chosen) {
+    const Descriptor listed = TRY(choose_descriptor(*entry, options.reference, options.platform));
     images.push_back({TRY(import_image(blobs, files, listed, options.platform)), entry->candidate.names});
   }
   return images;

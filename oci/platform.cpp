@@ -55,6 +55,13 @@ void set_architecture(Platform& platform, std::string_view name) {
   platform.architecture = name;
 }
 
+std::string_view implied_variant(std::string_view architecture) {
+  if (architecture == "arm64") return "v8";
+  if (architecture == "arm") return "v7";
+  if (architecture == "amd64") return "v1";
+  return "";
+}
+
 }  // namespace
 
 Result<Platform> Platform::parse(std::string_view text) {
@@ -98,8 +105,8 @@ std::string Platform::to_string() const {
 
 bool Platform::accepts(const Platform& other) const {
   if (os != other.os || architecture != other.architecture) return false;
-  const std::string& wanted = variant;
-  const std::string& offered = other.variant;
+  const std::string_view wanted = variant.empty() ? implied_variant(architecture) : variant;
+  const std::string_view offered = other.variant.empty() ? implied_variant(architecture) : other.variant;
   if (wanted == offered || wanted.empty() || offered.empty()) return true;
   // v6 code runs on a v7 machine. The names compare as text: there is one digit in all that exist.
   return wanted.size() == offered.size() && wanted.starts_with('v') && offered < wanted;

@@ -1,12 +1,9 @@
 #include "oci/transport.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 
-#include "base/atomic_file.hpp"
-#include "base/posix.hpp"
 #include "base/text.hpp"
+#include "oci/archive_output.hpp"
 #include "oci/image_transport.hpp"
 
 namespace ecrin::oci {
@@ -69,13 +66,6 @@ Result<> write_archive(BlobStore& blobs, const std::vector<ExportedImage>& image
   return writer.finish();
 }
 
-Result<Fd> standard_output() {
-  Fd output(STDOUT_FILENO);
-  Result<Fd> copy = output.duplicate();
-  (void)output.release();  // it is not ours to close
-  return copy;
-}
-
 }  // namespace
 
 bool matches(const Candidate& candidate, const std::string& reference) {
@@ -129,28 +119,9 @@ Result<> export_images(ImageStore& store, const std::vector<ExportItem>& items, 
     if (path == "-") return fail(ErrorKind::invalid, "a directory cannot be written to standard output");
     return export_layout_directory(store.blobs(), images, path);
   }
-  if (path == "-") {
-    const Fd output = TRY(standard_output());
-    return write_archive(store.blobs(), images, format, output);
-  }
-  if (const Result<Fd> existing = posix::open(path, O_PATH)) {
-    const struct stat status = TRY(posix::stat_fd(*existing));
-    if (S_ISDIR(status.st_mode))
-      return fail(ErrorKind::conflict, "cannot write an archive to '{}': it is a directory", path);
-    // A device or a pipe is written to, not replaced.
-    if (!S_ISREG(status.st_mode)) {
-      Fd output = TRY(posix::open(path, O_WRONLY));
-      TRY(write_archive(store.blobs(), images, format, output));
-      return output.close();
-    }
-  }
-  const std::size_t slash = path.rfind('/');
-  const std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  const Fd directory = TRY(posix::open(parent, O_RDONLY | O_DIRECTORY));
-  AtomicFile file = TRY(AtomicFile::create(directory, name, 0644));
-  TRY_WHILE(write_archive(store.blobs(), images, format, file.file()), "writing '{}'", path);
-  return file.commit(AtomicFile::Sync::no);
+  ArchiveOutput output = TRY(ArchiveOutput::open(path));
+  TRY_WHILE(write_archive(store.blobs(), images, format, output.file()), "writing '{}'", path);
+  return output.commit();
 }
 
 }  // namespace ecrin::oci

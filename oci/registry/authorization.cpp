@@ -74,8 +74,8 @@ Result<std::string> Authorization::answer(const std::vector<Challenge>& challeng
 Result<std::string> Authorization::bearer(std::vector<std::string> scopes, const std::string& key,
                                           const CancelToken* cancel) {
   TRY(look_up_credentials());
-  Token token = TRY(
-      fetch_token(m_transport, m_endpoint, *m_challenge, scopes, m_credentials, m_settings, cancel));
+  Token token =
+      TRY(fetch_token(m_transport, m_endpoint, *m_challenge, scopes, m_credentials, m_settings, cancel));
   std::string header = bearer_header(token);
   m_tokens.insert_or_assign(key, std::move(token));
   return header;

@@ -74,8 +74,8 @@ Result<std::size_t> BlobSource::read(std::span<std::byte> buffer) {
       return count;
     }
     if (!count && !is_transient(count.error())) return count;
-    TRY(recover(count ? Error(ErrorKind::network, fmt::format("{} ends after {} of {} bytes", m_what,
-                                                              m_position, m_size))
+    TRY(recover(count ? Error(ErrorKind::network,
+                              fmt::format("{} ends after {} of {} bytes", m_what, m_position, m_size))
                       : std::move(count).error()));
   }
 }
@@ -132,16 +132,17 @@ Result<> BlobSource::check_place(FollowedResponse& answer) {
   if (response.status == 206) {
     const auto range = parse_content_range(response.header("Content-Range"));
     if (!range || range->first > m_position)
-      return fail(ErrorKind::invalid, "{}: the registry sends another part ('{}') than the one from byte {} on",
-                  m_what, printable(response.header("Content-Range"), 100), m_position);
+      return fail(ErrorKind::invalid,
+                  "{}: the registry sends another part ('{}') than the one from byte {} on", m_what,
+                  printable(response.header("Content-Range"), 100), m_position);
     start = range->first;
     total = range->total;
   } else if (const auto length = parse_unsigned(response.header("Content-Length"))) {
     total = *length;
   }
   if (total && *total != m_size)
-    return fail(ErrorKind::invalid, "{} has {} bytes at the registry, but its manifest says {}", m_what, *total,
-                m_size);
+    return fail(ErrorKind::invalid, "{} has {} bytes at the registry, but its manifest says {}", m_what,
+                *total, m_size);
   m_body = std::move(response.body);
   return skip(m_position - start);  // of a server that does not know ranges
 }

@@ -10,7 +10,7 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr std::uint64_t k_chunk = 16u << 20;         // when the registry does not say, and the size is unknown
+constexpr std::uint64_t k_chunk = 16u << 20;  // when the registry does not say, and the size is unknown
 constexpr std::uint64_t k_longest_chunk = 64u << 20;  // chunks of unknown sources are held in memory
 constexpr int k_cancel_seconds = 10;
 
@@ -23,7 +23,8 @@ public:
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), m_left));
     if (wanted == 0) return 0u;
     Result<std::size_t> count = m_source->read(buffer.first(wanted));
-    if (count && *count == 0) count = fail(ErrorKind::invalid, "it is {} bytes shorter than it was said to be", m_left);
+    if (count && *count == 0)
+      count = fail(ErrorKind::invalid, "it is {} bytes shorter than it was said to be", m_left);
     if (count)
       m_left -= *count;
     else
@@ -121,7 +122,8 @@ Result<> BlobUpload::start() {
     return fail(ErrorKind::invalid, "{} does not say where to upload to", m_connection.endpoint().registry);
   m_chunk = 0;
   const std::string minimum = answer.response.header("OCI-Chunk-Min-Length");
-  if (const auto size = parse_unsigned(minimum, 1u << 30); size && *size > 0) m_chunk = std::max(*size, k_chunk);
+  if (const auto size = parse_unsigned(minimum, 1u << 30); size && *size > 0)
+    m_chunk = std::max(*size, k_chunk);
   return {};
 }
 
@@ -139,8 +141,8 @@ Result<> BlobUpload::find_progress() {
   if (status != 404) give_up_session();
   m_session.clear();
   m_offset = 0;
-  FollowedResponse there = TRY(
-      send({.method = "HEAD", .url = m_connection.url("blobs/" + m_digest.to_string()), .access = Access::push}));
+  FollowedResponse there = TRY(send(
+      {.method = "HEAD", .url = m_connection.url("blobs/" + m_digest.to_string()), .access = Access::push}));
   m_finished = there.response.status == 200;
   return {};
 }
@@ -199,14 +201,13 @@ Result<> BlobUpload::send_unknown_rest() {
 
 Result<> BlobUpload::send_chunk(std::uint64_t size,
                                 const std::function<Result<std::unique_ptr<Source>>()>& body) {
-  const RegistryCall call{
-      .method = "PATCH",
-      .url = m_session,
-      .headers = {{"Content-Type", "application/octet-stream"},
-                  {"Content-Range", fmt::format("{}-{}", m_offset, m_offset + size - 1)}},
-      .access = Access::push,
-      .body = body,
-      .body_size = size};
+  const RegistryCall call{.method = "PATCH",
+                          .url = m_session,
+                          .headers = {{"Content-Type", "application/octet-stream"},
+                                      {"Content-Range", fmt::format("{}-{}", m_offset, m_offset + size - 1)}},
+                          .access = Access::push,
+                          .body = body,
+                          .body_size = size};
   FollowedResponse answer = TRY(send(call));
   const int status = answer.response.status;
   if (status == 416) {  // we disagree about what is there: from the beginning, in a new session
@@ -244,7 +245,8 @@ void BlobUpload::give_up_session() {
   if (m_session.empty()) return;
   const CancelToken none;
   const Result<FollowedResponse> answer = m_connection.send(
-      {.method = "DELETE", .url = m_session, .access = Access::remove, .stall_seconds = k_cancel_seconds}, &none);
+      {.method = "DELETE", .url = m_session, .access = Access::remove, .stall_seconds = k_cancel_seconds},
+      &none);
   if (!answer) log::debug("cannot cancel the upload of {}: {}", m_what, answer.error().message());
 }
 
@@ -259,7 +261,8 @@ Result<> BlobUpload::take_location(FollowedResponse& answer) {
 }
 
 std::unexpected<Error> BlobUpload::refused(FollowedResponse& answer) {
-  m_retry_after = parse_retry_after(answer.response.header("Retry-After"), m_connection.settings().clock.now());
+  m_retry_after =
+      parse_retry_after(answer.response.header("Retry-After"), m_connection.settings().clock.now());
   return std::unexpected(m_connection.refusal(answer, "cannot upload " + m_what));
 }
 

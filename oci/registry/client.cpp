@@ -105,15 +105,14 @@ Result<std::optional<Descriptor>> RegistryClient::head_manifest(const ManifestNa
 Result<> RegistryClient::put_manifest(const RawManifest& manifest, const ManifestName& name,
                                       const CancelToken* cancel) {
   const std::string what = fmt::format("the manifest of '{}'", name_of(name));
-  const RegistryCall call{
-      .method = "PUT",
-      .url = m_connection.url("manifests/" + percent_encode(name.to_string())),
-      .headers = {{"Content-Type", manifest.media_type}},
-      .access = Access::push,
-      .body = [&]() -> Result<std::unique_ptr<Source>> {
-        return std::make_unique<MemorySource>(manifest.bytes);
-      },
-      .body_size = manifest.bytes.size()};
+  const RegistryCall call{.method = "PUT",
+                          .url = m_connection.url("manifests/" + percent_encode(name.to_string())),
+                          .headers = {{"Content-Type", manifest.media_type}},
+                          .access = Access::push,
+                          .body = [&]() -> Result<std::unique_ptr<Source>> {
+                            return std::make_unique<MemorySource>(manifest.bytes);
+                          },
+                          .body_size = manifest.bytes.size()};
   FollowedResponse answer =
       TRY_WHILE(m_connection.send_with_retry(call, k_error_body_limit, cancel), "writing {}", what);
   if (answer.response.status != 201 && answer.response.status != 200 && answer.response.status != 202)

@@ -28,8 +28,8 @@ public:
   RegistryClient(HttpTransport& transport, RegistryEndpoint endpoint, std::string repository,
                  CredentialsLookup lookup, ExchangeSettings settings = {});
 
-  std::string name() const { return m_connection.name(); }                     // "docker.io/library/debian"
-  std::string name_of(const ManifestName& manifest) const;                     // with ":tag" or "@digest"
+  std::string name() const { return m_connection.name(); }  // "docker.io/library/debian"
+  std::string name_of(const ManifestName& manifest) const;  // with ":tag" or "@digest"
   const RegistryEndpoint& endpoint() const { return m_connection.endpoint(); }
   const std::string& repository() const { return m_connection.repository(); }
 

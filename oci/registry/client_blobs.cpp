@@ -24,13 +24,12 @@ Result<Presence> RegistryClient::has_blob(const Digest& digest, const CancelToke
 
 Result<Presence> RegistryClient::mount_blob(const Digest& digest, const std::string& from_repository,
                                             const CancelToken* cancel) {
-  const RegistryCall call{
-      .method = "POST",
-      .url = with_parameters(m_connection.url("blobs/uploads/"),
-                             {{"mount", digest.to_string()}, {"from", from_repository}}),
-      .access = Access::push,
-      .also_pull = from_repository,
-      .body_size = 0};
+  const RegistryCall call{.method = "POST",
+                          .url = with_parameters(m_connection.url("blobs/uploads/"),
+                                                 {{"mount", digest.to_string()}, {"from", from_repository}}),
+                          .access = Access::push,
+                          .also_pull = from_repository,
+                          .body_size = 0};
   FollowedResponse answer = TRY_WHILE(m_connection.send_with_retry(call, k_error_body_limit, cancel),
                                       "mounting the blob {} into '{}'", digest.to_string(), name());
   if (answer.response.status == 201) return Presence::present;
@@ -39,7 +38,8 @@ Result<Presence> RegistryClient::mount_blob(const Digest& digest, const std::str
   const std::string location = answer.response.header("Location");
   if (answer.response.status == 202 && !location.empty()) {
     const std::string session = TRY(m_connection.resolve(answer.url, location));
-    const auto ended = m_connection.send({.method = "DELETE", .url = session, .access = Access::remove}, cancel);
+    const auto ended =
+        m_connection.send({.method = "DELETE", .url = session, .access = Access::remove}, cancel);
     if (!ended) log::debug("cannot cancel an upload to '{}': {}", name(), ended.error().message());
   }
   return Presence::absent;

@@ -47,8 +47,9 @@ public:
   bool more() const { return !m_url.empty(); }
   Result<FollowedResponse> next(const std::vector<HttpHeader>& headers, const CancelToken* cancel) {
     if (!m_seen.insert(m_url).second || m_seen.size() > k_pages_limit)
-      return fail(ErrorKind::limit, "{} of '{}' do not end: the registry names the same page again, or more than {}",
-                  m_what, m_connection.name(), k_pages_limit);
+      return fail(ErrorKind::limit,
+                  "{} of '{}' do not end: the registry names the same page again, or more than {}", m_what,
+                  m_connection.name(), k_pages_limit);
     const RegistryCall call{.url = m_url, .headers = headers};
     FollowedResponse answer = TRY_WHILE(m_connection.send_with_retry(call, k_page_limit, cancel),
                                         "reading {} of '{}'", m_what, m_connection.name());
@@ -115,8 +116,7 @@ Result<std::vector<std::string>> RegistryClient::list_tags(const CancelToken* ca
     if (!json.is_object()) return fail(ErrorKind::invalid, "{}: the answer is not an object", what);
     // A repository without tags has null in some registries.
     for (std::string& tag : TRY(json_strings(json, "tags", what)).value_or(std::vector<std::string>())) {
-      if (!is_tag(tag))
-        return fail(ErrorKind::invalid, "{}: '{}' is not a tag", what, printable(tag, 150));
+      if (!is_tag(tag)) return fail(ErrorKind::invalid, "{}: '{}' is not a tag", what, printable(tag, 150));
       if (tags.size() == k_tag_count_limit)
         return fail(ErrorKind::limit, "{} are more than {}", what, k_tag_count_limit);
       tags.push_back(std::move(tag));
@@ -134,8 +134,7 @@ Result<std::vector<Descriptor>> RegistryClient::list_referrers(const Digest& sub
   std::vector<Descriptor> referrers;
   Pages pages(m_connection, url, "the referrers");
   for (bool first = true; pages.more(); first = false) {
-    FollowedResponse answer =
-        TRY(pages.next({{"Accept", std::string(media_type::k_index)}}, cancel));
+    FollowedResponse answer = TRY(pages.next({{"Accept", std::string(media_type::k_index)}}, cancel));
     if (answer.response.status == 404 && first) {
       referrers = TRY(referrers_by_tag(subject, cancel));
       break;
@@ -159,7 +158,8 @@ Result<std::vector<Descriptor>> RegistryClient::referrers_by_tag(const Digest& s
   const Result<RawManifest> manifest = get_manifest(list, cancel);
   if (!manifest && manifest.error().kind() == ErrorKind::not_found) return std::vector<Descriptor>();
   if (!manifest) return std::unexpected(manifest.error());
-  return TRY(ImageIndex::parse(manifest->bytes, fmt::format("the referrers at '{}'", name_of(list)))).manifests;
+  return TRY(ImageIndex::parse(manifest->bytes, fmt::format("the referrers at '{}'", name_of(list))))
+      .manifests;
 }
 
 Result<> RegistryClient::add_to_referrers_tag(const RawManifest& manifest, const CancelToken* cancel) {
@@ -167,9 +167,8 @@ Result<> RegistryClient::add_to_referrers_tag(const RawManifest& manifest, const
   if (!entry) return {};
   ImageIndex index{.media_type = std::string(media_type::k_index)};
   index.manifests = TRY(referrers_by_tag(entry->subject, cancel));
-  const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(), [&](const Descriptor& one) {
-    return one.digest == manifest.digest;
-  });
+  const bool listed = std::any_of(index.manifests.begin(), index.manifests.end(),
+                                  [&](const Descriptor& one) { return one.digest == manifest.digest; });
   if (listed) return {};
   index.manifests.push_back(entry->descriptor);
   const RawManifest list =

@@ -73,7 +73,8 @@ ErrorKind kind_of(int status) {
 }
 
 std::string hint_of(int status, const Asked& asked) {
-  const std::string name = asked.repository.empty() ? asked.registry : asked.registry + "/" + asked.repository;
+  const std::string name =
+      asked.repository.empty() ? asked.registry : asked.registry + "/" + asked.repository;
   switch (status) {
     case 401:
       return fmt::format("log in with 'ecrin login {}'", asked.registry);
@@ -84,10 +85,12 @@ std::string hint_of(int status, const Asked& asked) {
       return fmt::format("look for mistakes in '{}'; a private image needs 'ecrin login {}'", name,
                          asked.registry);
     case 413:
-      return fmt::format("the limit is set at {} or at a proxy before it: make the layer smaller, or raise it",
-                         asked.registry);
+      return fmt::format(
+          "the limit is set at {} or at a proxy before it: make the layer smaller, or raise it",
+          asked.registry);
     case 429:
-      return fmt::format("try again later, or log in for a higher limit with 'ecrin login {}'", asked.registry);
+      return fmt::format("try again later, or log in for a higher limit with 'ecrin login {}'",
+                         asked.registry);
     default:
       return is_transient(status) ? "try again later" : "";
   }
@@ -95,18 +98,30 @@ std::string hint_of(int status, const Asked& asked) {
 
 std::string_view name_of(int status) {
   switch (status) {
-    case 400: return "bad request";
-    case 401: return "authentication is required";
-    case 403: return "access is denied";
-    case 404: return "not found";
-    case 405: return "not supported by this registry";
-    case 413: return "too large";
-    case 429: return "too many requests";
-    case 500: return "internal error of the server";
-    case 502: return "bad gateway";
-    case 503: return "not available now";
-    case 504: return "gateway time-out";
-    default: return "";
+    case 400:
+      return "bad request";
+    case 401:
+      return "authentication is required";
+    case 403:
+      return "access is denied";
+    case 404:
+      return "not found";
+    case 405:
+      return "not supported by this registry";
+    case 413:
+      return "too large";
+    case 429:
+      return "too many requests";
+    case 500:
+      return "internal error of the server";
+    case 502:
+      return "bad gateway";
+    case 503:
+      return "not available now";
+    case 504:
+      return "gateway time-out";
+    default:
+      return "";
   }
 }
 
@@ -121,8 +136,7 @@ Result<HttpResponse> send_with_retry(const ExchangeSettings& settings,
     Result<HttpResponse> response = attempt();
     if (response ? !is_transient(response->status) : !passing(response.error())) return response;
     std::optional<std::chrono::seconds> retry_after;
-    if (response)
-      retry_after = parse_retry_after(response->header("Retry-After"), settings.clock.now());
+    if (response) retry_after = parse_retry_after(response->header("Retry-After"), settings.clock.now());
     const auto wait = wait_before_retry(settings.retry, attempts, retry_after, settings.clock.random());
     if (!wait) return response;
     log::debug("trying again in {} ms: {}", wait->count(),
@@ -157,8 +171,7 @@ Error refusal(int status, const std::string& body, const std::string& retry_afte
   if (why.empty()) why = name_of(status);
   std::string text = fmt::format("{}: status {}", asked.action, status);
   if (!why.empty()) text += ", " + why;
-  if (!retry_after.empty())
-    text += fmt::format(", and asks to wait ({})", printable(retry_after, 40));
+  if (!retry_after.empty()) text += fmt::format(", and asks to wait ({})", printable(retry_after, 40));
   Error error(kind_of(status), std::move(text));
   const std::string hint = hint_of(status, asked);
   return hint.empty() ? error : std::move(error).hint(hint);

@@ -21,8 +21,9 @@ inline constexpr std::uint64_t k_error_body_limit = 64 * 1024;
 /// is still a 429 or 5xx: the caller says what failed. `passing` says which errors may go away.
 Result<HttpResponse> send_with_retry(
     const ExchangeSettings& settings, const std::function<Result<HttpResponse>()>& attempt,
-    const CancelToken* cancel,
-    const std::function<bool(const Error&)>& passing = [](const Error& error) { return is_transient(error); });
+    const CancelToken* cancel, const std::function<bool(const Error&)>& passing = [](const Error& error) {
+      return is_transient(error);
+    });
 
 /// Reads the body now, so that a cut in it is an error of the attempt: at most `limit` bytes of a 2xx answer,
 /// and no more than k_error_body_limit of any other (the rest of that is dropped). `what` names it.

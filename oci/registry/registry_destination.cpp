@@ -83,7 +83,8 @@ Result<> RegistryDestination::put_blob(const Descriptor& descriptor, const BlobO
   return m_client.upload_blob(descriptor.digest, descriptor.size, checked, cancel);
 }
 
-Result<> RegistryDestination::put_manifest(const RawManifest& manifest, Place place, const CancelToken* cancel) {
+Result<> RegistryDestination::put_manifest(const RawManifest& manifest, Place place,
+                                           const CancelToken* cancel) {
   if (place == Place::child)
     return m_client.put_manifest(manifest, {.tag = "", .digest = manifest.digest}, cancel);
   if (m_manifest.digest && *m_manifest.digest != manifest.digest)

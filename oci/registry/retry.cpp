@@ -17,8 +17,8 @@ Result<> sleep_for(std::chrono::milliseconds time, const CancelToken* cancel) {
   const auto deadline = std::chrono::steady_clock::now() + time;
   for (;;) {
     if (cancel) TRY(cancel->check());
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) return {};
     std::this_thread::sleep_for(std::min(left, k_look_at_cancel));
   }
@@ -80,8 +80,8 @@ std::optional<std::chrono::milliseconds> wait_before_retry(const RetryPolicy& po
   std::chrono::milliseconds wait = policy.first;
   for (int i = 1; i < attempts && wait < policy.longest; ++i) wait *= 2;
   wait = std::min(wait, policy.longest);
-  wait = wait / 2 + std::chrono::milliseconds(
-                        static_cast<std::int64_t>(static_cast<double>(wait.count()) / 2 * random));
+  wait = wait / 2 +
+         std::chrono::milliseconds(static_cast<std::int64_t>(static_cast<double>(wait.count()) / 2 * random));
   if (retry_after) wait = std::max<std::chrono::milliseconds>(wait, *retry_after);
   return wait;
 }

@@ -36,9 +36,10 @@ Result<Service> find_service(const RegistryEndpoint& endpoint, const Challenge& 
     return std::unexpected(
         Error(ErrorKind::denied, fmt::format("{} wants the credentials sent to '{}' without encryption",
                                              endpoint.registry, display_url(realm->text)))
-            .hint(fmt::format("log out with 'ecrin logout {}' when the image is public; else the registry must "
-                              "name a token service with https",
-                              endpoint.registry)));
+            .hint(
+                fmt::format("log out with 'ecrin logout {}' when the image is public; else the registry must "
+                            "name a token service with https",
+                            endpoint.registry)));
   Service service{.url = std::move(*realm), .tls = endpoint.tls};
   if (!service.url.same_origin(registry)) service.tls.certificate = service.tls.key = "";
   return service;
@@ -61,7 +62,8 @@ Result<Token> parse_token(const std::string& body, const std::string& what, std:
   std::uint64_t lifetime = given && *given ? **given : k_default_lifetime;
   lifetime = std::min(lifetime, k_longest_lifetime);
   // Renewed a little early, so that it does not end on its way.
-  token.valid_until = asked_at + static_cast<std::int64_t>(lifetime - std::min<std::uint64_t>(lifetime / 10, 10));
+  token.valid_until =
+      asked_at + static_cast<std::int64_t>(lifetime - std::min<std::uint64_t>(lifetime / 10, 10));
   return token;
 }
 
@@ -123,16 +125,18 @@ Result<Token> fetch_token(HttpTransport& transport, const RegistryEndpoint& endp
   };
   HttpResponse response = TRY_WHILE(send_with_retry(settings, attempt, cancel),
                                     "asking '{}' for access to {}", name, endpoint.registry);
-  if (response.status == 200) return parse_token(TRY(read_body(response, k_answer_limit, what)), what, asked_at);
+  if (response.status == 200)
+    return parse_token(TRY(read_body(response, k_answer_limit, what)), what, asked_at);
   if (credentials && (response.status == 401 || response.status == 400 || response.status == 403)) {
-    Error error = refusal(response, {fmt::format("{} does not accept the stored credentials", endpoint.registry),
-                                     endpoint.registry, ""});
+    Error error = refusal(
+        response,
+        {fmt::format("{} does not accept the stored credentials", endpoint.registry), endpoint.registry, ""});
     return std::unexpected(Error(ErrorKind::denied, error.message())
                                .hint(fmt::format("log in again with 'ecrin login {}'", endpoint.registry)));
   }
-  return std::unexpected(
-      refusal(response, {fmt::format("cannot get access to {} from '{}'", endpoint.registry, name),
-                         endpoint.registry, ""}));
+  return std::unexpected(refusal(
+      response,
+      {fmt::format("cannot get access to {} from '{}'", endpoint.registry, name), endpoint.registry, ""}));
 }
 
 }  // namespace ecrin::oci

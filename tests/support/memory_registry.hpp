@@ -26,7 +26,7 @@ struct RegistryRequest {
   Headers headers;              // with Host
   std::string body;
 
-  std::string path() const;                              // decoded, without the query
+  std::string path() const;                                         // decoded, without the query
   std::optional<std::string> query(const std::string& name) const;  // decoded
   std::vector<std::string> queries(const std::string& name) const;
 };
@@ -40,38 +40,38 @@ struct RegistryAnswer {
   std::optional<std::uint64_t> cut_after;  // the connection ends after so many bytes of the body
   std::optional<std::uint64_t> length;     // Content-Length, when it is not the body's (HEAD; lies)
   bool without_length = false;
-  bool endless = false;                    // the body begins again and again
-  bool drip = false;                       // a few bytes at a time
+  bool endless = false;  // the body begins again and again
+  bool drip = false;     // a few bytes at a time
 };
 
 enum class Fault {
-  too_many,         // 429 with Retry-After in seconds
-  too_many_date,    // 429 with Retry-After as a date
-  too_long_wait,    // 429 that asks for a day
-  internal_error,   // 500
-  bad_gateway,      // 502
-  unavailable,      // 503
-  forbidden,        // 403
-  too_large,        // 413
-  reset,            // the connection ends before anything is done
-  lost_answer,      // it is done, but the connection ends without an answer
-  cut,              // the answer's body ends in the middle
-  cut_upload,       // the request's body ends in the middle; what came is kept
-  wrong_bytes,      // right length, another digest
-  too_short,        // fewer bytes than there are, and that many are announced
-  too_long,         // more bytes than there are, and that many are announced
-  short_silent,     // fewer bytes, no Content-Length
-  long_silent,      // more bytes, no Content-Length
-  no_length,        // the right bytes, without Content-Length
-  endless,          // a body without an end
-  drip,             // a few bytes at a time
-  ignored_range,    // 200 and the whole blob
-  wrong_range,      // 206 with another part than was asked for
-  expired_token,    // 401: the token has just ended
-  redirect_loop,    // each place leads to the next
-  huge_header,      // a header of a megabyte
+  too_many,             // 429 with Retry-After in seconds
+  too_many_date,        // 429 with Retry-After as a date
+  too_long_wait,        // 429 that asks for a day
+  internal_error,       // 500
+  bad_gateway,          // 502
+  unavailable,          // 503
+  forbidden,            // 403
+  too_large,            // 413
+  reset,                // the connection ends before anything is done
+  lost_answer,          // it is done, but the connection ends without an answer
+  cut,                  // the answer's body ends in the middle
+  cut_upload,           // the request's body ends in the middle; what came is kept
+  wrong_bytes,          // right length, another digest
+  too_short,            // fewer bytes than there are, and that many are announced
+  too_long,             // more bytes than there are, and that many are announced
+  short_silent,         // fewer bytes, no Content-Length
+  long_silent,          // more bytes, no Content-Length
+  no_length,            // the right bytes, without Content-Length
+  endless,              // a body without an end
+  drip,                 // a few bytes at a time
+  ignored_range,        // 200 and the whole blob
+  wrong_range,          // 206 with another part than was asked for
+  expired_token,        // 401: the token has just ended
+  redirect_loop,        // each place leads to the next
+  huge_header,          // a header of a megabyte
   wrong_header_digest,  // Docker-Content-Digest of something else
-  refused_commit,   // the upload's last request is refused
+  refused_commit,       // the upload's last request is refused
 };
 /// Names as in the enumeration, for command lines and control URLs.
 std::optional<Fault> parse_fault(const std::string& name);
@@ -90,7 +90,7 @@ struct MemoryRegistryOptions {
   bool mounts = true;
   std::string blob_host;  // "http://other.test": blobs are redirected there; "" = not
   std::uint64_t chunk_minimum = 0;
-  std::uint64_t page = 1000;  // entries of a list, at most
+  std::uint64_t page = 1000;          // entries of a list, at most
   std::function<std::int64_t()> now;  // seconds since 1970; empty: the system's
 };
 
@@ -102,6 +102,7 @@ public:
 
   /// The next `times` requests that the fault can happen to, and whose "METHOD /path" contains `where`.
   void order(Fault fault, int times = 1, const std::string& where = "");
+  void clear_orders();
   int happened(Fault fault) const;
   void change(const std::function<void(MemoryRegistryOptions&)>& change);
 
@@ -127,7 +128,7 @@ public:
   std::vector<std::string> requests() const;  // "GET /v2/name/manifests/latest", in order
   int count(const std::string& part) const;   // of requests that contain it
   Counts downloads(const std::string& digest) const;
-  Counts uploads() const;         // PATCH and PUT of blobs
+  Counts uploads() const;          // PATCH and PUT of blobs
   int leaked_credentials() const;  // requests to the blob host that had an Authorization header
   std::string counts_json() const;
   void forget_counts();
@@ -138,7 +139,7 @@ private:
     std::string bytes;
   };
   struct Repository {
-    std::set<std::string> blobs;  // digests
+    std::set<std::string> blobs;                // digests
     std::map<std::string, Manifest> manifests;  // by digest
     std::map<std::string, std::string> tags;
   };
@@ -164,13 +165,15 @@ private:
   void keep_counts(const RegistryRequest& request);
   // memory_registry_manifests.cpp
   RegistryAnswer manifests(const RegistryRequest& request, Repository& repository, const std::string& name);
-  RegistryAnswer put_manifest(const RegistryRequest& request, Repository& repository, const std::string& name);
+  RegistryAnswer put_manifest(const RegistryRequest& request, Repository& repository,
+                              const std::string& name);
   RegistryAnswer tags(const RegistryRequest& request, Repository& repository, const std::string& name);
   RegistryAnswer referrers(const RegistryRequest& request, Repository& repository, const std::string& digest);
   // memory_registry_blobs.cpp
   RegistryAnswer blobs(const RegistryRequest& request, Repository& repository, const std::string& digest);
   RegistryAnswer serve_blob(const RegistryRequest& request, const std::string& digest);
-  RegistryAnswer start_upload(const RegistryRequest& request, Repository& repository, const std::string& name);
+  RegistryAnswer start_upload(const RegistryRequest& request, Repository& repository,
+                              const std::string& name);
   RegistryAnswer uploads(const RegistryRequest& request, Repository& repository, const std::string& id);
   RegistryAnswer upload_status(const std::string& id, int status) const;
   RegistryAnswer finish_upload(const RegistryRequest& request, Repository& repository, const std::string& id);

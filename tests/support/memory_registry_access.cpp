@@ -27,7 +27,8 @@ std::optional<RegistryAnswer> MemoryRegistry::refuse_access(const RegistryReques
   const std::string header = find_header(request.headers, "Authorization");
   RegistryAnswer refused = error_answer(401, "UNAUTHORIZED", "authentication required");
   if (m_options.authentication == Authentication::basic) {
-    if (header == "Basic " + encode_base64(m_options.username + ":" + m_options.password)) return std::nullopt;
+    if (header == "Basic " + encode_base64(m_options.username + ":" + m_options.password))
+      return std::nullopt;
     refused.headers.emplace_back("WWW-Authenticate", "Basic realm=\"memory registry\"");
     return refused;
   }
@@ -64,7 +65,8 @@ RegistryAnswer MemoryRegistry::token_service(const RegistryRequest& request) {
   const std::string header = find_header(request.headers, "Authorization");
   const bool known = header == "Basic " + encode_base64(m_options.username + ":" + m_options.password);
   if (!header.empty() && !known) return error_answer(401, "UNAUTHORIZED", "incorrect username or password");
-  if (!known && !m_options.anonymous_pull) return error_answer(401, "UNAUTHORIZED", "authentication required");
+  if (!known && !m_options.anonymous_pull)
+    return error_answer(401, "UNAUTHORIZED", "authentication required");
   return grant(request.queries("scope"), known);
 }
 

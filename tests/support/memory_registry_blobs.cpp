@@ -8,7 +8,8 @@ namespace ecrin::tests {
 
 RegistryAnswer MemoryRegistry::blobs(const RegistryRequest& request, Repository& repository,
                                      const std::string& digest) {
-  if (!repository.blobs.contains(digest)) return error_answer(404, "BLOB_UNKNOWN", "blob unknown to registry");
+  if (!repository.blobs.contains(digest))
+    return error_answer(404, "BLOB_UNKNOWN", "blob unknown to registry");
   if (request.method == "DELETE") {
     repository.blobs.erase(digest);
     return {.status = 202};
@@ -23,7 +24,8 @@ RegistryAnswer MemoryRegistry::serve_blob(const RegistryRequest& request, const 
   const auto found = m_blobs.find(digest);
   if (found == m_blobs.end()) return error_answer(404, "BLOB_UNKNOWN", "blob unknown to registry");
   const std::string& bytes = found->second;
-  RegistryAnswer answer{.headers = {{"Content-Type", "application/octet-stream"}, {"Docker-Content-Digest", digest}}};
+  RegistryAnswer answer{
+      .headers = {{"Content-Type", "application/octet-stream"}, {"Docker-Content-Digest", digest}}};
   std::uint64_t start = 0;
   std::string range = find_header(request.headers, "Range");
   if (range.starts_with("bytes=") && !take(Fault::ignored_range, request)) {
@@ -37,9 +39,9 @@ RegistryAnswer MemoryRegistry::serve_blob(const RegistryRequest& request, const 
       return refused;
     }
     answer.status = 206;
-    answer.headers.emplace_back("Content-Range",
-                                "bytes " + std::to_string(start) + "-" + std::to_string(bytes.size() - 1) + "/" +
-                                    std::to_string(bytes.size()));
+    answer.headers.emplace_back("Content-Range", "bytes " + std::to_string(start) + "-" +
+                                                     std::to_string(bytes.size() - 1) + "/" +
+                                                     std::to_string(bytes.size()));
   }
   answer.body = bytes.substr(start);
   return answer;
@@ -52,8 +54,9 @@ RegistryAnswer MemoryRegistry::start_upload(const RegistryRequest& request, Repo
   const auto from = m_repositories.find(request.query("from").value_or(""));
   if (mounted && m_options.mounts && from != m_repositories.end() && from->second.blobs.contains(*mounted)) {
     repository.blobs.insert(*mounted);
-    return {.status = 201,
-            .headers = {{"Location", "/v2/" + name + "/blobs/" + *mounted}, {"Docker-Content-Digest", *mounted}}};
+    return {
+        .status = 201,
+        .headers = {{"Location", "/v2/" + name + "/blobs/" + *mounted}, {"Docker-Content-Digest", *mounted}}};
   }
   const std::string id = "upload-" + std::to_string(++m_next);
   m_uploads[id] = {name, ""};
@@ -64,8 +67,9 @@ RegistryAnswer MemoryRegistry::upload_status(const std::string& id, int status) 
   const Upload& upload = m_uploads.at(id);
   const std::size_t size = upload.bytes.size();
   RegistryAnswer answer{.status = status};
-  answer.headers = {{"Location", "/v2/" + upload.repository + "/blobs/uploads/" + id + "?state=" + std::to_string(size)},
-                    {"Range", "0-" + std::to_string(size == 0 ? 0 : size - 1)}};
+  answer.headers = {
+      {"Location", "/v2/" + upload.repository + "/blobs/uploads/" + id + "?state=" + std::to_string(size)},
+      {"Range", "0-" + std::to_string(size == 0 ? 0 : size - 1)}};
   if (m_options.chunk_minimum > 0)
     answer.headers.emplace_back("OCI-Chunk-Min-Length", std::to_string(m_options.chunk_minimum));
   return answer;
@@ -74,7 +78,8 @@ RegistryAnswer MemoryRegistry::upload_status(const std::string& id, int status) 
 RegistryAnswer MemoryRegistry::uploads(const RegistryRequest& request, Repository& repository,
                                        const std::string& id) {
   const auto found = m_uploads.find(id);
-  if (found == m_uploads.end()) return error_answer(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
+  if (found == m_uploads.end())
+    return error_answer(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
   std::string& bytes = found->second.bytes;
   if (request.method == "DELETE") {
     m_uploads.erase(found);
@@ -88,7 +93,8 @@ RegistryAnswer MemoryRegistry::uploads(const RegistryRequest& request, Repositor
   if (!range.empty()) {
     const auto first = parse_unsigned(range.substr(0, range.find('-')));
     const auto last = parse_unsigned(range.substr(range.find('-') + 1));
-    if (!first || !last || *first != bytes.size()) return error_answer(416, "BLOB_UPLOAD_INVALID", "out of order");
+    if (!first || !last || *first != bytes.size())
+      return error_answer(416, "BLOB_UPLOAD_INVALID", "out of order");
   }
   const bool is_cut = take(Fault::cut_upload, request);
   bytes += is_cut ? request.body.substr(0, request.body.size() / 2) : request.body;

@@ -66,6 +66,11 @@ void MemoryRegistry::order(Fault fault, int times, const std::string& where) {
   m_orders.push_back({fault, times, where});
 }
 
+void MemoryRegistry::clear_orders() {
+  const std::lock_guard lock(m_mutex);
+  m_orders.clear();
+}
+
 int MemoryRegistry::happened(Fault fault) const {
   const std::lock_guard lock(m_mutex);
   const auto found = m_happened.find(fault);
@@ -94,7 +99,8 @@ std::optional<RegistryAnswer> MemoryRegistry::fail_early(const RegistryRequest& 
   if (take(Fault::too_many_date, request)) return busy(http_date(now() + 1));
   if (take(Fault::too_long_wait, request)) return busy("86400");
   if (take(Fault::internal_error, request)) return error_answer(500, "UNKNOWN", "something broke");
-  if (take(Fault::bad_gateway, request)) return RegistryAnswer{.status = 502, .body = "<html>bad gateway</html>"};
+  if (take(Fault::bad_gateway, request))
+    return RegistryAnswer{.status = 502, .body = "<html>bad gateway</html>"};
   if (take(Fault::unavailable, request)) return RegistryAnswer{.status = 503, .body = "come back later"};
   if (take(Fault::forbidden, request))
     return error_answer(403, "DENIED", "requested access to the resource is denied");
@@ -112,7 +118,8 @@ void MemoryRegistry::spoil(const RegistryRequest& request, RegistryAnswer& answe
   if (take(Fault::huge_header, request)) answer.headers.emplace_back("X-Huge", std::string(1u << 20, 'h'));
   const bool has_body = request.method == "GET" && answer.status / 100 == 2 && !answer.body.empty();
   const std::string path = request.path();
-  if (has_body && take(Fault::wrong_bytes, request)) answer.body.back() = static_cast<char>(answer.body.back() ^ 1);
+  if (has_body && take(Fault::wrong_bytes, request))
+    answer.body.back() = static_cast<char>(answer.body.back() ^ 1);
   if (has_body && take(Fault::too_short, request)) answer.body.resize(answer.body.size() / 2);
   if (has_body && take(Fault::too_long, request)) answer.body += "more";
   if (has_body && take(Fault::short_silent, request)) {

@@ -65,7 +65,8 @@ RegistryAnswer MemoryRegistry::put_manifest(const RegistryRequest& request, Repo
       return error_answer(400, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry");
   repository.manifests[digest] = {find_header(request.headers, "Content-Type"), request.body};
   if (!is_digest(name)) repository.tags[name] = digest;
-  RegistryAnswer answer{.status = 201, .headers = {{"Docker-Content-Digest", digest}, {"Location", request.target}}};
+  RegistryAnswer answer{.status = 201,
+                        .headers = {{"Docker-Content-Digest", digest}, {"Location", request.target}}};
   if (m_options.referrers && manifest.contains("subject"))
     answer.headers.emplace_back("OCI-Subject", manifest["subject"].value("digest", ""));
   return answer;
@@ -86,8 +87,8 @@ RegistryAnswer MemoryRegistry::tags(const RegistryRequest& request, Repository& 
   RegistryAnswer answer{.headers = {{"Content-Type", "application/json"}},
                         .body = json({{"name", name}, {"tags", page}}).dump()};
   if (more)
-    answer.headers.emplace_back(
-        "Link", "</v2/" + name + "/tags/list?last=" + page.back() + "&n=" + std::to_string(limit) + ">; rel=\"next\"");
+    answer.headers.emplace_back("Link", "</v2/" + name + "/tags/list?last=" + page.back() +
+                                            "&n=" + std::to_string(limit) + ">; rel=\"next\"");
   return answer;
 }
 
@@ -108,12 +109,13 @@ RegistryAnswer MemoryRegistry::referrers(const RegistryRequest& request, Reposit
   json index = {{"schemaVersion", 2},
                 {"mediaType", "application/vnd.oci.image.index.v1+json"},
                 {"manifests", json::array()}};
-  for (std::size_t i = skip; i < all.size() && i < skip + m_options.page; ++i) index["manifests"].push_back(all[i]);
+  for (std::size_t i = skip; i < all.size() && i < skip + m_options.page; ++i)
+    index["manifests"].push_back(all[i]);
   RegistryAnswer answer{.headers = {{"Content-Type", "application/vnd.oci.image.index.v1+json"}},
                         .body = index.dump()};
   if (skip + m_options.page < all.size())
-    answer.headers.emplace_back("Link", "<" + request.path() + "?skip=" + std::to_string(skip + m_options.page) +
-                                            ">; rel=\"next\"");
+    answer.headers.emplace_back(
+        "Link", "<" + request.path() + "?skip=" + std::to_string(skip + m_options.page) + ">; rel=\"next\"");
   return answer;
 }
 

@@ -15,7 +15,8 @@ public:
       : m_answer(std::move(answer)), m_cancel(cancel) {}
   Result<std::size_t> read(std::span<std::byte> buffer) override {
     if (m_cancel) TRY(m_cancel->check());
-    const std::uint64_t end = std::min<std::uint64_t>(m_answer.cut_after.value_or(UINT64_MAX), m_answer.body.size());
+    const std::uint64_t end =
+        std::min<std::uint64_t>(m_answer.cut_after.value_or(UINT64_MAX), m_answer.body.size());
     if (m_position == end && m_answer.endless) m_position = 0;
     if (m_position == end) {
       if (m_answer.cut_after) return fail(ErrorKind::network, "the connection was cut");
@@ -63,7 +64,8 @@ Result<oci::HttpResponse> MemoryTransport::send(const oci::HttpRequest& request,
   }
   if (size > k_header_limit) return fail(ErrorKind::limit, "the headers are too large");
   if (!answer.without_length)
-    response.headers.push_back({"Content-Length", std::to_string(answer.length.value_or(answer.body.size()))});
+    response.headers.push_back(
+        {"Content-Length", std::to_string(answer.length.value_or(answer.body.size()))});
   response.body = std::make_unique<AnswerSource>(std::move(answer), cancel);
   return response;
 }

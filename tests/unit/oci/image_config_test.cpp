@@ -125,10 +125,10 @@ TEST_CASE("a wrong config is refused, and the error names the member") {
 
 TEST_CASE("counts and depth of a config are bounded") {
   std::string many = "\"" + k_diff_id + "\"";
-  for (int i = 0; i < 1000; ++i) many += ",\"" + k_diff_id + "\"";
+  for (int i = 0; i < 500; ++i) many += ",\"" + k_diff_id + "\"";
   const std::string layers =
       R"({"architecture":"a","os":"linux","rootfs":{"type":"layers","diff_ids":[)" + many + "]}}";
-  CHECK(contains(error_of(ImageConfig::parse(layers, "config")), "more than 1000"));
+  CHECK(contains(error_of(ImageConfig::parse(layers, "config")), "more than 500"));
   std::string env = "\"A=b\"";
   for (int i = 0; i < 10'000; ++i) env += ",\"A=b\"";
   CHECK(contains(error_of(ImageConfig::parse(minimal(",\"config\":{\"Env\":[" + env + "]}"), "config")),

@@ -116,9 +116,9 @@ TEST_CASE("a wrong manifest is refused, and the error says why") {
 
 TEST_CASE("layers, bytes and depth of a manifest are bounded") {
   std::string layers = k_layer_json;
-  for (int i = 0; i < 1000; ++i) layers += "," + k_layer_json;
+  for (int i = 0; i < 500; ++i) layers += "," + k_layer_json;
   const std::string many = manifest(R"(,"config":)" + k_config_json + R"(,"layers":[)" + layers + "]");
-  CHECK(contains(error_of(ImageManifest::parse(many, "manifest")), "more than 1000"));
+  CHECK(contains(error_of(ImageManifest::parse(many, "manifest")), "more than 500"));
   CHECK(ImageManifest::parse(std::string(k_manifest_limit + 1, ' '), "manifest").error().kind() ==
         ErrorKind::limit);
   const std::string deep = plain(",\"x\":" + std::string(200'000, '[') + std::string(200'000, ']'));

@@ -1,0 +1,118 @@
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/text.hpp"
+#include "oci/archive_output.hpp"
+#include "oci/archive_writer.hpp"
+#include "oci/blob_store.hpp"
+#include "oci/file_destinations.hpp"
+#include "oci/image_manifest.hpp"
+#include "oci/image_transport.hpp"
+#include "oci/layer_repack.hpp"
+#include "oci/reference.hpp"
+
+namespace ecrin::oci {
+
+namespace {
+
+class DockerArchiveDestination final : public ImageDestination {
+public:
+  DockerArchiveDestination(ArchiveOutput output, std::string path, std::vector<std::string> tags, Fd scratch)
+      : m_output(std::move(output)),
+        m_path(std::move(path)),
+        m_tags(std::move(tags)),
+        m_scratch(std::move(scratch)) {}
+
+  std::string name() const override { return "docker-archive:" + m_path; }
+  bool takes_several() const override { return false; }
+
+  Result<Presence> find_blob(const Descriptor&, const CancelToken*) override { return Presence::absent; }
+
+  Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext& context,
+                    const CancelToken*) override {
+    auto source = verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
+    if (context.config)
+      return put_layer(descriptor, std::move(source), context.config->diff_ids.at(context.layer));
+    if (!media_type::is_image_config(descriptor.media_type))
+      return fail(ErrorKind::unsupported, "a docker archive holds container images only, not '{}'",
+                  descriptor.media_type);
+    // Written last, as `docker save` does.
+    m_configs[descriptor.digest] = TRY(read_all(*source, k_config_limit));
+    return {};
+  }
+
+  Result<> put_manifest(const RawManifest& manifest, Place place, const CancelToken*) override {
+    if (place == Place::child || media_type::is_index(manifest.media_type))
+      return std::unexpected(Error(ErrorKind::unsupported, "a docker archive cannot hold an image index")
+                                 .hint("choose one image with --platform"));
+    const ImageManifest parsed =
+        TRY(ImageManifest::parse(manifest.bytes, fmt::format("manifest {}", manifest.digest.to_string())));
+    Json layers = Json::array();
+    for (const Descriptor& layer : parsed.layers) {
+      const auto found = m_layers.find(layer.digest);
+      if (found == m_layers.end())
+        return fail(ErrorKind::not_found, "layer {} did not come, and a docker archive needs all layers",
+                    layer.digest.to_string());
+      layers.push_back(found->second);
+    }
+    const std::string config = parsed.config.digest.hex() + ".json";
+    TRY(m_writer.add_file(config, m_configs[parsed.config.digest]));
+    m_list.push_back({{"Config", config}, {"RepoTags", m_tags}, {"Layers", std::move(layers)}});
+    return {};
+  }
+
+  Result<> commit() override {
+    TRY(m_writer.add_file(k_archive_manifest_file, dump_json(m_list)));
+    TRY(m_writer.finish());
+    return m_output.commit();
+  }
+
+private:
+  Result<> put_layer(const Descriptor& descriptor, std::unique_ptr<Source> source, const DiffId& diff_id) {
+    const std::string file = diff_id.digest.hex() + ".tar";
+    const bool is_new = m_written.insert(file).second;
+    if (descriptor.digest == diff_id.digest && is_new) {
+      TRY(m_writer.add_file(file, descriptor.size, *source));
+    } else {
+      // Also when another layer has the same plain bytes: that this one has them is only known afterwards.
+      const PackedLayer plain = TRY(unpack_layer(std::move(source), descriptor.size, diff_id, m_scratch));
+      const auto bytes = TRY(plain.opener()(0));
+      if (is_new) TRY(m_writer.add_file(file, plain.size, *bytes));
+    }
+    m_layers[descriptor.digest] = file;
+    return {};
+  }
+
+  ArchiveOutput m_output;
+  FdSink m_plain{m_output.file()};
+  BufferedSink m_buffered{m_plain};
+  ArchiveWriter m_writer{m_buffered};
+  std::string m_path;
+  std::vector<std::string> m_tags;
+  Fd m_scratch;
+  std::map<Digest, std::string> m_configs;
+  std::map<Digest, std::string> m_layers;  // names of files, by the digests of the manifest
+  std::set<std::string> m_written;
+  Json m_list = Json::array();
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ImageDestination>> open_docker_archive_destination(const std::string& path,
+                                                                          const std::string& reference,
+                                                                          Fd scratch) {
+  std::vector<std::string> tags;
+  if (!reference.empty()) {
+    Reference name = TRY(Reference::parse(reference)).with_default_tag();
+    if (name.tag.empty())
+      return fail(ErrorKind::invalid, "an image in a docker archive is called by a tag, not '{}'",
+                  printable(reference));
+    name.digest.reset();
+    tags.push_back(name.to_string());
+  }
+  return std::make_unique<DockerArchiveDestination>(TRY(ArchiveOutput::open(path)), path, std::move(tags),
+                                                    std::move(scratch));
+}
+
+}  // namespace ecrin::oci
