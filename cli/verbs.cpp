@@ -30,8 +30,6 @@ constexpr Missing k_missing[] = {
      "registries are not supported in this version; 'ecrin load' reads archives that other tools saved"},
     {"push",
      "registries are not supported in this version; 'ecrin save' writes archives that other tools load"},
-    {"login", "registries are not supported in this version"},
-    {"logout", "registries are not supported in this version"},
     {"search", "registries are not supported in this version"},
     {"exec", "containers run in the foreground in this version: 'ecrin run'"},
     {"ps", "containers run in the foreground in this version and are gone at their end"},
@@ -49,11 +47,11 @@ constexpr Missing k_missing[] = {
 }  // namespace
 
 std::span<const Verb* const> verbs() {
-  static const std::array<const Verb*, 20> all = {
-      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
-      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
-      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
-      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb()};
+  static const std::array<const Verb*, 22> all = {
+      &build_verb(),   &run_verb(),        &images_verb(),  &tag_verb(),    &untag_verb(), &rmi_verb(),
+      &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(), &save_verb(),  &load_verb(),
+      &export_verb(),  &import_verb(),     &login_verb(),   &logout_verb(), &prune_verb(), &info_verb(),
+      &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb()};
   return all;
 }
 

@@ -22,6 +22,8 @@ const Verb& import_verb();
 const Verb& info_verb();
 const Verb& inspect_verb();
 const Verb& load_verb();
+const Verb& login_verb();
+const Verb& logout_verb();
 const Verb& prune_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
