@@ -97,25 +97,41 @@ Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, C
                         std::string(reinterpret_cast<const char*>(head.data()), size), std::move(source)));
 }
 
-Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next) {
+Result<> check_level(Compression compression, std::optional<int> level) {
   switch (compression) {
     case Compression::none:
-      return std::make_unique<PassingSink>(next);
+      if (level)
+        return fail(ErrorKind::invalid, "without compression there is no level ({} is given)", *level);
+      return {};
     case Compression::gzip:
-      if (level && (*level < 0 || *level > 9)) {
+      if (level && (*level < 0 || *level > 9))
         return fail(ErrorKind::invalid, "{} is not a level of gzip (0 to 9)", *level);
-      }
-      return make_gzip_sink(level.value_or(6), next);
+      return {};
     case Compression::zstd:
-      if (level && (*level < 1 || *level > 22)) {
+      if (level && (*level < 1 || *level > 22))
         return fail(ErrorKind::invalid, "{} is not a level of zstd (1 to 22)", *level);
-      }
-      return make_zstd_sink(level.value_or(3), next);
+      return {};
     case Compression::bzip2:
     case Compression::xz:
       break;
   }
   return fail(ErrorKind::unsupported, "{} compression cannot be written", name_of(compression));
+}
+
+std::uint64_t expansion_limit(std::uint64_t compressed_size) {
+  constexpr std::uint64_t k_base = 1ull << 30;
+  constexpr std::uint64_t k_ratio = 200;  // gzip reaches 1032, on nothing but zeros
+  return compressed_size > (1ull << 50) ? UINT64_MAX : k_base + k_ratio * compressed_size;
+}
+
+Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next,
+                                       std::size_t threads) {
+  TRY(check_level(compression, level));
+  if (compression == Compression::none) return std::make_unique<PassingSink>(next);
+  const std::shared_ptr<const BlockFormat> format = compression == Compression::gzip
+                                                        ? make_gzip_format(level.value_or(6))
+                                                        : make_zstd_format(level.value_or(3));
+  return make_block_sink(format, next, threads);
 }
 
 }  // namespace ecrin

@@ -167,60 +167,61 @@ private:
   bool m_ended = false;
 };
 
-class GzipSink final : public Sink {
+struct Deflater {
+  Deflater() = default;
+  Deflater(const Deflater&) = delete;
+  Deflater& operator=(const Deflater&) = delete;
+  ~Deflater() { ::deflateEnd(&stream); }
+  z_stream stream = {};
+};
+
+// One member. Blocks end at a byte's border (Z_SYNC_FLUSH) and may refer back to what was before them, which
+// the reader has in its window. That is how the blocks of one deflate stream can be made one by one.
+class GzipFormat final : public BlockFormat {
 public:
-  GzipSink(int level, Sink& next) : m_next(next), m_output(k_compression_block) {
-    m_input.reserve(k_compression_block);
-    // No time and no system in the header: they would tell more about the writer than about the data.
-    m_header.os = 255;
-    m_ready = ::deflateInit2(&m_stream, level, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK &&
-              ::deflateSetHeader(&m_stream, &m_header) == Z_OK;
+  explicit GzipFormat(int level) : m_level(level) {}
+
+  std::size_t block_size() const override { return 512u * 1024; }
+  std::size_t window_size() const override { return 32u * 1024; }
+  // No time and no system: they would tell more about the writer than about the data.
+  std::string header() const override { return {"\x1f\x8b\x08\0\0\0\0\0\0\xff", 10}; }
+
+  Result<PackedBlock> pack(std::string_view before, std::string_view block, Last last) const override {
+    Deflater deflater;
+    z_stream& stream = deflater.stream;
+    if (::deflateInit2(&stream, m_level, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+        (!before.empty() && ::deflateSetDictionary(&stream, bytes_of(before), size_of(before)) != Z_OK))
+      return fail(ErrorKind::system, "cannot start compressing with gzip");
+    PackedBlock packed;
+    packed.checksum = static_cast<std::uint32_t>(::crc32_z(0, bytes_of(block), block.size()));
+    // Beside deflateBound(), the flush needs a few bytes.
+    packed.bytes.resize(::deflateBound(&stream, block.size()) + 64);
+    stream.next_in = const_cast<Bytef*>(bytes_of(block));
+    stream.avail_in = size_of(block);
+    stream.next_out = reinterpret_cast<Bytef*>(packed.bytes.data());
+    stream.avail_out = static_cast<uInt>(packed.bytes.size());
+    const int result = ::deflate(&stream, last == Last::yes ? Z_FINISH : Z_SYNC_FLUSH);
+    if (result != (last == Last::yes ? Z_STREAM_END : Z_OK) || stream.avail_in != 0 || stream.avail_out == 0)
+      return fail(ErrorKind::system, "cannot compress with gzip");
+    packed.bytes.resize(packed.bytes.size() - stream.avail_out);
+    return packed;
   }
-  GzipSink(const GzipSink&) = delete;
-  GzipSink& operator=(const GzipSink&) = delete;
-  ~GzipSink() override { ::deflateEnd(&m_stream); }
 
-  bool ready() const { return m_ready; }
-
-  Result<> write(std::span<const std::byte> bytes) override {
-    while (!bytes.empty()) {
-      const std::size_t size = std::min(k_compression_block - m_input.size(), bytes.size());
-      m_input.insert(m_input.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      bytes = bytes.subspan(size);
-      if (m_input.size() == k_compression_block) TRY(deflate_block(Z_NO_FLUSH));
-    }
-    return {};
+  std::uint32_t combine(std::uint32_t first, std::uint32_t second, std::uint64_t size) const override {
+    return static_cast<std::uint32_t>(::crc32_combine(first, second, static_cast<z_off_t>(size)));
   }
 
-  Result<> finish() override {
-    TRY(deflate_block(Z_FINISH));
-    return m_next.finish();
+  std::string trailer(std::uint32_t checksum, std::uint64_t size) const override {
+    std::string text;
+    for (const std::uint64_t value : {std::uint64_t{checksum}, size})
+      for (unsigned i = 0; i < 4; ++i) text += static_cast<char>((value >> (8 * i)) & 0xff);
+    return text;
   }
 
 private:
-  Result<> deflate_block(int flush) {
-    m_stream.next_in = reinterpret_cast<Bytef*>(m_input.data());
-    m_stream.avail_in = static_cast<uInt>(m_input.size());
-    for (;;) {
-      m_stream.next_out = reinterpret_cast<Bytef*>(m_output.data());
-      m_stream.avail_out = static_cast<uInt>(m_output.size());
-      const int result = ::deflate(&m_stream, flush);
-      if (result == Z_STREAM_ERROR) return fail(ErrorKind::system, "cannot compress with gzip");
-      const std::size_t size = m_output.size() - m_stream.avail_out;
-      if (size > 0) TRY(m_next.write(std::span<const std::byte>(m_output).first(size)));
-      if (flush == Z_FINISH ? result == Z_STREAM_END : m_stream.avail_in == 0 && m_stream.avail_out > 0)
-        break;
-    }
-    m_input.clear();
-    return {};
-  }
-
-  Sink& m_next;
-  z_stream m_stream = {};
-  gz_header m_header = {};
-  std::vector<std::byte> m_input;
-  std::vector<std::byte> m_output;
-  bool m_ready = false;
+  static const Bytef* bytes_of(std::string_view text) { return reinterpret_cast<const Bytef*>(text.data()); }
+  static uInt size_of(std::string_view text) { return static_cast<uInt>(text.size()); }
+  int m_level;
 };
 
 }  // namespace
@@ -229,10 +230,8 @@ Result<std::unique_ptr<Source>> make_gzip_source(std::unique_ptr<Source> source)
   return std::make_unique<GzipSource>(std::move(source));
 }
 
-Result<std::unique_ptr<Sink>> make_gzip_sink(int level, Sink& next) {
-  auto sink = std::make_unique<GzipSink>(level, next);
-  if (!sink->ready()) return fail(ErrorKind::system, "cannot start compressing with gzip");
-  return sink;
+std::shared_ptr<const BlockFormat> make_gzip_format(int level) {
+  return std::make_shared<GzipFormat>(level);
 }
 
 }  // namespace ecrin

@@ -1,4 +1,4 @@
-// zstd, one thread, with a checksum.
+// zstd, with checksums.
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -75,47 +75,37 @@ private:
   bool m_ended = false;
 };
 
-class ZstdSink final : public Sink {
+// A frame for each block, with the size of its content and a checksum. The decoder forgets everything between
+// frames, so blocks are large: four windows of the default level.
+class ZstdFormat final : public BlockFormat {
 public:
-  ZstdSink(std::unique_ptr<ZSTD_CCtx, WriterDeleter> context, Sink& next)
-      : m_next(next), m_context(std::move(context)), m_output(ZSTD_CStreamOutSize()) {
-    m_input.reserve(k_compression_block);
+  explicit ZstdFormat(int level) : m_level(level) {}
+
+  // The high levels find repetitions further away (27 for 128 MiB), but what a reader needs is bounded.
+  std::size_t block_size() const override { return m_level <= 12 ? 8u << 20 : 32u << 20; }
+  std::size_t window_size() const override { return 0; }
+  std::string header() const override { return ""; }
+
+  Result<PackedBlock> pack(std::string_view, std::string_view block, Last) const override {
+    const std::unique_ptr<ZSTD_CCtx, WriterDeleter> context(ZSTD_createCCtx());
+    if (!context || ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, m_level)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)))
+      return fail(ErrorKind::system, "cannot start compressing with zstd");
+    PackedBlock packed;
+    packed.bytes.resize(ZSTD_compressBound(block.size()));
+    const std::size_t size =
+        ZSTD_compress2(context.get(), packed.bytes.data(), packed.bytes.size(), block.data(), block.size());
+    if (ZSTD_isError(size))
+      return fail(ErrorKind::system, "cannot compress with zstd: {}", ZSTD_getErrorName(size));
+    packed.bytes.resize(size);
+    return packed;
   }
 
-  Result<> write(std::span<const std::byte> bytes) override {
-    while (!bytes.empty()) {
-      const std::size_t size = std::min(k_compression_block - m_input.size(), bytes.size());
-      m_input.insert(m_input.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      bytes = bytes.subspan(size);
-      if (m_input.size() == k_compression_block) TRY(compress_block(ZSTD_e_continue));
-    }
-    return {};
-  }
-
-  Result<> finish() override {
-    TRY(compress_block(ZSTD_e_end));
-    return m_next.finish();
-  }
+  std::uint32_t combine(std::uint32_t, std::uint32_t, std::uint64_t) const override { return 0; }
+  std::string trailer(std::uint32_t, std::uint64_t) const override { return ""; }
 
 private:
-  Result<> compress_block(ZSTD_EndDirective directive) {
-    ZSTD_inBuffer input = {.src = m_input.data(), .size = m_input.size(), .pos = 0};
-    for (;;) {
-      ZSTD_outBuffer output = {.dst = m_output.data(), .size = m_output.size(), .pos = 0};
-      const std::size_t left = ZSTD_compressStream2(m_context.get(), &output, &input, directive);
-      if (ZSTD_isError(left))
-        return fail(ErrorKind::system, "cannot compress with zstd: {}", ZSTD_getErrorName(left));
-      if (output.pos > 0) TRY(m_next.write(std::span<const std::byte>(m_output).first(output.pos)));
-      if (directive == ZSTD_e_end ? left == 0 : input.pos == input.size) break;
-    }
-    m_input.clear();
-    return {};
-  }
-
-  Sink& m_next;
-  std::unique_ptr<ZSTD_CCtx, WriterDeleter> m_context;
-  std::vector<std::byte> m_input;
-  std::vector<std::byte> m_output;
+  int m_level;
 };
 
 }  // namespace
@@ -129,13 +119,8 @@ Result<std::unique_ptr<Source>> make_zstd_source(std::unique_ptr<Source> source)
   return std::make_unique<ZstdSource>(std::move(source), std::move(context));
 }
 
-Result<std::unique_ptr<Sink>> make_zstd_sink(int level, Sink& next) {
-  std::unique_ptr<ZSTD_CCtx, WriterDeleter> context(ZSTD_createCCtx());
-  if (!context || ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level)) ||
-      ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1))) {
-    return fail(ErrorKind::system, "cannot start compressing with zstd");
-  }
-  return std::make_unique<ZstdSink>(std::move(context), next);
+std::shared_ptr<const BlockFormat> make_zstd_format(int level) {
+  return std::make_shared<ZstdFormat>(level);
 }
 
 }  // namespace ecrin

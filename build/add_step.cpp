@@ -56,7 +56,7 @@ Result<> add_fetched(const StepScope& scope, Session& session, const recipes::Ad
       return fail(ErrorKind::unsupported, "cannot check '{}': only sha256 checksums are known",
                   printable(add.checksum));
     }
-    file = TRY(fetch_to_store(session.workshop, url, add.checksum.substr(7), scope.stop));
+    file = TRY(fetch_to_store(session, url, add.checksum.substr(7), scope.stop));
   }
   const std::string name = url_file_name(url);
   const bool into_directory = destination.ends_with('/');
@@ -122,8 +122,7 @@ Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,
                                    const recipes::FromRootfs& rootfs) {
   Fd file;
   if (is_url(rootfs.location)) {
-    const FetchedFile fetched =
-        TRY(fetch_to_store(session.workshop, rootfs.location, rootfs.sha256, scope.stop));
+    const FetchedFile fetched = TRY(fetch_to_store(session, rootfs.location, rootfs.sha256, scope.stop));
     file = TRY(posix::open(fetched.path, O_RDONLY));
   } else {
     const BuildContext* context = TRY(session.need_context());

@@ -20,10 +20,10 @@ std::string url_file_name(std::string_view url) {
   return path == std::string_view::npos ? "" : base_name(url.substr(path + 1));
 }
 
-Result<FetchedFile> fetch_to_store(Workshop& workshop, const std::string& url, const std::string& sha256,
+Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, const std::string& sha256,
                                    const CancelToken& cancel) {
   const std::string name = "fetch-" + Store::unique_name();
-  auto temporary = std::make_shared<Fd>(TRY(workshop.store().temporary()));
+  auto temporary = std::make_shared<Fd>(TRY(session.workshop.store().temporary()));
   // Also for a download that fails half way.
   std::shared_ptr<const void> remover(nullptr, [temporary, name](const void*) {
     if (auto removed = posix::unlink_at(*temporary, name); !removed)
@@ -33,10 +33,13 @@ Result<FetchedFile> fetch_to_store(Workshop& workshop, const std::string& url, c
   FdSink to_file(file);
   BufferedSink buffered(to_file);
   HashingSink hash(&buffered);
-  TRY(oci::fetch_url(url, hash, {}, &cancel));
+  oci::FetchOptions options;
+  options.transport.proxies = session.options.proxy_environment;
+  TRY(oci::fetch_url(url, hash, options, &cancel));
   TRY(hash.finish());
   TRY(file.close());
-  FetchedFile fetched{workshop.store().temporary_path() + "/" + name, hash.finish_hex(), std::move(remover)};
+  FetchedFile fetched{session.workshop.store().temporary_path() + "/" + name, hash.finish_hex(),
+                      std::move(remover)};
   if (!sha256.empty() && fetched.sha256 != sha256) {
     return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}", printable(url),
                 fetched.sha256, sha256);

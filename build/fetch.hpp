@@ -12,7 +12,7 @@ bool is_url(std::string_view source);
 /// The last part of the URL's path, "" when there is none.
 std::string url_file_name(std::string_view url);
 /// `sha256` (hex, "" = any) is checked before the file is given out.
-Result<FetchedFile> fetch_to_store(Workshop& workshop, const std::string& url, const std::string& sha256,
+Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, const std::string& sha256,
                                    const CancelToken& cancel);
 
 }  // namespace ecrin::build

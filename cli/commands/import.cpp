@@ -23,7 +23,8 @@ bool is_url(std::string_view text) {
   return text.starts_with("http://") || text.starts_with("https://");
 }
 
-Result<std::unique_ptr<Source>> open_tar(Store& store, const std::string& from, const CancelToken& cancel) {
+Result<std::unique_ptr<Source>> open_tar(Store& store, const std::string& from,
+                                         const oci::FetchOptions& options, const CancelToken& cancel) {
   Fd file;
   if (from == "-") {
     file = TRY(standard_stream(0));
@@ -31,7 +32,7 @@ Result<std::unique_ptr<Source>> open_tar(Store& store, const std::string& from, 
     const Fd directory = TRY(store.temporary());
     const Fd spool = TRY(posix::open_at(directory, "import", O_WRONLY | O_CREAT | O_TRUNC, 0600));
     FdSink sink(spool);
-    TRY(oci::fetch_url(from, sink, {}, &cancel));
+    TRY(oci::fetch_url(from, sink, options, &cancel));
     file = TRY(posix::open_at(directory, "import", O_RDONLY));
     TRY(posix::unlink_at(directory, "import"));  // the open file is enough
   } else {
@@ -99,7 +100,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop());
   const Interrupts interrupts;
   const auto record = [&]() -> Result<oci::ImageRecord> {
-    auto tar = TRY(open_tar(workshop->store(), from, interrupts.token()));
+    oci::FetchOptions options;
+    options.transport.proxies = proxy_environment(session.environment());
+    auto tar = TRY(open_tar(workshop->store(), from, options, interrupts.token()));
     const ImportedLayer layer = TRY(import_layer(*workshop, std::move(tar), interrupts.token()));
     return record_image(*workshop, std::move(config), layer, names);
   }();

@@ -96,7 +96,13 @@ Result<FollowedResponse> RegistryConnection::send_authorized(const RegistryCall&
   authorization = m_authorization.answer(challenges, scopes, *authorization, cancel);
   token_failed = !authorization;
   if (!authorization) return std::unexpected(std::move(authorization).error());
-  return send_once(call, *authorization, cancel);
+  answer = TRY(send_once(call, *authorization, cancel));
+  // A password that is wrong can be told from a right that is missing; a token cannot.
+  if (answer.response.status == 401 && is_own(answer.url) && authorization->starts_with("Basic "))
+    authorization = m_authorization.answer(
+        parse_challenges(answer.response.header_values("WWW-Authenticate")), scopes, *authorization, cancel);
+  if (!authorization) return std::unexpected(std::move(authorization).error());
+  return answer;
 }
 
 Result<FollowedResponse> RegistryConnection::send(const RegistryCall& call, const CancelToken* cancel) {

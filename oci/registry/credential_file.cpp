@@ -1,7 +1,5 @@
 #include "oci/registry/credential_file.hpp"
 
-#include <sys/sysmacros.h>
-
 #include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -14,6 +12,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "oci/registry/small_file.hpp"
 
 namespace ecrin::oci {
 namespace {
@@ -24,35 +23,6 @@ constexpr int k_lock_tries = 200;  // ten seconds: a login writes one small file
 
 std::string quoted(const std::string& path) {
   return "'" + printable(path) + "'";
-}
-
-bool is_null_device(const struct stat& status) {  // named by those who want no credentials at all
-  return S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3);
-}
-
-struct FileText {
-  std::string text;
-  unsigned mode = 0;
-};
-
-// Empty when there is no such file. Never waits: what is no file is not read.
-Result<std::optional<FileText>> read_text(const std::string& path) {
-  auto fd = posix::open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd && (fd.error().kind() == ErrorKind::not_found || fd.error().code() == ENOTDIR)) return std::nullopt;
-  if (!fd) return std::unexpected(std::move(fd).error());
-  const struct stat status = TRY(posix::stat_fd(*fd));
-  if (is_null_device(status)) return FileText{};
-  if (!S_ISREG(status.st_mode)) {
-    return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("{} is not a regular file", quoted(path)))
-            .hint("credentials are read from a file; a pipe or a device is not waited for"));
-  }
-  auto text = posix::read_fd(*fd, k_file_limit);
-  if (!text && text.error().kind() == ErrorKind::limit)
-    return fail(ErrorKind::limit, "{} is too large for a file with credentials (at most 4 MiB)",
-                quoted(path));
-  if (!text) return std::unexpected(std::move(text).error());
-  return FileText{.text = *std::move(text), .mode = status.st_mode & 07777};
 }
 
 Result<SecretJson> parse_document(std::string& text, const CredentialPlace& place) {
@@ -149,7 +119,7 @@ Result<std::string> common_helper(const Json& document) {
 
 Result<std::optional<CredentialFile>> CredentialFile::read(const CredentialPlace& place) {
   const bool chosen = place.origin == CredentialPlace::Origin::chosen;
-  auto file = read_text(place.path);
+  auto file = read_small_file(place.path, k_file_limit);
   if (!file && file.error().kind() == ErrorKind::denied && !chosen) {
     // As after su(1), where XDG_RUNTIME_DIR may still be another user's.
     log::warning("{}: it is passed over", file.error().message());
@@ -254,7 +224,7 @@ Result<> CredentialFile::update(const CredentialPlace& place,
   TRY_WHILE(posix::make_directories(parent, 0700), "making a place for credentials");
   const Fd directory = TRY(posix::open(parent, O_RDONLY | O_DIRECTORY));
   const FileLock lock = TRY(lock_directory(directory, parent));
-  auto before = TRY_WHILE(read_text(path), "reading credentials");
+  auto before = TRY_WHILE(read_small_file(path, k_file_limit), "reading credentials");
   std::string text = before ? std::move(before->text) : std::string();
   SecretJson document = TRY(parse_document(text, place));
   if (TRY(change(document.value())) == Write::no) return {};

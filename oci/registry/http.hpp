@@ -1,5 +1,5 @@
 // HTTP exchanges: one request, one response, bytes streamed both ways. Neither redirects (redirect.hpp) nor
-// authentication nor retries happen here. libcurl is known to http_loop.cpp and url.cpp only.
+// authentication nor retries happen here. libcurl is known to http_loop.cpp, http_transfer.cpp and url.cpp.
 #pragma once
 
 #include <cstdint>

@@ -64,13 +64,17 @@ bool take_header_line(HttpTransfer& transfer, std::string_view line) {
       return false;
     }
     transfer.headers.clear();
+    transfer.refused = false;
     return true;
   }
   if (ready) return true;  // a trailer
   if (trim(line).empty()) {
     long status = 0;
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (is_interim(transfer, status)) return true;
+    if (is_interim(transfer, status)) {
+      transfer.refused = status == 417;
+      return true;
+    }
     transfer.exchange->set_response(static_cast<int>(status), std::move(transfer.headers));
     transfer.wants_resume = transfer.sends_body;
     return true;

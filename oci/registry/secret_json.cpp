@@ -17,6 +17,8 @@ void wipe_strings(Json& value) {  // as deep as parse_json() lets documents be
 
 SecretJson::SecretJson(Json value) : m_value(std::make_unique<Json>(std::move(value))) {}
 
+SecretJson::SecretJson(SecretJson&&) noexcept = default;
+
 SecretJson::~SecretJson() {
   if (m_value) wipe_strings(*m_value);
 }

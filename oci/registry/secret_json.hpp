@@ -12,7 +12,7 @@ namespace ecrin::oci {
 class SecretJson {
 public:
   explicit SecretJson(Json value);
-  SecretJson(SecretJson&&) noexcept = default;
+  SecretJson(SecretJson&&) noexcept;
   SecretJson& operator=(SecretJson&&) = delete;
   ~SecretJson();
 

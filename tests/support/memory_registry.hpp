@@ -102,6 +102,7 @@ public:
 
   /// The next `times` requests that the fault can happen to, and whose "METHOD /path" contains `where`.
   void order(Fault fault, int times = 1, const std::string& where = "");
+  void clear_orders();
   int happened(Fault fault) const;
   void change(const std::function<void(MemoryRegistryOptions&)>& change);
 

@@ -66,6 +66,11 @@ void MemoryRegistry::order(Fault fault, int times, const std::string& where) {
   m_orders.push_back({fault, times, where});
 }
 
+void MemoryRegistry::clear_orders() {
+  const std::lock_guard lock(m_mutex);
+  m_orders.clear();
+}
+
 int MemoryRegistry::happened(Fault fault) const {
   const std::lock_guard lock(m_mutex);
   const auto found = m_happened.find(fault);
