@@ -118,6 +118,12 @@ Result<> check_level(Compression compression, std::optional<int> level) {
   return fail(ErrorKind::unsupported, "{} compression cannot be written", name_of(compression));
 }
 
+std::uint64_t expansion_limit(std::uint64_t compressed_size) {
+  constexpr std::uint64_t k_base = 1ull << 30;
+  constexpr std::uint64_t k_ratio = 200;  // gzip reaches 1032, on nothing but zeros
+  return compressed_size > (1ull << 50) ? UINT64_MAX : k_base + k_ratio * compressed_size;
+}
+
 Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next,
                                        std::size_t threads) {
   TRY(check_level(compression, level));

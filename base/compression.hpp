@@ -5,6 +5,7 @@
 // Writing is deterministic: the bytes depend on the input, the format and the level alone.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -34,5 +35,9 @@ Result<> check_level(Compression compression, std::optional<int> level);
 /// used on the caller's thread. The bytes are the same for any number of threads.
 Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<int> level, Sink& next,
                                        std::size_t threads = 1);
+
+/// How many bytes may come out of a compressed file of this size: 1 GiB and 200 times its own. Real ones stay
+/// far below; a bomb does not.
+std::uint64_t expansion_limit(std::uint64_t compressed_size);
 
 }  // namespace ecrin

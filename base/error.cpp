@@ -69,7 +69,8 @@ std::optional<Error> Error::parse(std::string_view bytes) {
   std::vector<std::string> trace = decoder.get_strings();
   std::string hint = decoder.get_string();
   if (!decoder.ok() || !decoder.at_end() || format != k_format) return std::nullopt;
-  if (kind > static_cast<std::uint64_t>(ErrorKind::limit) || code > UINT32_MAX) return std::nullopt;
+  if (kind > static_cast<std::uint64_t>(ErrorKind::program_not_executable) || code > UINT32_MAX)
+    return std::nullopt;
   Error error(static_cast<ErrorKind>(kind), std::move(message));
   error.m_code = static_cast<int>(static_cast<std::uint32_t>(code));
   error.m_trace = std::move(trace);

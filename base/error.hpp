@@ -28,6 +28,9 @@ enum class ErrorKind {
   network,      // a transfer failed
   cancelled,    // the user stopped it
   limit,        // a stated bound was exceeded (size, count, depth, time)
+  // The program that the user asked for, as told by who tried to execute it (the shell's 127 and 126):
+  program_not_found,
+  program_not_executable,
 };
 
 class [[nodiscard]] Error {

@@ -2,6 +2,11 @@
 
 #include <sys/file.h>
 
+#include <chrono>
+#include <thread>
+
+#include "base/posix.hpp"
+
 namespace ecrin {
 namespace {
 
@@ -17,7 +22,32 @@ int lock_file(const Fd& file, int flags) {
   return result;
 }
 
+constexpr std::chrono::milliseconds k_look_again{30};
+
+enum class Named { yes, no };
+
+// Is the open file still what its name leads to?
+Result<Named> is_named(const Fd& directory, const std::string& name, const Fd& file) {
+  const auto named = posix::lstat_at(directory, name);
+  if (!named && named.error().kind() == ErrorKind::not_found) return Named::no;
+  if (!named) return std::unexpected(named.error());
+  const struct stat open = TRY(posix::stat_fd(file));
+  return named->st_dev == open.st_dev && named->st_ino == open.st_ino ? Named::yes : Named::no;
+}
+
 }  // namespace
+
+Result<FileLock> FileLock::acquire_named(const Fd& directory, const std::string& name,
+                                         const CancelToken* cancel) {
+  for (;;) {
+    if (cancel) TRY(cancel->check());
+    auto lock = TRY(acquire_now(TRY(posix::open_at(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)),
+                                Mode::exclusive));
+    if (lock && TRY(is_named(directory, name, lock->file())) == Named::yes) return std::move(*lock);
+    // flock(2) cannot be told to stop waiting when the user wants to.
+    if (!lock) std::this_thread::sleep_for(k_look_again);
+  }
+}
 
 Result<FileLock> FileLock::acquire(Fd file, Mode mode) {
   if (lock_file(file, operation(mode)) != 0) return fail_errno("cannot lock a file");

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
+#include "base/cancel.hpp"
 #include "base/fd.hpp"
 
 namespace ecrin {
@@ -15,6 +17,10 @@ public:
   static Result<FileLock> acquire(Fd file, Mode mode);
   /// Empty when somebody else holds it.
   static Result<std::optional<FileLock>> acquire_now(Fd file, Mode mode);
+  /// The exclusive lock on `name` in `directory`, which is made when it is missing. Waits, until `cancel`. A
+  /// file that was removed or moved meanwhile by whoever had the lock does not count.
+  static Result<FileLock> acquire_named(const Fd& directory, const std::string& name,
+                                        const CancelToken* cancel);
   const Fd& file() const { return m_file; }
 
 private:

@@ -79,4 +79,11 @@ Result<> HashingSink::write(std::span<const std::byte> bytes) {
   return m_next != nullptr ? m_next->write(bytes) : Result<>{};
 }
 
+Result<std::size_t> HashingSource::read(std::span<std::byte> buffer) {
+  const std::size_t count = TRY(m_source->read(buffer));
+  m_hasher.update(std::span<const std::byte>(buffer.first(count)));
+  m_count += count;
+  return count;
+}
+
 }  // namespace ecrin

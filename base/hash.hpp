@@ -47,4 +47,19 @@ private:
   std::uint64_t m_count = 0;
 };
 
+/// Hashes and counts what is read through it.
+class HashingSource final : public Source {
+public:
+  explicit HashingSource(std::unique_ptr<Source> source, HashAlgorithm algorithm = HashAlgorithm::sha256)
+      : m_source(std::move(source)), m_hasher(algorithm) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override;
+  std::string finish_hex() { return m_hasher.finish_hex(); }
+  std::uint64_t count() const { return m_count; }
+
+private:
+  std::unique_ptr<Source> m_source;
+  Hasher m_hasher;
+  std::uint64_t m_count = 0;
+};
+
 }  // namespace ecrin

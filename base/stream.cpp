@@ -89,6 +89,12 @@ Result<> TeeSink::finish() {
   return m_second.finish();
 }
 
+Result<std::size_t> CountingSource::read(std::span<std::byte> buffer) {
+  const std::size_t count = TRY(m_source->read(buffer));
+  m_count += count;
+  return count;
+}
+
 LimitSource::LimitSource(std::unique_ptr<Source> source, std::uint64_t limit, std::string what)
     : m_source(std::move(source)), m_left(limit), m_limit(limit), m_what(std::move(what)) {}
 

@@ -112,6 +112,27 @@ private:
   Sink& m_second;
 };
 
+/// Lends a source to an adaptor that owns what it reads; `source` must outlive it.
+class BorrowedSource final : public Source {
+public:
+  explicit BorrowedSource(Source& source) : m_source(source) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override { return m_source.read(buffer); }
+
+private:
+  Source& m_source;
+};
+
+class CountingSource final : public Source {
+public:
+  explicit CountingSource(std::unique_ptr<Source> source) : m_source(std::move(source)) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override;
+  std::uint64_t count() const { return m_count; }
+
+private:
+  std::unique_ptr<Source> m_source;
+  std::uint64_t m_count = 0;
+};
+
 /// Fails with ErrorKind::limit when `source` has more than `limit` bytes. `what` names it in the message.
 class LimitSource final : public Source {
 public:

@@ -1,23 +1,32 @@
 // FROM bootstrap: a root file system out of a distribution's packages, by mmdebstrap, which is root in our
 // user namespace. Its tar goes straight into a layer directory.
-#include <poll.h>
-#include <signal.h>
+//
+// When it has to run, and the store has a system of this kind, the mirror is asked first which packages there
+// would be: if they are those of a system in the store, that one is the result.
+#include <algorithm>
 
-#include "base/child.hpp"
 #include "base/defer.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/bootstrap_packages.hpp"
 #include "build/executor.hpp"
+#include "build/mmdebstrap.hpp"
 #include "fs/id_map.hpp"
 #include "fs/layer_apply.hpp"
+#include "fs/metadata.hpp"
 #include "fs/tree.hpp"
+#include "fs/whiteout.hpp"
 
 namespace ecrin::build {
 
 namespace {
 
 constexpr std::uint64_t k_needed_ids = 65536;
+constexpr std::size_t k_messages_limit = 16u << 20;
+constexpr std::uint64_t k_status_limit = 256u << 20;
+constexpr const char* k_sources_list = "etc/apt/sources.list";
+constexpr const char* k_dpkg_status = "var/lib/dpkg/status";
 
 // What mmdebstrap leaves behind that differs from host to host and run to run, besides what it cleans itself.
 constexpr const char* k_left_behind[] = {"etc/resolv.conf", "etc/hostname", "var/log/bootstrap.log",
@@ -30,102 +39,6 @@ Result<> check_ids() {
       Error(ErrorKind::unsupported, "bootstrapping a distribution needs 65536 user ids, and there are fewer");
   return std::unexpected(std::move(error).hint("add ranges for this user to /etc/subuid and /etc/subgid"));
 }
-
-Command command_for(const Session& session, const recipes::FromBootstrap& bootstrap,
-                    const oci::Platform& platform, const std::string& temporary) {
-  Command command;
-  command.search_path = session.workshop.options().search_path;
-  // Namespaces of its own: when it must stop, apt and dpkg stop with it, whatever they are doing, and no
-  // mount stays.
-  command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "mmdebstrap", "--mode=root",
-                  "--format=tar", "--variant=" + bootstrap.variant,
-                  // Nodes in /dev cannot be made here, and a container brings its own.
-                  "--skip=output/dev"};
-  // Debian's word for each architecture that has another name here.
-  const std::string architecture = platform.architecture == "386"        ? "i386"
-                                   : platform.architecture == "arm"      ? "armhf"
-                                   : platform.architecture == "ppc64le"  ? "ppc64el"
-                                   : platform.architecture == "mips64le" ? "mips64el"
-                                                                         : platform.architecture;
-  command.argv.push_back("--architectures=" + architecture);
-  if (!bootstrap.include.empty()) command.argv.push_back("--include=" + join(bootstrap.include, ","));
-  // An old snapshot's lists have run out long ago; that is what it is for.
-  if (!bootstrap.snapshot.empty()) command.argv.push_back("--aptopt=Acquire::Check-Valid-Until \"false\"");
-  command.argv.push_back(bootstrap.suite);
-  command.argv.push_back("-");
-  std::vector<std::string> environment = {
-      "PATH=" + command.search_path,
-      "TMPDIR=" + temporary,
-      "LC_ALL=C.UTF-8",
-      "TZ=UTC",
-      "HOME=" + temporary,  // so that it reads nobody's settings
-      fmt::format("SOURCE_DATE_EPOCH={}",
-                  session.options.current_time ? session.options.now : session.time.clamp),
-  };
-  for (const auto& [name, value] : session.options.proxy_environment)
-    environment.push_back(name + "=" + value);
-  command.environment = std::move(environment);
-  return command;
-}
-
-/// Reads the archive while the program's messages go to the user.
-class BootstrapSource final : public Source {
-public:
-  BootstrapSource(const Fd& archive, const Fd& messages, const StepScope& scope)
-      : m_archive(archive), m_messages(messages), m_scope(scope) {}
-
-  Result<std::size_t> read(std::span<std::byte> buffer) override {
-    while (true) {
-      TRY(m_scope.stop.check());
-      struct pollfd ready[2] = {{.fd = m_archive.get(), .events = POLLIN, .revents = 0},
-                                {.fd = m_talking ? m_messages.get() : -1, .events = POLLIN, .revents = 0}};
-      if (::poll(ready, 2, 100) < 0 && errno != EINTR) return fail_errno("cannot wait for mmdebstrap");
-      if (ready[1].revents) TRY(pass_on());
-      if (ready[0].revents) return posix::read_some(m_archive, buffer);
-    }
-  }
-  /// What it still says after the archive.
-  Result<> rest() {
-    while (m_talking) TRY(pass_on());
-    return {};
-  }
-  const std::string& last_line() const { return m_last; }
-
-private:
-  Result<> pass_on() {
-    std::byte buffer[4096];
-    const std::size_t size = TRY(posix::read_some(m_messages, buffer));
-    const std::string_view text(reinterpret_cast<const char*>(buffer), size);
-    if (text.empty()) {
-      m_talking = false;
-      return {};
-    }
-    m_scope.output(text);
-    m_tail = (m_tail + std::string(text));
-    if (m_tail.size() > 4096) m_tail.erase(0, m_tail.size() - 4096);
-    for (const std::string& line : split(m_tail, '\n')) {
-      if (line.starts_with("E: ")) m_last = line.substr(3);
-    }
-    return {};
-  }
-
-  const Fd& m_archive;
-  const Fd& m_messages;
-  const StepScope& m_scope;
-  bool m_talking = true;
-  std::string m_tail;
-  std::string m_last;
-};
-
-/// apply_layer owns its source; ours must outlive it.
-class BorrowedSource final : public Source {
-public:
-  explicit BorrowedSource(Source& source) : m_source(source) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override { return m_source.read(buffer); }
-
-private:
-  Source& m_source;
-};
 
 Result<> tidy(const Fd& tree) {
   for (const char* path : k_left_behind) {
@@ -147,6 +60,148 @@ Result<> tidy(const Fd& tree) {
   return {};
 }
 
+Result<std::string> read_in(const Fd& tree, const char* path, std::uint64_t limit) {
+  return posix::read_fd(TRY(posix::open_beneath_no_symlinks(tree, path, O_RDONLY)), limit);
+}
+
+class Bootstrap {
+public:
+  Bootstrap(Session& session, const StepScope& scope, const recipes::FromBootstrap& bootstrap)
+      : m_session(session), m_scope(scope), m_bootstrap(bootstrap) {}
+
+  Result<StepOutcome> run() {
+    m_family = bootstrap_family(m_scope.step.inputs);
+    const Fd temporary = TRY(m_session.workshop.store().temporary());
+    const std::string work = "bootstrap-" + Store::unique_name();
+    TRY(posix::mkdir_at(temporary, work, 0755));
+    const Defer remove_work([&] {
+      if (auto removed = fs::remove_tree(temporary, work); !removed) {
+        log::debug("cannot remove '{}': {}", work, removed.error().message());
+      }
+    });
+    m_work = m_session.workshop.store().temporary_path() + "/" + work;
+    if (TRY(m_session.cache->has_family(m_family))) {
+      if (auto known = TRY(find_known())) return std::move(*known);
+    }
+    return install();
+  }
+
+private:
+  /// The packages as the mirror has them now; empty when it does not say. That is no error here: installing
+  /// them will tell what is wrong.
+  Result<KeyInputs> resolve() {
+    std::string messages;
+    const auto hear = [&](std::string_view text) {
+      if (messages.size() < k_messages_limit) messages += text;
+    };
+    const auto running =
+        TRY(Mmdebstrap::start(m_session, m_scope, m_bootstrap, Mmdebstrap::Task::simulate, m_work, hear));
+    NullSink nothing;
+    if (const auto copied = copy_stream(*running, nothing); !copied) {
+      running->kill();
+      return std::unexpected(copied.error());
+    }
+    const ExitStatus status = TRY(running->end());
+    if (status.success() && messages.size() < k_messages_limit) return simulated_packages(messages);
+    log::debug("mmdebstrap's simulation ended with {}: {}", status.to_string(),
+               printable(running->last_error()));
+    return KeyInputs{};
+  }
+
+  Result<std::optional<StepOutcome>> find_known() {
+    KeyInputs packages = TRY(resolve());
+    if (packages.empty()) return std::nullopt;
+    const std::string key = bootstrap_key(m_family, packages);
+    const auto recorded = TRY(m_session.cache->inputs_of(key));
+    auto found = TRY(m_session.cache->find({{key, std::nullopt}}));
+    if (!recorded || !found.front() || !found.front()->layer) return std::nullopt;
+    CachedStep& known = *found.front();
+    const std::string& sources = m_scope.step.bootstrap_sources;
+    const auto made_from = std::ranges::find(*recorded, "sources", &KeyInput::name);
+    if (made_from == recorded->end()) return std::nullopt;
+    StepOutcome outcome;
+    if (made_from->value == sources) {
+      outcome = {std::move(known.layer), known.bytes, known.entries};
+    } else if (auto other = TRY(with_other_sources(*known.layer, made_from->value))) {
+      outcome = std::move(*other);
+    } else {
+      return std::nullopt;
+    }
+    m_scope.output(fmt::format("the {} packages are those of a system in the store: nothing is installed\n",
+                               packages.size()));
+    outcome.found = std::move(packages);
+    return outcome;
+  }
+
+  /// The same system with the sources that this one is to have. Nothing when it is not known what would be
+  /// written there.
+  Result<std::optional<StepOutcome>> with_other_sources(const fs::Layer& layer, const std::string& before) {
+    const std::string& now = m_scope.step.bootstrap_sources;
+    const Fd known = TRY(m_session.workshop.layers().open_layer(layer));
+    const auto text = read_in(known, k_sources_list, k_messages_limit);
+    if (before.empty() || now.empty() || !text || *text != before) return std::nullopt;
+    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+    TRY(fs::copy_tree(known, draft.diff(), fs::Hardlinks::keep));
+    if (TRY(fs::has_root_mark(known))) {
+      TRY(fs::set_root_metadata(draft.diff(), TRY(fs::root_metadata(known))));
+      TRY(fs::put_root_mark(draft.diff(), fs::RootMark::present));
+    }
+    {
+      Fd file = TRY(posix::open_beneath_no_symlinks(draft.diff(), k_sources_list, O_WRONLY | O_TRUNC));
+      TRY(posix::write_full(file, std::string_view(now)));
+      TRY(file.close());
+    }
+    return TRY(publish_changes(m_session, std::move(draft), nullptr, {}, m_scope.stop));
+  }
+
+  Result<StepOutcome> install() {
+    const auto running = TRY(Mmdebstrap::start(m_session, m_scope, m_bootstrap, Mmdebstrap::Task::install,
+                                               m_work, m_scope.output));
+    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+    auto applied = fs::apply_layer(std::make_unique<BorrowedSource>(*running), draft.diff(),
+                                   fs::ApplyForm::plain_tree, {}, &m_scope.stop);
+    if (!applied && applied.error().kind() == ErrorKind::cancelled) {
+      running->kill();
+      return std::unexpected(std::move(applied).error());
+    }
+    const ExitStatus status = TRY(running->end());
+    if (!status.success()) {
+      // An archive that ends early is its consequence, not the cause.
+      return fail(ErrorKind::system, "mmdebstrap ended with {}{}", status.to_string(),
+                  running->last_error().empty() ? "" : ": " + printable(running->last_error()));
+    }
+    if (!applied) {
+      return std::unexpected(std::move(applied).error().context("unpacking what mmdebstrap made"));
+    }
+    TRY(tidy(draft.diff()));
+    const auto dpkg_status = read_in(draft.diff(), k_dpkg_status, k_status_limit);
+    auto packages = dpkg_status ? installed_packages(*dpkg_status) : std::nullopt;
+    StepOutcome outcome = TRY(publish_changes(m_session, std::move(draft), nullptr, {}, m_scope.stop));
+    if (packages) TRY(record(*packages, outcome));
+    if (packages) outcome.found = std::move(*packages);
+    return outcome;
+  }
+
+  Result<> record(const KeyInputs& packages, const StepOutcome& outcome) {
+    KeyInputs inputs = packages;
+    inputs.push_back({"sources", m_scope.step.bootstrap_sources});
+    return m_session.cache->add({.key = bootstrap_key(m_family, packages),
+                                 .layer_id = outcome.layer ? outcome.layer->id : "",
+                                 .below_id = "",
+                                 .text = m_scope.step.plan->text,
+                                 .bytes = outcome.bytes,
+                                 .entries = outcome.entries,
+                                 .inputs = &inputs},
+                                m_session.options.now);
+  }
+
+  Session& m_session;
+  const StepScope& m_scope;
+  const recipes::FromBootstrap& m_bootstrap;
+  std::string m_family;
+  std::string m_work;
+};
+
 }  // namespace
 
 Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
@@ -164,51 +219,7 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
     return fail(ErrorKind::unsupported, "cannot bootstrap {} on this {} host",
                 scope.step.platform.to_string(), host.to_string());
   }
-  const Fd temporary = TRY(session.workshop.store().temporary());
-  const std::string work = "bootstrap-" + Store::unique_name();
-  TRY(posix::mkdir_at(temporary, work, 0755));
-  const Defer remove_work([&] {
-    if (auto removed = fs::remove_tree(temporary, work); !removed) {
-      log::debug("cannot remove '{}': {}", work, removed.error().message());
-    }
-  });
-  Command command = command_for(session, bootstrap, scope.step.platform,
-                                session.workshop.store().temporary_path() + "/" + work);
-  Fd sources;
-  if (!scope.step.bootstrap_sources.empty()) {
-    command.argv.push_back("-");  // sources.list on standard input
-    sources = TRY(posix::sealed_memory_file("sources.list", as_bytes(scope.step.bootstrap_sources)));
-    command.descriptors.emplace_back(&sources, 0);
-  }
-  Pipe archive = TRY(Pipe::create());
-  Pipe messages = TRY(Pipe::create());
-  command.descriptors.emplace_back(&archive.write, 1);
-  command.descriptors.emplace_back(&messages.write, 2);
-  Child child = TRY_WHILE(Child::spawn(command), "starting mmdebstrap");
-  archive.write.reset();
-  messages.write.reset();
-
-  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  BootstrapSource source(archive.read, messages.read, scope);
-  auto applied = fs::apply_layer(std::make_unique<BorrowedSource>(source), draft.diff(),
-                                 fs::ApplyForm::plain_tree, {}, &scope.stop);
-  if (!applied && applied.error().kind() == ErrorKind::cancelled) {
-    (void)child.signal(SIGKILL);
-    archive.read.reset();
-    (void)source.rest();  // ends when the last of its processes has: then nothing writes any more
-    return std::unexpected(std::move(applied).error());
-  }
-  archive.read.reset();
-  TRY(source.rest());
-  const ExitStatus status = TRY(child.wait());
-  if (!status.success()) {
-    // An archive that ends early is its consequence, not the cause.
-    return fail(ErrorKind::system, "mmdebstrap ended with {}{}", status.to_string(),
-                source.last_line().empty() ? "" : ": " + printable(source.last_line()));
-  }
-  if (!applied) return std::unexpected(std::move(applied).error().context("unpacking what mmdebstrap made"));
-  TRY(tidy(draft.diff()));
-  return publish_changes(session, std::move(draft), nullptr, {}, scope.stop);
+  return Bootstrap(session, scope, bootstrap).run();
 }
 
 }  // namespace ecrin::build

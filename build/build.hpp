@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,6 +24,10 @@ struct Secret {
   std::optional<std::string> value;
 };
 
+/// How a build gets an image that its recipe names (see build/pull.hpp).
+using ImageObtainer = std::function<Result<oci::ImageRecord>(
+    const std::string& name_or_id, const oci::Platform& platform, const CancelToken& cancel)>;
+
 struct BuildOptions {
   std::string context_directory;          // absolute; "" = none (COPY from the context is an error)
   std::string target;                     // stage name; "" = the last
@@ -37,6 +42,7 @@ struct BuildOptions {
   std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
   std::int64_t now = 0;                                  // seconds; for `added`, and for current_time
+  ImageObtainer obtain_image;  // for images that the recipe names; none: those in the store only
 };
 
 struct BuildResult {

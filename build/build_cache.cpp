@@ -104,6 +104,21 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
   return found;
 }
 
+Result<bool> BuildCache::has_family(const std::string& family) {
+  auto lock = m_database.lock();
+  auto select = TRY(m_database.prepare("SELECT 1 FROM build_steps WHERE key > ?1 AND key < ?2 LIMIT 1"));
+  select.bind(1, family + " ").bind(2, family + "!");  // the character after the space
+  return TRY(select.step()) == Statement::Step::row;
+}
+
+Result<std::optional<KeyInputs>> BuildCache::inputs_of(const std::string& key) {
+  auto lock = m_database.lock();
+  auto select = TRY(m_database.prepare("SELECT inputs FROM build_steps WHERE key = ?1"));
+  select.bind(1, key);
+  if (TRY(select.step()) == Statement::Step::done) return std::nullopt;
+  return unpack_inputs(select.text(0));
+}
+
 Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
   const std::string inputs = TRY(pack(*step.inputs));
   auto lock = m_database.lock();

@@ -52,6 +52,10 @@ public:
   /// when its parent is, with the very layer that it was made on: a step that ran twice with different
   /// outcomes never mixes the two.
   Result<std::vector<std::optional<CachedStep>>> find(const std::vector<Query>& queries);
+  /// Results may also have keys of their content, "FAMILY CONTENT": is there one of this family?
+  Result<bool> has_family(const std::string& family);
+  /// What a key was made of; none: there is no such key.
+  Result<std::optional<KeyInputs>> inputs_of(const std::string& key);
   Result<> add(const FinishedStep& step, std::int64_t now);
   /// The layer turned out to be one that the store has already: rows that there are and that come later name
   /// that one.

@@ -12,10 +12,20 @@
 #include "base/thread_pool.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
+#include "fs/metadata.hpp"
 
 namespace ecrin::build {
 
 namespace {
+
+// No path of the context begins so.
+std::string answer_name(const std::string& what) {
+  return "/" + what;
+}
+
+std::int64_t change_time(const struct stat& status) {
+  return std::max<std::int64_t>(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
+}
 
 std::string stamp_of(const struct stat& status) {
   return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
@@ -24,7 +34,7 @@ std::string stamp_of(const struct stat& status) {
 
 // "" when there are none, so that the common key stays short.
 Result<std::string> xattrs_of(const Fd& file) {
-  const auto xattrs = TRY(context_xattrs(file));
+  const auto xattrs = fs::in_scope(fs::XattrScope::user, TRY(posix::list_xattrs(file)));
   if (xattrs.empty()) return "";
   Encoder encoder;
   for (const posix::Xattr& xattr : xattrs) encoder.put(xattr.name).put(xattr.value);
@@ -106,8 +116,7 @@ Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, c
   }
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const struct stat& status = entries[i]->status;
-    m_computed[entries[i]->path] = {{stamp_of(status), std::move(digests[i])},
-                                    std::max<std::int64_t>(status.st_mtim.tv_sec, status.st_ctim.tv_sec)};
+    m_computed[entries[i]->path] = {{stamp_of(status), std::move(digests[i])}, change_time(status)};
   }
   return {};
 }
@@ -162,6 +171,18 @@ Result<std::string> BuildContext::file_digest(const std::string& path, const Can
   if (!digest_of(entry)) TRY(compute({&entry}, cancel));
   // Of the content alone: the attributes come behind it.
   return digest_of(entry)->substr(0, 64);
+}
+
+Result<std::optional<std::string>> BuildContext::remembered(const std::string& what,
+                                                            const struct stat& file) {
+  TRY(load());
+  const auto known = m_known.find(answer_name(what));
+  if (known == m_known.end() || known->second.stamp != stamp_of(file)) return std::nullopt;
+  return known->second.digest;
+}
+
+void BuildContext::remember(const std::string& what, const struct stat& file, std::string answer) {
+  m_computed[answer_name(what)] = {{stamp_of(file), std::move(answer)}, change_time(file)};
 }
 
 Result<> BuildContext::save(std::int64_t now) {

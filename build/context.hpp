@@ -2,13 +2,14 @@
 // the type, mode and digest of each selected file, not owner or time. Digests are remembered with the file's
 // size, times and inode, so that an unchanged build opens no file of the context.
 //
-// Deliberate: extended attributes of context files are not copied, owners become root, times become the
-// epoch. What an image holds must not depend on who checked out the sources, where and when.
+// Deliberate: of extended attributes only user.* are copied, owners become root, times become the epoch. What
+// an image holds must not depend on who checked out the sources, where and when.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -35,8 +36,13 @@ public:
   /// Digest of one file that the recipe names outside of COPY (a root file system, an archive).
   Result<std::string> file_digest(const std::string& path, const CancelToken* cancel);
 
-  /// Keeps the digests that were computed. `now` in seconds: files changed in the last two are not kept,
-  /// since a change in the same tick of the clock would not show.
+  /// What was found out about a file the last time, if the file is as it was then: the image in an archive.
+  Result<std::optional<std::string>> remembered(const std::string& what, const struct stat& file);
+  /// For the next build; `what` names file and question.
+  void remember(const std::string& what, const struct stat& file, std::string answer);
+
+  /// Keeps the digests that were computed and what is to be remembered. `now` in seconds: files changed in
+  /// the last two are not kept, since a change in the same tick of the clock would not show.
   Result<> save(std::int64_t now);
 
 private:

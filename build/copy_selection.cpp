@@ -33,7 +33,7 @@ private:
   Result<> copy_file(const SourceEntry& entry, const std::string& target);
   Result<const Fd*> source_parent(const std::string& path);
   Result<std::vector<posix::Xattr>> xattrs(const Fd& file) const {
-    return m_options.xattrs == CopyOptions::Xattrs::all ? posix::list_xattrs(file) : context_xattrs(file);
+    return fs::in_scope(m_options.xattrs, TRY(posix::list_xattrs(file)));
   }
 
   const SourceTree& m_tree;

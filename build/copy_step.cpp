@@ -26,7 +26,7 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
     const SourceTree tree{&other.root, nullptr, fmt::format("'{}'", printable(copy.from)), ""};
     const IgnoreRules exclude = TRY(IgnoreRules::from_patterns(copy.exclude));
     const Selection selection = TRY(select_sources(tree, copy.sources, exclude, &scope.stop));
-    options.xattrs = CopyOptions::Xattrs::all;
+    options.xattrs = fs::XattrScope::layer;
     if (copy.owner.empty()) options.owner.reset();  // a stage's files keep their owners
     TRY(copy_selection(tree, selection.items, destination, options, upper, &scope.stop));
   }

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
+#include "build/bootstrap_packages.hpp"
 #include "build/commit.hpp"
 #include "build/layer_hasher.hpp"
 #include "build/scheduler.hpp"
@@ -57,6 +58,7 @@ private:
   Result<> execute(std::size_t index, const CancelToken& stop);
   Result<StepOutcome> perform(std::size_t index, const CancelToken& stop);
   std::vector<std::string> reasons(std::size_t index);
+  std::vector<std::string> found_reasons(std::size_t index, const KeyInputs& found);
   Result<oci::ImageRecord> commit();
   Result<> record_use();
 
@@ -138,11 +140,22 @@ std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!earlier || !*earlier) return {"no earlier run of this step"};
   const auto& parent = plan(index).parent;
   const bool parent_runs = parent && m_fates[*parent] == Fate::runs;
+  std::erase_if((*earlier)->inputs, is_package);
   auto reasons = explain_difference((*earlier)->inputs, m_session.steps[index].inputs,
                                     parent_runs ? plan(*parent).text : "");
   if (!reasons.empty()) return reasons;
   if (parent_runs) return {"the step before it ran: " + printable(plan(*parent).text, 120)};
   return {"its result is no longer in the store"};
+}
+
+// What changed outside of the key: told after the step, because only running it could find it.
+std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInputs& found) {
+  if (!m_session.options.explain || found.empty()) return {};
+  auto earlier = m_session.cache->earlier(slot(index));
+  if (!earlier || !*earlier) return {};
+  std::erase_if((*earlier)->inputs, [](const KeyInput& input) { return !is_package(input); });
+  if ((*earlier)->inputs.empty()) return {};
+  return explain_difference((*earlier)->inputs, found, "");
 }
 
 Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
@@ -185,6 +198,11 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
         fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
                     plan(index).location.line, printable(step.text, 80))));
   }
+  for (std::string& reason : found_reasons(index, outcome->found)) {
+    result.reasons.push_back(std::move(reason));
+  }
+  KeyInputs inputs = m_session.steps[index].inputs;
+  inputs.insert(inputs.end(), outcome->found.begin(), outcome->found.end());
   m_outcomes[index] = *outcome;
   m_finished[index] = 1;
   const std::string below = plan(index).parent ? top_layer(*plan(index).parent) : "";
@@ -195,7 +213,7 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
                             .bytes = outcome->bytes,
                             .entries = outcome->entries,
                             .seconds = result.seconds,
-                            .inputs = &m_session.steps[index].inputs},
+                            .inputs = &inputs},
                            m_session.options.now));
   // After the row: the hasher may find the layer a duplicate and change the row.
   if (outcome->layer && m_in_image[index]) m_hasher.add(*outcome->layer);

@@ -25,7 +25,7 @@ public:
   Result<> add(const PlanStep& step);
 
 private:
-  Result<ImagePointer> find_image(const std::string& name);
+  Result<ImagePointer> find_image(const std::string& name, const oci::Platform& platform);
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
   Result<> prepare_from(PreparedStep& step);
@@ -36,30 +36,49 @@ private:
                            const IgnoreRules& exclude);
 
   Session& m_session;
-  std::map<std::string, ImagePointer> m_images;
+  std::map<std::string, ImagePointer> m_images;  // by name and platform
 };
 
-Result<ImagePointer> Preparation::find_image(const std::string& name) {
-  if (const auto known = m_images.find(name); known != m_images.end()) return known->second;
+Result<ImagePointer> Preparation::find_image(const std::string& name, const oci::Platform& platform) {
+  const std::string known_as = name + " for " + platform.to_string();
+  if (const auto known = m_images.find(known_as); known != m_images.end()) return known->second;
   oci::ImageStore& images = m_session.workshop.images();
-  const oci::ImageRecord record = TRY(images.find(name));
+  const oci::ImageRecord record = m_session.options.obtain_image
+                                      ? TRY(m_session.options.obtain_image(name, platform, m_session.cancel))
+                                      : TRY(images.find(name, platform));
   auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
-  m_images[name] = image;
+  m_images[known_as] = image;
   return image;
 }
 
 Result<ImagePointer> Preparation::import(const std::string& path, const std::string& reference,
                                          const oci::Platform& platform) {
-  const BuildContext* context = TRY(m_session.need_context());
+  TRY(m_session.need_context());
+  BuildContext* context = m_session.context.get();
   const RootPath found = TRY(resolve_in_root(context->root(), path));
   if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in the context", printable(path));
+  oci::ImageStore& images = m_session.workshop.images();
+  // Everything in a layout is named by digests, beginning with its index: while that is the same, so is the
+  // image.
+  struct stat status = *found.status;
+  if (S_ISDIR(status.st_mode)) {
+    const RootPath index = TRY(resolve_in_root(context->root(), join_path(found.path, "index.json")));
+    if (index.status) status = *index.status;
+  }
+  const std::string question = fmt::format("image {}\n{}\n{}", found.path, reference, platform.to_string());
+  if (const auto known = TRY(context->remembered(question, status))) {
+    // Found and held, or collected since.
+    if (const auto record = images.find(*known)) {
+      return std::make_shared<const oci::Image>(TRY(images.load(record->manifest)));
+    }
+  }
   oci::ImportOptions options;
   options.reference = reference;
   options.platform = platform;
   options.keep_names = false;
-  oci::ImageStore& images = m_session.workshop.images();
   const auto records = TRY(oci::import_images(images, join_path(context->directory(), found.path), options));
   if (records.empty()) return fail(ErrorKind::not_found, "there is no image in '{}'", printable(path));
+  context->remember(question, status, records.front().manifest.to_string());
   return std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
 }
 
@@ -72,7 +91,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
-    base = TRY(find_image(image->reference));
+    base = TRY(find_image(image->reference, step.platform));
   } else if (const auto* layout = step.plan->from_as<recipes::FromOciLayout>()) {
     base = TRY(import(layout->directory, layout->reference, step.platform));
   } else if (const auto* archive = step.plan->from_as<recipes::FromArchive>()) {
@@ -161,7 +180,7 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     if (input.stage_step) {
       step.inputs.push_back({"stage " + input.name, m_session.steps[*input.stage_step].tree_key});
     } else {
-      const ImagePointer image = TRY(find_image(input.name));
+      const ImagePointer image = TRY(find_image(input.name, step.platform));
       step.inputs.push_back({"image " + input.name, diff_ids(*image)});
       step.images[input.name] = image;
     }

@@ -60,6 +60,7 @@ struct StepOutcome {
   std::optional<fs::Layer> layer;  // none: nothing changed
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
+  KeyInputs found = {};  // what only running it could tell; kept beside the inputs, not in the key
 };
 
 /// What a running step may ask for.

@@ -5,7 +5,6 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/root_path.hpp"
-#include "fs/whiteout.hpp"
 
 namespace ecrin::build {
 
@@ -141,14 +140,6 @@ std::unexpected<Error> no_match(const SourceTree& tree, const std::string& sourc
 }
 
 }  // namespace
-
-Result<std::vector<posix::Xattr>> context_xattrs(const Fd& file) {
-  auto xattrs = TRY(posix::list_xattrs(file));
-  std::erase_if(xattrs, [](const posix::Xattr& xattr) {
-    return !xattr.name.starts_with("user.") || fs::is_control_xattr(xattr.name);
-  });
-  return xattrs;
-}
 
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
                                  const IgnoreRules& exclude, const CancelToken* cancel) {

@@ -46,10 +46,6 @@ struct Selection {
   std::vector<std::string> skipped;  // sockets, and in a context devices and FIFOs: paths
 };
 
-/// Extended attributes that a context's file brings into an image, sorted by name: user.*, but for those by
-/// which union file systems steer. The others are the machine's own (security labels, ACLs).
-Result<std::vector<posix::Xattr>> context_xattrs(const Fd& file);
-
 /// `exclude` are patterns relative to each item (to its name for a single file). A source without any match
 /// is not_found, with a hint when an ignore file is the cause.
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,

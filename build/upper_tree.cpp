@@ -3,19 +3,12 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
-#include "fs/whiteout.hpp"
 
 namespace ecrin::build {
 
 namespace {
 std::string here(const std::string& path) {
   return path.empty() ? "." : path;
-}
-
-// What steers a union file system, or belongs to the machine, never leaves the tree that it is in.
-bool stays_behind(std::string_view name) {
-  return fs::is_control_xattr(name) || name.starts_with("trusted.") || name.starts_with("system.") ||
-         name == "security.selinux";
 }
 
 }  // namespace
@@ -30,10 +23,8 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
     // The root is there; what it looks like below counts when something is put into it.
     Directory root{.in_lower = m_lower != nullptr, .mtime = m_mtime};
     if (m_lower) {
-      const struct stat status = TRY(posix::stat_fd(*m_lower));
-      root.mtime = status.st_mtim;
-      TRY(posix::chown_at(m_upper, ".", status.st_uid, status.st_gid));
-      TRY(posix::chmod_at(m_upper, ".", status.st_mode & 07777));
+      root.mtime = TRY(posix::stat_fd(*m_lower)).st_mtim;
+      TRY(fs::set_root_metadata(m_upper, TRY(fs::root_metadata(*m_lower))));
     }
     m_order.push_back(path);
     return &m_directories.emplace(path, root).first->second;
@@ -63,12 +54,9 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
   } else if (below) {
     directory.in_lower = true;
     directory.mtime = below->st_mtim;
-    TRY(posix::chown_at(parent, name, below->st_uid, below->st_gid));
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_lower, path, O_PATH | O_DIRECTORY));
-    for (const posix::Xattr& xattr : TRY(posix::list_xattrs(source))) {
-      if (!stays_behind(xattr.name)) TRY(posix::set_xattr_at(parent, name, xattr.name, xattr.value));
-    }
-    TRY(posix::chmod_at(parent, name, below->st_mode & 07777));
+    const Fd made_directory = TRY(posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    TRY(fs::set_root_metadata(made_directory, TRY(fs::root_metadata(source))));
   } else {
     TRY(posix::chmod_at(parent, name, 0755));  // whatever the umask is
   }
@@ -112,7 +100,7 @@ Result<const Fd*> UpperTree::make_room(const std::string& path) {
 
 Result<> UpperTree::apply(const Fd& parent, const std::string& name, const Attributes& attributes,
                           mode_t type) {
-  TRY(posix::chown_at(parent, name, attributes.uid, attributes.gid));
+  TRY(fs::set_owner_at(parent, name, attributes.uid, attributes.gid));
   // chown clears the setuid bits, so the mode comes after it; symlinks have none.
   if (!S_ISLNK(type)) TRY(posix::chmod_at(parent, name, attributes.mode & 07777));
   return {};
@@ -125,7 +113,7 @@ Result<> UpperTree::make_directory(const std::string& path) {
 
 Result<> UpperTree::put_directory(const std::string& path, const Attributes& attributes) {
   Directory* directory = TRY(need_directory(path));
-  directory->mtime = attributes.mtime;
+  if (!directory->in_lower) directory->mtime = attributes.mtime;
   if (path.empty()) return apply(m_upper, ".", attributes, S_IFDIR);
   return apply(*TRY(parent_of(path)), base_name(path), attributes, S_IFDIR);
 }
@@ -167,10 +155,7 @@ Result<> UpperTree::set_xattrs(const std::string& path, const std::vector<posix:
   if (xattrs.empty()) return {};
   const Fd* parent = path.empty() ? &m_upper : TRY(parent_of(path));
   const std::string name = path.empty() ? "." : base_name(path);
-  for (const posix::Xattr& xattr : xattrs) {
-    if (!stays_behind(xattr.name)) TRY(posix::set_xattr_at(*parent, name, xattr.name, xattr.value));
-  }
-  return {};
+  return fs::set_xattrs_at(*parent, name, xattrs);
 }
 
 Result<Fd> UpperTree::open_directory(const std::string& path) {

@@ -17,6 +17,7 @@
 #include "base/stream.hpp"
 #include "build/root_path.hpp"
 #include "build/source_tree.hpp"
+#include "fs/metadata.hpp"
 
 namespace ecrin::build {
 
@@ -40,7 +41,8 @@ public:
 
   /// A directory and its parents; new ones get 0755 and root.
   Result<> make_directory(const std::string& path);
-  /// As make_directory for the parents; the directory itself gets these attributes, also if it was there.
+  /// As make_directory for the parents; the directory itself gets these attributes, also if it was there;
+  /// but one of the tree below keeps its time.
   Result<> put_directory(const std::string& path, const Attributes& attributes);
   /// An empty new file that replaces what was there; a directory there is an error. seal() must follow.
   Result<Fd> put_file(const std::string& path);
@@ -50,6 +52,7 @@ public:
   /// Owner, mode and times of something other than a directory, after its data was written (writing changes
   /// both times and setuid bits).
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
+  /// All that are given: who copies has chosen (fs::in_scope).
   Result<> set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs);
   /// Makes and opens a directory, to be filled by somebody else.
   Result<Fd> open_directory(const std::string& path);
@@ -82,8 +85,7 @@ struct CopyOptions {
   std::optional<std::pair<uid_t, gid_t>> owner;  // none: the source's own
   std::optional<std::uint32_t> mode;             // of files and directories
   std::optional<struct timespec> mtime;          // none: the source's own
-  enum class Xattrs { of_users, all };           // of a context, of a stage's tree
-  Xattrs xattrs = Xattrs::of_users;
+  fs::XattrScope xattrs = fs::XattrScope::user;  // of a context; `layer` for a stage's tree
   /// A file that changed since it was selected is an error: its digest went into a key.
   bool must_be_unchanged = false;
   bool skip_devices = false;

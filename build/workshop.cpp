@@ -3,39 +3,19 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/compression.hpp"
 #include "base/defer.hpp"
-#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/thread_pool.hpp"
 #include "build/build_cache.hpp"
 #include "build/layer_source.hpp"
-#include "fs/layer_apply.hpp"
+#include "build/layer_unpacker.hpp"
 #include "fs/tree.hpp"
 #include "oci/blob_store.hpp"
 
 namespace ecrin::build {
 
 namespace {
-
-/// Hashes what is read through it.
-class HashingSource final : public Source {
-public:
-  HashingSource(std::unique_ptr<Source> source, Hasher& hasher, std::uint64_t& count)
-      : m_source(std::move(source)), m_hasher(hasher), m_count(count) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override {
-    const std::size_t size = TRY(m_source->read(buffer));
-    m_hasher.update(buffer.first(size));
-    m_count += size;
-    return size;
-  }
-
-private:
-  std::unique_ptr<Source> m_source;
-  Hasher& m_hasher;
-  std::uint64_t& m_count;
-};
 
 /// A directory that is the tree already.
 class PlainTree final : public fs::MountedTree {
@@ -88,20 +68,8 @@ Result<fs::LayerDriver*> Workshop::driver() {
 Result<fs::Layer> Workshop::unpack_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
                                          const CancelToken* cancel) {
   if (auto layer = TRY(m_layers->find(diff_id.digest.to_string()))) return std::move(*layer);
-  auto source = TRY(m_blobs->open_blob(blob));
-  auto plain = TRY(decompress_any(std::move(source)));
-  Hasher hasher(diff_id.digest.algorithm());
-  std::uint64_t size = 0;
-  fs::LayerDraft draft = TRY(m_layers->draft());
-  TRY(fs::apply_layer(std::make_unique<HashingSource>(std::move(plain), hasher, size), draft.diff(),
-                      fs::ApplyForm::overlay_layer, {}, cancel));
-  const std::string found = diff_id.digest.algorithm_name() + ":" + hasher.finish_hex();
-  if (found != diff_id.digest.to_string()) {
-    return fail(ErrorKind::invalid, "layer {} unpacks to {}, but the image's config says {}",
-                blob.digest.to_string(), found, diff_id.digest.to_string());
-  }
-  const fs::Layer layer = TRY(m_layers->publish(std::move(draft)));
-  return m_layers->seal(layer.id, found, size);
+  auto packed = TRY(m_blobs->open_blob(blob));
+  return TRY(build::unpack_layer(*m_layers, std::move(packed), blob, diff_id, cancel)).publish(*m_layers);
 }
 
 Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const CancelToken* cancel) {

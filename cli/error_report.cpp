@@ -45,6 +45,10 @@ std::string_view to_string(ErrorKind kind) {
       return "cancelled";
     case ErrorKind::limit:
       return "limit";
+    case ErrorKind::program_not_found:
+      return "program-not-found";
+    case ErrorKind::program_not_executable:
+      return "program-not-executable";
   }
   return "system";
 }

@@ -49,7 +49,7 @@ Result<const run::Identity*> Session::enter_namespace() {
     request.search_path = m_search_path;
     m_identity = TRY_WHILE(run::enter_user_namespace(request), "entering the user namespace");
     if (m_identity->mode == run::IdentityMode::single && !m_identity->note.empty()) {
-      log::warning("only one user id is available: {}", m_identity->note);
+      log::warning("{}", m_identity->note);
     }
   }
   return &*m_identity;

@@ -62,14 +62,11 @@ public:
       return Descend::yes;
     }
     if (!below && is_own_mount_point(place) && S_ISREG(place.status.st_mode) && place.status.st_size == 0) {
-      m_frames.back().had_mount_point = true;
       TRY(drop(place));
       return Descend::no;
     }
     const bool linked = place.status.st_nlink > 1 && m_hardlinks.changed(place.status);
-    if (below && !linked &&
-        TRY(same_state(place.directory, place.status, *below->directory, below->status, place.name,
-                       m_options.epoch))) {
+    if (below && !linked && TRY(same_state(place.node(), below->node(place.name), m_options.epoch))) {
       TRY(drop(place));
       return Descend::no;
     }
@@ -83,17 +80,20 @@ public:
     const Frame frame = m_frames.back();
     m_frames.pop_back();
     TRY(m_lower.leave());
+    const auto below = TRY(m_lower.lookup(place.name));
     if (frame.kept == 0) {
-      const auto below = TRY(m_lower.lookup(place.name));
-      if (below && TRY(is_unchanged(place, *below, frame))) return remove_directory(place);
-      if (!below && is_own_mount_point(place)) {
-        m_frames.back().had_mount_point = true;
+      if (below && TRY(same_state(place.node(), below->node(place.name), m_options.epoch))) {
         return remove_directory(place);
       }
+      if (!below && is_own_mount_point(place)) return remove_directory(place);
     }
     TRY(strip_control_xattrs(place));
-    // The time from before this walk removed something here.
-    TRY(clamp_times(place, place.status.st_mtim));
+    if (below && S_ISDIR(below->status.st_mode)) {
+      TRY(set_mtime(place, below->status.st_mtim));
+    } else {
+      // The time from before this walk removed something here.
+      TRY(clamp_times(place, place.status.st_mtim));
+    }
     return keep(place);
   }
 
@@ -103,7 +103,6 @@ public:
 private:
   struct Frame {
     bool opaque = false;
-    bool had_mount_point = false;  // of ours, which was dropped
     std::uint64_t kept = 0;
   };
 
@@ -160,18 +159,16 @@ private:
     return !m_mount_points.empty() && m_mount_points.contains(place.path());
   }
 
-  // Making and dropping a mount point of ours changed the directory's time, and this must leave no trace.
-  Result<bool> is_unchanged(const Place& place, const LowerTree::Found& below, const Frame& frame) const {
-    return same_state(place.directory, place.status, *below.directory, below.status, place.name,
-                      m_options.epoch, frame.had_mount_point ? MtimeCheck::no : MtimeCheck::yes);
-  }
-
   Result<> clamp_times(const Place& place, const struct timespec& recorded) {
     struct timespec wanted = recorded;
     if (m_options.epoch != INT64_MAX) {
       wanted.tv_nsec = 0;
       if (wanted.tv_sec > m_options.epoch) wanted.tv_sec = m_options.epoch;
     }
+    return set_mtime(place, wanted);
+  }
+
+  static Result<> set_mtime(const Place& place, const struct timespec& wanted) {
     const struct stat now = TRY(posix::lstat_at(place.directory, place.name));
     if (now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec) return {};
     return posix::set_times_at(place.directory, place.name, wanted);

@@ -6,6 +6,12 @@
 // owner, xattrs, link target, device, content, and mtime after clamping to the epoch on both sides (times
 // beyond the epoch do not count, times before it do). Because the clamped times are set on disk, a later step
 // sees the same tree whether this layer was just made or comes from an archive.
+//
+// The mtime of a directory that exists below never counts: it says only that something in it came or went,
+// which the entries say themselves, and drivers set it as they like when they copy a directory up. Such a
+// directory keeps the time that it has below, whatever happened to it, so that a layer of one more file looks
+// the same in every driver. A new directory (also one in place of a file) has a time of its own. An opaque
+// one that replaces another is the same state as one that was emptied: it keeps the time below as well.
 #pragma once
 
 #include <cstdint>

@@ -71,8 +71,7 @@ private:
   }
 
   Result<bool> is_unchanged(const Place& place, const LowerTree::Found& below) const {
-    return same_state(place.directory, place.status, *below.directory, below.status, place.name, INT64_MAX,
-                      MtimeCheck::yes, content_check(place.status));
+    return same_state(place.node(), below.node(place.name), INT64_MAX, content_check(place.status));
   }
 
   // Directories of the upper tree are made when the first change below them is found; they get their metadata

@@ -34,8 +34,7 @@ public:
     if (!below) {
       add(Change::Kind::added, place.path());
     } else if (!is_directory || !S_ISDIR(below->status.st_mode) ||
-               !TRY(same_state(place.directory, place.status, *below->directory, below->status, place.name,
-                               INT64_MAX, MtimeCheck::no))) {
+               !TRY(same_state(place.node(), below->node(place.name), INT64_MAX))) {
       add(Change::Kind::modified, place.path());
     }
     if (!is_directory) return Descend::no;

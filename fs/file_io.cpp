@@ -50,12 +50,7 @@ Result<std::optional<Extent>> next_data(const Fd& file, std::uint64_t offset, st
                               .end = std::min(static_cast<std::uint64_t>(end), size)});
 }
 
-Result<bool> same_content(const Fd& first_directory, const Fd& second_directory, const std::string& name,
-                          std::uint64_t size) {
-  constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-  if (size == 0) return true;
-  const Fd first = TRY(posix::open_at(first_directory, name, k_flags));
-  const Fd second = TRY(posix::open_at(second_directory, name, k_flags));
+Result<bool> same_content(const Fd& first, const Fd& second, std::uint64_t size) {
   const std::size_t block = static_cast<std::size_t>(std::min<std::uint64_t>(size, 256 * 1024));
   std::vector<std::byte> first_buffer(block);
   std::vector<std::byte> second_buffer(block);

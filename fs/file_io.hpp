@@ -22,8 +22,7 @@ struct Extent {
 /// system that knows no holes has one extent.
 Result<std::optional<Extent>> next_data(const Fd& file, std::uint64_t offset, std::uint64_t size);
 
-/// Both are regular files of this size; do they hold the same bytes?
-Result<bool> same_content(const Fd& first_directory, const Fd& second_directory, const std::string& name,
-                          std::uint64_t size);
+/// Both are regular files of this size, at their beginnings; do they hold the same bytes?
+Result<bool> same_content(const Fd& first, const Fd& second, std::uint64_t size);
 
 }  // namespace ecrin::fs

@@ -24,8 +24,7 @@ public:
     if (place.status.st_nlink < 2 || is_whiteout(place.status)) return Descend::no;
     if (m_changed.contains(inode_of(place.status))) return Descend::no;
     const auto below = TRY(m_lower.lookup(place.name));
-    if (!below || !TRY(same_state(place.directory, place.status, *below->directory, below->status, place.name,
-                                  m_epoch))) {
+    if (!below || !TRY(same_state(place.node(), below->node(place.name), m_epoch))) {
       m_changed.insert(inode_of(place.status));
     }
     return Descend::no;

@@ -17,21 +17,6 @@ namespace ecrin::fs {
 
 namespace {
 
-class CountedSource final : public Source {
-public:
-  CountedSource(std::unique_ptr<Source> source, std::uint64_t& count)
-      : m_source(std::move(source)), m_count(count) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override {
-    const std::size_t size = TRY(m_source->read(buffer));
-    m_count += size;
-    return size;
-  }
-
-private:
-  std::unique_ptr<Source> m_source;
-  std::uint64_t& m_count;
-};
-
 mode_t type_bits(EntryType type) {
   switch (type) {
     case EntryType::character_device:
@@ -96,9 +81,10 @@ private:
 
   Result<> apply_root(const TarEntry& entry) {
     if (entry.type != EntryType::directory) return fail(ErrorKind::invalid, "the root must be a directory");
-    TRY(set_root_metadata(
-        m_places.root(),
-        {.mode = entry.mode, .uid = entry.uid, .gid = entry.gid, .xattrs = only_layer_xattrs(entry.xattrs)}));
+    TRY(set_root_metadata(m_places.root(), {.mode = entry.mode,
+                                            .uid = entry.uid,
+                                            .gid = entry.gid,
+                                            .xattrs = in_scope(XattrScope::layer, entry.xattrs)}));
     if (m_form == ApplyForm::plain_tree) return {};
     return put_root_mark(m_places.root(), RootMark::present);
   }
@@ -128,7 +114,7 @@ private:
     // end.
     TRY(posix::chmod_at(parent->directory, name, entry.mode | 0700));
     if (!entry.xattrs.empty()) {
-      TRY(set_xattrs_at(parent->directory, name, only_layer_xattrs(entry.xattrs)));
+      TRY(set_xattrs_at(parent->directory, name, in_scope(XattrScope::layer, entry.xattrs)));
     }
     m_places.finish_later(path, entry.mode, entry.mtime);
     return {};
@@ -173,7 +159,7 @@ private:
     TRY(set_owner(parent, name, entry));
     TRY(posix::fchmod(file, entry.mode));
     if (!entry.xattrs.empty()) {
-      TRY(set_xattrs_at(parent.directory, name, only_layer_xattrs(entry.xattrs)));
+      TRY(set_xattrs_at(parent.directory, name, in_scope(XattrScope::layer, entry.xattrs)));
     }
     TRY(set_mtime(file, {.tv_sec = entry.mtime, .tv_nsec = 0}));
     return file.close();
@@ -237,10 +223,10 @@ private:
 
 Result<ApplyResult> apply_layer(std::unique_ptr<Source> source, const Fd& directory, ApplyForm form,
                                 const ApplyLimits& limits, const CancelToken* cancel) {
-  ApplyResult result;
-  const auto reader = TRY(TarReader::open(std::make_unique<CountedSource>(std::move(source), result.bytes)));
-  result.entries = TRY(Applier(directory, form, limits, *reader, cancel).run());
-  return result;
+  CountingSource counted(std::move(source));
+  const auto reader = TRY(TarReader::open(std::make_unique<BorrowedSource>(counted)));
+  const std::uint64_t entries = TRY(Applier(directory, form, limits, *reader, cancel).run());
+  return ApplyResult{.bytes = counted.count(), .entries = entries};
 }
 
 }  // namespace ecrin::fs

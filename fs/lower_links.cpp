@@ -21,8 +21,8 @@ std::pair<std::string, std::string> split_name(const std::string& path) {
   return {path.substr(0, slash), path.substr(slash + 1)};
 }
 
-// The lower file of this path, if it has more names than this one.
-Result<std::optional<Inode>> lower_group(LowerTree& lower, const std::string& path) {
+// The lower file of this path, if it has more names than this one and `copy` is not just as it is.
+Result<std::optional<Inode>> changed_group(LowerTree& lower, const std::string& path, const Node& copy) {
   const auto [directory, name] = split_name(path);
   std::size_t depth = 0;
   for (const std::string& component : split(directory, '/')) {
@@ -32,7 +32,10 @@ Result<std::optional<Inode>> lower_group(LowerTree& lower, const std::string& pa
   }
   const auto found = TRY(lower.lookup(name));
   std::optional<Inode> group;
-  if (found && S_ISREG(found->status.st_mode) && found->status.st_nlink > 1) group = inode_of(found->status);
+  if (found && S_ISREG(found->status.st_mode) && found->status.st_nlink > 1 &&
+      !TRY(same_state(copy, found->node(name), INT64_MAX))) {
+    group = inode_of(found->status);
+  }
   for (; depth > 0; --depth) TRY(lower.leave());
   return group;
 }
@@ -48,7 +51,8 @@ struct CopiedUp : Visitor {
     if (!S_ISREG(place.status.st_mode)) return Descend::no;
     const auto origin = TRY(posix::get_xattr_at(place.directory, place.name, k_origin));
     if (!origin) return Descend::no;
-    if (const auto group = TRY(lower_group(lower, *origin))) groups.try_emplace(*group, place.path());
+    if (const auto group = TRY(changed_group(lower, *origin, place.node())))
+      groups.try_emplace(*group, place.path());
     return Descend::no;
   }
 };
@@ -110,9 +114,7 @@ private:
     const auto [prefix, changed_name] = split_name(changed);
     const Fd from = TRY(open_directory_beneath(m_upper, prefix));
     log::debug("'{}' is changed together with '{}'", printable(name), printable(changed));
-    const struct stat before = TRY(posix::stat_fd(stack.top()));
-    TRY(posix::link_at(from, changed_name, stack.top(), name));
-    return posix::set_times_at(stack.top(), ".", before.st_mtim);
+    return posix::link_at(from, changed_name, stack.top(), name);
   }
 
   Result<> make_parents(DirectoryStack& stack) {
@@ -122,11 +124,9 @@ private:
       if (level >= stack.depth()) {
         const auto found = TRY(m_lower.lookup(path[level]));
         if (!found) return fail(ErrorKind::conflict, "'{}' vanished from a layer", printable(path[level]));
-        const struct stat before = TRY(posix::stat_fd(stack.top()));
         TRY(posix::mkdir_at(stack.top(), path[level], 0700));
         TRY(copy_metadata(*found->directory, path[level], found->status, stack.top(), path[level],
                           XattrScope::layer));
-        TRY(posix::set_times_at(stack.top(), ".", before.st_mtim));
         TRY(stack.enter(path[level]));
       }
       TRY(m_lower.enter(path[level]));

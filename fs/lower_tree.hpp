@@ -27,6 +27,7 @@ public:
   struct Found {
     const Fd* directory;  // holds the name; valid until enter() or leave()
     struct stat status;
+    Node node(const std::string& name) const { return {*directory, name, status}; }
   };
   /// What has this name in the directory where we stand.
   Result<std::optional<Found>> lookup(const std::string& name) const;

@@ -33,28 +33,30 @@ Error unmapped_owner(const std::string& name, uid_t uid, gid_t gid) {
                       uid, gid, users, groups));
 }
 
+bool goes_along(XattrScope scope, const posix::Xattr& xattr) {
+  const std::string_view name = xattr.name;
+  if (xattr.value.empty() || name.find('=') != std::string_view::npos || is_control_xattr(name)) return false;
+  if (name.starts_with("user.")) return true;
+  return scope == XattrScope::layer && (name == "security.capability" || name == "system.posix_acl_access" ||
+                                        name == "system.posix_acl_default");
+}
+
 bool is_unsupported(const Error& error) {
   return error.code() == EPERM || error.code() == EACCES || error.code() == ENOTSUP || error.code() == EINVAL;
 }
 
 }  // namespace
 
-bool is_layer_xattr(const posix::Xattr& xattr) {
-  const std::string_view name = xattr.name;
-  if (xattr.value.empty() || name.find('=') != std::string_view::npos || is_control_xattr(name)) return false;
-  return name.starts_with("user.") || name == "security.capability" || name == "system.posix_acl_access" ||
-         name == "system.posix_acl_default";
-}
-
-std::vector<posix::Xattr> only_layer_xattrs(std::vector<posix::Xattr> xattrs) {
-  std::erase_if(xattrs, [](const posix::Xattr& xattr) { return !is_layer_xattr(xattr); });
+std::vector<posix::Xattr> in_scope(XattrScope scope, std::vector<posix::Xattr> xattrs) {
+  if (scope == XattrScope::all) return xattrs;
+  std::erase_if(xattrs, [&](const posix::Xattr& xattr) { return !goes_along(scope, xattr); });
   return xattrs;
 }
 
 Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std::string& name,
                                                   const struct stat& status) {
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::vector<posix::Xattr>{};
-  return only_layer_xattrs(TRY(posix::list_xattrs_at(directory, name)));
+  return in_scope(XattrScope::layer, TRY(posix::list_xattrs_at(directory, name)));
 }
 
 Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid) {
@@ -81,9 +83,7 @@ Result<> copy_metadata(const Fd& from, const std::string& from_name, const struc
   if (!owner && (is_root || owner.error().code() != EPERM)) return owner;
   if (!S_ISLNK(status.st_mode)) TRY(posix::chmod_at(to, to_name, status.st_mode & 07777));
   if (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
-    auto xattrs = TRY(posix::list_xattrs_at(from, from_name));
-    if (scope == XattrScope::layer) xattrs = only_layer_xattrs(std::move(xattrs));
-    TRY(set_xattrs_at(to, to_name, xattrs));
+    TRY(set_xattrs_at(to, to_name, in_scope(scope, TRY(posix::list_xattrs_at(from, from_name)))));
   }
   return posix::set_times_at(to, to_name, status.st_mtim);
 }
@@ -129,27 +129,27 @@ std::int64_t clamped_mtime(const struct stat& status, std::int64_t epoch) {
   return std::min<std::int64_t>(status.st_mtim.tv_sec, epoch);
 }
 
-Result<bool> same_state(const Fd& first, const struct stat& first_status, const Fd& second,
-                        const struct stat& second_status, const std::string& name, std::int64_t epoch,
-                        MtimeCheck mtime, ContentCheck content) {
-  const mode_t type = first_status.st_mode & S_IFMT;
-  if (first_status.st_mode != second_status.st_mode || first_status.st_uid != second_status.st_uid ||
-      first_status.st_gid != second_status.st_gid) {
-    return false;
-  }
-  if (mtime == MtimeCheck::yes && clamped_mtime(first_status, epoch) != clamped_mtime(second_status, epoch)) {
-    return false;
-  }
-  if ((type == S_IFCHR || type == S_IFBLK) && first_status.st_rdev != second_status.st_rdev) return false;
+Result<bool> same_state(const Node& first, const Node& second, std::int64_t epoch, ContentCheck content) {
+  const struct stat& a = first.status;
+  const struct stat& b = second.status;
+  const mode_t type = a.st_mode & S_IFMT;
+  if (a.st_mode != b.st_mode || a.st_uid != b.st_uid || a.st_gid != b.st_gid) return false;
+  if (type != S_IFDIR && clamped_mtime(a, epoch) != clamped_mtime(b, epoch)) return false;
+  if ((type == S_IFCHR || type == S_IFBLK) && a.st_rdev != b.st_rdev) return false;
   if (type == S_IFLNK) {
-    return TRY(posix::readlink_at(first, name)) == TRY(posix::readlink_at(second, name));
+    return TRY(posix::readlink_at(first.directory, first.name)) ==
+           TRY(posix::readlink_at(second.directory, second.name));
   }
-  if (type == S_IFREG && first_status.st_size != second_status.st_size) return false;
-  if (TRY(layer_xattrs_at(first, name, first_status)) != TRY(layer_xattrs_at(second, name, second_status))) {
+  if (type == S_IFREG && a.st_size != b.st_size) return false;
+  if (TRY(layer_xattrs_at(first.directory, first.name, a)) !=
+      TRY(layer_xattrs_at(second.directory, second.name, b))) {
     return false;
   }
-  if (type != S_IFREG || content == ContentCheck::skip) return true;
-  return same_content(first, second, name, static_cast<std::uint64_t>(first_status.st_size));
+  if (type != S_IFREG || content == ContentCheck::skip || a.st_size == 0) return true;
+  constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  return same_content(TRY(posix::open_at(first.directory, first.name, k_flags)),
+                      TRY(posix::open_at(second.directory, second.name, k_flags)),
+                      static_cast<std::uint64_t>(a.st_size));
 }
 
 }  // namespace ecrin::fs

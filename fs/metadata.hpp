@@ -16,11 +16,17 @@
 
 namespace ecrin::fs {
 
-/// Attributes that a layer can hold: user.*, file capabilities and ACLs, but no control attribute; and as PAX
-/// records can say it: a value that is not empty, no "=" in the name. All others (labels of this host) do not
-/// count.
-bool is_layer_xattr(const posix::Xattr& xattr);
-std::vector<posix::Xattr> only_layer_xattrs(std::vector<posix::Xattr> xattrs);
+/// Which extended attributes go along with a copy and which stay behind; nothing else decides it.
+enum class XattrScope {
+  all,
+  /// What a layer can hold: user.*, file capabilities and ACLs, but no control attribute; and as PAX records
+  /// can say it: a value that is not empty, no "=" in the name. All others (labels of this host) do not
+  /// count.
+  layer,
+  /// Of these only user.*: what a file of the host brings into an image. The others are the host's own.
+  user,
+};
+std::vector<posix::Xattr> in_scope(XattrScope scope, std::vector<posix::Xattr> xattrs);
 /// Sorted by name. Only files and directories can have such attributes.
 Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std::string& name,
                                                   const struct stat& status);
@@ -32,7 +38,6 @@ Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, g
 /// out.
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs);
 
-enum class XattrScope { all, layer };
 /// Gives `name` under `to` the metadata of `from_name` under `from`. An ordinary user keeps what the kernel
 /// lets it keep.
 Result<> copy_metadata(const Fd& from, const std::string& from_name, const struct stat& status, const Fd& to,
@@ -51,8 +56,9 @@ inline Inode inode_of(const struct stat& status) {
   return {status.st_dev, status.st_ino};
 }
 
-/// Mode, owner and layer xattrs of a directory by descriptor: for the roots of trees. By default what a root
-/// is that no layer says anything about: this process's own, which is root:root in the user namespace.
+/// Mode, owner and layer xattrs of a directory by descriptor: for the roots of trees, and where a directory
+/// has to look exactly as another. By default what a root is that no layer says anything about: this
+/// process's own, which is root:root in the user namespace.
 struct RootMetadata {
   mode_t mode = 0755;
   uid_t uid = ::geteuid();
@@ -66,11 +72,17 @@ Result<> set_root_metadata(const Fd& directory, const RootMetadata& metadata);
 /// Whole seconds, at most `epoch` (INT64_MAX: no bound).
 std::int64_t clamped_mtime(const struct stat& status, std::int64_t epoch);
 
+/// One name in a tree.
+struct Node {
+  const Fd& directory;
+  const std::string& name;
+  const struct stat& status;
+};
+
 enum class ContentCheck { full, skip };
-enum class MtimeCheck { yes, no };
-/// Do both names stand for the same state, as a layer would record it? Directories: their own metadata only.
-Result<bool> same_state(const Fd& first, const struct stat& first_status, const Fd& second,
-                        const struct stat& second_status, const std::string& name, std::int64_t epoch,
-                        MtimeCheck mtime = MtimeCheck::yes, ContentCheck content = ContentCheck::full);
+/// Do both stand for the same state, as a layer would record it? Directories: their own metadata only,
+/// without their time (see changeset.hpp).
+Result<bool> same_state(const Node& first, const Node& second, std::int64_t epoch,
+                        ContentCheck content = ContentCheck::full);
 
 }  // namespace ecrin::fs

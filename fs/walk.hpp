@@ -9,6 +9,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/directory_stack.hpp"
+#include "fs/metadata.hpp"
 
 namespace ecrin::fs {
 
@@ -18,6 +19,7 @@ struct Place {
   const std::string& name;
   const struct stat& status;  // as it was when the walk came here first
   std::string path() const { return prefix + name; }
+  Node node() const { return {directory, name, status}; }
 };
 
 using Names = std::vector<std::string>;

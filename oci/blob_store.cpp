@@ -61,16 +61,6 @@ private:
   State m_state = State::open;
 };
 
-// Lets an owning adaptor read what somebody else owns.
-class BorrowedSource final : public Source {
-public:
-  explicit BorrowedSource(Source& source) : m_source(source) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override { return m_source.read(buffer); }
-
-private:
-  Source& m_source;
-};
-
 std::string file_name(const Digest& digest) {
   return digest.algorithm_name() + "/" + digest.hex();
 }

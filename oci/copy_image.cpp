@@ -13,6 +13,7 @@
 #include "oci/layer_repack.hpp"
 #include "oci/layer_types.hpp"
 #include "oci/manifest_edit.hpp"
+#include "oci/packed_layers.hpp"
 
 namespace ecrin::oci {
 
@@ -221,6 +222,14 @@ private:
 
   Result<> pack(Blob& blob) {
     const PlannedManifest& image = *blob.image;
+    if (m_options.packed) {
+      auto known = TRY(m_options.packed->find(blob.descriptor.digest, *m_options.compression));
+      if (known && TRY(m_destination.find_blob(*known, &m_stop)) == Presence::present) {
+        const std::lock_guard lock(m_mutex);
+        m_packed.emplace(blob.descriptor.digest, *std::move(known));
+        return {};
+      }
+    }
     if (!m_options.scratch) return fail(ErrorKind::unsupported, "there is no place to pack layers in");
     if (!image.config)
       return fail(ErrorKind::invalid, "the image config has no diff ID for each layer, which packing checks");
@@ -233,6 +242,8 @@ private:
         .media_type = std::string(type.media_type()), .digest = packed.digest, .size = packed.size};
     if (TRY(m_destination.find_blob(descriptor, &m_stop)) == Presence::absent && claim(descriptor.digest))
       TRY(m_destination.put_blob(descriptor, packed.opener(), context(blob), &m_stop));
+    if (m_options.packed)
+      TRY(m_options.packed->record(blob.descriptor.digest, *m_options.compression, descriptor));
     const std::lock_guard lock(m_mutex);
     m_packed.emplace(blob.descriptor.digest, std::move(descriptor));
     return {};

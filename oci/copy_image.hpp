@@ -14,6 +14,8 @@
 
 namespace ecrin::oci {
 
+class PackedLayers;
+
 enum class BlobOutcome {
   copied,
   present,   // the destination had it: not read
@@ -49,6 +51,8 @@ struct CopyOptions {
   /// Where packed layers wait for their digests: a directory with room for `jobs` of them. Needed with
   /// `compression`.
   const Fd* scratch = nullptr;
+  /// What layers became when they were packed before; new ones are added. nullptr: always packed anew.
+  PackedLayers* packed = nullptr;
 };
 
 /// Copies what `source` names. Returns the manifest or index that `destination` was given last. On error, and

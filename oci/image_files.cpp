@@ -109,12 +109,6 @@ Result<Fd> spool(Store& store, std::unique_ptr<Source> source, std::uint64_t lim
 
 }  // namespace
 
-std::uint64_t expansion_limit(std::uint64_t compressed_size) {
-  constexpr std::uint64_t k_base = 1ull << 30;
-  constexpr std::uint64_t k_ratio = 200;  // gzip reaches 1032, on nothing but zeros
-  return compressed_size > (1ull << 50) ? UINT64_MAX : k_base + k_ratio * compressed_size;
-}
-
 Result<std::unique_ptr<ImageFiles>> open_image_files(Store& store, const std::string& path) {
   const std::string name = path == "-" ? "/dev/stdin" : path;
   Fd file = TRY(posix::open(name, O_RDONLY));

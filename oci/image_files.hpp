@@ -40,7 +40,4 @@ inline constexpr std::uint64_t k_image_file_limit = 4u << 20;  // index.json and
 /// A source that opens the file when it is first read: a blob that the store has need not be opened.
 std::unique_ptr<Source> lazy_source(ImageFiles& files, std::string name);
 
-/// How many bytes may come out of a compressed file of this size. Real ones stay far below; a bomb does not.
-std::uint64_t expansion_limit(std::uint64_t compressed_size);
-
 }  // namespace ecrin::oci

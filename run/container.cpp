@@ -116,7 +116,6 @@ struct Container::State {
   Fd lifeline;  // its closing, also by our death, ends the container
   std::optional<PrivateNetwork> network;
   std::vector<std::string> created;
-  bool program_failed = false;  // not the set-up
 
   Result<> start(ContainerOptions options);
 
@@ -135,10 +134,8 @@ struct Container::State {
         case StageMessage::ready:
           ready = true;
           break;
-        case StageMessage::error:
-        case StageMessage::program: {
+        case StageMessage::error: {
           std::optional<Error> error = Error::parse(message->payload);
-          program_failed = message->kind == StageMessage::program;
           if (error) return std::unexpected(std::move(*error));
           return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
         }
@@ -150,28 +147,14 @@ struct Container::State {
   }
 };
 
-namespace {
-
-// See start() in the header: the kinds not_found and denied are taken.
-Error as_failure_of_ours(Error&& error) {
-  if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::denied) return std::move(error);
-  Error other(ErrorKind::system, error.message());
-  for (const std::string& line : error.trace()) (void)std::move(other).context(line);  // in place
-  return std::move(other).hint(error.hint_text());
-}
-
-}  // namespace
-
 Container::Container(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Container::Container(Container&&) noexcept = default;
 Container::~Container() = default;
 
 Result<Container> Container::start(ContainerOptions options) {
   auto state = std::make_unique<State>();
-  auto started = state->start(std::move(options));
-  if (started) return Container(std::move(state));
-  if (state->program_failed) return std::unexpected(std::move(started).error());
-  return std::unexpected(as_failure_of_ours(std::move(started).error()));
+  TRY(state->start(std::move(options)));
+  return Container(std::move(state));
 }
 
 Result<> Container::State::start(ContainerOptions options) {

@@ -39,8 +39,8 @@ struct ContainerOptions {
 
 class Container {
 public:
-  /// Errors of the kinds not_found and denied are about the program itself: it does not exist in the
-  /// container, or cannot be executed there (the shell's 127 and 126). All other failures have other kinds.
+  /// Errors of the kinds program_not_found and program_not_executable are about the program itself; all other
+  /// kinds are failures before it.
   static Result<Container> start(ContainerOptions options);
   Container(Container&&) noexcept;
   ~Container();  // kills and waits

@@ -101,8 +101,7 @@ enum class StageMessage : char {
   created = 'c',   // path of a mount point that was made
   terminal = 't',  // the master comes along as a descriptor
   ready = 'r',     // all is set up; the end of the stream now means that the program was executed
-  error = 'e',     // Error::serialise(): the set-up failed
-  program = 'p',   // Error::serialise(): the program cannot be executed
+  error = 'e',     // Error::serialise(): the set-up failed, or the program cannot be executed
 };
 constexpr std::size_t k_stage_message_limit = 64 * 1024;
 /// The plan is always this descriptor of the stage.

@@ -11,6 +11,7 @@ namespace ecrin::cli {
 
 const Verb& build_verb();
 const Verb& completion_verb();
+const Verb& copy_verb();
 const Verb& diff_verb();
 const Verb& doctor_verb();
 const Verb& exists_verb();
@@ -25,6 +26,8 @@ const Verb& load_verb();
 const Verb& login_verb();
 const Verb& logout_verb();
 const Verb& prune_verb();
+const Verb& pull_verb();
+const Verb& push_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
 const Verb& save_verb();

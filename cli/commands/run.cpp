@@ -155,12 +155,11 @@ void remove_mount_points(const std::string& path, const std::vector<std::string>
   }
 }
 
-// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before. Other parts of a
-// start fail with these kinds too (a mount that is denied), so the failure must be the one of the program's
-// execution.
+// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
 int start_exit_code(const Error& error) {
-  if (!error.message().starts_with("cannot run '")) return 125;
-  return error.kind() == ErrorKind::not_found ? 127 : 126;
+  if (error.kind() == ErrorKind::program_not_found) return 127;
+  if (error.kind() == ErrorKind::program_not_executable) return 126;
+  return 125;
 }
 
 Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store) {

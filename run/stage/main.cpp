@@ -47,7 +47,6 @@ int main() {
   const Error error = !done             ? std::move(done).error()
                       : stage.plan.init ? stage::run_init(stage)
                                         : stage::run_program(stage);
-  (void)stage::report(stage, stage.executing ? StageMessage::program : StageMessage::error,
-                      error.serialise());
+  (void)stage::report(stage, StageMessage::error, error.serialise());
   return k_stage_failed;
 }

@@ -1,31 +1,17 @@
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/loopback.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
 namespace {
-
-Result<> bring_up_loopback() {
-  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("cannot open a socket for the loopback interface");
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP | IFF_RUNNING;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0)
-    return fail_errno("cannot bring up the loopback interface");
-  return {};
-}
 
 Result<> make_symlink(Stage& stage, const SetupOp& op) {
   const std::size_t slash = op.target.rfind('/');

@@ -155,21 +155,22 @@ std::string_view search_path(const std::vector<std::string>& environment) {
 Error exec_error(int code, const std::string& program, const std::string& file) {
   const std::string what = fmt::format("cannot run '{}' in the container", printable(program));
   if (code == ENOEXEC)
-    return Error(ErrorKind::denied, what + ": Exec format error")
+    return Error(ErrorKind::program_not_executable, what + ": Exec format error")
         .hint("the file has no #! line, or is for another processor architecture");
   if (code == ENOENT && ::access(file.c_str(), F_OK) == 0)
-    return Error(ErrorKind::not_found, what + ": its interpreter or dynamic loader does not exist")
+    return Error(ErrorKind::program_not_found, what + ": its interpreter or dynamic loader does not exist")
         .hint(
             "the #! line, or the loader that the program was linked for, names a file that the image lacks");
   struct stat status {};
   if (code == EACCES && ::stat(file.c_str(), &status) == 0) {
-    if (S_ISDIR(status.st_mode)) return Error(ErrorKind::denied, what + ": it is a directory");
+    if (S_ISDIR(status.st_mode))
+      return Error(ErrorKind::program_not_executable, what + ": it is a directory");
     if ((status.st_mode & 0111) == 0)
-      return Error::from_errno(code, what).hint("the file has no execute permission");
+      return Error(ErrorKind::program_not_executable, Error::from_errno(code, what).message())
+          .hint("the file has no execute permission");
   }
-  // Whatever the cause, the file is there and cannot be executed.
-  const Error error = Error::from_errno(code, what);
-  return error.kind() == ErrorKind::system ? Error(ErrorKind::denied, error.message()) : error;
+  return Error(code == ENOENT ? ErrorKind::program_not_found : ErrorKind::program_not_executable,
+               Error::from_errno(code, what).message());
 }
 
 Error execute(Stage& stage) {
@@ -193,8 +194,9 @@ Error execute(Stage& stage) {
     if (!denied && ::access(file.c_str(), F_OK) == 0) denied = exec_error(code, program, file);
   }
   if (denied) return *denied;
-  return Error(ErrorKind::not_found, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
-                                                 printable(program), printable(path)));
+  return Error(ErrorKind::program_not_found,
+               fmt::format("cannot run '{}' in the container: not found in PATH ({})", printable(program),
+                           printable(path)));
 }
 
 }  // namespace
@@ -208,7 +210,6 @@ Error run_program(Stage& stage) {
     return Error::from_errno(errno, "cannot close the descriptors of the stage")
         .hint("ecrin needs Linux 5.12 or newer to start containers");
   if (auto told = report(stage, StageMessage::ready); !told) return std::move(told).error();
-  stage.executing = true;
   return execute(stage);
 }
 

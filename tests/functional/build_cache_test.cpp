@@ -204,6 +204,40 @@ stages:
   }
 }
 
+TEST_CASE("directories below keep their times, and renamed hard links their names, in every driver",
+          "[any-driver]") {
+  const std::string recipe = R"(
+from: localhost/busybox
+epoch: 1700000000
+steps:
+  - run: |
+      mkdir -p /work/in /work/replaced /work/removed && echo 1 > /work/replaced/old && echo 1 > /work/removed/x
+      echo linked > /one && ln /one /two && ln /one /three && ln /one /work/four
+      touch -d @1000 /work/in /work/replaced && touch -d @2000 /work
+  - run: |
+      echo 2 > /work/in/new && rm -r /work/replaced && mkdir /work/replaced && echo 2 > /work/replaced/new
+      rm -r /work/removed && touch /work/removed && mkdir /work/fresh && touch -d @3000 /work/fresh
+  - copy: {src: tree, dest: /work/in}
+  - run: touch /work/in && mkdir /work/x && rmdir /work/x
+  - run: mv /one /work/in/renamed && rm /two
+)";
+  std::vector<std::string> diff_ids;
+  for (const char* driver : {"overlay", "copy", "fuse-overlayfs"}) {
+    Ecrin ecrin;
+    ecrin.driver = driver;
+    INFO(driver);
+    ecrin.context("tree/file", "content\n");
+    const std::string id = ecrin.build(recipe);
+    CHECK(ecrin.in_container(id, {"stat", "-c", "%Y", "/work/in", "/work/replaced", "/work",
+                                  "/work/fresh"}) == "1000\n1000\n2000\n3000\n");
+    CHECK(ecrin.in_container(id, {"cat", "/work/in/renamed", "/three", "/work/four"}) ==
+          "linked\nlinked\nlinked\n");
+    if (diff_ids.empty()) diff_ids = ecrin.diff_ids(id);
+    CHECK(ecrin.diff_ids(id) == diff_ids);
+  }
+  CHECK(diff_ids.size() == 5);  // that of the base, and no layer for what only touched a directory
+}
+
 TEST_CASE("the digests of a fixed context are those that were promised", "[any-driver]") {
   Ecrin ecrin(Ecrin::Base::none);
   ecrin.context("tree/file", "content\n");

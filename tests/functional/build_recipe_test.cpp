@@ -274,6 +274,120 @@ TEST_CASE("from takes scratch, archives, layouts and root file systems") {
   }
 }
 
+TEST_CASE("a base from an archive or a layout is read again only when it changed", "[any-driver]") {
+  Ecrin ecrin;
+  make_directory(ecrin.context_directory());
+  const std::string context = ecrin.context_directory();
+  ecrin.must({"save", "--format", "oci-archive", "-o", context + "/base.tar", "localhost/busybox"});
+  ecrin.must({"save", "--format", "oci-dir", "-o", context + "/layout", "localhost/busybox"});
+  // A file that changed within the last seconds is not trusted to be the same.
+  run(host_command({"sleep", "3"}));
+  for (const std::string from : {"{archive: base.tar}", "{oci: layout}"}) {
+    INFO(from);
+    const std::string recipe = "from: " + from + "\nsteps:\n  - write: {dest: /x, content: x}\n";
+    Ecrin other(Ecrin::Base::none);
+    Invocation build = other.build_invocation(recipe, {"-q"});
+    build.argv.back() = context;
+    const Outcome first = run(build);
+    INFO(first.description);
+    REQUIRE(first.code == 0);
+    // A layout whose index is as it was is not looked into: a build that opened it would fail.
+    run(host_command({"chmod", "0", context + "/layout/blobs"}));
+    const Outcome again = run(build);
+    run(host_command({"chmod", "755", context + "/layout/blobs"}));
+    INFO(again.description);
+    CHECK(again.code == 0);
+    CHECK(again.out == first.out);
+    // Collected, it is read again.
+    other.must({"prune", "-f", "-a"});
+    const Outcome after_prune = run(build);
+    INFO(after_prune.description);
+    CHECK(after_prune.code == 0);
+    CHECK(after_prune.out == first.out);
+    // And so it is when there is another image in it.
+    const std::string changed =
+        ecrin.build("from: localhost/busybox\nsteps:\n  - write: {dest: /y, content: y}\n");
+    if (from == "{oci: layout}") {
+      remove_all_ids(context + "/layout");
+      ecrin.must({"save", "--format", "oci-dir", "-o", context + "/layout", changed});
+    } else {
+      ecrin.must({"save", "--format", "oci-archive", "-o", context + "/base.tar", changed});
+    }
+    const Outcome after_change = run(build);
+    INFO(after_change.description);
+    CHECK(after_change.code == 0);
+    CHECK(after_change.out != first.out);
+  }
+}
+
+TEST_CASE("a bootstrap whose packages are the same is not installed again", "[any-driver][heavy]") {
+  const Outcome sources = run(host_command(
+      {"apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"}));
+  std::string mirror;
+  for (const std::string& line : lines_of(sources.out)) {
+    if (line.ends_with(" bookworm")) mirror = line.substr(0, line.find(' '));
+  }
+  if (mirror.empty()) ECRIN_SKIP("the apt sources of this host have no bookworm");
+  while (mirror.ends_with('/')) mirror.pop_back();
+
+  Ecrin ecrin(Ecrin::Base::none);
+  const auto recipe = [](const std::string& at) {
+    return "from: {bootstrap: debian, suite: bookworm, variant: essential, mirror: \"" + at + "\"}\n";
+  };
+  const auto build = [](const Ecrin& in, const std::string& text, Arguments flags,
+                        const std::string& proxy = "") {
+    flags.insert(flags.end(), {"--progress", "json", "--explain"});
+    Invocation invocation = in.build_invocation(text, std::move(flags));
+    invocation.timeout = std::chrono::seconds(600);
+    if (!proxy.empty()) invocation.set("http_proxy", proxy).set("https_proxy", proxy);
+    return run(invocation);
+  };
+  const auto installs = [](const Outcome& outcome) { return !contains(outcome.err, "nothing is installed"); };
+  const std::string nowhere = "http://127.0.0.1:9";
+  const std::string plain = recipe(mirror);
+  const std::string slashed = recipe(mirror + "/");
+
+  const Outcome first = build(ecrin, plain, {});
+  INFO(first.description);
+  REQUIRE(first.code == 0);
+  CHECK(installs(first));
+  const std::vector<std::string> diff_ids = ecrin.diff_ids(trimmed(first.out));
+
+  // Nothing changed: no network is needed.
+  const Outcome again = build(ecrin, plain, {}, nowhere);
+  INFO(again.description);
+  CHECK(again.code == 0);
+  CHECK(count_state(step_reports(again), "done") == 0);
+
+  // Asked for anew, or at another spelling of the mirror: the mirror says that nothing changed.
+  const Outcome fresh = build(ecrin, plain, {"--no-cache"});
+  INFO(fresh.description);
+  REQUIRE(fresh.code == 0);
+  CHECK_FALSE(installs(fresh));
+  CHECK(trimmed(fresh.out) == trimmed(first.out));
+  CHECK(step_reports(fresh).at(0).reasons == Arguments{"--no-cache"});
+  const Outcome other_mirror = build(ecrin, slashed, {});
+  INFO(other_mirror.description);
+  REQUIRE(other_mirror.code == 0);
+  CHECK_FALSE(installs(other_mirror));
+  CHECK(contains(step_reports(other_mirror).at(0).reasons.at(0), "sources"));
+  CHECK(ecrin.diff_ids(trimmed(other_mirror.out)) != diff_ids);  // sources.list says where it came from
+
+  // What was taken from the store is what an installation gives.
+  Ecrin other(Ecrin::Base::none);
+  const Outcome installed = build(other, slashed, {});
+  INFO(installed.description);
+  REQUIRE(installed.code == 0);
+  CHECK(installs(installed));
+  CHECK(trimmed(installed.out) == trimmed(other_mirror.out));
+
+  // The mirror cannot be asked: one error, and the system of before stays.
+  const Outcome cut = build(ecrin, plain, {"--no-cache"}, nowhere);
+  INFO(cut.description);
+  CHECK(cut.code == 125);
+  CHECK(build(ecrin, plain, {}, nowhere).code == 0);
+}
+
 TEST_CASE("the examples build from the Debian mirror, run, and build again from the cache",
           "[any-driver][heavy]") {
   struct Example {

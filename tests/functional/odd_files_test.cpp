@@ -19,7 +19,8 @@ std::string listed_without_times(const Ecrin& ecrin, const std::string& image, c
                             {"/bin/test-init", "list", directory, "--no-holes", "--no-links", "--no-time"});
 }
 
-/// fuse-overlayfs (the program) works with whole paths, so it shows nothing below PATH_MAX bytes.
+/// fuse-overlayfs (the program, 1.10) gives the kernel whole paths below its layers: what lies deeper than
+/// PATH_MAX bytes in a lower layer is not there, and cannot be made either.
 std::string depth_flag(const Ecrin& ecrin) {
   return ecrin.driver == "fuse-overlayfs" ? "--shallow" : "";
 }
@@ -134,7 +135,8 @@ TEST_CASE("writing to one name of a hard-linked file of a lower layer makes it a
   Ecrin ecrin;
   if (ecrin.driver == "fuse-overlayfs")
     ECRIN_SKIP(
-        "fuse-overlayfs takes the names of a hard-linked lower file for one and writes to any of them");
+        "fuse-overlayfs keeps one inode for all names of a hard-linked lower file: programs in the container "
+        "see a write to one name in all of them, so the layer has to hold it under all");
   const std::string id = ecrin.build(R"(
 from: localhost/busybox
 steps:

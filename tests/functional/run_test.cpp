@@ -51,6 +51,15 @@ TEST_CASE("exit codes are the program's, or 125, 126, 127 and 128 plus the signa
   CHECK(run_in(ecrin, {"--no-such-flag"}, {"true"}).code == 125);
   CHECK(run_in(ecrin, {}, {"true"}, "no-such-image").code == 125);
   CHECK(run_in(ecrin, {"-u", "nobody-of-this-name"}, {"true"}).code == 125);
+  // What is missing or denied before the program is not the program.
+  CHECK(run_in(ecrin, {"-v", "/no/such/directory:/x:ro"}, {"true"}).code == 125);
+  CHECK(run_in(ecrin, {"-w", "/etc/passwd"}, {"true"}).code == 125);
+  // A script names the program that is missing.
+  const std::string script = ecrin.scratch() / "script";
+  write_file(script, "#!/no/such/interpreter\n", 0755);
+  const Outcome no_interpreter = run_in(ecrin, {"-v", script + ":/script"}, {"/script"});
+  CHECK(no_interpreter.code == 127);
+  CHECK(contains(no_interpreter.err, "interpreter"));
 }
 
 TEST_CASE("signals reach the program") {

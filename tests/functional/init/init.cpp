@@ -1,7 +1,7 @@
 // test-init: the tests' own program inside containers (static, no library but libc), and beside them on the
 // host where a tree is to be listed. Prints facts; judges nothing.
 //
-//   list DIR [--no-owner] [--no-time] [--no-holes] [--no-links] [--no-xattrs]
+//   list DIR [--no-owner] [--no-time] [--no-holes] [--no-links]
 //                      one line an entry, sorted: a canonical description of a tree
 //   odd DIR [--plain] [--shallow]
 //                      makes the odd files; --plain: only what an ordinary user can make; --shallow: no path
@@ -55,7 +55,6 @@ bool g_owner = true;
 bool g_time = true;
 bool g_holes = true;
 bool g_links = true;
-bool g_xattrs = true;
 std::map<std::pair<dev_t, ino_t>, std::string> g_seen;  // the first path of each file with several names
 
 std::string escaped(const std::string& text) {
@@ -97,7 +96,6 @@ std::uint64_t content_sum(int fd) {
 }
 
 std::string xattrs_of(int path_fd) {
-  if (!g_xattrs) return "";
   const std::string path = "/proc/self/fd/" + std::to_string(path_fd);
   std::vector<char> names(65536);
   const ssize_t size = listxattr(path.c_str(), names.data(), names.size());
@@ -398,7 +396,6 @@ int main(int argc, char** argv) {
     g_time = !flag("--no-time");
     g_holes = !flag("--no-holes");
     g_links = !flag("--no-links");
-    g_xattrs = !flag("--no-xattrs");
     const int fd = open(words[1].c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     must(fd >= 0, words[1]);
     list_directory(fd, "");

@@ -70,6 +70,11 @@ TEST_CASE("error: serialise and parse are inverse") {
 }
 
 TEST_CASE("error: parse refuses everything else") {
+  for (const ErrorKind kind : {ErrorKind::program_not_found, ErrorKind::program_not_executable}) {
+    const auto error = Error::parse(Error(kind, "message").serialise());
+    REQUIRE(error);
+    CHECK(error->kind() == kind);
+  }
   const std::string good = Error(ErrorKind::limit, "message").context("c").serialise();
   REQUIRE(Error::parse(good));
   CHECK(!Error::parse(""));

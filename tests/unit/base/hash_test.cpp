@@ -48,6 +48,18 @@ TEST_CASE("hash: the sink hashes, counts and passes on") {
   CHECK(alone.finish_hex() == k_abc_512);
 }
 
+TEST_CASE("hash: the source hashes and counts what is read through it") {
+  HashingSource source(std::make_unique<MemorySource>("abc"));
+  // By somebody that wants to own it.
+  LimitSource reader(std::make_unique<BorrowedSource>(source), 3, "the text");
+  CHECK(read_all(reader, 100).value() == "abc");
+  CHECK(source.count() == 3);
+  CHECK(source.finish_hex() == k_abc);
+  HashingSource long_one(std::make_unique<MemorySource>("abc"), HashAlgorithm::sha512);
+  CHECK(read_all(long_one, 100).value() == "abc");
+  CHECK(long_one.finish_hex() == k_abc_512);
+}
+
 TEST_CASE("hash: threads do not disturb each other") {
   std::vector<std::string> digests(4);
   std::vector<std::thread> threads;

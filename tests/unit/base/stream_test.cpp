@@ -103,6 +103,15 @@ TEST_CASE("stream: counting and tee") {
   CHECK(!counter.write(as_bytes("f")));
 }
 
+TEST_CASE("stream: a source can be counted and lent") {
+  CountingSource source(std::make_unique<PiecewiseSource>("12345", 2));
+  std::byte first{};
+  REQUIRE(BorrowedSource(source).read(std::span(&first, 1)).value() == 1);
+  CHECK(source.count() == 1);
+  CHECK(read_all(source, 100).value() == "2345");
+  CHECK(source.count() == 5);
+}
+
 TEST_CASE("stream: the limit allows exactly its number of bytes") {
   for (const std::size_t piece : {1u, 3u, 100u}) {
     LimitSource exact(std::make_unique<PiecewiseSource>("12345", piece), 5, "the text");

@@ -36,8 +36,11 @@ public:
     TRY(posix::write_full(file, script));
     TRY(posix::set_times_at(draft.diff(), sha256_hex(script), {}));
     scope.output(script);
-    return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), script.size(), 1};
+    StepOutcome outcome{TRY(m_session.workshop.layers().publish(std::move(draft))), script.size(), 1};
+    if (const auto packages = found.find(script); packages != found.end()) outcome.found = packages->second;
+    return outcome;
   }
+  std::map<std::string, KeyInputs> found;  // by its script: what running the step tells
   std::vector<std::string> ran;
   std::map<std::string, std::size_t> below;
 
@@ -71,6 +74,7 @@ struct Fixture {
   std::string context = scratch.path() + "/context";
   std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
   BuildOptions options;
+  std::map<std::string, KeyInputs> found;
 
   Fixture() {
     REQUIRE(posix::make_directories(context, 0755));
@@ -86,6 +90,7 @@ struct Fixture {
     Recorder observer;
     if (auto prepared = prepare(session); !prepared) return {std::unexpected(prepared.error()), {}, {}, {}};
     FakeExecutor executor(session);
+    executor.found = found;
     auto result = run_build(session, executor, observer);
     return {std::move(result), executor.ran, executor.below, observer};
   }
@@ -211,6 +216,42 @@ TEST_CASE("without the cache everything runs, and what follows uses the new resu
   CHECK(built.observer.results.at("run: a").reasons == Words{"--no-cache"});
   fixture.options.no_cache = false;
   CHECK(fixture.build(recipe).ran.empty());
+}
+
+TEST_CASE("packages that changed are named, and are no part of the key") {
+  Fixture fixture;
+  const Recipe recipe = single({script("system"), script("b")});
+  fixture.found["system"] = {{"package a:all", "1"}, {"package b:all", "1"}};
+  CHECK(fixture.build(recipe).observer.results.at("run: system").reasons ==
+        Words{"no earlier run of this step"});
+  fixture.found["system"] = {{"package a:all", "2"}, {"package c:all", "1"}};
+  CHECK(fixture.build(recipe).ran.empty());
+  fixture.options.no_cache = true;
+  CHECK(fixture.build(recipe).observer.results.at("run: system").reasons ==
+        Words{"--no-cache", "package 'a:all' changed: '1' -> '2'", "package 'c:all' is new",
+              "package 'b:all' is gone"});
+  CHECK(fixture.build(recipe).observer.results.at("run: system").reasons == Words{"--no-cache"});
+  // Another script at the same place: the packages of the old one are no reason.
+  fixture.options.no_cache = false;
+  const Built other = fixture.build(single({script("other"), script("b")}));
+  CHECK(other.observer.results.at("run: other").reasons == Words{"command changed: 'system' -> 'other'"});
+}
+
+TEST_CASE("a key of content is found by its family") {
+  Fixture fixture;
+  REQUIRE(fixture.build(single({script("a")})).result);
+  const auto cache =
+      BuildCache::open(fixture.workshop->store().database(), fixture.workshop->layers()).value();
+  CHECK_FALSE(cache->has_family("bootstrap x").value());
+  const KeyInputs inputs = {{"package a:all", "1"}, {"sources", "deb"}};
+  REQUIRE(cache->add({.key = "bootstrap x y", .layer_id = "", .below_id = "", .text = "t", .inputs = &inputs},
+                     fixture.options.now));
+  CHECK(cache->has_family("bootstrap x").value());
+  CHECK_FALSE(cache->has_family("boot").value());
+  CHECK_FALSE(cache->has_family("bootstrap x y").value());
+  CHECK(cache->inputs_of("bootstrap x y").value() == inputs);
+  CHECK_FALSE(cache->inputs_of("bootstrap x z").value());
+  CHECK(cache->find({{"bootstrap x y", std::nullopt}}).value().front());
 }
 
 TEST_CASE("stages that nobody needs any more do not run") {

@@ -63,6 +63,29 @@ TEST_CASE("a file goes to a new name, into a directory, or onto a file") {
   CHECK(fixture.status("/fresh/dir").st_mtim.tv_sec == k_epoch.tv_sec);
 }
 
+TEST_CASE("a directory of the tree below stays as it is there, but for what is put into it") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d/sub/a", "new");
+  write_file(fixture.lower_path + "/to/sub/old", "old");
+  const struct timespec below = {.tv_sec = 77, .tv_nsec = 5};
+  REQUIRE(posix::set_times_at(fixture.lower, "to/sub", below));
+  REQUIRE(posix::set_times_at(fixture.lower, "to", below));
+  REQUIRE(posix::chmod_at(fixture.lower, "to", 0711));
+  const bool has_xattrs = posix::set_xattr_at(fixture.lower, "to", "user.kept", "yes").has_value() &&
+                          posix::set_xattr_at(fixture.lower, "to", "user.overlay.opaque", "y").has_value();
+  REQUIRE(fixture.copy({"d"}, "/to/"));
+  CHECK(read_file(fixture.upper_path + "/to/sub/a") == "new");
+  for (const char* path : {"/to", "/to/sub"}) {
+    CHECK(fixture.status(path).st_mtim.tv_sec == 77);
+    CHECK(fixture.status(path).st_mtim.tv_nsec == 5);
+  }
+  CHECK((fixture.status("/to").st_mode & 07777) == 0711);
+  if (!has_xattrs) return;
+  const auto xattrs = posix::list_xattrs_at(fixture.upper, "to").value();
+  REQUIRE(xattrs.size() == 1);
+  CHECK(xattrs[0].name == "user.kept");
+}
+
 TEST_CASE("no umask leaks into what is copied") {
   Fixture fixture;
   write_file(fixture.source_path + "/d/a", "x", 0666);

@@ -10,6 +10,7 @@
 #include "fs/layer_apply.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/tree.hpp"
+#include "fs/walk.hpp"
 #include "fs/whiteout.hpp"
 #include "tests/unit/fs/support.hpp"
 
@@ -40,6 +41,27 @@ void fill(TempTree& tree) {
   tree.directory("empty");
   tree.file("d/a", "1");
   tree.file("d/sub/b", "2");
+}
+
+// A changeset never says it: directories that `lower` has too get the times that they have there.
+void take_directory_times(const TempTree& lower, const TempTree& tree) {
+  struct Timer : Visitor {
+    LowerTree lower;
+    Result<Descend> visit(const Place& place) {
+      if (!S_ISDIR(place.status.st_mode)) return Descend::no;
+      TRY(lower.enter(place.name));
+      return Descend::yes;
+    }
+    Result<> leave(const Place& place) {
+      TRY(lower.leave());
+      const auto below = TRY(lower.lookup(place.name));
+      if (!below || !S_ISDIR(below->status.st_mode)) return {};
+      return posix::set_times_at(place.directory, place.name, below->status.st_mtim);
+    }
+  };
+  Timer timer;
+  timer.lower = must(LowerTree::of_tree(lower.root()));
+  must(walk(tree.root(), timer));
 }
 
 void touch_all(TempTree& tree, const std::vector<std::string>& names) {
@@ -195,15 +217,60 @@ TEST_CASE("times beyond the epoch become it, on disk, and earlier ones stay") {
   CHECK(pair.upper.status("x/old").st_mtim.tv_nsec == 0);
 }
 
-TEST_CASE("a directory keeps its time when things in it are dropped") {
+TEST_CASE("a new directory keeps its time when things in it are dropped") {
   Pair pair;
   fill(pair.lower);
-  pair.upper.file("d/a", "1");
+  pair.upper.file("x/resolv.conf", "");
+  pair.upper.file("x/new", "1");
+  pair.upper.time("x", 300, 7);
+  pair.canonical(500, {"x/resolv.conf"});
+  CHECK(pair.result() == "x/ x/new");
+  CHECK(pair.upper.status("x").st_mtim.tv_sec == 300);
+}
+
+TEST_CASE("a directory that exists below keeps the time that it has there") {
+  const auto epoch = GENERATE(std::int64_t{500}, std::int64_t{1500}, INT64_MAX);  // the lower tree is of 1000
+  const auto touched = GENERATE(std::int64_t{300}, std::int64_t{1200}, k_now);
+  INFO(epoch << ' ' << touched);
+  Pair pair;
+  fill(pair.lower);
+  pair.upper.directory("empty");  // only its time is another
+  pair.upper.time("empty", touched, 7);
   pair.upper.file("d/new", "1");
-  pair.upper.time("d", 300, 7);
-  pair.canonical();
-  CHECK(pair.result() == "d/ d/new");
-  CHECK(pair.upper.status("d").st_mtim.tv_sec == 300);
+  pair.upper.whiteout("d/sub");
+  pair.upper.time("d", touched, 7);
+  pair.upper.directory("usr/bin", 0700);
+  pair.upper.time("usr/bin", touched, 7);
+  pair.upper.time("usr", touched, 7);
+  pair.upper.file("etc/passwd/x", "1");  // was a file
+  pair.upper.time("etc/passwd", 400);
+  pair.upper.file("etc/group");
+  pair.canonical(epoch);
+  CHECK(pair.result() == "d/ d/new d/sub! etc/ etc/group etc/passwd/ etc/passwd/x usr/ usr/bin/");
+  for (const char* name : {"d", "usr", "usr/bin", "etc"}) {
+    INFO(name);
+    CHECK(pair.upper.status(name).st_mtim.tv_sec == 1000);
+    CHECK(pair.upper.status(name).st_mtim.tv_nsec == 0);
+  }
+  CHECK(pair.upper.status("etc/passwd").st_mtim.tv_sec == 400);
+}
+
+TEST_CASE("a directory that was replaced by another keeps the time below too") {
+  if (!has_xattrs()) return;
+  Pair replaced, emptied;
+  for (Pair* pair : {&replaced, &emptied}) {
+    fill(pair->lower);
+    pair->upper.file("d/new", "1");
+    pair->upper.time("d/new", 400);
+  }
+  replaced.upper.xattr("d", "user.overlay.opaque", "y");
+  replaced.upper.time("d", 450);
+  emptied.upper.whiteout("d/a");
+  emptied.upper.whiteout("d/sub");
+  replaced.canonical();
+  emptied.canonical();
+  CHECK(replaced.upper.status("d").st_mtim.tv_sec == 1000);
+  CHECK(describe(replaced.upper.root()) == describe(emptied.upper.root()));
 }
 
 TEST_CASE("without a bound, times are left alone") {
@@ -398,6 +465,7 @@ TEST_CASE("the difference of two trees, put on the first, is the second") {
     must(materialise(stack, merged.root(), Hardlinks::split));
     TempTree wanted;
     must(copy_tree(after.root(), wanted.root(), Hardlinks::split));
+    take_directory_times(before, wanted);
     REQUIRE(describe(merged.root()) == describe(wanted.root()));
 
     // And as tars, one after the other, into a plain tree.

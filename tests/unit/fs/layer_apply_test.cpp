@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include "base/compression.hpp"
 #include "fs/apply_place.hpp"
 #include "fs/directory_stack.hpp"
+#include "fs/tree.hpp"
 #include "fs/whiteout.hpp"
 #include "tests/unit/fs/support.hpp"
 
@@ -284,6 +286,33 @@ TEST_CASE("limits hold and say so") {
   TempTree tree;
   must(unpack(tree, {file_item("a", std::string(1000, 'x'))}, ApplyForm::overlay_layer,
               {.bytes = 1000, .entries = 1, .depth = 1}));
+}
+
+TEST_CASE("a small archive that unpacks to more than the limit stops at the limit") {
+  // 64 MiB of zeros, written as data: 64 KiB of gzip.
+  StringSink packed;
+  {
+    const auto compressor = must(compress(Compression::gzip, std::nullopt, packed));
+    TarWriter writer(*compressor);
+    const std::string content(1u << 20, '\0');
+    for (int i = 0; i < 64; ++i) {
+      must(writer.add(file_item(fmt::format("bomb-{}", i), content).entry));
+      must(writer.write_data(as_bytes(content)));
+    }
+    must(writer.finish());
+    must(compressor->finish());
+  }
+  CHECK(packed.bytes().size() < 200'000);
+  for (const std::uint64_t limit : {std::uint64_t{1} << 20, std::uint64_t{8} << 20}) {
+    TempTree tree;
+    CountingSource unpacked(must(decompress_any(std::make_unique<MemorySource>(packed.bytes()))));
+    const auto result = apply_layer(std::make_unique<BorrowedSource>(unpacked), tree.root(),
+                                    ApplyForm::overlay_layer, {.bytes = limit});
+    REQUIRE_FALSE(result);
+    CHECK(result.error().kind() == ErrorKind::limit);
+    CHECK(must(measure_tree(tree.root())).bytes <= limit + (1u << 17));
+    CHECK(unpacked.count() < limit + (2u << 20));
+  }
 }
 
 TEST_CASE("sparse files stay sparse, and their size counts") {

@@ -97,10 +97,10 @@ TEST_CASE("a program that is not there is an error of its own kind", "[namespace
   if (!enter_once()) return;
   ContainerOptions missing = options_for("");
   missing.config.process.args = {"nope"};
-  CHECK(Container::start(std::move(missing)).error().kind() == ErrorKind::not_found);
+  CHECK(Container::start(std::move(missing)).error().kind() == ErrorKind::program_not_found);
   ContainerOptions directory = options_for("");
   directory.config.process.args = {"/bin"};
-  CHECK(Container::start(std::move(directory)).error().kind() == ErrorKind::denied);
+  CHECK(Container::start(std::move(directory)).error().kind() == ErrorKind::program_not_executable);
   ContainerOptions no_source = options_for("");
   no_source.config.mounts.push_back({"/mnt", "bind", "/does/not/exist", {"rbind"}});
   CHECK(Container::start(std::move(no_source)).error().kind() == ErrorKind::system);

@@ -6,42 +6,31 @@
 
 #include "base/posix.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/temp_directory.hpp"
 
 using namespace ecrin;
 using namespace ecrin::run;
 
 namespace {
 
-// A root directory with /etc, removed at the end.
+// A root directory with /etc.
 class Root {
 public:
   Root() {
-    char pattern[] = "/tmp/ecrin-user-lookup-XXXXXX";
-    m_path = ::mkdtemp(pattern);
-    m_root = posix::open(m_path, O_PATH | O_DIRECTORY).value();
-    REQUIRE(posix::mkdir_at(m_root, "etc", 0755));
-    m_etc = posix::open_at(m_root, "etc", O_RDONLY | O_DIRECTORY).value();
+    REQUIRE(posix::mkdir_at(m_root.fd(), "etc", 0755));
+    m_etc = posix::open_at(m_root.fd(), "etc", O_RDONLY | O_DIRECTORY).value();
   }
-  ~Root() {
-    const auto entries = posix::list_directory(m_etc);
-    for (const auto& entry : *entries) (void)posix::unlink_at(m_etc, entry.name);
-    (void)posix::unlink_at(m_root, "passwd");
-    ::rmdir((m_path + "/etc").c_str());
-    ::rmdir(m_path.c_str());
-  }
-  Root(const Root&) = delete;
 
   void write(const std::string& name, std::string_view text) {
     const Fd file = posix::open_at(m_etc, name, O_CREAT | O_TRUNC | O_WRONLY, 0644).value();
     REQUIRE(posix::write_full(file, text));
   }
-  const Fd& fd() const { return m_root; }
+  const Fd& fd() const { return m_root.fd(); }
   const Fd& etc() const { return m_etc; }
-  const std::string& path() const { return m_path; }
+  const std::string& path() const { return m_root.path(); }
 
 private:
-  std::string m_path;
-  Fd m_root;
+  test::TempDirectory m_root;
   Fd m_etc;
 };
 
@@ -162,7 +151,6 @@ TEST_CASE("hostile: /etc/passwd is a directory") {
   Root root;
   REQUIRE(posix::mkdir_at(root.etc(), "passwd", 0755));
   CHECK(look_up_user(root.fd(), "www").error().kind() == ErrorKind::invalid);
-  ::rmdir((root.path() + "/etc/passwd").c_str());
 }
 
 TEST_CASE("hostile: /etc/passwd is huge") {
