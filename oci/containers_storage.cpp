@@ -68,15 +68,23 @@ Result<Tool> find_tool(const ContainersTools& tools) {
   return tool;
 }
 
+// The last line is the error; those before it tell what went well. A log's line has the words in msg="...".
+std::string told(std::string_view output) {
+  std::string line = split(trim(output), '\n').back();
+  if (const std::size_t message = line.find("msg=\""); message != std::string::npos) {
+    line = line.substr(message + 5);
+    if (line.ends_with('"')) line.pop_back();
+  }
+  return printable(line, 1000);
+}
+
 Result<> run(const Tool& tool, std::vector<std::string> arguments) {
   Command command = tool.command;
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   const Output output = TRY(run_command(std::move(command)));
   if (output.status.success()) return {};
-  // The last line is the error; those before it tell what went well.
-  const std::vector<std::string> lines = split(trim(output.standard_error), '\n');
   return fail(ErrorKind::invalid, "{} failed with {}: {}", tool.name(), output.status.to_string(),
-              printable(lines.back(), 1000));
+              told(output.standard_error));
 }
 
 Result<std::string> checked_name(const Tool& tool, const std::string& name) {

@@ -83,9 +83,8 @@ TEST_CASE("a failure at any blob leaves the destination unchanged") {
 TEST_CASE("a copy that is stopped leaves the destination unchanged") {
   const std::string kind = GENERATE("store", "oci", "oci-archive", "dir", "docker-archive");
   CAPTURE(kind);
-  Attempt attempt(kind);
-  const auto names = names_in(*attempt.target.images);
   for (int reads = 0; reads < 3; ++reads) {
+    Attempt attempt(kind);
     FaultySource source(must(open_store_source(*attempt.source.images, "gzip")));
     CancelToken token;
     StopAfter observer(token, reads);
@@ -93,7 +92,7 @@ TEST_CASE("a copy that is stopped leaves the destination unchanged") {
     REQUIRE_FALSE(copied);
     CHECK(copied.error().kind() == ErrorKind::cancelled);
     CHECK_FALSE(exists(attempt.what));
-    CHECK(names_in(*attempt.target.images) == names);
+    CHECK(names_in(*attempt.target.images).empty());
   }
 }
 

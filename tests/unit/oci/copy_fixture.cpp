@@ -139,6 +139,7 @@ Result<std::size_t> BrokenSource::read(std::span<std::byte> buffer) {
 std::map<std::string, std::string> snapshot(const std::string& directory) {
   std::map<std::string, std::string> files;
   if (!exists(directory)) return files;
+  if (!std::filesystem::is_directory(directory)) return {{directory, read_file(directory)}};
   for (const auto& entry : std::filesystem::recursive_directory_iterator(directory))
     files[entry.path().string()] = entry.is_regular_file() ? read_file(entry.path().string()) : "directory";
   return files;

@@ -78,7 +78,7 @@ private:
   std::size_t m_position = 0;
 };
 
-/// Every file below a directory with its content, hidden ones too.
+/// A file, or every file below a directory, with its content; hidden ones too.
 std::map<std::string, std::string> snapshot(const std::string& directory);
 
 }  // namespace ecrin::tests

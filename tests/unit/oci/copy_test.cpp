@@ -50,8 +50,10 @@ TEST_CASE("every pair of local places keeps the digests of all kinds of images")
         INFO(a << " to " << b);
         CHECK(must(fixture.copy(a, b, everything())).digest == digest);
         CopyFixture other("other");
-        CHECK(must(other.copy(b.starts_with(name) ? a : b, "end", everything())).digest == digest);
-        check_whole(other, must(other.images->find_any("end")).descriptor());
+        CopyFixture& end = second == "store" ? fixture : other;
+        const std::string found = second == "store" ? b : "end";
+        if (second != "store") CHECK(must(other.copy(b, found, everything())).digest == digest);
+        check_whole(end, must(end.images->find_any(found)).descriptor());
       }
     }
   }
