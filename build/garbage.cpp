@@ -6,6 +6,7 @@
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "build/image_mounts.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
@@ -27,8 +28,8 @@ std::set<std::string> as_set(std::vector<std::string> list) {
 
 class Pruner {
 public:
-  Pruner(Workshop& workshop, const PruneOptions& options)
-      : m_workshop(workshop), m_options(options), m_database(workshop.store().database()) {}
+  Pruner(Workshop& workshop, const PruneOptions& options, ImageMounts mounts)
+      : m_workshop(workshop), m_options(options), m_mounts(mounts), m_database(workshop.store().database()) {}
   Result<PruneReport> run();
 
 private:
@@ -46,6 +47,7 @@ private:
 
   Workshop& m_workshop;
   const PruneOptions& m_options;
+  ImageMounts m_mounts;
   Database& m_database;
   PruneReport m_report;
   ImageNeeds m_needed;                   // of the images that stay
@@ -59,7 +61,8 @@ private:
 
 Result<> Pruner::remove_images() {
   if (!m_options.images && !m_options.all_images) return {};
-  const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
+  std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
+  held.merge(TRY(m_mounts.mounted_manifests()));
   std::vector<std::pair<std::string, std::string>> garbage;
   {
     auto select =
@@ -259,6 +262,10 @@ Result<> Pruner::delete_trees() {
     }
     return fs::remove_tree(parent, name);
   };
+  for (const ImageMount& mount : TRY(m_mounts.dead())) {
+    if (auto removed = m_mounts.remove(mount); !removed)
+      log::warning("what is left of a mounted image stays: {}", removed.error().message());
+  }
   const Fd work = TRY(m_workshop.store().subdirectory("tmp"));
   for (const std::string& name : m_dead_leases) {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
@@ -282,7 +289,7 @@ Result<PruneReport> Pruner::run() {
 }  // namespace
 
 Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
-  return Pruner(workshop, options).run();
+  return Pruner(workshop, options, TRY(ImageMounts::open(workshop.store()))).run();
 }
 
 }  // namespace ecrin::build

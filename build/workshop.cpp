@@ -19,24 +19,6 @@ namespace ecrin::build {
 
 namespace {
 
-/// Hashes what is read through it.
-class HashingSource final : public Source {
-public:
-  HashingSource(std::unique_ptr<Source> source, Hasher& hasher, std::uint64_t& count)
-      : m_source(std::move(source)), m_hasher(hasher), m_count(count) {}
-  Result<std::size_t> read(std::span<std::byte> buffer) override {
-    const std::size_t size = TRY(m_source->read(buffer));
-    m_hasher.update(buffer.first(size));
-    m_count += size;
-    return size;
-  }
-
-private:
-  std::unique_ptr<Source> m_source;
-  Hasher& m_hasher;
-  std::uint64_t& m_count;
-};
-
 /// A directory that is the tree already.
 class PlainTree final : public fs::MountedTree {
 public:

@@ -32,10 +32,14 @@ public:
   std::int64_t now() const;  // seconds since 1970
 
   Result<std::string> root();  // of the store, absolute
+  const std::optional<fs::DriverKind>& wanted_driver() const { return m_options.driver; }
   /// Names and facts of images, without a user namespace: for verbs that touch no layer.
   Result<oci::ImageStore*> images();
   /// The whole store, inside the user namespace. Call it while the process has one thread.
   Result<build::Workshop*> workshop(Store::Purpose purpose = Store::Purpose::work);
+  /// For a process inside `ecrin unshare`: the namespaces it is in serve as ours, so that mounts can be seen
+  /// there. Before anything else enters others.
+  Result<> stay_in_namespace();
   /// Enters the user namespace (once).
   Result<const run::Identity*> enter_namespace();
 

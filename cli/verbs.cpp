@@ -14,10 +14,23 @@ struct NounForm {
   Getter verb;
 };
 constexpr NounForm k_image_forms[] = {
-    {"build", build_verb},   {"diff", diff_verb},       {"exists", exists_verb}, {"history", history_verb},
-    {"import", import_verb}, {"inspect", inspect_verb}, {"list", images_verb},   {"load", load_verb},
-    {"ls", images_verb},     {"prune", prune_verb},     {"rm", rmi_verb},        {"save", save_verb},
-    {"tag", tag_verb},       {"untag", untag_verb},
+    {"build", build_verb},
+    {"diff", diff_verb},
+    {"exists", exists_verb},
+    {"history", history_verb},
+    {"import", import_verb},
+    {"inspect", inspect_verb},
+    {"list", images_verb},
+    {"load", load_verb},
+    {"ls", images_verb},
+    {"mount", image_mount_verb},
+    {"umount", image_unmount_verb},
+    {"unmount", image_unmount_verb},
+    {"prune", prune_verb},
+    {"rm", rmi_verb},
+    {"save", save_verb},
+    {"tag", tag_verb},
+    {"untag", untag_verb},
 };
 
 // Verbs of other tools that people will type, and what is there instead.
@@ -49,11 +62,13 @@ constexpr Missing k_missing[] = {
 }  // namespace
 
 std::span<const Verb* const> verbs() {
-  static const std::array<const Verb*, 20> all = {
-      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
-      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
-      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
-      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb()};
+  static const std::array<const Verb*, 27> all = {
+      &build_verb(),   &run_verb(),     &images_verb(),  &tag_verb(),         &untag_verb(),
+      &rmi_verb(),     &inspect_verb(), &history_verb(), &diff_verb(),        &exists_verb(),
+      &config_verb(),  &append_verb(),  &squash_verb(),  &rebase_verb(),      &save_verb(),
+      &load_verb(),    &export_verb(),  &import_verb(),  &image_mount_verb(), &image_unmount_verb(),
+      &unshare_verb(), &prune_verb(),   &info_verb(),    &doctor_verb(),      &completion_verb(),
+      &version_verb(), &help_verb()};
   return all;
 }
 
@@ -89,7 +104,8 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
     return std::unexpected(std::move(error).hint(std::string(missing->hint)));
   }
   std::vector<std::string_view> names = {"image"};
-  for (const Verb* verb : verbs()) names.push_back(verb->name);
+  for (const Verb* verb : verbs())
+    if (!verb->name.contains(' ')) names.push_back(verb->name);
   std::string hint = did_you_mean(word, names);
   return std::unexpected(
       std::move(error).hint(hint.empty() ? "'ecrin --help' lists the verbs" : std::move(hint)));
@@ -98,7 +114,7 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
 std::string program_help() {
   std::string text = help_text(program());
   text += "\nVerbs:\n";
-  for (const Verb* verb : verbs()) text += fmt::format("  {:<13} {}\n", verb->name, verb->summary);
+  for (const Verb* verb : verbs()) text += fmt::format("  {:<14} {}\n", verb->name, verb->summary);
   text += "\n'ecrin help VERB' says more of one. 'ecrin doctor' tells what this machine can do.\n";
   return text;
 }

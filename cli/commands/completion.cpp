@@ -80,7 +80,8 @@ std::string flag_candidates(const Verb& verb) {
 
 std::string verb_candidates() {
   std::string text;
-  for (const Verb* verb : verbs()) text += candidate(verb->name, verb->summary);
+  for (const Verb* verb : verbs())
+    if (!verb->name.contains(' ')) text += candidate(verb->name, verb->summary);
   return text + candidate("image", "the verbs of images in podman's noun form");
 }
 

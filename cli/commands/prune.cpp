@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/garbage.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/image_mounts.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
@@ -24,6 +26,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   const bool all = arguments.on("all");
   const bool blobs = arguments.on("blobs");
   if (!arguments.on("force") && ::isatty(0) == 1 && !confirmed(all, blobs)) return 0;
+  // A file system that is full may not let it happen: then the rest matters more.
+  if (auto cleared = clear_dead_mounts(session); !cleared) log::debug("{}", cleared.error().message());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   const build::PruneReport report =
       TRY(build::prune(*workshop, {.images = true, .all_images = all, .cache = true, .blobs = blobs}));
