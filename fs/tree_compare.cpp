@@ -40,7 +40,8 @@ Result<Aspects> compare(const LowerTree::Found& before, const LowerTree::Found& 
   aspects.content = !TRY(same_data(before, after, name));
   aspects.xattrs = TRY(layer_xattrs_at(*before.directory, name, before.status)) !=
                    TRY(layer_xattrs_at(*after.directory, name, after.status));
-  aspects.time = !S_ISDIR(before.status.st_mode) && before.status.st_mtim.tv_sec != after.status.st_mtim.tv_sec;
+  aspects.time =
+      !S_ISDIR(before.status.st_mode) && before.status.st_mtim.tv_sec != after.status.st_mtim.tv_sec;
   return aspects;
 }
 
@@ -142,9 +143,9 @@ private:
 
 std::vector<std::string_view> Aspects::names() const {
   std::vector<std::string_view> names;
-  const std::pair<bool, std::string_view> all[] = {
-      {type, "type"},       {mode, "mode"},     {owner, "owner"}, {size, "size"},
-      {content, "content"}, {xattrs, "xattrs"}, {time, "time"}};
+  const std::pair<bool, std::string_view> all[] = {{type, "type"}, {mode, "mode"},       {owner, "owner"},
+                                                   {size, "size"}, {content, "content"}, {xattrs, "xattrs"},
+                                                   {time, "time"}};
   for (const auto& [differs, name] : all)
     if (differs) names.push_back(name);
   return names;
