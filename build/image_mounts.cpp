@@ -60,10 +60,10 @@ std::string ImageMounts::directory(const std::string& id) const {
   return m_store->path() + "/mounts/" + id;
 }
 
-Result<> ImageMounts::add(const ImageMount& mount) {
+Result<> ImageMounts::put(const ImageMount& mount) {
   const std::string boot_id = TRY(read_boot_id());
   auto insert = TRY(m_store->database().prepare(
-      "INSERT INTO image_mounts (id, manifest, image, kind, lease, name_space, boot_id) "
+      "INSERT OR REPLACE INTO image_mounts (id, manifest, image, kind, lease, name_space, boot_id) "
       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
   return insert.bind(1, mount.id)
       .bind(2, mount.manifest)

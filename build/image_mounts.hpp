@@ -21,7 +21,7 @@ struct ImageMount {
   std::string manifest;  // digest
   std::string image;     // its ID: the config's digest
   Kind kind = Kind::copy;
-  std::string lease;       // "" for a copy
+  std::string lease;       // "" for a copy that is complete
   std::string name_space;  // overlay: the mount namespace that sees it
 };
 std::string_view to_string(ImageMount::Kind kind);
@@ -34,7 +34,9 @@ public:
   Result<std::string> make_directory(const std::string& id);
   std::string directory(const std::string& id) const;
   std::string path(const ImageMount& mount) const { return directory(mount.id) + "/merged"; }
-  Result<> add(const ImageMount& mount);
+  /// Records it, or what is new about it. A mount is recorded before its directory is made, so that whatever
+  /// stops the work leaves nothing that prune does not find.
+  Result<> put(const ImageMount& mount);
   /// Those that are there: their lease lives, or they are copies of this boot.
   Result<std::vector<ImageMount>> list();
   /// Those whose lease is gone; their files are left-overs.

@@ -50,7 +50,8 @@ Result<std::optional<build::ImageMount>> find_mount(build::ImageMounts& mounts, 
                                                     const std::optional<SharedNamespace>& shared) {
   for (build::ImageMount& mount : TRY(mounts.list())) {
     // A FUSE mount from outside is seen in a session only when it is the older one.
-    const bool usable = is_visible(mount, shared) && !(shared && mount.kind == Kind::fuse);
+    const bool in_the_making = mount.kind == Kind::copy && !mount.lease.empty();
+    const bool usable = is_visible(mount, shared) && !(shared && mount.kind == Kind::fuse) && !in_the_making;
     if (mount.manifest == manifest && usable) return std::move(mount);
   }
   return std::nullopt;
@@ -60,9 +61,12 @@ Result<> make_tree(build::Workshop& workshop, const fs::LastingRequest& request,
                    const std::optional<SharedNamespace>& shared, const CancelToken& cancel) {
   const bool overlay =
       shared && (*TRY(workshop.driver())).kind() == fs::DriverKind::overlay && !request.layers.empty();
-  if (!overlay) return fs::copy_lasting_tree(request, &cancel);
+  if (!overlay) {
+    TRY(fs::copy_lasting_tree(request, &cancel));
+    mount.lease.clear();
+    return {};
+  }
   mount.kind = Kind::overlay;
-  mount.lease = workshop.store().lease();
   mount.name_space = shared->name;
   TRY(fs::mount_lasting_overlay(request));
   return workshop.store().tie_lease_to(shared->lease);
@@ -78,19 +82,24 @@ Result<std::string> mount_here(Session& session, const std::string& words,
   if (const auto there = TRY(find_mount(mounts, record.manifest.to_string(), shared)))
     return mounts.path(*there);
   const oci::Image image = TRY(workshop->images().load(record.manifest));
+  // A copy in the making belongs to this process.
   build::ImageMount mount{.id = Store::unique_name(),
                           .manifest = record.manifest.to_string(),
-                          .image = record.id.digest.to_string()};
-  const fs::LastingRequest request{
-      .layers = build::distinct_layer_paths(*workshop, TRY(workshop->unpack(image, &cancel))),
-      .scratch = TRY(mounts.make_directory(mount.id))};
-  auto made = make_tree(*workshop, request, mount, shared, cancel);
-  if (made) made = mounts.add(mount);
+                          .image = record.id.digest.to_string(),
+                          .lease = workshop->store().lease()};
+  const auto made = [&]() -> Result<> {
+    TRY(mounts.put(mount));
+    const fs::LastingRequest request{
+        .layers = build::distinct_layer_paths(*workshop, TRY(workshop->unpack(image, &cancel))),
+        .scratch = TRY(mounts.make_directory(mount.id))};
+    TRY(make_tree(*workshop, request, mount, shared, cancel));
+    return mounts.put(mount);
+  }();
   if (!made) {
     if (mount.kind == Kind::overlay) (void)::umount2(mounts.path(mount).c_str(), MNT_DETACH);
     mount.lease.clear();  // it is this process's own
     if (auto removed = mounts.remove(mount); !removed) log::warning("{}", removed.error().message());
-    return std::unexpected(std::move(made).error());
+    return std::unexpected(made.error());
   }
   return mounts.path(mount);
 }

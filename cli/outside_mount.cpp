@@ -1,5 +1,6 @@
 #include "cli/outside_mount.hpp"
 
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,8 +40,10 @@ Result<> prepare_and_serve(Session& session, const std::string& words, const Can
   const oci::ImageRecord record = TRY(find_image(workshop->images(), words));
   const std::string manifest = record.manifest.to_string();
   for (const build::ImageMount& there : TRY(mounts.list())) {
-    if (there.manifest == manifest && there.kind != build::ImageMount::Kind::overlay)
+    if (there.manifest == manifest && there.kind == build::ImageMount::Kind::fuse)
       return say(channels.report, k_mounted, mounts.path(there));
+    // A copy of it came with the namespace. The new server must not keep the old one alive with it.
+    (void)::umount2(mounts.path(there).c_str(), MNT_DETACH);
   }
   const oci::Image image = TRY(workshop->images().load(record.manifest));
   const std::vector<fs::Layer> layers = TRY(workshop->unpack(image, &cancel));
@@ -49,12 +52,12 @@ Result<> prepare_and_serve(Session& session, const std::string& words, const Can
                                 .image = record.id.digest.to_string(),
                                 .kind = build::ImageMount::Kind::fuse,
                                 .lease = store.lease()};
-  const fs::LastingRequest request{.layers = build::distinct_layer_paths(*workshop, layers),
-                                   .scratch = TRY(mounts.make_directory(mount.id))};
   const auto serve = [&]() -> Result<> {
+    TRY(mounts.put(mount));
+    const fs::LastingRequest request{.layers = build::distinct_layer_paths(*workshop, layers),
+                                     .scratch = TRY(mounts.make_directory(mount.id))};
     const Fd scratch = TRY(posix::open(request.scratch, O_PATH | O_DIRECTORY));
     TRY(posix::mkdir_at(scratch, "merged", 0700));
-    TRY(mounts.add(mount));
     TRY(say(channels.report, k_ready, mounts.path(mount)));
     (void)::setsid();  // the server has nothing to do with this terminal
     const Fd connection = TRY(fs::receive_connection(channels.connection));

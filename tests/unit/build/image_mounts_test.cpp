@@ -15,13 +15,13 @@ TEST_CASE("a mount lives as long as its lease, a copy until it is removed") {
   {
     auto other = Store::open(directory.path() + "/store").value();
     REQUIRE(mounts.make_directory("served"));
-    REQUIRE(mounts.add({.id = "served",
+    REQUIRE(mounts.put({.id = "served",
                         .manifest = "m1",
                         .image = "i1",
                         .kind = ImageMount::Kind::fuse,
                         .lease = other->lease()}));
     REQUIRE(mounts.make_directory("copied"));
-    REQUIRE(mounts.add({.id = "copied", .manifest = "m2", .image = "i2"}));
+    REQUIRE(mounts.put({.id = "copied", .manifest = "m2", .image = "i2"}));
     CHECK(mounts.list().value().size() == 2);
     CHECK(mounts.mounted_manifests().value() == std::set<std::string>{"m1", "m2"});
     CHECK(mounts.dead().value().empty());
