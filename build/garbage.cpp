@@ -8,6 +8,7 @@
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "build/cache_policy.hpp"
+#include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
@@ -24,8 +25,12 @@ std::set<std::string> as_set(std::vector<std::string> list) {
 
 class Pruner {
 public:
-  Pruner(Workshop& workshop, const PruneOptions& options, CachePolicy policy)
-      : m_workshop(workshop), m_options(options), m_policy(policy), m_database(workshop.store().database()) {}
+  Pruner(Workshop& workshop, const PruneOptions& options, CachePolicy policy, ImageMounts mounts)
+      : m_workshop(workshop),
+        m_options(options),
+        m_policy(policy),
+        m_mounts(mounts),
+        m_database(workshop.store().database()) {}
   Result<PruneReport> run();
 
 private:
@@ -47,6 +52,7 @@ private:
   const PruneOptions& m_options;
   CachePolicy m_policy;
   std::map<std::string, std::uint64_t> m_sizes;  // of layer directories, when the policy asks
+  ImageMounts m_mounts;
   Database& m_database;
   PruneReport m_report;
   ImageNeeds m_needed;                   // of the images that stay
@@ -83,8 +89,10 @@ Result<> Pruner::remove_images() {
     const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
     std::erase_if(roots, [&](const oci::Digest& digest) { return !held.contains(digest.to_string()); });
   }
-  for (const oci::ImageRecord& record : records)
-    if (!roots.contains(record.manifest) && !is_asked_for(record)) roots.insert(record.manifest);
+  const std::set<std::string> mounted = TRY(m_mounts.mounted_manifests());
+  for (const oci::ImageRecord& record : records) {
+    if (mounted.contains(record.manifest.to_string()) || !is_asked_for(record)) roots.insert(record.manifest);
+  }
   const std::set<oci::Digest> kept = oci::reachable(records, roots);
   for (const oci::ImageRecord& record : records) {
     if (kept.contains(record.manifest)) continue;
@@ -231,6 +239,10 @@ Result<> Pruner::delete_trees() {
     }
     return fs::remove_tree(parent, name);
   };
+  for (const ImageMount& mount : TRY(m_mounts.dead())) {
+    if (auto removed = m_mounts.remove(mount); !removed)
+      log::warning("what is left of a mounted image stays: {}", removed.error().message());
+  }
   const Fd work = TRY(m_workshop.store().subdirectory("tmp"));
   for (const std::string& name : m_dead_leases) {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
@@ -283,17 +295,18 @@ Result<PruneReport> Pruner::run() {
 Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
   CachePolicy policy{.used_since = options.used_since, .keep = options.keep_cache};
   if (options.until) policy.used_since = std::min(policy.used_since.value_or(INT64_MAX), *options.until);
-  if (!options.max_size) return Pruner(workshop, options, policy).run();
+  const ImageMounts mounts = TRY(ImageMounts::open(workshop.store()));
+  if (!options.max_size) return Pruner(workshop, options, policy, mounts).run();
 
   // First all else, then as much of the cache as it takes.
   PruneOptions all_else = options;
   all_else.cache = false;
-  PruneReport report = TRY(Pruner(workshop, all_else, {}).run());
+  PruneReport report = TRY(Pruner(workshop, all_else, {}, mounts).run());
   const std::uint64_t size = TRY(fs::measure_tree(workshop.store().directory())).bytes;
   if (size <= *options.max_size) return report;
   policy.free = size - *options.max_size;
   PruneOptions only_cache{.images = false, .cache = options.cache, .downloads = false};
-  const PruneReport second = TRY(Pruner(workshop, only_cache, policy).run());
+  const PruneReport second = TRY(Pruner(workshop, only_cache, policy, mounts).run());
   report.layers += second.layers;
   report.blobs += second.blobs;
   report.cache_entries += second.cache_entries;

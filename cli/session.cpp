@@ -59,6 +59,13 @@ Result<const run::Identity*> Session::enter_namespace() {
   return &*m_identity;
 }
 
+Result<> Session::stay_in_namespace() {
+  run::IdentityRequest request = run::identity_request();
+  request.forced = run::IdentityMode::none;
+  m_identity = TRY(run::enter_user_namespace(request));
+  return {};
+}
+
 Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {
   if (!m_workshop) {
     const std::string directory = TRY(root());

@@ -10,8 +10,10 @@
 
 namespace ecrin::cli {
 
+const Verb& append_verb();
 const Verb& build_verb();
 const Verb& completion_verb();
+const Verb& config_verb();
 const Verb& copy_verb();
 const Verb& df_verb();
 const Verb& diff_verb();
@@ -20,6 +22,8 @@ const Verb& exists_verb();
 const Verb& export_verb();
 const Verb& help_verb();
 const Verb& history_verb();
+const Verb& image_mount_verb();
+const Verb& image_unmount_verb();
 const Verb& images_verb();
 const Verb& import_verb();
 const Verb& info_verb();
@@ -37,10 +41,13 @@ const Verb& manifest_rm_verb();
 const Verb& prune_verb();
 const Verb& pull_verb();
 const Verb& push_verb();
+const Verb& rebase_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
 const Verb& save_verb();
+const Verb& squash_verb();
 const Verb& tag_verb();
+const Verb& unshare_verb();
 const Verb& untag_verb();
 const Verb& version_verb();
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/garbage.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_filter.hpp"
+#include "cli/image_mounts.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
@@ -51,6 +53,8 @@ Result<build::PruneOptions> parse_options(const Arguments& arguments, std::int64
 Outcome run(Session& session, const Arguments& arguments) {
   const build::PruneOptions options = TRY(parse_options(arguments, session.now()));
   if (!arguments.on("force") && ::isatty(0) == 1 && !confirmed(options.all_images, options.blobs)) return 0;
+  // A file system that is full may not let it happen: then the rest matters more.
+  if (auto cleared = clear_dead_mounts(session); !cleared) log::debug("{}", cleared.error().message());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   const build::PruneReport report = TRY(build::prune(*workshop, options));
   for (const std::string& id : report.images) print_line("Deleted: " + id);
