@@ -6,6 +6,7 @@
 
 #include "base/file_lock.hpp"
 #include "base/hash.hpp"
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"

@@ -7,8 +7,8 @@
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/layer_unpacker.hpp"
 #include "fs/changeset.hpp"
-#include "fs/layer_apply.hpp"
 #include "fs/layer_merge.hpp"
 #include "fs/tree_compare.hpp"
 
@@ -131,16 +131,11 @@ Result<oci::NewLayer> add_layer_file(Workshop& workshop, const std::string& path
                                       : compression == Compression::zstd ? oci::media_type::k_layer_zstd
                                                                          : oci::media_type::k_layer);
   // Unpacked before it is stored: what is no layer leaves nothing behind.
-  fs::LayerDraft draft = TRY(workshop.layers().draft());
-  Hasher hasher;
-  std::uint64_t size = 0;
-  auto plain = TRY(decompress_any(TRY(open_file())));
-  TRY(fs::apply_layer(std::make_unique<HashingSource>(std::move(plain), hasher, size), draft.diff(),
-                      fs::ApplyForm::overlay_layer, {}, cancel));
-  layer.diff_id = {oci::Digest::sha256(hasher.finish_hex())};
+  UnpackedLayer unpacked =
+      TRY(unpack_layer(workshop.layers(), TRY(open_file()), layer.blob, std::nullopt, cancel));
+  layer.diff_id = unpacked.diff_id;
   TRY(workshop.blobs().put(layer.blob, *TRY(open_file())));
-  const fs::Layer published = TRY(workshop.layers().publish(std::move(draft)));
-  TRY(workshop.layers().seal(published.id, layer.diff_id.digest.to_string(), size));
+  TRY(std::move(unpacked).publish(workshop.layers()));
   TRY(workshop.layers().sync());
   layer.created_by = "append " + printable(path.substr(path.rfind('/') + 1));
   return layer;

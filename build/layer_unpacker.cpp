@@ -36,18 +36,23 @@ Result<fs::Layer> UnpackedLayer::publish(fs::LayerStore& layers) && {
 }
 
 Result<UnpackedLayer> unpack_layer(fs::LayerStore& layers, std::unique_ptr<Source> packed,
-                                   const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                                   const oci::Descriptor& blob, const std::optional<oci::DiffId>& expected,
                                    const CancelToken* cancel) {
+  const HashAlgorithm algorithm = expected ? expected->digest.algorithm() : HashAlgorithm::sha256;
   const auto facts = std::make_shared<PlainFacts>();
-  auto plain = plain_bytes(std::move(packed), diff_id.digest.algorithm(), expansion_limit(blob.size), facts);
+  auto plain = plain_bytes(std::move(packed), algorithm, expansion_limit(blob.size), facts);
   fs::LayerDraft draft = TRY(layers.draft());
   TRY(fs::apply_layer(std::move(plain), draft.diff(), fs::ApplyForm::overlay_layer, {}, cancel));
-  if (facts->hex != diff_id.digest.hex()) {
+  if (!expected)
+    return UnpackedLayer{.draft = std::move(draft),
+                         .diff_id = {oci::Digest::sha256(facts->hex)},
+                         .size = facts->size};
+  if (facts->hex != expected->digest.hex()) {
     return fail(ErrorKind::invalid, "layer {} unpacks to {}:{}, but the image's config says {}",
-                blob.digest.to_string(), diff_id.digest.algorithm_name(), facts->hex,
-                diff_id.digest.to_string());
+                blob.digest.to_string(), expected->digest.algorithm_name(), facts->hex,
+                expected->digest.to_string());
   }
-  return UnpackedLayer{.draft = std::move(draft), .diff_id = diff_id, .size = facts->size};
+  return UnpackedLayer{.draft = std::move(draft), .diff_id = *expected, .size = facts->size};
 }
 
 LayerUnpacker::LayerUnpacker(fs::LayerStore& layers, const oci::Descriptor& blob, const oci::DiffId& diff_id,

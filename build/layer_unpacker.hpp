@@ -25,10 +25,10 @@ struct UnpackedLayer {
 };
 
 /// Reads `packed` to its end; the calling thread writes the files, another one decompresses and hashes.
-/// ErrorKind::invalid when the tar has another digest than `diff_id`; ErrorKind::limit when more comes out
+/// ErrorKind::invalid when the tar has another digest than `expected`; ErrorKind::limit when more comes out
 /// than a layer of this size may hold (expansion_limit).
 Result<UnpackedLayer> unpack_layer(fs::LayerStore& layers, std::unique_ptr<Source> packed,
-                                   const oci::Descriptor& blob, const oci::DiffId& diff_id,
+                                   const oci::Descriptor& blob, const std::optional<oci::DiffId>& expected,
                                    const CancelToken* cancel);
 
 /// The same for bytes that are pushed: a sink with a thread behind it.

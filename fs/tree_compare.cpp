@@ -12,11 +12,14 @@ using Kind = Difference::Kind;
 
 Result<bool> same_data(const LowerTree::Found& before, const LowerTree::Found& after,
                        const std::string& name) {
+  constexpr int k_flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
   switch (before.status.st_mode & S_IFMT) {
     case S_IFREG:
-      if (before.status.st_size != after.status.st_size) return false;
-      return same_content(*before.directory, *after.directory, name,
-                          static_cast<std::uint64_t>(before.status.st_size));
+      if (before.status.st_size == after.status.st_size)
+        return same_content(TRY(posix::open_at(*before.directory, name, k_flags)),
+                            TRY(posix::open_at(*after.directory, name, k_flags)),
+                            static_cast<std::uint64_t>(before.status.st_size));
+      return false;
     case S_IFLNK:
       return TRY(posix::readlink_at(*before.directory, name)) ==
              TRY(posix::readlink_at(*after.directory, name));
