@@ -16,8 +16,8 @@ struct NounForm {
 constexpr NounForm k_image_forms[] = {
     {"build", build_verb},   {"diff", diff_verb},       {"exists", exists_verb}, {"history", history_verb},
     {"import", import_verb}, {"inspect", inspect_verb}, {"list", images_verb},   {"load", load_verb},
-    {"pull", pull_verb}, {"push", push_verb}, {"ls", images_verb},     {"prune", prune_verb},     {"rm", rmi_verb},        {"save", save_verb},
-    {"tag", tag_verb},       {"untag", untag_verb},
+    {"pull", pull_verb},     {"push", push_verb},       {"ls", images_verb},     {"prune", prune_verb},
+    {"rm", rmi_verb},        {"save", save_verb},       {"tag", tag_verb},       {"untag", untag_verb},
 };
 
 // Verbs of other tools that people will type, and what is there instead.
@@ -26,7 +26,8 @@ struct Missing {
   std::string_view hint;
 };
 constexpr Missing k_missing[] = {
-    {"search", "registries have no common way to be searched: 'ecrin pull REGISTRY/NAME' gets an image by its name"},
+    {"search",
+     "registries have no common way to be searched: 'ecrin pull REGISTRY/NAME' gets an image by its name"},
     {"exec", "containers run in the foreground in this version: 'ecrin run'"},
     {"ps", "containers run in the foreground in this version and are gone at their end"},
     {"create", "containers run in the foreground in this version: 'ecrin run'"},
@@ -44,10 +45,11 @@ constexpr Missing k_missing[] = {
 
 std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
-      &build_verb(), &run_verb(), &images_verb(), &tag_verb(), &untag_verb(), &rmi_verb(), &inspect_verb(),
-      &history_verb(), &diff_verb(), &exists_verb(), &pull_verb(), &push_verb(), &copy_verb(), &login_verb(),
-      &logout_verb(), &save_verb(), &load_verb(), &export_verb(), &import_verb(), &prune_verb(),
-      &info_verb(), &doctor_verb(), &completion_verb(), &version_verb(), &help_verb(),
+      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
+      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
+      &pull_verb(),  &push_verb(),    &copy_verb(),       &login_verb(),   &logout_verb(),
+      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
+      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb(),
   });
   return all;
 }
