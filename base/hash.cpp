@@ -73,6 +73,13 @@ std::string sha256_hex(std::string_view bytes) {
   return hasher.finish_hex();
 }
 
+Result<std::size_t> HashingSource::read(std::span<std::byte> buffer) {
+  const std::size_t size = TRY(m_source->read(buffer));
+  m_hasher.update(buffer.first(size));
+  m_count += size;
+  return size;
+}
+
 Result<> HashingSink::write(std::span<const std::byte> bytes) {
   m_hasher.update(bytes);
   m_count += bytes.size();

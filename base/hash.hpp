@@ -31,6 +31,19 @@ private:
 
 std::string sha256_hex(std::string_view bytes);
 
+/// Hashes and counts what is read through it; both must outlive it.
+class HashingSource final : public Source {
+public:
+  HashingSource(std::unique_ptr<Source> source, Hasher& hasher, std::uint64_t& count)
+      : m_source(std::move(source)), m_hasher(hasher), m_count(count) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override;
+
+private:
+  std::unique_ptr<Source> m_source;
+  Hasher& m_hasher;
+  std::uint64_t& m_count;
+};
+
 /// Hashes and counts what passes through to `next` (nullptr: only hashes).
 class HashingSink final : public Sink {
 public:

@@ -147,7 +147,7 @@ Result<> Store::take_lease() {
 }
 
 Store::~Store() {
-  if (!m_lock.file()) return;
+  if (!m_lock.file() || m_is_tied) return;
   // What fails here is found later: the lock dies with this process, and prune clears what a dead lease left.
   if (m_holds && m_database) {
     const auto removed = remove_holds(*m_database, m_lease);
@@ -156,6 +156,32 @@ Store::~Store() {
   const auto tree = posix::unlink_at(m_work, m_lease, AT_REMOVEDIR);
   // The lock file's name stays as long as the tree: it is how prune knows about it.
   if (tree || tree.error().kind() == ErrorKind::not_found) (void)posix::unlink_at(m_work, lock_name(m_lease));
+}
+
+Result<> Store::tie_lease_to(const std::string& other) {
+  TRY(take_lease());
+  // Another name of the other lease's lock takes the place of ours: a lock belongs to the file, not to a
+  // name.
+  const std::string hidden = fmt::format("{}{}", unique_name(), k_new_suffix);
+  TRY(posix::link_at(m_work, lock_name(other), m_work, hidden));
+  if (auto renamed = posix::rename_at(m_work, hidden, m_work, lock_name(m_lease)); !renamed) {
+    (void)posix::unlink_at(m_work, hidden);
+    return renamed;
+  }
+  m_is_tied = true;
+  return {};
+}
+
+Result<bool> Store::is_alive(const std::string& lease) {
+  if (lease == m_lease) return true;
+  if (TRY(posix::exists_at(m_work, lock_name(lease))) == posix::Exists::no) return false;
+  return !TRY(take_over(m_work, lock_name(lease)));
+}
+
+Result<> Store::end_lease(const std::string& lease) {
+  TRY(remove_holds(*m_database, lease));
+  (void)posix::unlink_at(m_work, lease, AT_REMOVEDIR);  // what is in it is for the next prune
+  return remove_if_there(m_work, lock_name(lease));
 }
 
 Result<Fd> Store::subdirectory(const std::string& relative) {

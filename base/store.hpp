@@ -46,6 +46,16 @@ public:
   /// thread.
   static std::string unique_name();
 
+  /// A lease may outlive the process: whoever has the lock's descriptor keeps it alive. For programs that are
+  /// left running (give them `lease_lock`), and for processes that end without destroying this object.
+  const std::string& lease() const { return m_lease; }
+  const Fd& lease_lock() const { return m_lock.file(); }
+  /// From now on this process's lease lives exactly as long as `other`, and is left alone by the destructor.
+  Result<> tie_lease_to(const std::string& other);
+  Result<bool> is_alive(const std::string& lease);
+  /// Gives up what a lease of another process holds.
+  Result<> end_lease(const std::string& lease);
+
   /// This process uses (kind, key), for instance ("layer", id): it will not be collected while the process
   /// lives. Call inside the transaction that saw the thing exist.
   Result<> hold(std::string_view kind, std::string_view key);
@@ -66,6 +76,7 @@ private:
   std::mutex m_mutex;  // guards the two below
   FileLock m_lock;     // empty until there is a lease
   bool m_holds = false;
+  bool m_is_tied = false;  // to another lease
 };
 
 }  // namespace ecrin

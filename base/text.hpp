@@ -32,5 +32,7 @@ std::string nearest(std::string_view word, std::span<const std::string_view> can
 /// Seconds since 1970 as RFC 3339 in UTC ("1970-01-01T00:00:00Z"), and back (fractions are cut).
 std::string format_time(std::int64_t seconds);
 Result<std::int64_t> parse_time(std::string_view text);
+/// Nanoseconds: "1m30s", "500ms"; each unit (h, m, s, ms) at most once, the larger first.
+Result<std::int64_t> parse_duration(std::string_view text);
 
 }  // namespace ecrin

@@ -1,6 +1,9 @@
 // Times as text. Own arithmetic: gmtime and strptime depend on locale tables or cannot hold all years.
 #include "base/text.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace ecrin {
 namespace {
 
@@ -89,6 +92,13 @@ private:
   bool m_ok = true;
 };
 
+struct Unit {
+  std::string_view name;
+  std::int64_t nanoseconds;
+};
+constexpr std::array k_units = std::to_array<Unit>(
+    {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}});
+
 }  // namespace
 
 std::string format_time(std::int64_t seconds) {
@@ -134,6 +144,34 @@ Result<std::int64_t> parse_time(std::string_view text) {
   }
   return days_of({.year = year, .month = month, .day = day}) * k_day + hour * 3600 + minute * 60 + second -
          offset;
+}
+
+Result<std::int64_t> parse_duration(std::string_view text) {
+  const std::string_view whole = text;
+  const auto wrong = [&] {
+    return fail(ErrorKind::invalid, "'{}' is no duration like 30s, 500ms or 1m30s", printable(whole, 40));
+  };
+  if (text.empty()) return wrong();
+  std::int64_t result = 0;
+  std::size_t next_unit = 0;
+  while (!text.empty()) {
+    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits == 0 || digits > 9) return wrong();
+    const Result<std::uint64_t> number = parse_unsigned(text.substr(0, digits), 999'999'999);
+    text.remove_prefix(digits);
+    const std::string_view name = text.substr(0, text.find_first_of("0123456789"));
+    const auto unit = std::find_if(k_units.begin() + static_cast<std::ptrdiff_t>(next_unit), k_units.end(),
+                                   [&](const Unit& u) { return u.name == name; });
+    if (!number || unit == k_units.end()) return wrong();
+    std::int64_t part = 0;
+    if (__builtin_mul_overflow(static_cast<std::int64_t>(*number), unit->nanoseconds, &part) ||
+        __builtin_add_overflow(result, part, &result)) {
+      return wrong();
+    }
+    next_unit = static_cast<std::size_t>(unit - k_units.begin()) + 1;
+    text.remove_prefix(name.size());
+  }
+  return result;
 }
 
 }  // namespace ecrin

@@ -1,20 +1,9 @@
 #include "build/commit.hpp"
 
 #include "base/text.hpp"
+#include "oci/mutate.hpp"
 
 namespace ecrin::build {
-
-namespace {
-
-// Docker's own layer types have the same bytes as the OCI ones; a manifest of ours uses one family of names.
-oci::Descriptor as_oci_layer(oci::Descriptor layer) {
-  namespace type = oci::media_type;
-  if (layer.media_type == type::k_docker_layer) layer.media_type = type::k_layer_gzip;
-  if (layer.media_type == type::k_docker_layer_plain) layer.media_type = type::k_layer;
-  return layer;
-}
-
-}  // namespace
 
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
                               const BuildTime& time) {
@@ -31,7 +20,7 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     parts.config.diff_ids = last.base->config.diff_ids;
     parts.config.history = last.base->config.history;
     for (const oci::Descriptor& layer : last.base->manifest.layers) {
-      parts.manifest.layers.push_back(as_oci_layer(layer));
+      parts.manifest.layers.push_back(oci::as_oci_layer(layer));
     }
   }
   const auto add_history = [&](const std::string& text, bool empty) {

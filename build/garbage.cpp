@@ -1,25 +1,23 @@
 #include "build/garbage.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "base/file_lock.hpp"
 #include "base/hash.hpp"
-#include "base/log.hpp"
 #include "base/posix.hpp"
+#include "build/cache_policy.hpp"
+#include "build/image_mounts.hpp"
+#include "build/image_needs.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
+#include "oci/image_reach.hpp"
 
 namespace ecrin::build {
 
 namespace {
-
-/// What one image needs.
-struct ImageNeeds {
-  std::set<std::string> diff_ids;
-  std::set<std::string> blobs;   // manifest, config, layers
-  std::set<std::string> layers;  // blobs of layers only
-};
 
 std::set<std::string> as_set(std::vector<std::string> list) {
   return {std::make_move_iterator(list.begin()), std::make_move_iterator(list.end())};
@@ -27,25 +25,34 @@ std::set<std::string> as_set(std::vector<std::string> list) {
 
 class Pruner {
 public:
-  Pruner(Workshop& workshop, const PruneOptions& options)
-      : m_workshop(workshop), m_options(options), m_database(workshop.store().database()) {}
+  Pruner(Workshop& workshop, const PruneOptions& options, CachePolicy policy, ImageMounts mounts)
+      : m_workshop(workshop),
+        m_options(options),
+        m_policy(policy),
+        m_mounts(mounts),
+        m_database(workshop.store().database()) {}
   Result<PruneReport> run();
 
 private:
+  Result<> measure_layers();
   Result<> decide();
+  bool is_asked_for(const oci::ImageRecord& record);
   Result<> remove_images();
-  Result<> collect_needs();
+  Result<> collect_needed();
   Result<> remove_cache_entries();
   Result<> retire_layers();
   Result<> remove_blobs();
   Result<> delete_trees();
+  Result<> remove_downloads();
   Result<> find_spare_layers();
   Result<std::string> made_again(const fs::Layer& layer);
   std::set<std::string> spare_blobs() const;
-  Result<ImageNeeds> needs_of(const oci::Descriptor& manifest);
 
   Workshop& m_workshop;
   const PruneOptions& m_options;
+  CachePolicy m_policy;
+  std::map<std::string, std::uint64_t> m_sizes;  // of layer directories, when the policy asks
+  ImageMounts m_mounts;
   Database& m_database;
   PruneReport m_report;
   ImageNeeds m_needed;                   // of the images that stay
@@ -57,80 +64,53 @@ private:
   std::vector<std::string> m_dead_leases;
 };
 
-Result<> Pruner::remove_images() {
-  if (!m_options.images && !m_options.all_images) return {};
-  const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
-  std::vector<std::pair<std::string, std::string>> garbage;
-  {
-    auto select =
-        TRY(m_database.prepare("SELECT manifest, config, EXISTS (SELECT 1 FROM names WHERE names.manifest = "
-                               "images.manifest) FROM images"));
-    while (TRY(select.step()) == Statement::Step::row) {
-      const bool named = select.integer(2) != 0;
-      if (held.contains(select.text(0)) || (named && !m_options.all_images)) continue;
-      garbage.emplace_back(select.text(0), select.text(1));
-    }
-  }
-  for (const auto& [manifest, config] : garbage) {
-    for (const char* sql :
-         {"DELETE FROM names WHERE manifest = ?1", "DELETE FROM images WHERE manifest = ?1"}) {
-      auto remove = TRY(m_database.prepare(sql));
-      remove.bind(1, manifest);
-      TRY(remove.run());
-    }
-    m_report.images.push_back(config);
+// Before the transaction: it walks trees.
+Result<> Pruner::measure_layers() {
+  if (!m_policy.keep && !m_policy.free) return {};
+  for (const fs::Layer& layer : TRY(m_workshop.layers().list())) {
+    const auto directory = posix::open(m_workshop.layers().path(layer), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) continue;  // another prune was faster
+    m_sizes[layer.id] = TRY(fs::measure_tree(*directory)).bytes;
   }
   return {};
 }
 
-Result<ImageNeeds> Pruner::needs_of(const oci::Descriptor& descriptor) {
-  oci::BlobStore& blobs = m_workshop.blobs();
-  ImageNeeds needs;
-  needs.blobs.insert(descriptor.digest.to_string());
-  const std::string bytes = TRY(blobs.read(descriptor, oci::k_manifest_limit));
-  const auto manifest = TRY(oci::ImageManifest::parse(bytes, descriptor.digest.to_string()));
-  needs.blobs.insert(manifest.config.digest.to_string());
-  for (const oci::Descriptor& layer : manifest.layers) {
-    needs.blobs.insert(layer.digest.to_string());
-    needs.layers.insert(layer.digest.to_string());
-  }
-  const std::string config = TRY(blobs.read(manifest.config, oci::k_config_limit));
-  for (const oci::DiffId& id :
-       TRY(oci::ImageConfig::parse(config, manifest.config.digest.to_string())).diff_ids) {
-    needs.diff_ids.insert(id.digest.to_string());
-  }
-  return needs;
+// Does it fit the filters?
+bool Pruner::is_asked_for(const oci::ImageRecord& record) {
+  if (m_options.until && record.added >= *m_options.until) return false;
+  return m_options.labels.empty() || has_labels(labels_of(m_workshop.blobs(), record), m_options.labels);
 }
 
-Result<> Pruner::collect_needs() {
+Result<> Pruner::remove_images() {
+  if (!m_options.images && !m_options.all_images) return {};
+  const std::vector<oci::ImageRecord> records = TRY(m_workshop.images().list_all());
+  std::set<oci::Digest> roots = TRY(image_roots(m_workshop.store(), records));
+  if (m_options.all_images) {
+    const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
+    std::erase_if(roots, [&](const oci::Digest& digest) { return !held.contains(digest.to_string()); });
+  }
+  const std::set<std::string> mounted = TRY(m_mounts.mounted_manifests());
+  for (const oci::ImageRecord& record : records) {
+    if (mounted.contains(record.manifest.to_string()) || !is_asked_for(record)) roots.insert(record.manifest);
+  }
+  const std::set<oci::Digest> kept = oci::reachable(records, roots);
+  for (const oci::ImageRecord& record : records) {
+    if (kept.contains(record.manifest)) continue;
+    for (const char* sql :
+         {"DELETE FROM names WHERE manifest = ?1", "DELETE FROM images WHERE manifest = ?1"}) {
+      auto remove = TRY(m_database.prepare(sql));
+      remove.bind(1, record.manifest.to_string());
+      TRY(remove.run());
+    }
+    m_report.images.push_back(record.id.digest.to_string());
+  }
+  return {};
+}
+
+Result<> Pruner::collect_needed() {
   m_needed = {};
-  m_images.clear();
-  std::vector<oci::Descriptor> images;
-  {
-    auto select = TRY(m_database.prepare("SELECT manifest, media_type, manifest_size FROM images"));
-    while (TRY(select.step()) == Statement::Step::row) {
-      oci::Descriptor descriptor;
-      descriptor.digest = TRY(oci::Digest::parse(select.text(0)));
-      descriptor.media_type = select.text(1);
-      descriptor.size = static_cast<std::uint64_t>(select.integer(2));
-      images.push_back(std::move(descriptor));
-    }
-  }
-  for (const oci::Descriptor& image : images) {
-    auto needs = needs_of(image);
-    if (!needs) {
-      const ErrorKind kind = needs.error().kind();
-      // What cannot be read now may be readable later: nothing is collected on a guess.
-      if (kind != ErrorKind::not_found && kind != ErrorKind::invalid && kind != ErrorKind::limit)
-        return std::unexpected(std::move(needs).error());
-      // A damaged image must not stop the store from getting smaller, and it cannot be used any more.
-      log::warning("image {} is damaged: {}", image.digest.to_string(), needs.error().message());
-      continue;
-    }
-    m_needed.diff_ids.insert(needs->diff_ids.begin(), needs->diff_ids.end());
-    m_needed.blobs.insert(needs->blobs.begin(), needs->blobs.end());
-    m_images.push_back(std::move(*needs));
-  }
+  m_images = TRY(collect_needs(m_workshop.blobs(), TRY(m_workshop.images().list_all())));
+  for (const ImageNeeds& needs : m_images) m_needed.add(needs);
   m_layers = TRY(m_workshop.layers().list());
   m_needed_layers = as_set(TRY(m_workshop.store().held("layer")));
   for (const fs::Layer& layer : m_layers) {
@@ -140,33 +120,33 @@ Result<> Pruner::collect_needs() {
 }
 
 Result<> Pruner::remove_cache_entries() {
-  std::vector<std::string> keys;
+  std::vector<CacheEntry> entries;
   {
-    auto select = TRY(m_database.prepare("SELECT key, layer, below FROM build_steps"));
+    auto select = TRY(m_database.prepare("SELECT key, layer, below, created, last_used FROM build_steps"));
     while (TRY(select.step()) == Statement::Step::row) {
-      const std::string layer = select.is_null(1) ? select.text(2) : select.text(1);
-      if (layer.empty() || m_needed_layers.contains(layer)) continue;
-      if (m_options.cache) {
-        keys.push_back(select.text(0));
-      } else {
-        // Kept entries keep their layers; collected below, because the rows of this query must not change.
-        keys.push_back(layer);
-      }
+      CacheEntry entry{.key = select.text(0),
+                       .layer = select.is_null(1) ? select.text(2) : select.text(1),
+                       .created = select.integer(3),
+                       .last_used = select.integer(4)};
+      if (!entry.layer.empty() && !m_needed_layers.contains(entry.layer)) entries.push_back(std::move(entry));
     }
   }
-  if (!m_options.cache) {
-    m_needed_layers.insert(keys.begin(), keys.end());
-    return {};
-  }
-  for (const std::string& key : keys) {
+  std::set<std::string> going;
+  // Labels are a matter of images: whoever asks by label does not mean the cache.
+  if (m_options.cache && m_options.labels.empty())
+    going = as_set(choose_cache_entries(entries, m_sizes, m_policy));
+  // Entries that stay keep their layers.
+  for (const CacheEntry& entry : entries)
+    if (!going.contains(entry.key)) m_needed_layers.insert(entry.layer);
+  for (const std::string& key : going) {
     auto remove = TRY(m_database.prepare("DELETE FROM build_steps WHERE key = ?1"));
     remove.bind(1, key);
     TRY(remove.run());
   }
-  m_report.cache_entries = keys.size();
-  TRY(
-      m_database.execute("DELETE FROM build_slots WHERE key NOT IN (SELECT key FROM build_steps);"
-                         "DELETE FROM build_files"));
+  m_report.cache_entries = going.size();
+  if (going.empty()) return {};
+  TRY(m_database.execute("DELETE FROM build_slots WHERE key NOT IN (SELECT key FROM build_steps)"));
+  if (going.size() == entries.size()) TRY(m_database.execute("DELETE FROM build_files"));
   return {};
 }
 
@@ -228,7 +208,7 @@ std::set<std::string> Pruner::spare_blobs() const {
 Result<> Pruner::remove_blobs() {
   oci::BlobStore& blobs = m_workshop.blobs();
   auto transaction = TRY(m_database.begin());
-  TRY(collect_needs());
+  TRY(collect_needed());
   std::set<std::string> held = as_set(TRY(m_workshop.store().held("blob")));
   const std::set<std::string> spare = m_options.blobs ? spare_blobs() : std::set<std::string>{};
   for (const oci::Digest& digest : TRY(blobs.list())) {
@@ -246,7 +226,7 @@ Result<> Pruner::decide() {
   m_dead_leases = TRY(m_workshop.store().dead_leases());
   m_report.leases = m_dead_leases.size();
   TRY(remove_images());
-  TRY(collect_needs());
+  TRY(collect_needed());
   TRY(remove_cache_entries());
   TRY(retire_layers());
   return transaction.commit();
@@ -259,6 +239,10 @@ Result<> Pruner::delete_trees() {
     }
     return fs::remove_tree(parent, name);
   };
+  for (const ImageMount& mount : TRY(m_mounts.dead())) {
+    if (auto removed = m_mounts.remove(mount); !removed)
+      log::warning("what is left of a mounted image stays: {}", removed.error().message());
+  }
   const Fd work = TRY(m_workshop.store().subdirectory("tmp"));
   for (const std::string& name : m_dead_leases) {
     TRY_WHILE(remove(work, name), "removing what a dead process left");
@@ -271,19 +255,63 @@ Result<> Pruner::delete_trees() {
   return {};
 }
 
+// A part of a blob is locked by the process that downloads it. One that is not is what a dead process left:
+// it would be gone on with by the next pull of the same image, if that ever came.
+Result<> Pruner::remove_downloads() {
+  if (!m_options.downloads) return {};
+  const auto directory =
+      posix::open_at(m_workshop.store().directory(), "downloads", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory) {
+    if (directory.error().kind() == ErrorKind::not_found) return {};
+    return std::unexpected(directory.error());
+  }
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(*directory))) {
+    auto file = posix::open_at(*directory, entry.name, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) continue;  // gone meanwhile, or no file of a download
+    const struct stat status = TRY(posix::stat_fd(*file));
+    if (m_options.until && status.st_mtim.tv_sec >= *m_options.until) continue;
+    const auto lock = TRY(FileLock::acquire_now(std::move(*file), FileLock::Mode::exclusive));
+    if (!lock) continue;
+    TRY(posix::unlink_at(*directory, entry.name));
+    m_report.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    ++m_report.downloads;
+  }
+  return {};
+}
+
 Result<PruneReport> Pruner::run() {
+  TRY(measure_layers());
   TRY(decide());
   TRY(find_spare_layers());
   TRY(remove_blobs());
   m_report.bytes += TRY(m_workshop.blobs().remove_partial_downloads());
   TRY(delete_trees());
+  TRY(remove_downloads());
   return std::move(m_report);
 }
 
 }  // namespace
 
 Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
-  return Pruner(workshop, options).run();
+  CachePolicy policy{.used_since = options.used_since, .keep = options.keep_cache};
+  if (options.until) policy.used_since = std::min(policy.used_since.value_or(INT64_MAX), *options.until);
+  const ImageMounts mounts = TRY(ImageMounts::open(workshop.store()));
+  if (!options.max_size) return Pruner(workshop, options, policy, mounts).run();
+
+  // First all else, then as much of the cache as it takes.
+  PruneOptions all_else = options;
+  all_else.cache = false;
+  PruneReport report = TRY(Pruner(workshop, all_else, {}, mounts).run());
+  const std::uint64_t size = TRY(fs::measure_tree(workshop.store().directory())).bytes;
+  if (size <= *options.max_size) return report;
+  policy.free = size - *options.max_size;
+  PruneOptions only_cache{.images = false, .cache = options.cache, .downloads = false};
+  const PruneReport second = TRY(Pruner(workshop, only_cache, policy, mounts).run());
+  report.layers += second.layers;
+  report.blobs += second.blobs;
+  report.cache_entries += second.cache_entries;
+  report.bytes += second.bytes;
+  return report;
 }
 
 }  // namespace ecrin::build

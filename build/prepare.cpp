@@ -19,6 +19,13 @@ std::string diff_ids(const oci::Image& image) {
   return join(ids, " ");
 }
 
+Result<oci::ImageRecord> find_in_store(oci::ImageStore& images, const std::string& name,
+                                       const oci::Platform& platform) {
+  const oci::ImageRecord record = TRY(images.find_any(name));
+  // An image for another platform is told apart where the recipe's own words are known.
+  return record.kind == oci::ImageKind::index ? images.find(name, platform) : images.find(name);
+}
+
 class Preparation {
 public:
   explicit Preparation(Session& session) : m_session(session) {}
@@ -45,7 +52,7 @@ Result<ImagePointer> Preparation::find_image(const std::string& name, const oci:
   oci::ImageStore& images = m_session.workshop.images();
   const oci::ImageRecord record = m_session.options.obtain_image
                                       ? TRY(m_session.options.obtain_image(name, platform, m_session.cancel))
-                                      : TRY(images.find(name, platform));
+                                      : TRY(find_in_store(images, name, platform));
   auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
   m_images[known_as] = image;
   return image;

@@ -27,6 +27,12 @@ Result<std::string> absolute_path(const std::string& path) {
   return std::string(buffer) + (std::string_view(buffer) == "/" ? "" : "/") + std::string(rest);
 }
 
+std::vector<std::string> environment_lines() {
+  std::vector<std::string> lines;
+  for (char** line = environ; line != nullptr && *line != nullptr; ++line) lines.emplace_back(*line);
+  return lines;
+}
+
 Result<std::string> store_root(const std::string& option, const Environment& environment,
                                const std::string& passwd_home) {
   if (!option.empty()) return absolute_path(option);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.hpp"
 
@@ -14,6 +15,8 @@ namespace ecrin::cli {
 /// A variable's value; empty when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 Environment process_environment();
+/// All variables, "NAME=VALUE": for a program that gets ours.
+std::vector<std::string> environment_lines();
 
 /// Where the store is: `option` (--root), $ECRIN_ROOT, $XDG_DATA_HOME/ecrin, $HOME/.local/share/ecrin, and
 /// with no HOME the home of the passwd entry (`passwd_home`, "" = none). Absolute.

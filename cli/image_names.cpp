@@ -39,14 +39,27 @@ std::string short_id(const oci::ImageId& id) {
   return id.digest.hex().substr(0, 12);
 }
 
-Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words) {
-  auto found = images.find(words);
+namespace {
+
+Result<oci::ImageRecord> with_hint(Result<oci::ImageRecord> found) {
   if (!found && found.error().kind() == ErrorKind::not_found) {
     return std::unexpected(
         std::move(found).error().hint("'ecrin images' lists the images there are; 'ecrin build', 'ecrin "
                                       "load' and 'ecrin import' bring new ones in"));
   }
   return found;
+}
+
+}  // namespace
+
+Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words,
+                                    const std::optional<std::string>& platform) {
+  if (!platform) return with_hint(images.find(words));
+  return with_hint(images.find(words, TRY(oci::Platform::parse(*platform))));
+}
+
+Result<oci::ImageRecord> find_any_image(oci::ImageStore& images, const std::string& words) {
+  return with_hint(images.find_any(words));
 }
 
 std::vector<std::string> digest_names(const oci::ImageRecord& record) {

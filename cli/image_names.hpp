@@ -18,8 +18,11 @@ std::optional<std::string> meant_name(const oci::ImageRecord& record, const std:
 std::pair<std::string, std::string> split_name(const std::string& name);
 /// The first twelve digits.
 std::string short_id(const oci::ImageId& id);
-/// find() with a hint on how images come into the store.
-Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words);
+/// find() with a hint on how images come into the store; with --platform when it was given.
+Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words,
+                                    const std::optional<std::string>& platform = std::nullopt);
+/// find_any() with the same hint: also indexes and artifacts.
+Result<oci::ImageRecord> find_any_image(oci::ImageStore& images, const std::string& words);
 /// "localhost/hello@sha256:...", one a repository.
 std::vector<std::string> digest_names(const oci::ImageRecord& record);
 

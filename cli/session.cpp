@@ -17,6 +17,10 @@ std::int64_t Session::now() const {
   return ::time(nullptr);
 }
 
+std::string Session::driver_name() const {
+  return std::string(fs::to_string(m_options.driver.value_or(fs::DriverKind::overlay)));
+}
+
 Result<std::string> Session::root() {
   return store_root(m_options.root, m_environment, passwd_home());
 }
@@ -53,6 +57,13 @@ Result<const run::Identity*> Session::enter_namespace() {
     }
   }
   return &*m_identity;
+}
+
+Result<> Session::stay_in_namespace() {
+  run::IdentityRequest request = run::identity_request();
+  request.forced = run::IdentityMode::none;
+  m_identity = TRY(run::enter_user_namespace(request));
+  return {};
 }
 
 Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {

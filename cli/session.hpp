@@ -32,10 +32,16 @@ public:
   std::int64_t now() const;  // seconds since 1970
 
   Result<std::string> root();  // of the store, absolute
+  /// What --driver says, or what is tried first. Layers lie on the disk in the same form for all drivers.
+  std::string driver_name() const;
+  const std::optional<fs::DriverKind>& wanted_driver() const { return m_options.driver; }
   /// Names and facts of images, without a user namespace: for verbs that touch no layer.
   Result<oci::ImageStore*> images();
   /// The whole store, inside the user namespace. Call it while the process has one thread.
   Result<build::Workshop*> workshop(Store::Purpose purpose = Store::Purpose::work);
+  /// For a process inside `ecrin unshare`: the namespaces it is in serve as ours, so that mounts can be seen
+  /// there. Before anything else enters others.
+  Result<> stay_in_namespace();
   /// Enters the user namespace (once).
   Result<const run::Identity*> enter_namespace();
 

@@ -14,10 +14,26 @@ struct NounForm {
   Getter verb;
 };
 constexpr NounForm k_image_forms[] = {
-    {"build", build_verb},   {"diff", diff_verb},       {"exists", exists_verb}, {"history", history_verb},
-    {"import", import_verb}, {"inspect", inspect_verb}, {"list", images_verb},   {"load", load_verb},
-    {"pull", pull_verb},     {"push", push_verb},       {"ls", images_verb},     {"prune", prune_verb},
-    {"rm", rmi_verb},        {"save", save_verb},       {"tag", tag_verb},       {"untag", untag_verb},
+    {"build", build_verb},
+    {"copy", copy_verb},
+    {"diff", diff_verb},
+    {"exists", exists_verb},
+    {"history", history_verb},
+    {"import", import_verb},
+    {"inspect", inspect_verb},
+    {"list", images_verb},
+    {"load", load_verb},
+    {"ls", images_verb},
+    {"mount", image_mount_verb},
+    {"prune", prune_verb},
+    {"pull", pull_verb},
+    {"push", push_verb},
+    {"rm", rmi_verb},
+    {"save", save_verb},
+    {"tag", tag_verb},
+    {"umount", image_unmount_verb},
+    {"unmount", image_unmount_verb},
+    {"untag", untag_verb},
 };
 
 // Verbs of other tools that people will type, and what is there instead.
@@ -45,38 +61,92 @@ constexpr Missing k_missing[] = {
 
 std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
-      &build_verb(), &run_verb(),     &images_verb(),     &tag_verb(),     &untag_verb(),
-      &rmi_verb(),   &inspect_verb(), &history_verb(),    &diff_verb(),    &exists_verb(),
-      &pull_verb(),  &push_verb(),    &copy_verb(),       &login_verb(),   &logout_verb(),
-      &save_verb(),  &load_verb(),    &export_verb(),     &import_verb(),  &prune_verb(),
-      &info_verb(),  &doctor_verb(),  &completion_verb(), &version_verb(), &help_verb(),
+      &build_verb(),
+      &run_verb(),
+      &images_verb(),
+      &tag_verb(),
+      &untag_verb(),
+      &rmi_verb(),
+      &inspect_verb(),
+      &history_verb(),
+      &diff_verb(),
+      &exists_verb(),
+      &pull_verb(),
+      &push_verb(),
+      &copy_verb(),
+      &login_verb(),
+      &logout_verb(),
+      &config_verb(),
+      &append_verb(),
+      &squash_verb(),
+      &rebase_verb(),
+      &manifest_create_verb(),
+      &manifest_add_verb(),
+      &manifest_annotate_verb(),
+      &manifest_remove_verb(),
+      &manifest_inspect_verb(),
+      &manifest_exists_verb(),
+      &manifest_rm_verb(),
+      &save_verb(),
+      &load_verb(),
+      &export_verb(),
+      &import_verb(),
+      &image_mount_verb(),
+      &image_unmount_verb(),
+      &unshare_verb(),
+      &df_verb(),
+      &prune_verb(),
+      &info_verb(),
+      &doctor_verb(),
+      &completion_verb(),
+      &version_verb(),
+      &help_verb(),
   });
   return all;
 }
 
-std::span<const std::string_view> image_words() {
-  static const auto words = [] {
-    std::array<std::string_view, std::size(k_image_forms)> result;
-    std::ranges::transform(k_image_forms, result.begin(), &NounForm::word);
-    return result;
-  }();
+std::span<const std::string_view> nouns() {
+  static constexpr std::array<std::string_view, 2> k_nouns = {"image", "manifest"};
+  return k_nouns;
+}
+
+std::vector<std::string_view> words_after(std::string_view noun) {
+  std::vector<std::string_view> words;
+  if (noun == "image") {
+    for (const NounForm& form : k_image_forms) words.push_back(form.word);
+  }
+  for (const Verb* verb : verbs()) {
+    if (verb->name.size() > noun.size() && verb->name.starts_with(noun) && verb->name[noun.size()] == ' ')
+      words.push_back(verb->name.substr(noun.size() + 1));
+  }
   return words;
 }
 
-Result<VerbMatch> find_verb(std::span<const std::string> words) {
-  const std::string& word = words.front();
-  if (word == "image") {
-    if (words.size() < 2 || words[1] == "--help" || words[1] == "-h") {
-      std::vector<std::string> known(image_words().begin(), image_words().end());
-      return std::unexpected(
-          Error(ErrorKind::invalid, "'ecrin image' needs a verb").hint("one of " + join(known, ", ")));
-    }
+namespace {
+
+Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::string> words) {
+  const std::vector<std::string_view> known = words_after(noun);
+  if (words.size() < 2 || words[1] == "--help" || words[1] == "-h") {
+    const std::vector<std::string> list(known.begin(), known.end());
+    return std::unexpected(Error(ErrorKind::invalid, fmt::format("'ecrin {}' needs a verb", noun))
+                               .hint("one of " + join(list, ", ")));
+  }
+  if (noun == "image") {
     const auto form = std::ranges::find(k_image_forms, words[1], &NounForm::word);
     if (form != std::end(k_image_forms)) return VerbMatch{&form->verb(), 2};
-    return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("unknown verb 'image {}'", printable(words[1])))
-            .hint(did_you_mean(words[1], image_words())));
   }
+  const std::string name = noun + " " + words[1];
+  for (const Verb* verb : verbs())
+    if (verb->name == name) return VerbMatch{verb, 2};
+  return std::unexpected(Error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(name)))
+                             .hint(did_you_mean(words[1], known)));
+}
+
+}  // namespace
+
+Result<VerbMatch> find_verb(std::span<const std::string> words) {
+  const std::string& word = words.front();
+  if (std::ranges::find(nouns(), word) != nouns().end()) return find_verb_of(word, words);
   for (const Verb* verb : verbs()) {
     if (verb->name == word) return VerbMatch{verb, 1};
   }
@@ -85,7 +155,7 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
       missing != std::end(k_missing)) {
     return std::unexpected(std::move(error).hint(std::string(missing->hint)));
   }
-  std::vector<std::string_view> names = {"image"};
+  std::vector<std::string_view> names(nouns().begin(), nouns().end());
   for (const Verb* verb : verbs()) names.push_back(verb->name);
   std::string hint = did_you_mean(word, names);
   return std::unexpected(
@@ -95,7 +165,7 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
 std::string program_help() {
   std::string text = help_text(program());
   text += "\nVerbs:\n";
-  for (const Verb* verb : verbs()) text += fmt::format("  {:<13} {}\n", verb->name, verb->summary);
+  for (const Verb* verb : verbs()) text += fmt::format("  {:<17} {}\n", verb->name, verb->summary);
   text += "\n'ecrin help VERB' says more of one. 'ecrin doctor' tells what this machine can do.\n";
   return text;
 }

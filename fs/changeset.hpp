@@ -70,14 +70,4 @@ Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel 
 /// The whole merged tree as one tar (export, --output type=tar): as write_layer, without whiteouts.
 Result<> write_tree(const Fd& tree, Sink& sink, const CancelToken* cancel = nullptr);
 
-struct Change {
-  enum class Kind { added, modified, deleted };
-  Kind kind;
-  std::string path;  // absolute in the image
-};
-/// What a changeset does to `lower` (nullptr: everything is added), sorted by path; for `ecrin diff`.
-/// Directories that only hold changes are not listed.
-Result<std::vector<Change>> list_changes(const Fd& changeset, const Fd* lower);
-Result<std::vector<Change>> list_changes(const Fd& changeset, LowerTree& lower);
-
 }  // namespace ecrin::fs

@@ -24,20 +24,21 @@ Result<Fd> open_layer_directory(const std::string& path) {
 Result<LowerTree> LowerTree::of_tree(const Fd& tree) {
   LowerTree result;
   result.m_layers.push_back(TRY(DirectoryStack::open(tree)));
-  result.m_levels = {{0}};
+  result.m_levels.push_back({.layers = {0}});
   result.m_root = TRY(root_metadata(tree));
   return result;
 }
 
-Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layers) {
+Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layers, Whiteouts whiteouts) {
   LowerTree result;
+  result.m_whiteouts = whiteouts;
   result.m_root = TRY(root_metadata_of(all_layers));
   const std::vector<std::string> layers = TRY(visible_layers(all_layers));
   if (layers.empty()) return result;
   const std::size_t keep_open = k_open_directories / layers.size();
   result.m_levels.emplace_back();
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-    result.m_levels[0].push_back(result.m_layers.size());
+    result.m_levels[0].layers.push_back(result.m_layers.size());
     result.m_layers.push_back(
         TRY(DirectoryStack::open(TRY(open_layer_directory(*layer)), std::min<std::size_t>(keep_open, 32))));
   }
@@ -46,14 +47,14 @@ Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layer
 
 Result<std::optional<LowerTree::Found>> LowerTree::lookup(const std::string& name) const {
   if (m_levels.empty()) return std::optional<Found>{};
-  for (const std::size_t layer : m_levels.back()) {
+  for (const std::size_t layer : m_levels.back().layers) {
     const Fd& directory = m_layers[layer].top();
     auto status = posix::lstat_at(directory, name);
     if (!status) {
       if (status.error().kind() == ErrorKind::not_found) continue;
       return std::unexpected(std::move(status).error());
     }
-    if (is_whiteout(*status)) break;
+    if (is_whiteout(*status) && m_whiteouts == Whiteouts::applied) break;
     return std::optional(Found{.directory = &directory, .status = *status});
   }
   return std::optional<Found>{};
@@ -62,12 +63,13 @@ Result<std::optional<LowerTree::Found>> LowerTree::lookup(const std::string& nam
 Result<Names> LowerTree::names() const {
   std::map<std::string, bool> seen;  // does it exist in the merged directory?
   if (m_levels.empty()) return Names{};
-  for (const std::size_t layer : m_levels.back()) {
+  for (const std::size_t layer : m_levels.back().layers) {
     const Fd& directory = m_layers[layer].top();
     for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
       if (seen.contains(entry.name)) continue;
       bool exists = true;
-      if (entry.type == DT_CHR) exists = !is_whiteout(TRY(posix::lstat_at(directory, entry.name)));
+      if (entry.type == DT_CHR && m_whiteouts == Whiteouts::applied)
+        exists = !is_whiteout(TRY(posix::lstat_at(directory, entry.name)));
       seen.emplace(entry.name, exists);
     }
   }
@@ -80,28 +82,41 @@ Result<Names> LowerTree::names() const {
 
 Result<> LowerTree::enter(const std::string& name) {
   if (m_levels.empty()) return {};
-  std::vector<std::size_t> next;
-  for (const std::size_t layer : m_levels.back()) {
+  Level next;
+  for (const std::size_t layer : m_levels.back().layers) {
     const Fd& directory = m_layers[layer].top();
     auto status = posix::lstat_at(directory, name);
     if (!status) {
       if (status.error().kind() == ErrorKind::not_found) continue;
       return std::unexpected(std::move(status).error());
     }
-    if (!S_ISDIR(status->st_mode)) break;  // also a whiteout: what is below it cannot be seen
-    next.push_back(layer);
-    if (m_layers.size() > 1 && TRY(is_opaque(directory, name))) break;
+    // Below a whiteout, an opaque directory or anything else nothing can be seen.
+    next.hides_below = !S_ISDIR(status->st_mode);
+    if (next.hides_below) break;
+    next.layers.push_back(layer);
+    next.hides_below =
+        (m_layers.size() > 1 || m_whiteouts == Whiteouts::shown) && TRY(is_opaque(directory, name));
+    if (next.hides_below) break;
   }
-  for (const std::size_t layer : next) TRY(m_layers[layer].enter(name));
+  next.hides_below = next.hides_below || m_levels.back().hides_below;
+  for (const std::size_t layer : next.layers) TRY(m_layers[layer].enter(name));
   m_levels.push_back(std::move(next));
   return {};
 }
 
 Result<> LowerTree::leave() {
   if (m_levels.empty()) return {};
-  for (const std::size_t layer : m_levels.back()) TRY(m_layers[layer].leave());
+  for (const std::size_t layer : m_levels.back().layers) TRY(m_layers[layer].leave());
   m_levels.pop_back();
   return {};
+}
+
+Result<std::vector<Inode>> LowerTree::parts() const {
+  std::vector<Inode> parts;
+  if (m_levels.empty()) return parts;
+  for (const std::size_t layer : m_levels.back().layers)
+    parts.push_back(inode_of(TRY(posix::stat_fd(m_layers[layer].top()))));
+  return parts;
 }
 
 Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& layers) {
@@ -127,9 +142,10 @@ public:
   Materialiser(LowerTree& from, const Fd& to, DirectoryStack stack, Hardlinks hardlinks)
       : m_from(from), m_to(to), m_stack(std::move(stack)), m_hardlinks(hardlinks) {}
 
-  Result<> run() {
+  Result<> run(const CancelToken* cancel) {
     m_frames.push_back({.names = TRY(m_from.names())});
     while (!m_frames.empty()) {
+      if (cancel) TRY(cancel->check());
       Frame& frame = m_frames.back();
       if (frame.next == frame.names.size()) {
         TRY(leave());
@@ -145,6 +161,7 @@ private:
     Names names;
     std::size_t next = 0;
     std::string name;
+    bool opaque = false;
   };
 
   Result<> visit(std::string name) {
@@ -155,7 +172,7 @@ private:
       TRY(m_stack.enter(name));
       TRY(m_from.enter(name));
       m_prefix += name + "/";
-      m_frames.push_back({.names = TRY(m_from.names()), .name = name});
+      m_frames.push_back({.names = TRY(m_from.names()), .name = name, .opaque = m_from.hides_below()});
       return {};
     }
     if (m_hardlinks == Hardlinks::keep && found->status.st_nlink > 1) {
@@ -170,10 +187,12 @@ private:
 
   Result<> leave() {
     const std::string name = std::move(m_frames.back().name);
+    const bool opaque = m_frames.back().opaque;
     m_frames.pop_back();
     if (m_frames.empty()) return {};
     TRY(m_stack.leave());
     TRY(m_from.leave());
+    if (opaque && m_from.shows_whiteouts()) TRY(set_opaque(m_stack.top(), name));
     m_prefix.resize(m_prefix.size() - name.size() - 1);
     const auto found = TRY(m_from.lookup(name));
     if (!found) return fail(ErrorKind::conflict, "'{}' vanished while its tree was copied", printable(name));
@@ -191,8 +210,8 @@ private:
 
 }  // namespace
 
-Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks) {
-  return Materialiser(from, to, TRY(DirectoryStack::open(to)), hardlinks).run();
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel) {
+  return Materialiser(from, to, TRY(DirectoryStack::open(to)), hardlinks).run(cancel);
 }
 
 }  // namespace ecrin::fs

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/cancel.hpp"
 #include "fs/directory_stack.hpp"
 #include "fs/metadata.hpp"
 #include "fs/tree.hpp"
@@ -21,8 +22,11 @@ public:
   LowerTree() = default;
   /// One tree as it is (mounted, or a plain directory).
   static Result<LowerTree> of_tree(const Fd& tree);
-  /// Layer directories in overlay form, bottom first: absolute paths.
-  static Result<LowerTree> of_layers(const std::vector<std::string>& layers);
+  /// Layer directories in overlay form, bottom first: absolute paths. shown: whiteouts are found like files,
+  /// for a look at layers that will stand on others.
+  enum class Whiteouts { applied, shown };
+  static Result<LowerTree> of_layers(const std::vector<std::string>& layers,
+                                     Whiteouts whiteouts = Whiteouts::applied);
 
   struct Found {
     const Fd* directory;  // holds the name; valid until enter() or leave()
@@ -37,11 +41,22 @@ public:
   Result<> enter(const std::string& name);
   Result<> leave();
   const RootMetadata& root() const { return m_root; }
+  bool shows_whiteouts() const { return m_whiteouts == Whiteouts::shown; }
+  /// Does the directory where we stand hide what layers below the lowest one have there? Never at the root.
+  bool hides_below() const { return !m_levels.empty() && m_levels.back().hides_below; }
+  /// The directories that make up the one where we stand, top first. Where two trees have the same ones, they
+  /// are the same from here down.
+  Result<std::vector<Inode>> parts() const;
 
 private:
-  std::vector<DirectoryStack> m_layers;            // top first
-  std::vector<std::vector<std::size_t>> m_levels;  // which layers take part at each level, top first
+  struct Level {
+    std::vector<std::size_t> layers;  // that take part, top first
+    bool hides_below = false;
+  };
+  std::vector<DirectoryStack> m_layers;  // top first
+  std::vector<Level> m_levels;
   RootMetadata m_root;
+  Whiteouts m_whiteouts = Whiteouts::applied;
 };
 
 /// The layers that count: those from the topmost one on whose root directory is opaque (kernel overlay looks
@@ -51,7 +66,8 @@ Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& 
 Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers);
 
 /// Fills the empty directory `to` with the whole tree of `from` (which stands at its root), root metadata
-/// included. split: every name gets an inode of its own, as overlay does to a lower file when it is changed.
-Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks);
+/// included. A tree that shows whiteouts becomes one layer, with whiteouts and opaque directories. split:
+/// every name gets an inode of its own, as overlay does to a lower file when it is changed.
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel = nullptr);
 
 }  // namespace ecrin::fs

@@ -23,6 +23,8 @@ public:
   const std::string& path() const { return m_path; }
   /// A mount that is still in use is detached: it goes when its last user does.
   Result<> unmount();
+  /// Leaves it mounted.
+  void keep() { m_path.clear(); }
 
 private:
   std::string m_path;

@@ -92,7 +92,7 @@ Result<std::vector<ImportedImage>> import_docker_archive(BlobStore& blobs, Image
   if (chosen.size() > 1 && !options.all) return ambiguous(files, candidates);
   std::vector<ImportedImage> images;
   for (const ArchivedImage* image : chosen)
-    images.push_back({TRY(import_image(blobs, files, *image)), image->candidate.names});
+    images.push_back({TRY(import_image(blobs, files, *image)), image->candidate.names, {}});
   return images;
 }
 
@@ -100,7 +100,8 @@ Result<> write_docker_archive(BlobStore& blobs, const std::vector<ExportedImage>
                               ArchiveWriter& writer) {
   Json list = Json::array();
   std::set<std::string> written;
-  for (const auto& [image, names] : images) {
+  for (const ExportedImage& exported : images) {
+    const Image& image = exported.images.front();  // there is no other kind in this format
     Json layers = Json::array();
     for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {
       const DiffId& diff_id = image.config.diff_ids[i];
@@ -115,7 +116,7 @@ Result<> write_docker_archive(BlobStore& blobs, const std::vector<ExportedImage>
     const std::string config = image.id().digest.hex() + ".json";
     if (written.insert(config).second) TRY(writer.add_file(config, image.config_bytes));
     Json tags = Json::array();
-    for (Reference name : names) {
+    for (Reference name : exported.names) {
       name.digest.reset();  // a name here is always one with a tag
       if (!name.tag.empty()) tags.push_back(name.to_string());
     }

@@ -13,11 +13,13 @@ namespace ecrin::oci {
 inline constexpr const char* k_layout_file = "oci-layout";
 inline constexpr const char* k_index_file = "index.json";
 inline constexpr const char* k_archive_manifest_file = "manifest.json";
+inline constexpr std::size_t k_layout_entry_limit = 10'000;  // of an index.json
 
 /// An image of a file: its blobs are in the store, nothing names it yet.
 struct ImportedImage {
-  Descriptor manifest;
-  std::vector<Reference> names;  // that the file gives
+  Descriptor manifest;            // or an index, or an artifact
+  std::vector<Reference> names;   // that the file gives
+  std::vector<Descriptor> parts;  // of an index: what it lists and the file has, inner ones first
 };
 
 Result<std::vector<ImportedImage>> import_layout(BlobStore& blobs, ImageFiles& files,
@@ -37,8 +39,12 @@ std::unexpected<Error> ambiguous(const ImageFiles& files, const std::vector<Cand
 std::unexpected<Error> no_such_image(const ImageFiles& files, const std::string& reference,
                                      const std::vector<Candidate>& candidates);
 
+/// What one name means, with everything of it that the store has.
 struct ExportedImage {
-  Image image;
+  Descriptor descriptor;
+  std::vector<Image> images;  // one, or those of an index
+  std::vector<StoredIndex> indexes;
+  std::vector<Artifact> artifacts;
   std::vector<Reference> names;  // sorted
 };
 Result<> export_layout_directory(BlobStore& blobs, const std::vector<ExportedImage>& images,

@@ -8,9 +8,6 @@
 
 namespace ecrin::oci {
 
-/// An index.json lists many images; an index lists few platforms.
-inline constexpr std::size_t k_layout_entry_limit = 10'000;
-
 struct LayoutEntry {
   Candidate candidate;
   std::vector<Descriptor> descriptors;  // several: one image for several platforms

@@ -17,13 +17,24 @@ struct Blob {
 };
 using Blobs = std::map<Digest, Blob>;
 
+void add_content(Blobs& blobs, const ImageManifest& manifest, const Descriptor& descriptor,
+                 const std::string& bytes) {
+  for (const Descriptor& layer : manifest.layers) blobs.try_emplace(layer.digest, Blob{layer});
+  blobs.try_emplace(manifest.config.digest, Blob{manifest.config});
+  blobs.insert_or_assign(descriptor.digest, Blob{descriptor, &bytes});
+}
+
 Blobs collect_blobs(const std::vector<ExportedImage>& images) {
   Blobs blobs;
-  for (const auto& [image, names] : images) {
-    for (const Descriptor& layer : image.manifest.layers) blobs.try_emplace(layer.digest, Blob{layer});
-    blobs.insert_or_assign(image.manifest.config.digest, Blob{image.manifest.config, &image.config_bytes});
-    blobs.insert_or_assign(image.manifest_descriptor.digest,
-                           Blob{image.manifest_descriptor, &image.manifest_bytes});
+  for (const ExportedImage& exported : images) {
+    for (const Image& image : exported.images) {
+      add_content(blobs, image.manifest, image.manifest_descriptor, image.manifest_bytes);
+      blobs.insert_or_assign(image.manifest.config.digest, Blob{image.manifest.config, &image.config_bytes});
+    }
+    for (const Artifact& artifact : exported.artifacts)
+      add_content(blobs, artifact.manifest, artifact.descriptor, artifact.bytes);
+    for (const StoredIndex& index : exported.indexes)
+      blobs.insert_or_assign(index.descriptor.digest, Blob{index.descriptor, &index.bytes});
   }
   return blobs;
 }
@@ -38,8 +49,8 @@ Result<std::unique_ptr<Source>> open_source(BlobStore& store, const Blob& blob) 
 std::set<std::string> shared_tags(const std::vector<ExportedImage>& images) {
   std::set<std::string> seen;
   std::set<std::string> shared;
-  for (const auto& [image, names] : images)
-    for (const Reference& name : names)
+  for (const ExportedImage& image : images)
+    for (const Reference& name : image.names)
       if (!seen.insert(name.tag).second) shared.insert(name.tag);
   return shared;
 }
@@ -47,10 +58,10 @@ std::set<std::string> shared_tags(const std::vector<ExportedImage>& images) {
 Json index_entries(const std::vector<ExportedImage>& images, RefName style) {
   const std::set<std::string> shared = shared_tags(images);
   Json entries = Json::array();
-  for (const auto& [image, names] : images) {
-    Descriptor entry = image.manifest_descriptor;
-    if (names.empty()) entries.push_back(entry.to_json());
-    for (const Reference& name : names) {
+  for (const ExportedImage& image : images) {
+    Descriptor entry = image.descriptor;
+    if (image.names.empty()) entries.push_back(entry.to_json());
+    for (const Reference& name : image.names) {
       entry.annotations = layout_annotations(name, shared.contains(name.tag) ? RefName::full_name : style);
       entries.push_back(entry.to_json());
     }

@@ -36,14 +36,48 @@ std::string list_labels(const std::vector<Candidate>& candidates) {
   return join(words, ", ");
 }
 
+// Everything below a document that the store has: an index may list images that are not here.
+Result<> gather(ImageStore& store, const ImageRecord& record, int depth, ExportedImage& exported) {
+  if (record.kind == ImageKind::image) {
+    exported.images.push_back(TRY(store.load(record.manifest)));
+    return {};
+  }
+  if (record.kind == ImageKind::artifact) {
+    exported.artifacts.push_back(TRY(store.load_artifact(record.manifest)));
+    return {};
+  }
+  if (depth == k_index_depth_limit)
+    return fail(ErrorKind::limit, "image indexes are nested more than {} deep", k_index_depth_limit);
+  exported.indexes.push_back(TRY(store.load_index(record.manifest)));
+  for (const Digest& entry : record.entries) {
+    const auto found = store.find_any(entry.to_string());
+    if (!found && found.error().kind() == ErrorKind::not_found) continue;
+    if (!found) return std::unexpected(found.error());
+    TRY(gather(store, *found, depth + 1, exported));
+  }
+  return {};
+}
+
+Result<ExportedImage> load_export(ImageStore& store, const Digest& manifest, ArchiveFormat format) {
+  const std::string digest = manifest.to_string();
+  // The docker format knows images only.
+  const ImageRecord record =
+      format == ArchiveFormat::docker_archive ? TRY(store.find(digest)) : TRY(store.find_any(digest));
+  ExportedImage exported{.descriptor = record.descriptor()};
+  TRY(gather(store, record, 0, exported));
+  return exported;
+}
+
 // Images with the same manifest are written once, with all their names, in the order of their digests.
-Result<std::vector<ExportedImage>> load_exports(ImageStore& store, std::vector<ExportItem> items) {
+Result<std::vector<ExportedImage>> load_exports(ImageStore& store, std::vector<ExportItem> items,
+                                                ArchiveFormat format) {
   std::stable_sort(items.begin(), items.end(),
                    [](const ExportItem& a, const ExportItem& b) { return a.manifest < b.manifest; });
   std::vector<ExportedImage> images;
-  for (ExportItem& item : items) {
-    if (images.empty() || images.back().image.manifest_descriptor.digest != item.manifest)
-      images.push_back({TRY(store.load(item.manifest)), {}});
+  const Digest* last = nullptr;
+  for (const ExportItem& item : items) {
+    if (!last || *last != item.manifest) images.push_back(TRY(load_export(store, item.manifest, format)));
+    last = &item.manifest;
     for (const Reference& name : item.names) images.back().names.push_back(name.with_default_tag());
   }
   for (ExportedImage& image : images) {
@@ -107,14 +141,16 @@ Result<std::vector<ImageRecord>> import_images(ImageStore& store, const std::str
   for (const ImportedImage& image : images) {
     std::vector<Reference> names = options.names;
     if (names.empty() && options.keep_names) names = image.names;
-    records.push_back(TRY_WHILE(store.add(image.manifest, names), "importing '{}'", path));
+    for (const Descriptor& part : image.parts)
+      TRY_WHILE(store.add_any(part, {}, Role::part), "importing '{}'", path);
+    records.push_back(TRY_WHILE(store.add_any(image.manifest, names), "importing '{}'", path));
   }
   return records;
 }
 
 Result<> export_images(ImageStore& store, const std::vector<ExportItem>& items, ArchiveFormat format,
                        const std::string& path) {
-  const std::vector<ExportedImage> images = TRY(load_exports(store, items));
+  const std::vector<ExportedImage> images = TRY(load_exports(store, items, format));
   if (format == ArchiveFormat::oci_directory) {
     if (path == "-") return fail(ErrorKind::invalid, "a directory cannot be written to standard output");
     return export_layout_directory(store.blobs(), images, path);

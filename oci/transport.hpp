@@ -12,9 +12,13 @@
 
 namespace ecrin::oci {
 
+/// What becomes of an image index: kept with all its images that are there, or cut to one platform's image.
+enum class Indexes { platform, whole };
+
 struct ImportOptions {
   std::string reference;  // which image of the file; "" = the only one, or all with `all`
   bool all = false;
+  Indexes indexes = Indexes::platform;
   Platform platform = Platform::host();  // chosen from an index
   std::vector<Reference> names;          // given instead of the file's own names
   bool keep_names = true;                // record the names that the file gives
@@ -26,7 +30,7 @@ Result<std::vector<ImageRecord>> import_images(ImageStore& store, const std::str
 
 enum class ArchiveFormat { oci_directory, oci_archive, docker_archive };
 struct ExportItem {
-  Digest manifest;
+  Digest manifest;  // of an index: all images of it that are in the store; a docker-archive gets the host's
   std::vector<Reference> names;
 };
 /// `path` "-" writes an archive to standard output.

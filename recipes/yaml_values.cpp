@@ -69,37 +69,6 @@ bool is_port(std::string_view text) {
   return number && *number > 0;
 }
 
-struct Unit {
-  std::string_view name;
-  std::int64_t nanoseconds;
-};
-constexpr std::array k_units = std::to_array<Unit>(
-    {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000}, {"ms", 1'000'000}});
-
-/// "1m30s": each unit at most once, the larger first. Below 10^4 hours, so nothing overflows.
-std::optional<std::int64_t> parse_duration(std::string_view text) {
-  std::int64_t result = 0;
-  std::size_t next_unit = 0;
-  while (!text.empty()) {
-    const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    if (digits == 0 || digits > 9) return std::nullopt;
-    const Result<std::uint64_t> number = parse_unsigned(text.substr(0, digits), 999'999'999);
-    text.remove_prefix(digits);
-    const std::string_view name = text.substr(0, text.find_first_of("0123456789"));
-    const auto unit = std::find_if(k_units.begin() + static_cast<std::ptrdiff_t>(next_unit), k_units.end(),
-                                   [&](const Unit& u) { return u.name == name; });
-    if (!number || unit == k_units.end()) return std::nullopt;
-    std::int64_t part = 0;
-    if (__builtin_mul_overflow(static_cast<std::int64_t>(*number), unit->nanoseconds, &part) ||
-        __builtin_add_overflow(result, part, &result)) {
-      return std::nullopt;
-    }
-    next_unit = static_cast<std::size_t>(unit - k_units.begin()) + 1;
-    text.remove_prefix(name.size());
-  }
-  return result;
-}
-
 }  // namespace
 
 Result<std::vector<KeyValue>> read_variables(Scope& scope, const YamlNode& node, std::string_view what) {
@@ -199,7 +168,7 @@ Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_vi
 
 Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what) {
   const std::string text = TRY(read_word(scope, node, what));
-  if (const std::optional<std::int64_t> value = parse_duration(text)) return *value;
+  if (const auto value = parse_duration(text)) return *value;
   return scope.refuse(node.span, fmt::format("{} must be a duration like 30s, 500ms or 1m30s, not '{}'", what,
                                              printable(text, 40)));
 }

@@ -4,20 +4,26 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/arguments.hpp"
 
 namespace ecrin::cli {
 
+const Verb& append_verb();
 const Verb& build_verb();
 const Verb& completion_verb();
+const Verb& config_verb();
 const Verb& copy_verb();
+const Verb& df_verb();
 const Verb& diff_verb();
 const Verb& doctor_verb();
 const Verb& exists_verb();
 const Verb& export_verb();
 const Verb& help_verb();
 const Verb& history_verb();
+const Verb& image_mount_verb();
+const Verb& image_unmount_verb();
 const Verb& images_verb();
 const Verb& import_verb();
 const Verb& info_verb();
@@ -25,17 +31,27 @@ const Verb& inspect_verb();
 const Verb& load_verb();
 const Verb& login_verb();
 const Verb& logout_verb();
+const Verb& manifest_add_verb();
+const Verb& manifest_annotate_verb();
+const Verb& manifest_create_verb();
+const Verb& manifest_exists_verb();
+const Verb& manifest_inspect_verb();
+const Verb& manifest_remove_verb();
+const Verb& manifest_rm_verb();
 const Verb& prune_verb();
 const Verb& pull_verb();
 const Verb& push_verb();
+const Verb& rebase_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
 const Verb& save_verb();
+const Verb& squash_verb();
 const Verb& tag_verb();
+const Verb& unshare_verb();
 const Verb& untag_verb();
 const Verb& version_verb();
 
-/// In the order of `ecrin --help`.
+/// In the order of `ecrin --help`. A name of two words ("manifest add") is a verb of the noun before it.
 std::span<const Verb* const> verbs();
 
 struct VerbMatch {
@@ -44,8 +60,10 @@ struct VerbMatch {
 };
 /// The verb that the first words name: `images`, or podman's noun form `image ls`.
 Result<VerbMatch> find_verb(std::span<const std::string> words);
-/// The second words of the noun form: "ls", "rm", ...
-std::span<const std::string_view> image_words();
+/// The nouns that have verbs of their own: "image" (other names of the same verbs) and "manifest".
+std::span<const std::string_view> nouns();
+/// The words that may follow a noun: "ls", "rm", ... Empty when it is none.
+std::vector<std::string_view> words_after(std::string_view noun);
 
 /// `ecrin` alone and `ecrin --help`.
 std::string program_help();

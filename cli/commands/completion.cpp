@@ -80,8 +80,10 @@ std::string flag_candidates(const Verb& verb) {
 
 std::string verb_candidates() {
   std::string text;
-  for (const Verb* verb : verbs()) text += candidate(verb->name, verb->summary);
-  return text + candidate("image", "the verbs of images in podman's noun form");
+  for (const Verb* verb : verbs())
+    if (!verb->name.contains(' ')) text += candidate(verb->name, verb->summary);
+  text += candidate("image", "the verbs of images in podman's noun form");
+  return text + candidate("manifest", "make and change indexes of images");
 }
 
 std::string value_candidates(Completion completion, std::span<const std::string_view> words,
@@ -107,7 +109,7 @@ std::string value_candidates(Completion completion, std::span<const std::string_
 // Where the last word stands: a value of `flag`, an operand, or a flag's name.
 struct Position {
   const Verb* verb = nullptr;  // nullptr: the verb itself is being typed
-  bool noun = false;           // the word after `image`
+  std::string_view noun;       // not empty: the word after it, as after `image`
   const Flag* flag = nullptr;  // the word is this flag's value
   std::size_t operands = 0;    // before the word
   bool flags_ended = false;
@@ -141,8 +143,9 @@ Position find_position(std::span<const std::string> words) {
       continue;
     }
     if (verb == &program()) {
-      if (word == "image" && next + 1 == words.size()) {
-        position.noun = true;
+      if (const auto noun = std::ranges::find(nouns(), word);
+          noun != nouns().end() && next + 1 == words.size()) {
+        position.noun = *noun;
         return position;
       }
       const auto match = find_verb(words.subspan(next - 1));
@@ -165,9 +168,9 @@ std::string complete(std::span<const std::string> words, std::span<const std::st
   if (words.empty()) return verb_candidates();
   const Position position = find_position(words);
   const std::string& current = words.back();
-  if (position.noun) {
+  if (!position.noun.empty()) {
     std::string text;
-    for (const std::string_view word : image_words()) text += candidate(word, "");
+    for (const std::string_view word : words_after(position.noun)) text += candidate(word, "");
     return text;
   }
   if (position.flag != nullptr)
@@ -203,7 +206,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (arguments.on("words")) {
     std::vector<std::string> names;
     if (completes_images(operands)) {
-      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list())) {
+      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list_all())) {
         names.insert(names.end(), record.names.begin(), record.names.end());
       }
     }

@@ -2,14 +2,16 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
-#include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/image_edit.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/image_edit.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
-#include "fs/changeset.hpp"
+#include "fs/tree_compare.hpp"
+#include "oci/config_compare.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -20,58 +22,92 @@ Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const std::s
   return workshop.unpack(TRY(workshop.images().load(record.manifest)), &cancel);
 }
 
-// What the last layer did to those below it.
-Result<std::vector<fs::Change>> top_layer_changes(build::Workshop& workshop, std::vector<fs::Layer> layers) {
-  if (layers.empty()) return std::vector<fs::Change>{};
-  const fs::Layer top = layers.back();
-  layers.pop_back();
-  const Fd changeset = TRY(posix::open(workshop.layers().path(top), O_RDONLY | O_DIRECTORY));
-  if (layers.empty()) return fs::list_changes(changeset, nullptr);
-  const build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::read_only));
-  const Fd lower = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
-  return fs::list_changes(changeset, &lower);
+// What must be done to the first image to get the second.
+Result<std::vector<fs::Difference>> image_differences(build::Workshop& workshop,
+                                                      const std::vector<fs::Layer>& from,
+                                                      const std::vector<fs::Layer>& to,
+                                                      const CancelToken& cancel) {
+  auto before = TRY(fs::LowerTree::of_layers(build::layer_paths(workshop, from)));
+  auto after = TRY(fs::LowerTree::of_layers(build::layer_paths(workshop, to)));
+  return fs::compare_trees(before, after, &cancel);
 }
 
-// What must be done to the first image to get the second.
-Result<std::vector<fs::Change>> image_changes(build::Workshop& workshop, const std::vector<fs::Layer>& from,
-                                              const std::vector<fs::Layer>& to, const CancelToken& cancel) {
-  const build::TreeMount first = TRY(build::mount_layers(workshop, from, build::Access::read_only));
-  const build::TreeMount second = TRY(build::mount_layers(workshop, to, build::Access::read_only));
-  const Fd lower = TRY(posix::open(first.tree->path(), O_RDONLY | O_DIRECTORY));
-  const Fd changed = TRY(posix::open(second.tree->path(), O_RDONLY | O_DIRECTORY));
-  const fs::LayerDraft draft = TRY(workshop.layers().draft());
-  TRY(fs::extract_changes(lower, changed, draft.diff(), &cancel));
-  return fs::list_changes(draft.diff(), &lower);
+std::vector<std::string> names_of(const fs::Aspects& aspects) {
+  std::vector<std::string> names;
+  for (const std::string_view name : aspects.names()) names.emplace_back(name);
+  return names;
+}
+
+void print_files(const std::vector<fs::Difference>& differences, bool as_json, bool verbose) {
+  using Kind = fs::Difference::Kind;
+  if (as_json) {
+    Json json = {{"added", Json::array()}, {"changed", Json::array()}, {"deleted", Json::array()}};
+    Json details = Json::object();
+    for (const fs::Difference& difference : differences) {
+      const char* key = difference.kind == Kind::added     ? "added"
+                        : difference.kind == Kind::deleted ? "deleted"
+                                                           : "changed";
+      json[key].push_back(difference.path);
+      if (difference.aspects.any()) details[difference.path] = names_of(difference.aspects);
+    }
+    if (!details.empty()) json["details"] = std::move(details);
+    print(dump_json_pretty(json));
+    return;
+  }
+  for (const fs::Difference& difference : differences) {
+    const char letter = difference.kind == Kind::added ? 'A' : difference.kind == Kind::deleted ? 'D' : 'C';
+    const std::string why =
+        verbose && difference.aspects.any() ? " (" + join(names_of(difference.aspects), ", ") + ")" : "";
+    print_line(fmt::format("{} {}{}", letter, printable(difference.path), why));
+  }
+}
+
+Outcome diff_configs(Session& session, const std::vector<std::string>& words, bool as_json) {
+  oci::ImageStore* images = TRY(session.images());
+  const oci::Image first = TRY(open_image(*images, words[0]));
+  const oci::Image second = TRY(open_image(*images, words[1]));
+  const std::vector<oci::ConfigDifference> differences = oci::compare_configs(first, second);
+  Json list = Json::array();
+  for (const oci::ConfigDifference& difference : differences) {
+    const auto value = [](const std::optional<std::string>& text) { return text ? Json(*text) : Json(); };
+    if (as_json) {
+      list.push_back({{"setting", difference.setting},
+                      {"name", difference.name},
+                      {"before", value(difference.before)},
+                      {"after", value(difference.after)}});
+      continue;
+    }
+    const char letter = !difference.before ? 'A' : !difference.after ? 'D' : 'C';
+    const auto text = [](const std::optional<std::string>& shown) { return printable(shown.value_or("")); };
+    const std::string values = letter == 'A'   ? text(difference.after)
+                               : letter == 'D' ? text(difference.before)
+                                               : text(difference.before) + " -> " + text(difference.after);
+    print_line(fmt::format("{} {}{}{}: {}", letter, difference.setting, difference.name.empty() ? "" : " ",
+                           printable(difference.name), values));
+  }
+  if (as_json) print(dump_json_pretty(Json{{"config", std::move(list)}}));
+  return 0;
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
+  const std::vector<std::string>& words = arguments.operands();
+  const bool as_json = arguments.value("format") == "json";
+  if (arguments.on("config")) {
+    if (words.size() == 2) return diff_configs(session, words, as_json);
+    return std::unexpected(Error(ErrorKind::invalid, "--config compares two images, and there is one"));
+  }
   build::Workshop* workshop = TRY(session.workshop());
   const Interrupts interrupts;
-  const std::vector<std::string>& words = arguments.operands();
   const std::vector<fs::Layer> first = TRY(layers_of(*workshop, words[0], interrupts.token()));
-  std::vector<fs::Change> changes;
+  std::vector<fs::Layer> before = first;
+  std::vector<fs::Layer> after = first;
   if (words.size() == 2) {
-    const std::vector<fs::Layer> second = TRY(layers_of(*workshop, words[1], interrupts.token()));
-    changes = TRY(image_changes(*workshop, first, second, interrupts.token()));
-  } else {
-    changes = TRY(top_layer_changes(*workshop, first));
+    after = TRY(layers_of(*workshop, words[1], interrupts.token()));
+  } else if (!before.empty()) {
+    before.pop_back();
   }
-  using Kind = fs::Change::Kind;
-  if (arguments.value("format") == "json") {
-    Json json = {{"added", Json::array()}, {"changed", Json::array()}, {"deleted", Json::array()}};
-    for (const fs::Change& change : changes) {
-      const char* key = change.kind == Kind::added     ? "added"
-                        : change.kind == Kind::deleted ? "deleted"
-                                                       : "changed";
-      json[key].push_back(change.path);
-    }
-    print(dump_json_pretty(json));
-    return 0;
-  }
-  for (const fs::Change& change : changes) {
-    const char letter = change.kind == Kind::added ? 'A' : change.kind == Kind::deleted ? 'D' : 'C';
-    print_line(fmt::format("{} {}", letter, printable(change.path)));
-  }
+  print_files(TRY(image_differences(*workshop, before, after, interrupts.token())), as_json,
+              arguments.on("verbose"));
   return 0;
 }
 
@@ -83,12 +119,20 @@ const Verb& diff_verb() {
       .operands = "IMAGE [IMAGE2]",
       .summary = "Show what an image's last layer changed, or how two images differ",
       .details =
-          "A path is added (A), changed (C) or deleted (D). With IMAGE2: what turns IMAGE into IMAGE2.",
-      .flags = {{.name = "format",
+          "A path is added (A), changed (C) or deleted (D). With IMAGE2: what turns IMAGE into IMAGE2. "
+          "Layers that both images have are not read.",
+      .flags = {{.name = "config",
+                 .value = "",
+                 .help = "compare the settings of two images, not their files"},
+                {.name = "format",
                  .value = "FORMAT",
                  .help = "json",
                  .completion = Completion::word,
-                 .words = {"json"}}},
+                 .words = {"json"}},
+                {.name = "verbose",
+                 .letter = 'v',
+                 .value = "",
+                 .help = "say in what a path changed: type, mode, owner, size, content, xattrs, time"}},
       .least_operands = 1,
       .most_operands = 2,
       .completion = Completion::image,

@@ -7,7 +7,7 @@ namespace {
 
 Outcome run(Session& session, const Arguments& arguments) {
   oci::ImageStore* images = TRY(session.images());
-  const auto found = images->find(arguments.operands().front());
+  const auto found = images->find_any(arguments.operands().front());
   if (found) return 0;
   if (found.error().kind() == ErrorKind::not_found) return 1;
   return std::unexpected(Failure(found.error()));

@@ -1,4 +1,5 @@
 // verb: inspect
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
@@ -6,6 +7,7 @@
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
+#include "fs/layer_store.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -48,36 +50,116 @@ Json history_json(const oci::ImageConfig& config) {
   return list;
 }
 
-Json image_json(const oci::ImageRecord& record, const oci::Image& image) {
-  const oci::ImageConfig& config = image.config;
-  Json layers = Json::array();
-  for (const oci::DiffId& diff_id : config.diff_ids) layers.push_back(diff_id.digest.to_string());
+// Of the tool that made it, when that was docker; the specification has no such member.
+Result<std::string> docker_version(const std::string& config_bytes) {
+  const Json json = TRY(parse_json(config_bytes, "image config"));
+  const auto version = json_string(json, "docker_version", "image config");
+  return version ? version->value_or("") : "";
+}
+
+// Where the layers lie: `diff` directories, as the drivers stack them. Layers that were never needed are
+// packed still and have none.
+Json graph_driver_json(oci::ImageStore& images, const oci::ImageConfig& config, const std::string& driver) {
+  Json json = {{"Name", driver}, {"Data", nullptr}};
+  const auto store = fs::LayerStore::open(images.blobs().store());
+  if (!store) return json;
+  const auto known = (*store)->list();
+  if (!known) return json;
+  std::vector<std::string> paths;  // uppermost first
+  for (const oci::DiffId& id : config.diff_ids) {
+    const auto found = std::ranges::find(*known, id.digest.to_string(), &fs::Layer::diff_id);
+    if (found == known->end()) return json;
+    paths.insert(paths.begin(), (*store)->path(*found));
+  }
+  if (paths.empty()) return json;
+  json["Data"]["UpperDir"] = paths.front();
+  paths.erase(paths.begin());
+  if (!paths.empty()) json["Data"]["LowerDir"] = join(paths, ":");
+  return json;
+}
+
+// What every document has, whatever it is.
+Json record_json(const oci::ImageRecord& record) {
   return {{"Id", record.id.digest.hex()},
           {"Digest", record.manifest.to_string()},
           {"RepoTags", record.names},
           {"RepoDigests", digest_names(record)},
-          {"Created", config.created},
-          {"Author", config.author},
+          // The store knows no names that were.
+          {"NamesHistory", record.names},
           {"Size", record.size},
           {"VirtualSize", record.size},
-          {"Architecture", config.platform.architecture},
-          {"Variant", config.platform.variant},
-          {"Os", config.platform.os},
-          {"Config", config_json(config)},
-          {"RootFS", {{"Type", "layers"}, {"Layers", layers}}},
-          {"Labels", config.labels.empty() ? Json() : Json(config.labels)},
-          {"Annotations", image.manifest.annotations},
-          {"ManifestType", image.manifest_descriptor.media_type},
-          {"User", config.user},
-          {"History", history_json(config)}};
+          {"ManifestType", record.media_type}};
+}
+
+Result<Json> image_json(oci::ImageStore& images, const oci::ImageRecord& record, const std::string& driver) {
+  const oci::Image image = TRY(images.load(record.manifest));
+  const oci::ImageConfig& config = image.config;
+  Json layers = Json::array();
+  for (const oci::DiffId& diff_id : config.diff_ids) layers.push_back(diff_id.digest.to_string());
+  Json json = record_json(record);
+  json.update(Json{{"Created", config.created},
+                   {"Author", config.author},
+                   // What an image was made from is in its layers; a single parent is not written down.
+                   {"Parent", ""},
+                   {"Comment", config.history.empty() ? "" : config.history.back().comment},
+                   {"Version", TRY(docker_version(image.config_bytes))},
+                   {"Architecture", config.platform.architecture},
+                   {"Variant", config.platform.variant},
+                   {"Os", config.platform.os},
+                   {"Config", config_json(config)},
+                   {"RootFS", {{"Type", "layers"}, {"Layers", layers}}},
+                   {"GraphDriver", graph_driver_json(images, config, driver)},
+                   {"Labels", config.labels.empty() ? Json() : Json(config.labels)},
+                   {"Annotations", image.manifest.annotations},
+                   {"User", config.user},
+                   {"History", history_json(config)}});
+  if (record.subject) json["Subject"] = record.subject->to_string();
+  return json;
+}
+
+Result<Json> index_json(oci::ImageStore& images, const oci::ImageRecord& record) {
+  const oci::StoredIndex stored = TRY(images.load_index(record.manifest));
+  Json entries = Json::array();
+  for (const oci::Descriptor& entry : stored.index.manifests) {
+    Json json = entry.to_json();
+    // Is it in the store, or only listed?
+    json["present"] = images.find_any(entry.digest.to_string()).has_value();
+    entries.push_back(std::move(json));
+  }
+  Json json = record_json(record);
+  json["Annotations"] = stored.index.annotations;
+  json["Manifests"] = std::move(entries);
+  if (!stored.index.artifact_type.empty()) json["ArtifactType"] = stored.index.artifact_type;
+  if (record.subject) json["Subject"] = record.subject->to_string();
+  return json;
+}
+
+Result<Json> artifact_json(oci::ImageStore& images, const oci::ImageRecord& record) {
+  const oci::Artifact artifact = TRY(images.load_artifact(record.manifest));
+  Json layers = Json::array();
+  for (const oci::Descriptor& layer : artifact.manifest.layers) layers.push_back(layer.to_json());
+  Json json = record_json(record);
+  json["Annotations"] = artifact.manifest.annotations;
+  json["ArtifactType"] = record.artifact_type;
+  json["ConfigDescriptor"] = artifact.manifest.config.to_json();
+  json["LayerDescriptors"] = std::move(layers);
+  if (record.subject) json["Subject"] = record.subject->to_string();
+  return json;
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
   oci::ImageStore* images = TRY(session.images());
+  const auto platform = arguments.find("platform");
   std::vector<Json> rows;
   for (const std::string& words : arguments.operands()) {
-    const oci::ImageRecord record = TRY(find_image(*images, words));
-    rows.push_back(image_json(record, TRY(images->load(record.manifest))));
+    const oci::ImageRecord record =
+        platform ? TRY(find_image(*images, words, platform)) : TRY(find_any_image(*images, words));
+    if (record.kind == oci::ImageKind::image)
+      rows.push_back(TRY(image_json(*images, record, session.driver_name())));
+    else if (record.kind == oci::ImageKind::index)
+      rows.push_back(TRY(index_json(*images, record)));
+    else
+      rows.push_back(TRY(artifact_json(*images, record)));
   }
   TRY(print_formatted(arguments.value("format", "json"), rows));
   return 0;
@@ -90,10 +172,21 @@ const Verb& inspect_verb() {
       .name = "inspect",
       .operands = "IMAGE...",
       .summary = "Show everything about images, as JSON",
-      .flags = {{.name = "format",
-                 .letter = 'f',
-                 .value = "FORMAT",
-                 .help = "json, or a template like '{{.Config.Env}}'"}},
+      .details = "Of an index its entries are shown; --platform shows the image for a platform.",
+      .flags =
+          {
+              {.name = "format",
+               .letter = 'f',
+               .value = "FORMAT",
+               .help = "json, or a template like '{{.Config.Env}}'"},
+              {.name = "platform", .value = "OS/ARCH", .help = "of an index, the image for this platform"},
+              {.name = "type",
+               .letter = 't',
+               .value = "TYPE",
+               .help = "accepted: there are only images",
+               .completion = Completion::word,
+               .words = {"all", "image"}},
+          },
       .least_operands = 1,
       .completion = Completion::image,
       .run = run,

@@ -37,9 +37,11 @@ Outcome run(Session& session, const Arguments& arguments) {
     input = TRY(absolute_path(input));
     TRY(posix::open(input, O_PATH));  // a wrong name is told before the store is opened
   }
-  oci::ImportOptions options{.all = true};
-  if (const auto platform = arguments.find("platform"))
+  oci::ImportOptions options{.all = true, .indexes = oci::Indexes::whole};
+  if (const auto platform = arguments.find("platform")) {
+    options.indexes = oci::Indexes::platform;
     options.platform = TRY(oci::Platform::parse(*platform));
+  }
   build::Workshop* workshop = TRY(session.workshop());
   const Defer remove_spool([workshop, &input] {
     if (input != "-") return;
@@ -75,7 +77,7 @@ const Verb& load_verb() {
                .completion = Completion::file},
               {.name = "platform",
                .value = "OS/ARCH",
-               .help = "which image to take out of an index; default: this machine's"},
+               .help = "take only this platform's image out of an index; default: keep indexes whole"},
               {.name = "quiet", .letter = 'q', .value = "", .help = "accepted: only the names are printed"},
           },
       .most_operands = 1,

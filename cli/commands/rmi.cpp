@@ -21,7 +21,7 @@ Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record) {
 // By name: the name goes, and the image with its last one. By ID: the image goes, with all names only if
 // forced.
 Result<> remove_one(oci::ImageStore& images, const std::string& words, bool force) {
-  auto found = find_image(images, words);
+  auto found = find_any_image(images, words);
   if (!found && found.error().kind() == ErrorKind::not_found && force) return {};
   const oci::ImageRecord record = TRY(std::move(found));
   const auto name = meant_name(record, words);
@@ -60,7 +60,11 @@ Outcome run(Session& session, const Arguments& arguments) {
     }
   };
   if (all) {
-    for (const oci::ImageRecord& record : TRY(images.list())) keep_going(remove_image(images, record));
+    for (const oci::ImageRecord& record : TRY(images.list_all())) {
+      // Gone already with the index that it came with.
+      if (!images.find_any(record.manifest.to_string())) continue;
+      keep_going(remove_image(images, record));
+    }
   } else {
     for (const std::string& words : arguments.operands()) keep_going(remove_one(images, words, force));
   }

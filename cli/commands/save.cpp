@@ -44,9 +44,12 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop());
   std::vector<oci::ExportItem> items;
   for (const std::string& words : arguments.operands()) {
-    const oci::ImageRecord record = TRY(find_image(workshop->images(), words));
+    const auto platform = arguments.find("platform");
+    oci::ImageStore& images = workshop->images();
+    const oci::ImageRecord named = TRY(find_any_image(images, words));
+    const oci::ImageRecord record = platform ? TRY(find_image(images, words, platform)) : named;
     std::optional<oci::Reference> name;
-    if (const auto meant = meant_name(record, words)) name = TRY(oci::Reference::parse(*meant));
+    if (const auto meant = meant_name(named, words)) name = TRY(oci::Reference::parse(*meant));
     add_item(items, record.manifest, std::move(name));
   }
   TRY_WHILE(oci::export_images(workshop->images(), items, format, path), "saving {}",
@@ -80,6 +83,9 @@ const Verb& save_verb() {
                .value = "FILE",
                .help = "where to; default: standard output",
                .completion = Completion::file},
+              {.name = "platform",
+               .value = "OS/ARCH",
+               .help = "only this platform's image of an index; default: all that are in the store"},
               {.name = "quiet", .letter = 'q', .value = "", .help = "accepted: nothing is printed anyway"},
           },
       .least_operands = 1,

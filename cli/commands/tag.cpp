@@ -12,7 +12,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   for (std::size_t index = 1; index < words.size(); ++index)
     names.push_back(TRY(parse_new_name(words[index])));
   oci::ImageStore* images = TRY(session.images());
-  const oci::ImageRecord record = TRY(find_image(*images, words.front()));
+  const oci::ImageRecord record = TRY(find_any_image(*images, words.front()));
   for (const oci::Reference& name : names) TRY(images->tag(record.manifest, name));
   return 0;
 }

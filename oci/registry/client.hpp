@@ -55,7 +55,9 @@ public:
   /// while the source is read. Bytes that are too many or too few are an error; the digest is not checked.
   Result<std::unique_ptr<Source>> open_blob(const Digest& digest, std::uint64_t size, std::uint64_t offset,
                                             const CancelToken* cancel);
-  Result<Presence> has_blob(const Digest& digest, const CancelToken* cancel);
+  /// With Access::push for those who will write what is not there: a registry may hide from mere readers that
+  /// a repository does not exist yet, and one token does for all.
+  Result<Presence> has_blob(const Digest& digest, const CancelToken* cancel, Access access = Access::pull);
   /// Takes it over from another repository of the registry, when that can be.
   Result<Presence> mount_blob(const Digest& digest, const std::string& from_repository,
                               const CancelToken* cancel);

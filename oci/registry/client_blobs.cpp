@@ -12,9 +12,10 @@ Result<std::unique_ptr<Source>> RegistryClient::open_blob(const Digest& digest, 
   return TRY(BlobSource::open(m_connection, digest, size, offset, cancel));
 }
 
-Result<Presence> RegistryClient::has_blob(const Digest& digest, const CancelToken* cancel) {
+Result<Presence> RegistryClient::has_blob(const Digest& digest, const CancelToken* cancel, Access access) {
   const std::string what = fmt::format("the blob {} of '{}'", digest.to_string(), name());
-  const RegistryCall call{.method = "HEAD", .url = m_connection.url("blobs/" + digest.to_string())};
+  const RegistryCall call{
+      .method = "HEAD", .url = m_connection.url("blobs/" + digest.to_string()), .access = access};
   FollowedResponse answer =
       TRY_WHILE(m_connection.send_with_retry(call, std::nullopt, cancel), "looking for {}", what);
   if (answer.response.status == 200) return Presence::present;

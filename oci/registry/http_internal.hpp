@@ -36,9 +36,7 @@ struct HttpTransfer {
   CurlEasy easy;  // after everything that it points to
 
   bool sends_body = false;
-  bool asked_for_body = false;  // libcurl has read some of it
   bool wants_resume = false;
-  bool refused = false;  // by a 417, after which libcurl may ask once more
   std::size_t header_bytes = 0;
   std::vector<HttpHeader> headers;
   std::optional<Error> error;  // found by a callback: says more than libcurl's

@@ -161,13 +161,9 @@ void HttpLoop::State::collect() {
 
 void HttpLoop::State::end(HttpTransfer& transfer, std::optional<Error> error) {
   const std::shared_ptr<Exchange> exchange = transfer.exchange;
-  if (!error && !exchange->has_response()) {
-    if (transfer.refused)  // and there was no other answer
-      exchange->set_response(417, std::move(transfer.headers));
-    else
-      error = Error(ErrorKind::network,
-                    fmt::format("the answer of '{}' ends within its headers", transfer.display));
-  }
+  if (!error && !exchange->has_response())
+    error = Error(ErrorKind::network,
+                  fmt::format("the answer of '{}' ends within its headers", transfer.display));
   curl_multi_remove_handle(multi.get(), transfer.easy.get());
   transfers.erase(exchange.get());
   exchange->finish(std::move(error));

@@ -43,38 +43,28 @@ std::size_t on_body(char* data, std::size_t size, std::size_t items, void* user)
 std::size_t on_read(char* data, std::size_t size, std::size_t items, void* user) {
   HttpTransfer& transfer = *static_cast<HttpTransfer*>(user);
   const auto given = transfer.exchange->give(std::as_writable_bytes(std::span(data, size * items)));
-  transfer.asked_for_body = true;
   if (given.stopped) return CURL_READFUNC_ABORT;
   if (given.size == 0 && !given.end) return CURL_READFUNC_PAUSE;
   count(transfer, given.size);
   return given.size;
 }
 
-bool is_interim(const HttpTransfer& transfer, long status) {
-  // After a 417, libcurl asks again without "Expect: 100-continue" when it sent that.
-  return status < 200 || (status == 417 && transfer.sends_body && !transfer.asked_for_body);
-}
-
 // One line. False: not to be accepted, the error is set.
 bool take_header_line(HttpTransfer& transfer, std::string_view line) {
   const bool ready = transfer.exchange->has_response();
   if (line.starts_with("HTTP/")) {
-    if (ready) {
+    if (ready) {  // after a 417, libcurl asks again by itself; the caller has the first answer
       transfer.error = Error(ErrorKind::network, fmt::format("'{}' answers twice", transfer.display));
       return false;
     }
     transfer.headers.clear();
-    transfer.refused = false;
     return true;
   }
   if (ready) return true;  // a trailer
   if (trim(line).empty()) {
     long status = 0;
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (is_interim(transfer, status)) {
-      transfer.refused = status == 417;
-      return true;
-    }
+    if (status < 200) return true;
     transfer.exchange->set_response(static_cast<int>(status), std::move(transfer.headers));
     transfer.wants_resume = transfer.sends_body;
     return true;

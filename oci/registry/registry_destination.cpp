@@ -63,7 +63,8 @@ std::string RegistryDestination::name() const {
 }
 
 Result<Presence> RegistryDestination::find_blob(const Descriptor& descriptor, const CancelToken* cancel) {
-  if (TRY(m_client.has_blob(descriptor.digest, cancel)) == Presence::present) return Presence::present;
+  if (TRY(m_client.has_blob(descriptor.digest, cancel, Access::push)) == Presence::present)
+    return Presence::present;
   if (!m_options.mount_candidates) return Presence::absent;
   std::size_t tries = 0;
   for (const std::string& repository : m_options.mount_candidates(descriptor.digest)) {

@@ -133,3 +133,29 @@ TEST_CASE("layers keep to the image specification's tar") {
   CHECK(contains(names, "odd/links/fresh\n"));
   CHECK_FALSE(contains(names, "./odd"));
 }
+
+TEST_CASE("images made out of images are accepted everywhere") {
+  Ecrin ecrin;
+  const Tools tools(ecrin.scratch());
+  build_odd(ecrin);
+  write_file(ecrin.scratch() / "files/appended", "x");
+  succeeded(run(host_command(
+      {"tar", "-C", ecrin.scratch() / "files", "-czf", ecrin.scratch() / "layer.tar.gz", "appended"})));
+  ecrin.must({"config", "odd", "--env", "B=c", "--label", "org.example.other=x", "-t", "odd:config"});
+  ecrin.must({"squash", "odd", "-t", "odd:squashed"});
+  ecrin.must({"append", "odd", ecrin.scratch() / "layer.tar.gz", "-t", "odd:appended"});
+  ecrin.build("from: localhost/busybox\nsteps: [write: {dest: /fix, content: x}]\n", {"-t", "patched"});
+  ecrin.must({"rebase", "odd", "--from", "busybox", "--onto", "patched", "-t", "odd:rebased"});
+  for (const std::string tag : {"config", "squashed", "appended", "rebased"}) {
+    INFO(tag);
+    const std::string archive = ecrin.scratch() / (tag + ".tar");
+    ecrin.must({"save", "--format", "oci-archive", "-o", archive, "odd:" + tag});
+    const Outcome inspected = tools.skopeo({"inspect", "oci-archive:" + archive});
+    succeeded(inspected);
+    CHECK(nlohmann::json::parse(inspected.out).at("Digest") == ecrin.inspect("odd:" + tag).at("Digest"));
+    succeeded(tools.podman({"load", "-i", archive}));
+    const Outcome listed = tools.podman_run("localhost/odd:" + tag, k_list);
+    succeeded(listed);
+    CHECK(difference(listed.out, ecrin.in_container("odd", k_list)) == "");
+  }
+}

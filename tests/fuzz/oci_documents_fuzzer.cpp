@@ -47,7 +47,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(ImageManifest::parse(manifest->to_bytes(), "manifest").has_value());
       break;
     case 5:
-      (void)ImageIndex::parse(text, "index");
+      if (const auto index = ImageIndex::parse(text, "index"))
+        require(ImageIndex::parse(index->to_bytes(), "index").has_value());
+      (void)manifest_media_type(text, "", "document");
       break;
   }
   return 0;

@@ -195,7 +195,8 @@ def check_man_pages(root):
     """Each verb of cli/commands/commands.hpp has docs/man/ecrin-<verb>.1, and there is no page for anything else."""
     verbs = set()
     for path in sources(root, "cli"):
-        verbs |= set(re.findall(r"^const Verb& ([a-z]+)_verb\(\);", path.read_text(encoding="utf-8"), re.MULTILINE))
+        found = re.findall(r"^const Verb& ([a-z_]+)_verb\(\);", path.read_text(encoding="utf-8"), re.MULTILINE)
+        verbs |= {name.replace("_", "-") for name in found}  # manifest_add: `ecrin manifest add`
     verbs.discard("help")  # it shows what the others have
     if not verbs:
         if (root / "cli").is_dir():

@@ -1,7 +1,10 @@
 #include "tests/support/docker_registry.hpp"
 
+#include <chrono>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
+#include <thread>
 
 namespace ecrin::tests {
 
@@ -15,6 +18,18 @@ std::string configuration(const std::string& directory, const DockerRegistryOpti
   if (!options.username.empty())
     text += "auth:\n  htpasswd: {realm: test, path: '" + directory + "/htpasswd'}\n";
   return text;
+}
+
+/// "listening on 127.0.0.1:PORT" and something after it; "" = not yet.
+std::string port_in(const std::string& log) {
+  const std::string mark = "listening on 127.0.0.1:";
+  std::ifstream file(log);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const std::size_t place = text.find(mark);
+  if (place == std::string::npos) return "";
+  const std::size_t start = place + mark.size();
+  const std::size_t end = text.find_first_not_of("0123456789", start);
+  return end == std::string::npos ? "" : text.substr(start, end - start);
 }
 
 }  // namespace
@@ -33,18 +48,15 @@ DockerRegistry::DockerRegistry(const std::string& directory, const DockerRegistr
   }
   const std::string file = directory + "/config.yml";
   std::ofstream(file) << configuration(directory, options);
-  // It says its port in its log, which goes to standard error.
-  m_program = std::make_unique<Running>(host_command(
-      {"sh", "-c", "exec docker-registry serve \"$0\" 2>&1 | tee \"$1\"", file, directory + "/log"}));
-  if (!m_program->wait_for_output("listening on 127.0.0.1:") || !m_program->wait_for_output("version="))
-    throw std::runtime_error("docker-registry does not start: " + m_program->wait().description);
-  std::ifstream log(directory + "/log");
-  std::string line;
-  const std::string mark = "listening on 127.0.0.1:";
-  while (m_port.empty() && std::getline(log, line))
-    if (const std::size_t place = line.find(mark); place != std::string::npos)
-      m_port = line.substr(place + mark.size(),
-                           line.find_first_not_of("0123456789", place + mark.size()) - place - mark.size());
+  // It says its port in its log.
+  const std::string log = directory + "/log";
+  m_program = std::make_unique<Running>(
+      host_command({"sh", "-c", "exec docker-registry serve \"$0\" >\"$1\" 2>&1", file, log}));
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (m_port.empty() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    m_port = port_in(log);
+  }
   if (m_port.empty()) throw std::runtime_error("docker-registry does not say its port");
 }
 

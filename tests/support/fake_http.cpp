@@ -243,6 +243,11 @@ void FakeHttp::serve() {
 void FakeHttp::talk(const Fd& socket) {
   Stream stream(socket, static_cast<SSL_CTX*>(m_tls.get()));
   std::string rest;
+  if (!stream.ready()) {  // closing with something unread would take the alert away from the client
+    ::shutdown(socket.get(), SHUT_WR);
+    char buffer[4096];
+    while (recv(socket.get(), buffer, sizeof(buffer), 0) > 0) continue;
+  }
   while (stream.ready() && !m_stop && answer_one(stream, rest)) continue;
   ::shutdown(socket.get(), SHUT_RDWR);
 }

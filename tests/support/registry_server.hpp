@@ -3,9 +3,6 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
-#include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,12 +31,11 @@ private:
   bool serve_one(const Fd& connection, std::string& input);
 
   MemoryRegistry& m_registry;
+  int m_port = 0;  // set when the sockets are made
+  int m_blob_port = 0;
   Fd m_socket;
   Fd m_blob_socket;
-  int m_port = 0;
-  int m_blob_port = 0;
   std::atomic<bool> m_stop = false;
-  std::mutex m_mutex;
   std::vector<std::thread> m_connections;
   std::thread m_accepting;
 };

@@ -1,6 +1,7 @@
 // The registry client with real connections: against Debian's docker-registry, plain, with a password and
 // with TLS, and against the registry in memory behind a server, for the faults. Needs no user of its own:
 // everything stays on 127.0.0.1 and in a temporary directory.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -155,7 +156,9 @@ TEST_CASE("docker-registry: mounts, tags, referrers, deletion") {
   CHECK(must(client.mount_blob(Digest::of(config), "team/base", nullptr)) == Presence::present);
   const RawManifest manifest = make_manifest(config, layer, Json::object());
   for (const char* tag : {"a", "b", "c"}) must(client.put_manifest(manifest, {tag, std::nullopt}, nullptr));
-  CHECK(must(client.list_tags(nullptr)) == std::vector<std::string>{"a", "b", "c"});
+  std::vector<std::string> tags = must(client.list_tags(nullptr));
+  std::sort(tags.begin(), tags.end());  // this registry does not
+  CHECK(tags == std::vector<std::string>{"a", "b", "c"});
 
   // this registry has no referrers API: the tag takes its place
   CHECK(must(client.list_referrers(manifest.digest, "", nullptr)).empty());

@@ -1,4 +1,6 @@
 // The man pages are written by hand; this test keeps them true to what the program accepts.
+#include <algorithm>
+
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -10,7 +12,8 @@ using namespace ecrin::cli;
 namespace {
 
 // Roff writes a dash that must stay one as "\-".
-std::string page(const std::string& name) {
+std::string page(std::string name) {
+  std::ranges::replace(name, ' ', '-');  // "manifest add" has the page ecrin-manifest-add
   auto text = posix::read_file(std::string(ECRIN_SOURCE_DIR) + "/docs/man/" + name);
   REQUIRE(text);
   std::string plain;
@@ -31,12 +34,19 @@ bool has_flag(const std::string& text, const Flag& flag) {
   return false;
 }
 
+// "image mount" is ecrin-image-mount.
+std::string page_name(const Verb& verb) {
+  std::string name = "ecrin-" + std::string(verb.name);
+  std::ranges::replace(name, ' ', '-');
+  return name;
+}
+
 }  // namespace
 
 TEST_CASE("every flag of every verb is in its man page") {
   for (const Verb* verb : verbs()) {
     if (verb == &help_verb()) continue;  // it shows what the others have
-    const std::string text = page("ecrin-" + std::string(verb->name) + ".1");
+    const std::string text = page(page_name(*verb) + ".1");
     for (const Flag& flag : verb->flags) {
       INFO(verb->name << " --" << flag.name);
       CHECK(has_flag(text, flag));
@@ -47,7 +57,7 @@ TEST_CASE("every flag of every verb is in its man page") {
 TEST_CASE("a man page has no flag that the verb does not know") {
   for (const Verb* verb : verbs()) {
     if (verb == &help_verb()) continue;  // it shows what the others have
-    const std::string text = page("ecrin-" + std::string(verb->name) + ".1");
+    const std::string text = page(page_name(*verb) + ".1");
     // Flags are documented in lines that start with ".BR --" or ".BR -x".
     for (const std::string& line : split(text, '\n')) {
       if (!line.starts_with(".BR -")) continue;
@@ -70,6 +80,6 @@ TEST_CASE("the program's man page names its flags and verbs") {
   }
   for (const Verb* verb : verbs()) {
     INFO(verb->name);
-    if (verb != &help_verb()) CHECK(text.find("ecrin-" + std::string(verb->name)) != std::string::npos);
+    if (verb != &help_verb()) CHECK(text.find(page_name(*verb)) != std::string::npos);
   }
 }

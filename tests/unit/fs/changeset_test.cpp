@@ -532,24 +532,6 @@ TEST_CASE("extracted changes are what overlay leaves behind") {
         "d/ d/sub! empty etc/ etc/group! etc/linked etc/passwd new/ new/file usr/ usr/bin/ usr/bin/tool");
 }
 
-TEST_CASE("changes are listed by path") {
-  Pair pair;
-  fill(pair.lower);
-  pair.upper.file("etc/passwd", "other");
-  pair.upper.whiteout("d/sub");
-  pair.upper.file("new/file", "x");
-  pair.upper.directory("empty", 0700);
-  pair.upper.symlink("usr/bin", "elsewhere");
-  pair.canonical();
-  std::string text;
-  for (const Change& change : must(list_changes(pair.upper.root(), &pair.lower.root()))) {
-    text += change.kind == Change::Kind::added ? "A " : change.kind == Change::Kind::deleted ? "D " : "M ";
-    text += change.path + "\n";
-  }
-  CHECK(text == "D /d/sub\nM /empty\nM /etc/passwd\nA /new\nA /new/file\nM /usr/bin\n");
-  CHECK(must(list_changes(pair.upper.root(), nullptr)).size() == 8);
-}
-
 TEST_CASE("deep changesets are made canonical and written") {
   TempTree upper;
   std::string path = std::string(200, 'd');

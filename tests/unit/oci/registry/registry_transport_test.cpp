@@ -129,5 +129,6 @@ TEST_CASE("blobs are uploaded from several threads") {
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(fine == 8);
+  CHECK(fixture.registry.count("/token") == 1);
   CHECK(fixture.registry.open_uploads() == 0);
 }

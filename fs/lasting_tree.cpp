@@ -1,0 +1,63 @@
+#include "fs/lasting_tree.hpp"
+
+#include "base/child.hpp"
+#include "base/posix.hpp"
+#include "fs/driver_parts.hpp"
+#include "fs/lower_tree.hpp"
+#include "fs/mount.hpp"
+
+namespace ecrin::fs {
+
+namespace {
+
+constexpr const char* k_merged = "merged";
+constexpr int k_connection_number = 3;
+constexpr int k_lease_number = 4;
+constexpr int k_first_layer_number = 10;
+
+TreeRequest tree_request(const LastingRequest& request) {
+  return {.lowers = request.layers, .upper = "", .scratch = request.scratch};
+}
+
+}  // namespace
+
+Result<> mount_lasting_overlay(const LastingRequest& request) {
+  Stack stack = TRY(open_stack(tree_request(request)));
+  TRY(scratch_directory(request.scratch, k_merged));
+  Mounted mounted = TRY(mount_overlay({.lowers = std::move(stack.lowers), .upper = Fd(), .work = Fd()},
+                                      request.scratch + "/" + k_merged));
+  mounted.keep();
+  return {};
+}
+
+Result<> serve_lasting_tree(const LastingRequest& request, const Fd& connection, const Fd& lease,
+                            const std::string& search_path) {
+  const Stack stack = TRY(open_stack(tree_request(request)));
+  const Fd scratch = TRY(posix::open(request.scratch, O_PATH | O_DIRECTORY));
+  const Fd log = TRY(posix::open_at(scratch, "log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  Command command{
+      .argv = {"fuse-overlayfs", "-f", "-o"}, .search_path = search_path, .die_with_parent = false};
+  command.descriptors = {{&log, 2}, {&connection, k_connection_number}, {&lease, k_lease_number}};
+  // noacl: with it the kernel would check permissions itself, and the user could read only what the user's
+  // own id in the image may.
+  std::string options = "noacl,lowerdir=";
+  int number = k_first_layer_number;
+  for (const Fd& lower : stack.lowers) {
+    if (number != k_first_layer_number) options += ':';
+    options += fmt::format("/proc/self/fd/{}", number);
+    command.descriptors.emplace_back(&lower, number++);
+  }
+  command.argv.push_back(std::move(options));
+  command.argv.push_back(fmt::format("/dev/fd/{}", k_connection_number));
+  Child server = TRY(Child::spawn(command));
+  server.detach();
+  return {};
+}
+
+Result<> copy_lasting_tree(const LastingRequest& request, const CancelToken* cancel) {
+  const Fd merged = TRY(scratch_directory(request.scratch, k_merged));
+  LowerTree layers = TRY(LowerTree::of_layers(request.layers));
+  return materialise(layers, merged, Hardlinks::keep, cancel);
+}
+
+}  // namespace ecrin::fs

@@ -1,0 +1,121 @@
+// Images shown in directories: for all programs of the user, as copies, and inside `ecrin unshare`.
+#include <unistd.h>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/ecrin.hpp"
+#include "tests/support/setting.hpp"
+
+using namespace ecrin::tests;
+
+namespace {
+
+std::string build_owned(const Ecrin& ecrin) {
+  return ecrin.build(R"(
+from: localhost/busybox
+steps:
+  - run: mkdir /own && echo secret > /own/file && chmod 600 /own/file && chown 42:43 /own/file && echo x > /own/other
+  - run: rm /own/other
+)",
+                     {"-t", "owned"});
+}
+
+bool has_fuse(const Ecrin& ecrin) {
+  return ::access("/dev/fuse", R_OK | W_OK) == 0 &&
+         run(host_command({"sh", "-c", "command -v fuse-overlayfs && command -v fusermount3"})).code == 0 &&
+         ecrin.driver.empty();
+}
+
+}  // namespace
+
+TEST_CASE("a mounted image is seen by all programs of the user, with its owners", "[any-driver]") {
+  Ecrin ecrin;
+  if (!has_fuse(ecrin)) ECRIN_SKIP("no fuse-overlayfs, fusermount3 or /dev/fuse");
+  build_owned(ecrin);
+  const std::string path = ecrin.must({"image", "mount", "owned"});
+  INFO(path);
+  CHECK(read_file(path + "/own/file") == "secret\n");
+  CHECK_FALSE(exists(path + "/own/other"));
+  CHECK(trimmed(run(host_command({"stat", "-c", "%u:%g %a", path + "/own/file"})).out) == "42:43 600");
+  CHECK(run(host_command({"touch", path + "/new"})).code != 0);
+  CHECK(ecrin.must({"image", "mount", "owned"}) == path);
+  CHECK(contains(ecrin.must({"image", "mount"}), "localhost/owned:latest  " + path));
+  CHECK(ecrin.json({"image", "mount", "--format", "json"}).at(0).at("kind") == "fuse");
+
+  // It holds the image and its layers, also when no name does any more.
+  ecrin.must({"untag", "owned"});
+  ecrin.must({"prune", "-f"});
+  ecrin.must({"prune", "-f", "-a"});
+  CHECK(read_file(path + "/own/file") == "secret\n");
+  ecrin.must({"image", "unmount", path});
+  CHECK_FALSE(exists(path));
+  CHECK(ecrin.must({"image", "mount"}).empty());
+  ecrin.must({"prune", "-f"});
+  CHECK(ecrin.json({"images", "-a", "--format", "json"}).empty());
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+  CHECK(one_error(ecrin({"image", "unmount", path})));
+}
+
+TEST_CASE("a mount in use is unmounted by force only", "[any-driver]") {
+  Ecrin ecrin;
+  if (!has_fuse(ecrin)) ECRIN_SKIP("no fuse-overlayfs, fusermount3 or /dev/fuse");
+  const std::string path = ecrin.must({"image", "mount", "busybox"});
+  {
+    Invocation inside = host_command({"sh", "-c", "echo there; read x"});
+    inside.directory = path;
+    Running shell(inside);
+    REQUIRE(shell.wait_for_output("there"));
+    const Outcome busy = ecrin({"image", "unmount", "busybox"});
+    INFO(busy.description);
+    CHECK(one_error(busy));
+    CHECK(contains(busy.err, "--force"));
+    ecrin.must({"image", "umount", "-f", "busybox"});
+    CHECK(ecrin.must({"image", "mount"}).empty());
+  }
+}
+
+TEST_CASE("a copy can be read, and stays until it is unmounted", "[any-driver]") {
+  Ecrin ecrin;
+  build_owned(ecrin);
+  ecrin.driver = "copy";
+  const std::string path = ecrin.must({"image", "mount", "owned"});
+  CHECK(exists(path + "/bin/busybox"));
+  CHECK_FALSE(exists(path + "/own/other"));
+  ecrin.must({"untag", "owned"});
+  ecrin.must({"prune", "-f"});
+  CHECK(exists(path + "/bin/busybox"));
+  CHECK(contains(ecrin.must({"image", "mount"}), path));
+  ecrin.must({"image", "unmount", "--all"});
+  CHECK_FALSE(exists(path));
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+}
+
+TEST_CASE("unshare is root over the user's ids, and mounts there go with it", "[any-driver]") {
+  Ecrin ecrin;
+  build_owned(ecrin);
+  CHECK(ecrin.must({"unshare", "id", "-u"}) == "0");
+  CHECK(ecrin({"unshare", "sh", "-c", "exit 7"}).code == 7);
+  CHECK(ecrin({"unshare", "/nothing/here"}).code == 127);
+  const std::string program = setting().ecrin + " --root " + ecrin.root();
+  const std::string script = "p=$(" + program + " image mount owned) && stat -c %u:%g $p/own/file && " +
+                             program + " untag owned && " + program + " prune -f >&2 && cat $p/own/file && " +
+                             program + " image mount && echo $p";
+  const std::string shown = ecrin.must({"unshare", "sh", "-c", script});
+  INFO(shown);
+  CHECK(shown.starts_with("42:43\nsecret\n"));
+  CHECK(ecrin.must({"image", "mount"}).empty());
+  ecrin.must({"prune", "-f"});
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("what cannot be mounted is one error and leaves nothing", "[any-driver]") {
+  Ecrin ecrin;
+  const Outcome missing = ecrin({"image", "mount", "nothing"});
+  INFO(missing.description);
+  CHECK(one_error(missing));
+  ecrin.driver = "overlay";
+  const Outcome overlay = ecrin({"image", "mount", "busybox"});
+  CHECK(one_error(overlay));
+  CHECK(contains(overlay.err, "ecrin unshare"));
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+}

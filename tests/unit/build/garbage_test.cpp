@@ -1,0 +1,151 @@
+// What prune keeps because something else keeps it: images of an index, signatures of an image.
+#include "build/garbage.hpp"
+
+#include <set>
+
+#include "build/usage.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/build/fixture.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+
+namespace {
+
+template <class T>
+T must(Result<T> result) {
+  if (!result) FAIL(result.error().message());
+  return *std::move(result);
+}
+
+struct Fixture {
+  testing::TemporaryDirectory scratch;
+  std::unique_ptr<Workshop> workshop = open();
+
+  std::unique_ptr<Workshop> open() { return testing::open_workshop(scratch.path() + "/store"); }
+  // A new process: nothing that the old one used is held any more.
+  void reopen() {
+    workshop.reset();
+    workshop = open();
+  }
+  oci::Descriptor put(std::string_view type, const std::string& bytes) {
+    return must(workshop->blobs().put_bytes(type, bytes));
+  }
+  oci::Descriptor make_image(const std::string& layer) {
+    oci::ImageConfig config;
+    config.platform.architecture = "amd64";
+    config.diff_ids = {{oci::Digest::of(layer)}};
+    config.labels = {{"layer", layer}};
+    return make_manifest(put(oci::media_type::k_config, config.to_bytes()),
+                         put(oci::media_type::k_layer, layer), nullptr);
+  }
+  oci::Descriptor make_signature(const oci::Descriptor& subject) {
+    return make_manifest(put(oci::media_type::k_empty, "{}"),
+                         put("application/octet-stream", "signature of " + subject.digest.hex()), &subject);
+  }
+  oci::Descriptor make_index(const std::vector<oci::Descriptor>& entries) {
+    oci::ImageIndex index;
+    index.media_type = oci::media_type::k_index;
+    index.manifests = entries;
+    return put(oci::media_type::k_index, index.to_bytes());
+  }
+  std::set<oci::Digest> recorded() {
+    std::set<oci::Digest> digests;
+    for (const oci::ImageRecord& record : must(workshop->images().list_all()))
+      digests.insert(record.manifest);
+    return digests;
+  }
+  bool has_blob(const oci::Digest& digest) { return must(workshop->blobs().size_of(digest)).has_value(); }
+
+private:
+  oci::Descriptor make_manifest(oci::Descriptor config, oci::Descriptor layer,
+                                const oci::Descriptor* subject) {
+    oci::ImageManifest manifest;
+    manifest.media_type = oci::media_type::k_manifest;
+    manifest.config = std::move(config);
+    manifest.layers = {std::move(layer)};
+    if (subject) manifest.subject = *subject;
+    return put(oci::media_type::k_manifest, manifest.to_bytes());
+  }
+};
+
+oci::Reference name(const char* text) {
+  return must(oci::Reference::parse(text));
+}
+
+}  // namespace
+
+TEST_CASE("prune keeps what an index lists and what refers to a kept image") {
+  Fixture fixture;
+  const oci::Descriptor listed = fixture.make_image("listed");
+  const oci::Descriptor loose = fixture.make_image("loose");
+  const oci::Descriptor signature = fixture.make_signature(listed);
+  const oci::Descriptor stray = fixture.make_signature(loose);
+  const oci::Descriptor index = fixture.make_index({listed});
+  oci::ImageStore& images = fixture.workshop->images();
+  for (const oci::Descriptor& image : {listed, loose, signature, stray}) must(images.add_any(image, {}));
+  must(images.add_index(index, {name("localhost/multi:1")}));
+  const oci::Digest proof = oci::Digest::of("signature of " + listed.digest.hex());
+  fixture.reopen();
+
+  const StoreUsage usage = must(measure_store(*fixture.workshop));
+  for (const ImageUsage& image : usage.images) {
+    CAPTURE(image.record.manifest.to_string());
+    CHECK(image.dangling == (image.record.manifest == loose.digest || image.record.manifest == stray.digest));
+  }
+  const PruneReport report = must(prune(*fixture.workshop, {}));
+  CHECK(report.images.size() == 2);
+  CHECK(fixture.recorded() == std::set<oci::Digest>{listed.digest, signature.digest, index.digest});
+  CHECK(fixture.has_blob(proof));
+  CHECK(fixture.has_blob(oci::Digest::of("listed")));
+  CHECK(fixture.has_blob(index.digest));
+  CHECK_FALSE(fixture.has_blob(oci::Digest::of("loose")));
+
+  // Without its index's name all of it is garbage.
+  REQUIRE(fixture.workshop->images().untag(name("localhost/multi:1")));
+  fixture.reopen();
+  must(prune(*fixture.workshop, {}));
+  CHECK(fixture.recorded().empty());
+  CHECK(must(fixture.workshop->blobs().list()).empty());
+}
+
+TEST_CASE("an index that a process uses keeps its images, also from prune --all") {
+  Fixture fixture;
+  const oci::Descriptor listed = fixture.make_image("listed");
+  must(fixture.workshop->images().add(listed, {}, oci::Role::part));
+  const oci::Descriptor index = fixture.make_index({listed});
+  must(fixture.workshop->images().add_index(index, {name("localhost/multi:1")}));
+  fixture.reopen();
+  must(fixture.workshop->images().find_any("multi:1"));
+  must(prune(*fixture.workshop, {.all_images = true}));
+  CHECK(fixture.recorded().size() == 2);
+  fixture.reopen();
+  must(prune(*fixture.workshop, {.all_images = true}));
+  CHECK(fixture.recorded().empty());
+}
+
+TEST_CASE("prune takes only images that fit the labels and the age") {
+  Fixture fixture;
+  const oci::Descriptor one = fixture.make_image("one");
+  const oci::Descriptor two = fixture.make_image("two");
+  for (const oci::Descriptor& image : {one, two}) must(fixture.workshop->images().add(image, {}));
+  fixture.reopen();
+  must(prune(*fixture.workshop, {.until = 1}));
+  CHECK(fixture.recorded().size() == 2);
+  must(prune(*fixture.workshop, {.labels = {{.key = "layer", .value = "two"}}}));
+  CHECK(fixture.recorded() == std::set<oci::Digest>{one.digest});
+  must(prune(*fixture.workshop, {.labels = {{.key = "layer", .value = std::nullopt, .present = false}}}));
+  CHECK(fixture.recorded().size() == 1);
+}
+
+TEST_CASE("a damaged index or artifact does not keep the store from getting smaller") {
+  Fixture fixture;
+  const oci::Descriptor image = fixture.make_image("image");
+  const oci::Descriptor signature = fixture.make_signature(image);
+  must(fixture.workshop->images().add_any(signature, {name("localhost/signature:1")}));
+  must(fixture.workshop->images().add_any(image, {}));
+  fixture.reopen();
+  REQUIRE(fixture.workshop->blobs().remove(signature.digest));
+  must(prune(*fixture.workshop, {}));
+  CHECK_FALSE(fixture.has_blob(oci::Digest::of("image")));
+}
