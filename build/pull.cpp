@@ -40,9 +40,8 @@ Result<PullPolicy> parse_pull_policy(std::string_view word) {
   if (word == "always" || word == "true" || word == "Always") return PullPolicy::always;
   if (word == "never" || word == "false" || word == "Never") return PullPolicy::never;
   if (word == "newer" || word == "ifnewer") return PullPolicy::newer;
-  return std::unexpected(
-      Error(ErrorKind::invalid, fmt::format("'{}' is no pull policy", printable(word)))
-          .hint("the policies are missing, always, never and newer"));
+  return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is no pull policy", printable(word)))
+                             .hint("the policies are missing, always, never and newer"));
 }
 
 Result<oci::ImageRecord> pull_image(Workshop& workshop, oci::RegistryImages& registries,
@@ -53,8 +52,8 @@ Result<oci::ImageRecord> pull_image(Workshop& workshop, oci::RegistryImages& reg
   oci::ImageStore& images = workshop.images();
   // A digest names the index. When only one of its images is wanted, the document stays all the same, so that
   // the name is found again.
-  const bool keeps_index = found.name.digest && oci::media_type::is_index(found.top.media_type) &&
-                           !options.all_platforms;
+  const bool keeps_index =
+      found.name.digest && oci::media_type::is_index(found.top.media_type) && !options.all_platforms;
   std::vector<oci::Reference> names;
   if (!keeps_index) names.push_back(found.name);
   const auto destination = make_unpacking_destination(workshop, std::move(names));

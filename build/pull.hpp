@@ -1,5 +1,5 @@
-// Pull: how an image that a verb or a recipe names comes into the store: from a registry, when the policy says
-// so, unpacked while it is downloaded.
+// Pull: how an image that a verb or a recipe names comes into the store: from a registry, when the policy
+// says so, unpacked while it is downloaded.
 #pragma once
 
 #include <string>

@@ -13,9 +13,9 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr double k_speed_window = 4;   // seconds
+constexpr double k_speed_window = 4;     // seconds
 constexpr double k_sample_every = 0.25;  // seconds
-constexpr double k_line_every = 10;    // seconds between lines about one blob in a pipe
+constexpr double k_line_every = 10;      // seconds between lines about one blob in a pipe
 
 std::string blob_name(const oci::Descriptor& blob) {
   return blob.digest.hex().substr(0, 12);
@@ -66,9 +66,9 @@ public:
     m_bars.erase(blob.digest);
     m_console.show(status());
     const std::string mark = m_style.utf8 ? "✓" : "+";
-    m_console.print(fmt::format("{} {} {}  {}  {}", paint(outcome == oci::BlobOutcome::copied ? mark : "=", "32"),
-                                kind_of(blob), blob_name(blob), human_size(blob.size),
-                                paint(outcome_name(outcome), "2")));
+    m_console.print(fmt::format("{} {} {}  {}  {}",
+                                paint(outcome == oci::BlobOutcome::copied ? mark : "=", "32"), kind_of(blob),
+                                blob_name(blob), human_size(blob.size), paint(outcome_name(outcome), "2")));
   }
   void end() override {
     m_ticker.request_stop();

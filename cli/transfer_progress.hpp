@@ -1,5 +1,5 @@
-// How a pull, push or copy is shown while it goes: a bar a blob on a terminal, lines in a pipe, JSON lines, or
-// nothing. All of it on standard error.
+// How a pull, push or copy is shown while it goes: a bar a blob on a terminal, lines in a pipe, JSON lines,
+// or nothing. All of it on standard error.
 #pragma once
 
 #include <memory>

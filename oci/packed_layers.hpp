@@ -1,5 +1,5 @@
-// PackedLayers: which blob a layer became when it was packed, so that no layer is packed twice. A table of the
-// store; a row whose blob has gone counts for nothing.
+// PackedLayers: which blob a layer became when it was packed, so that no layer is packed twice. A table of
+// the store; a row whose blob has gone counts for nothing.
 #pragma once
 
 #include <memory>

@@ -17,7 +17,8 @@ struct Request {
 
 Result<Request> read_request(const Arguments& arguments) {
   Request request;
-  request.options.policy = arguments.has("policy") ? TRY(pull_policy(arguments, "policy")) : build::PullPolicy::always;
+  request.options.policy =
+      arguments.has("policy") ? TRY(pull_policy(arguments, "policy")) : build::PullPolicy::always;
   request.options.all_platforms = arguments.on("all-platforms");
   if (const auto platform = arguments.find("platform")) {
     if (request.options.all_platforms)
@@ -115,7 +116,8 @@ const Verb& pull_verb() {
       .operands = "IMAGE...",
       .summary = "Get images from a registry",
       .details =
-          "Layers are downloaded, checked and unpacked at the same time; what the store has is not downloaded "
+          "Layers are downloaded, checked and unpacked at the same time; what the store has is not "
+          "downloaded "
           "again, and an interrupted pull goes on where it was. IMAGE may also be one of another transport: "
           "oci:DIR[:NAME], oci-archive:FILE[:NAME], docker-archive:FILE[:NAME], dir:DIR, "
           "containers-storage:NAME.",

@@ -47,8 +47,8 @@ Result<oci::Reference> destination(const oci::ImageRecord& record, const std::ve
     const auto meant = meant_name(record, words.front());
     if (!meant)
       return std::unexpected(
-          Error(ErrorKind::invalid, fmt::format("'{}' is not a name: where shall it be pushed to?",
-                                                printable(words.front())))
+          Error(ErrorKind::invalid,
+                fmt::format("'{}' is not a name: where shall it be pushed to?", printable(words.front())))
               .hint("ecrin push IMAGE REGISTRY/NAME:TAG"));
     name = *meant;
   }
@@ -75,8 +75,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   const oci::ImageRecord record = TRY(workshop->images().find_any(words.front()));
   const oci::Reference to = TRY(destination(record, words));
   const auto progress = make_transfer_progress(kind, session.console(), session.style(), steady_clock());
-  auto pushed = oci::push_image(workshop->images(), *registries, record, to, options, *progress,
-                                &interrupts.token());
+  auto pushed =
+      oci::push_image(workshop->images(), *registries, record, to, options, *progress, &interrupts.token());
   progress->end();
   if (!pushed) {
     return std::unexpected(
@@ -97,7 +97,8 @@ const Verb& push_verb() {
       .operands = "IMAGE [DESTINATION]",
       .summary = "Put an image into a registry",
       .details =
-          "DESTINATION is REGISTRY/NAME[:TAG]; without it, the image's own name is where it goes. Layers that "
+          "DESTINATION is REGISTRY/NAME[:TAG]; without it, the image's own name is where it goes. Layers "
+          "that "
           "are not packed yet are packed first, and the packed image takes over the names in the store, so "
           "that its digest is the same here and there. What the registry has is not sent again. Prints the "
           "digest.",
@@ -124,7 +125,9 @@ const Verb& push_verb() {
                .help = "oci or v2s2; default: as the image is",
                .completion = Completion::word,
                .words = {"oci", "v2s2"}},
-              {.name = "platform", .value = "OS/ARCH", .help = "of an index, the image for this platform only"},
+              {.name = "platform",
+               .value = "OS/ARCH",
+               .help = "of an index, the image for this platform only"},
               {.name = "progress",
                .value = "KIND",
                .help = "auto (default), tty, plain, json or quiet",

@@ -22,9 +22,9 @@ public:
     const std::scoped_lock lock(m_mutex);
     if (!m_client) {
       RegistryEndpoint server = TRY(m_access.connect(m_transport, m_endpoint, cancel));
-      m_client = std::make_unique<RegistryClient>(m_transport, std::move(server),
-                                                  m_endpoint.reference.repository, m_access.lookup(),
-                                                  m_access.exchange);
+      m_client =
+          std::make_unique<RegistryClient>(m_transport, std::move(server), m_endpoint.reference.repository,
+                                           m_access.lookup(), m_access.exchange);
     }
     return m_client.get();
   }
@@ -178,9 +178,8 @@ Result<std::unique_ptr<ImageDestination>> RegistryImages::destination(const Refe
                                                                       const CancelToken* cancel) {
   const Endpoint endpoint = TRY(m_access.push_endpoint(name));
   RegistryEndpoint server = TRY(m_access.connect(*m_transport, endpoint, cancel));
-  auto client =
-      std::make_unique<RegistryClient>(*m_transport, std::move(server), endpoint.reference.repository,
-                                       m_access.lookup(), m_access.exchange);
+  auto client = std::make_unique<RegistryClient>(
+      *m_transport, std::move(server), endpoint.reference.repository, m_access.lookup(), m_access.exchange);
   return std::make_unique<OwningDestination>(
       std::move(client), ManifestName::of(endpoint.reference.with_default_tag()), std::move(options));
 }

@@ -24,8 +24,8 @@ public:
     RawManifest top;  // manifest or index
     std::unique_ptr<ImageSource> source;
   };
-  /// The first that has it: of the full names that a short one may mean, of the mirrors of each. A mirror that
-  /// fails is passed over, also later when it lacks a blob. not_found when none has it.
+  /// The first that has it: of the full names that a short one may mean, of the mirrors of each. A mirror
+  /// that fails is passed over, also later when it lacks a blob. not_found when none has it.
   Result<Found> find(const Reference& name, const CancelToken* cancel);
   /// The digest that the name has now, without reading the manifest where the registry allows that.
   Result<Digest> current_digest(const Reference& name, const CancelToken* cancel);

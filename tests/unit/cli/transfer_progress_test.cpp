@@ -47,7 +47,8 @@ TEST_CASE("the speed of a transfer is that of the last seconds") {
   speed.add(0, 0);
   speed.add(1, 1000);
   CHECK(speed.at(1) == Approx(1000));
-  for (int second = 2; second <= 20; ++second) speed.add(second, 1000 + static_cast<std::uint64_t>(second) * 10);
+  for (int second = 2; second <= 20; ++second)
+    speed.add(second, 1000 + static_cast<std::uint64_t>(second) * 10);
   CHECK(speed.at(20) == Approx(10));
   CHECK(speed.at(40) < 5);  // nothing comes any more
 }
@@ -74,10 +75,10 @@ TEST_CASE("programs get one JSON object a line") {
   const auto blob = layer(7);
   progress->blob_started(blob, 0);
   progress->blob_finished(blob, oci::BlobOutcome::present);
-  CHECK(shown.text == "{\"bytes\":0,\"digest\":\"sha256:" + std::string(64, 'a') +
-                          "\",\"event\":\"started\",\"size\":7}\n{\"digest\":\"sha256:" +
-                          std::string(64, 'a') +
-                          "\",\"event\":\"finished\",\"size\":7,\"state\":\"present\"}\n");
+  CHECK(shown.text ==
+        "{\"bytes\":0,\"digest\":\"sha256:" + std::string(64, 'a') +
+            "\",\"event\":\"started\",\"size\":7}\n{\"digest\":\"sha256:" + std::string(64, 'a') +
+            "\",\"event\":\"finished\",\"size\":7,\"state\":\"present\"}\n");
 }
 
 TEST_CASE("quiet says nothing") {
