@@ -44,9 +44,8 @@ Result<UnpackedLayer> unpack_layer(fs::LayerStore& layers, std::unique_ptr<Sourc
   fs::LayerDraft draft = TRY(layers.draft());
   TRY(fs::apply_layer(std::move(plain), draft.diff(), fs::ApplyForm::overlay_layer, {}, cancel));
   if (!expected)
-    return UnpackedLayer{.draft = std::move(draft),
-                         .diff_id = {oci::Digest::sha256(facts->hex)},
-                         .size = facts->size};
+    return UnpackedLayer{
+        .draft = std::move(draft), .diff_id = {oci::Digest::sha256(facts->hex)}, .size = facts->size};
   if (facts->hex != expected->digest.hex()) {
     return fail(ErrorKind::invalid, "layer {} unpacks to {}:{}, but the image's config says {}",
                 blob.digest.to_string(), expected->digest.algorithm_name(), facts->hex,

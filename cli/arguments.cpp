@@ -70,8 +70,8 @@ Result<std::string> checked_value(const Verb& verb, const Flag& flag, const std:
 std::string flag_column(const Flag& flag) {
   std::string text = flag.letter ? fmt::format("-{}, ", flag.letter) : "    ";
   text += spelling(flag);
-  if (!flag.value.empty()) text += fmt::format(" {}", flag.value);
-  return text;
+  if (flag.value.empty()) return text;
+  return text + (flag.alone.empty() ? fmt::format(" {}", flag.value) : fmt::format("[={}]", flag.value));
 }
 
 // Breaks text at blanks so that no line is longer than `width`; lines after the first start with `indent`
@@ -147,6 +147,8 @@ Result<Arguments> parse_arguments(const Verb& verb, std::span<const std::string>
         TRY(add(*flag, word.substr(equals + 1)));
       } else if (flag->value.empty()) {
         TRY(add(*flag, "true"));
+      } else if (!flag->alone.empty()) {
+        TRY(add(*flag, std::string(flag->alone)));
       } else {
         TRY(add(*flag, TRY(take_value(*flag))));
       }

@@ -44,6 +44,7 @@ struct Flag {
   Occurs occurs = Occurs::once;
   Completion completion = Completion::nothing;
   std::vector<std::string_view> words = {};  // the only values allowed; empty = any
+  std::string_view alone = {};               // what the flag without "=VALUE" means; "" = it needs a value
 };
 
 enum class Order {

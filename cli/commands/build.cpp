@@ -9,6 +9,7 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/registries.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "recipes/yaml_recipe.hpp"
@@ -76,12 +77,15 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
-  const Request request = TRY(read_request(session, arguments));
+  Request request = TRY(read_request(session, arguments));
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const Interrupts interrupts;
+  const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
+  request.options.obtain_image = image_obtainer(session, *workshop, *registries, policy, request.progress);
   const Clock clock = steady_clock();
   const double start = clock();
   const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
-  const Interrupts interrupts;
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
   if (!result) {
@@ -141,6 +145,12 @@ std::vector<Flag> flags() {
        .help = "auto (default), tty, plain, json or quiet",
        .completion = Completion::word,
        .words = {"auto", "tty", "plain", "json", "quiet"}},
+      {.name = "pull",
+       .value = "WHEN",
+       .help = "images that the recipe names: missing (default), always, newer or never",
+       .completion = Completion::word,
+       .words = {"missing", "always", "newer", "never", "true", "false"},
+       .alone = "always"},
       {.name = "quiet", .letter = 'q', .value = "", .help = "print the ID and errors only"},
       {.name = "secret",
        .value = "SPEC",
@@ -171,7 +181,7 @@ const Verb& build_verb() {
           "default: the working directory. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = flags(),
+      .flags = with_flags(flags(), registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,

@@ -10,6 +10,7 @@
 #include "cli/container_request.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/registries.hpp"
 #include "cli/session.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -28,15 +29,17 @@ struct Root {
   build::TreeMount mount;
 };
 
-Result<Root> open_image(build::Workshop& workshop, const ContainerRequest& request) {
+Result<Root> open_image(Session& session, const ContainerRequest& request, const Arguments& arguments) {
   // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
   const Interrupts interrupts;
-  const oci::ImageRecord record = TRY(find_image(workshop.images(), request.image));
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const auto registries = TRY(open_registries(session, arguments, interrupts));
+  build::Workshop& workshop = *TRY(session.workshop());
+  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
+  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
+  const oci::ImageRecord record =
+      TRY(obtain(request.image, request.platform.value_or(oci::Platform::host()), interrupts.token()));
   const oci::Image image = TRY(workshop.images().load(record.manifest));
-  if (request.platform && !request.platform->accepts(image.config.platform)) {
-    return fail(ErrorKind::not_found, "image '{}' is for {}, not for {}", printable(request.image),
-                image.config.platform.to_string(), request.platform->to_string());
-  }
   const std::vector<fs::Layer> layers =
       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(request.image));
   build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::writable));
@@ -198,10 +201,10 @@ Outcome run_container(const ContainerRequest& request, const Root& root, Session
 
 Outcome run(Session& session, const Arguments& arguments) {
   const ContainerRequest request = TRY(container_request(arguments, session.environment()));
+  Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(session, request, arguments));
   build::Workshop* workshop = TRY(session.workshop());
   std::optional<NameLock> name;
   if (!request.name.empty()) name.emplace(TRY(NameLock::acquire(workshop->store(), request.name)));
-  Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(*workshop, request));
   Outcome outcome = run_container(request, root, session, workshop->store());
   if (root.mount.tree) {
     if (const auto finished = root.mount.tree->finish(); !finished && outcome) {
@@ -249,7 +252,13 @@ std::vector<Flag> flags() {
        .help = "private (default), host or none",
        .completion = Completion::word,
        .words = {"private", "host", "none"}},
-      {.name = "platform", .value = "OS/ARCH", .help = "refuse an image that is for another platform"},
+      {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
+      {.name = "pull",
+       .value = "WHEN",
+       .help = "missing (default), always, newer or never",
+       .completion = Completion::word,
+       .words = {"missing", "always", "newer", "never"}},
+      {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"},
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
       {.name = "rm", .value = "", .help = "accepted: containers are always removed at their end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
@@ -283,7 +292,7 @@ const Verb& run_verb() {
           "In the foreground; the exit code is the program's, 128+N after signal N, 126 or 127 when it "
           "cannot be "
           "executed or found, 125 when ecrin fails. Flags end at IMAGE.",
-      .flags = flags(),
+      .flags = with_flags(flags(), registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,
