@@ -142,7 +142,7 @@ public:
     TRY(m_layout->commit());
     m_layout.reset();  // and with it its lock
     if (m_tool.is_skopeo)
-      return run(m_tool, {"--insecure-policy", "copy", "--quiet", "oci:" + m_exchange->path() + ":" + m_name,
+      return run(m_tool, {"--insecure-policy", "copy", "--quiet", "oci:" + m_exchange->path(),
                           "containers-storage:" + m_name});
     return run(m_tool, {"load", "--quiet", "--input", m_exchange->path()});
   }
@@ -180,7 +180,8 @@ Result<std::unique_ptr<ImageDestination>> open_containers_storage_destination(St
   if (!image.starts_with('['))
     image = TRY(Reference::parse(image)).with_local_registry().with_default_tag().to_string();
   auto exchange = TRY(Exchange::create(store));
-  auto layout = TRY(open_layout_destination(exchange->path(), image));
+  // podman takes the name from the layout; skopeo is told it, in words that a layout may not hold.
+  auto layout = TRY(open_layout_destination(exchange->path(), tool.is_skopeo ? "" : image));
   return std::make_unique<ContainersStorageDestination>(std::move(exchange), std::move(layout),
                                                         std::move(tool), std::move(image));
 }
