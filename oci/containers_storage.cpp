@@ -48,6 +48,10 @@ private:
   std::string m_path;
 };
 
+std::string archive_in(const Exchange& exchange) {
+  return exchange.path() + "/image.tar";
+}
+
 struct Tool {
   bool is_skopeo = false;
   Command command;
@@ -125,6 +129,7 @@ public:
         m_name(std::move(name)) {}
 
   std::string name() const override { return "containers-storage:" + m_name; }
+  bool takes_several() const override { return m_layout->takes_several(); }
   Result<Presence> find_blob(const Descriptor& descriptor, const CancelToken* cancel) override {
     return m_layout->find_blob(descriptor, cancel);
   }
@@ -142,9 +147,9 @@ public:
     TRY(m_layout->commit());
     m_layout.reset();  // and with it its lock
     if (m_tool.is_skopeo)
-      return run(m_tool, {"--insecure-policy", "copy", "--quiet", "oci:" + m_exchange->path() + ":" + m_name,
+      return run(m_tool, {"--insecure-policy", "copy", "--quiet", "oci:" + m_exchange->path(),
                           "containers-storage:" + m_name});
-    return run(m_tool, {"load", "--quiet", "--input", m_exchange->path()});
+    return run(m_tool, {"load", "--quiet", "--input", archive_in(*m_exchange)});
   }
 
 private:
@@ -180,7 +185,10 @@ Result<std::unique_ptr<ImageDestination>> open_containers_storage_destination(St
   if (!image.starts_with('['))
     image = TRY(Reference::parse(image)).with_local_registry().with_default_tag().to_string();
   auto exchange = TRY(Exchange::create(store));
-  auto layout = TRY(open_layout_destination(exchange->path(), image));
+  // podman takes the name from the index, but only of an archive; skopeo is told it.
+  TRY(posix::make_directories(exchange->path(), 0700));
+  auto layout = TRY(tool.is_skopeo ? open_layout_destination(exchange->path(), "")
+                                   : open_layout_archive_destination(archive_in(*exchange), image));
   return std::make_unique<ContainersStorageDestination>(std::move(exchange), std::move(layout),
                                                         std::move(tool), std::move(image));
 }
