@@ -105,7 +105,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
     const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
     if (!path) return fail_errno("cannot resolve '{}'", printable(root));
     store->m_path = path.get();
-    if (purpose == Purpose::freeing) (void)posix::unlink_at(store->m_directory, k_reserve_name);
+    store->m_frees = purpose == Purpose::freeing;
+    if (store->m_frees) (void)posix::unlink_at(store->m_directory, k_reserve_name);
     store->m_work = TRY(store->subdirectory("tmp"));
     store->m_lease = unique_name();
     // At once, although not every command needs one: here it shows that the file system can do what is
@@ -147,6 +148,15 @@ Result<> Store::take_lease() {
 }
 
 Store::~Store() {
+  give_up_lease();
+  if (!m_frees) return;
+  // What was freed pays for the next reserve, before others fill the place again. The database closes first:
+  // that may take space too.
+  m_database.reset();
+  keep_reserve(m_directory);
+}
+
+void Store::give_up_lease() {
   if (!m_lock.file() || m_is_tied) return;
   // What fails here is found later: the lock dies with this process, and prune clears what a dead lease left.
   if (m_holds && m_database) {

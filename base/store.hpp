@@ -26,8 +26,9 @@ class Store {
 public:
   /// Creates what is missing (directories 0700). A file system without locks, or a root that is not writable,
   /// is refused with a hint to use --root.
-  /// `freeing` is for prune and rm: it gives up the store's reserve (a file of 1 MiB that every other opening
-  /// makes when it is missing), so that the database can be written on a full file system.
+  /// `freeing` is for prune and rm: it gives up the store's reserve (a file of 1 MiB) until the end, so that
+  /// the database can be written on a full file system. Every other opening makes the reserve when it is
+  /// missing.
   enum class Purpose { work, freeing };
   static Result<std::unique_ptr<Store>> open(const std::string& root, Purpose purpose = Purpose::work);
   ~Store();  // removes this process's tmp/<lease>/ and its holds
@@ -68,8 +69,10 @@ public:
 private:
   Store() = default;
   Result<> take_lease();
+  void give_up_lease();
   std::string m_path;
   Fd m_directory;
+  bool m_frees = false;
   std::unique_ptr<Database> m_database;
   Fd m_work;  // tmp/
   std::string m_lease;

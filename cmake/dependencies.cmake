@@ -12,4 +12,6 @@ pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(yamlcpp REQUIRED IMPORTED_TARGET yaml-cpp)
 find_package(fmt REQUIRED)
+# clang spells a name of the library otherwise than the g++ that built it: presets tidy and fuzz compile fmt along.
+set(ECRIN_FMT $<IF:$<CXX_COMPILER_ID:Clang>,fmt::fmt-header-only,fmt::fmt>)
 find_package(nlohmann_json REQUIRED)

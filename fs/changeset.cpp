@@ -82,13 +82,14 @@ public:
     TRY(m_lower.leave());
     const auto below = TRY(m_lower.lookup(place.name));
     if (frame.kept == 0) {
-      if (below && TRY(same_state(place.node(), below->node(place.name), m_options.epoch))) {
+      if (below && is_same_time(place.status, below->status) &&
+          TRY(same_state(place.node(), below->node(place.name), m_options.epoch))) {
         return remove_directory(place);
       }
       if (!below && is_own_mount_point(place)) return remove_directory(place);
     }
     TRY(strip_control_xattrs(place));
-    if (below && S_ISDIR(below->status.st_mode)) {
+    if (below && S_ISDIR(below->status.st_mode) && m_options.directory_times == DirectoryTimes::as_below) {
       TRY(set_mtime(place, below->status.st_mtim));
     } else {
       // The time from before this walk removed something here.
@@ -157,6 +158,11 @@ private:
 
   bool is_own_mount_point(const Place& place) const {
     return !m_mount_points.empty() && m_mount_points.contains(place.path());
+  }
+
+  bool is_same_time(const struct stat& directory, const struct stat& below) const {
+    return m_options.directory_times == DirectoryTimes::as_below ||
+           clamped_mtime(directory, m_options.epoch) == clamped_mtime(below, m_options.epoch);
   }
 
   Result<> clamp_times(const Place& place, const struct timespec& recorded) {

@@ -28,11 +28,16 @@ namespace ecrin::fs {
 
 class LowerTree;  // fs/lower_tree.hpp
 
+/// The time of a directory that exists below. What a step left in it depends on the driver, so that it never
+/// counts; a layer that was made elsewhere means what it says.
+enum class DirectoryTimes { as_below, as_they_are };
+
 struct CanonicalOptions {
   std::int64_t epoch = 0;  // seconds; times after it become it. INT64_MAX: leave times alone
   /// Paths (no leading slash) that the tool itself made as mount points: dropped unless they exist in the
   /// lower tree or hold something now.
   std::vector<std::string> own_mount_points;
+  DirectoryTimes directory_times = DirectoryTimes::as_below;
 };
 
 struct ChangesetSummary {

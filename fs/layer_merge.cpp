@@ -33,7 +33,9 @@ Result<> merge_layers(const std::vector<std::string>& layers, const std::vector<
   if (is_whole) return {};
   if (hides_all) TRY(set_opaque(to, "."));
   LowerTree lower = TRY(LowerTree::of_layers(below));
-  TRY(canonicalise(to, lower, {.epoch = INT64_MAX, .own_mount_points = {}}, cancel));
+  TRY(canonicalise(
+      to, lower, {.epoch = INT64_MAX, .own_mount_points = {}, .directory_times = DirectoryTimes::as_they_are},
+      cancel));
   return {};
 }
 

@@ -75,5 +75,7 @@ std::string_view program_version();
 std::string complete(std::span<const std::string> words, std::span<const std::string> images);
 /// Does complete() have a use for the names of images here?
 bool completes_images(std::span<const std::string> words);
+/// The --root among the words before the verb, "" when there is none.
+std::string typed_root(std::span<const std::string> words);
 
 }  // namespace ecrin::cli

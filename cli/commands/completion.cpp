@@ -3,6 +3,7 @@
 // last word. So a script never grows old, and there is one description of the flags.
 #include <algorithm>
 
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
@@ -13,19 +14,31 @@ namespace {
 
 constexpr std::string_view k_bash = R"script(# bash completion for ecrin: source <(ecrin completion bash)
 _ecrin() {
-  local words=("${COMP_WORDS[@]:1:COMP_CWORD}") current="${COMP_WORDS[COMP_CWORD]}" line
-  local candidates
-  candidates="$(ecrin completion --words -- "${words[@]}" 2>/dev/null)"
+  # Readline parts words at : and = too (names of images, --flag=value). The program is asked with the words as
+  # they were typed, and what it answers loses the part before the last such sign, which readline keeps.
+  local line="${COMP_LINE:0:COMP_POINT}" words=() word blanks
+  for word in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    blanks="${line%%[![:space:]]*}"
+    line="${line#"$blanks"}"
+    [[ "$line" == "$word"* ]] || word="$line"
+    line="${line#"$word"}"
+    if [[ -n "$blanks" || ${#words[@]} -eq 0 ]]; then words+=("$word"); else words[-1]+="$word"; fi
+  done
+  local signs='' current="${words[-1]}" kept before candidates
+  [[ "$COMP_WORDBREAKS" == *:* ]] && signs+=:
+  [[ "$COMP_WORDBREAKS" == *=* ]] && signs+==
+  kept="$current"
+  [[ -n "$signs" ]] && kept="${current##*["$signs"]}"
+  before="${current%"$kept"}"
+  candidates="$(ecrin completion --words -- "${words[@]:1}" 2>/dev/null)"
   COMPREPLY=()
   case "$candidates" in
-    :file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-    :directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
+    :file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$kept") ;;
+    :directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$kept") ;;
     *)
-      while IFS=$'\t' read -r line _; do
-        [[ -n "$line" && "$line" == "$current"* ]] && COMPREPLY+=("$line")
+      while IFS=$'\t' read -r word _; do
+        [[ -n "$word" && "$word" == "$current"* ]] && COMPREPLY+=("${word#"$before"}")
       done <<<"$candidates"
-      # a colon parts words for readline: names of images have one
-      declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$current"
       ;;
   esac
 }
@@ -38,14 +51,17 @@ _ecrin() {
   local -a lines candidates
   lines=("${(@f)$(ecrin completion --words -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   case "$lines[1]" in
-    :file) _files; return ;;
-    :directory) _files -/; return ;;
+    :file|:directory)
+      [[ "$words[CURRENT]" == --*=* ]] && compset -P 1 '*='
+      if [[ "$lines[1]" == :file ]]; then _files; else _files -/; fi
+      return
+      ;;
   esac
-  local line name
+  local line name help
   for line in $lines; do
     [[ -z "$line" ]] && continue
-    name="${line%%$'\t'*}"
-    candidates+=("${name//:/\\:}:${line#*$'\t'}")
+    name="${line%%$'\t'*}" help="${line#*$'\t'}"
+    candidates+=("${name//:/\\:}${help:+:$help}")
   done
   _describe 'ecrin' candidates
 }
@@ -54,13 +70,17 @@ if [[ "$funcstack[1]" == _ecrin ]]; then _ecrin "$@"; else compdef _ecrin ecrin;
 
 constexpr std::string_view k_fish = R"script(# fish completion for ecrin: ecrin completion fish | source
 function __ecrin_complete
-    set -l words (commandline -opc)[2..-1] (commandline -ct)
+    set -l current (commandline -ct)
+    set -l words (commandline -opc)[2..-1] $current
     set -l lines (ecrin completion --words -- $words 2>/dev/null)
+    # of --flag=PATH only PATH is a path
+    set -l head (string match -r -- '^--[^=]+=' $current)
+    set -l path (string replace -- "$head" '' $current)
     switch "$lines[1]"
         case :file
-            __fish_complete_path (commandline -ct)
+            printf "$head%s\n" (__fish_complete_path $path)
         case :directory
-            __fish_complete_directories (commandline -ct)
+            printf "$head%s\n" (__fish_complete_directories $path)
         case '*'
             printf '%s\n' $lines
     end
@@ -175,23 +195,38 @@ std::string complete(std::span<const std::string> words, std::span<const std::st
   }
   if (position.flag != nullptr)
     return value_candidates(position.flag->completion, position.flag->words, images);
-  if (position.verb == nullptr)
-    return current.starts_with('-') ? flag_candidates(program()) : verb_candidates();
-  const Verb& verb = *position.verb;
+  const Verb& verb = position.verb == nullptr ? program() : *position.verb;
   if (!position.flags_ended && current.starts_with('-')) {
     const std::size_t equals = current.find('=');
     const Flag* flag = equals == std::string::npos ? nullptr : flag_of(verb, current.substr(0, equals));
     if (flag == nullptr) return flag_candidates(verb);
+    if (flag->completion == Completion::file || flag->completion == Completion::directory)
+      return value_candidates(flag->completion, {}, {});
     std::string text;
     for (const std::string_view word : flag->words)
       text += candidate(current.substr(0, equals + 1) + std::string(word), "");
     return text;
   }
+  if (position.verb == nullptr) return verb_candidates();
   if (position.operands >= verb.most_operands) return "";
   if (&verb == &help_verb()) return verb_candidates();
   // A program's arguments are the program's own affair: paths are the best guess.
   if (verb.order == Order::flags_first && position.operands > 0) return ":file\n";
   return value_candidates(verb.completion, verb.words, images);
+}
+
+std::string typed_root(std::span<const std::string> words) {
+  constexpr std::string_view name = "--root";
+  std::string root;
+  for (std::size_t index = 0; index + 1 < words.size() && words[index].starts_with('-'); ++index) {
+    const std::string& word = words[index];
+    if (word.starts_with("--root=")) root = word.substr(name.size() + 1);
+    const Flag* flag = flag_of(program(), word);
+    if (flag == nullptr || flag->value.empty()) continue;
+    ++index;
+    if (word == name && index + 1 < words.size()) root = words[index];
+  }
+  return root;
 }
 
 bool completes_images(std::span<const std::string> words) {
@@ -201,16 +236,23 @@ bool completes_images(std::span<const std::string> words) {
 
 namespace {
 
+// The names in the store that the typed words mean. Asking makes no store where there is none.
+Result<std::vector<std::string>> image_names(Session& session, std::span<const std::string> words) {
+  Session meant({.root = typed_root(words), .driver = std::nullopt}, session.console(), session.environment(),
+                session.style());
+  if (!posix::open(TRY(meant.root()), O_PATH | O_DIRECTORY)) return std::vector<std::string>();
+  std::vector<std::string> names;
+  for (const oci::ImageRecord& record : TRY(TRY(meant.images())->list_all())) {
+    names.insert(names.end(), record.names.begin(), record.names.end());
+  }
+  return names;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& operands = arguments.operands();
   if (arguments.on("words")) {
-    std::vector<std::string> names;
-    if (completes_images(operands)) {
-      for (const oci::ImageRecord& record : TRY(TRY(session.images())->list_all())) {
-        names.insert(names.end(), record.names.begin(), record.names.end());
-      }
-    }
-    print(complete(operands, names));
+    const bool with_images = completes_images(operands);
+    print(complete(operands, with_images ? TRY(image_names(session, operands)) : std::vector<std::string>()));
     return 0;
   }
   const std::string shell = operands.empty() ? "" : operands.front();

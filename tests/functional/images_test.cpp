@@ -1,4 +1,6 @@
 // Verbs on images: names, listing, saving, loading, removing.
+#include <filesystem>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
 #include "tests/support/setting.hpp"
@@ -150,6 +152,41 @@ TEST_CASE("info, doctor and version", "[any-driver]") {
   CHECK_FALSE(nlohmann::json::parse(doctor.out, nullptr, false).is_discarded());
   CHECK(contains(ecrin.must({"version"}), "0."));
   CHECK(contains(ecrin.must({"completion", "bash"}), "ecrin"));
+}
+
+TEST_CASE("bash completes words that readline parts at colons and equals signs", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.must({"tag", "busybox", "example.org:5000/where:2"});
+  // `parts` are COMP_WORDS as readline makes them of `line`.
+  const auto completed = [&ecrin](const std::string& line, const Arguments& parts) {
+    Arguments argv = {"bash", "-c", R"(
+      ecrin() { "$ECRIN" "$@"; }
+      compopt() { :; }
+      COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
+      source <(ecrin completion bash)
+      COMP_LINE="$1" COMP_POINT="${#1}" COMP_CWORD=$(($# - 2)) COMP_WORDS=("${@:2}")
+      _ecrin
+      printf '%s,' "${COMPREPLY[@]}")",
+                      "bash", line};
+    argv.insert(argv.end(), parts.begin(), parts.end());
+    Invocation bash = host_command(argv);
+    bash.set("ECRIN", setting().ecrin).set("ECRIN_ROOT", ecrin.root());
+    const Outcome outcome = run(bash);
+    INFO(outcome.description);
+    CHECK(outcome.err.empty());
+    return outcome.out;
+  };
+  CHECK(completed("ecrin ru", {"ecrin", "ru"}) == "run,");
+  CHECK(completed("ecrin run exam", {"ecrin", "run", "exam"}) == "example.org:5000/where:2,");
+  CHECK(completed("ecrin run example.org:50", {"ecrin", "run", "example.org", ":", "50"}) == "5000/where:2,");
+  CHECK(completed("ecrin rmi example.org:5000/where:",
+                  {"ecrin", "rmi", "example.org", ":", "5000/where", ":"}) == "2,");
+  CHECK(completed("ecrin build --progress=pl", {"ecrin", "build", "--progress", "=", "pl"}) == "plain,");
+  CHECK(completed("ecrin build --progress pl", {"ecrin", "build", "--progress", "pl"}) == "plain,");
+  // Another store than the environment's, which asking does not make.
+  const std::string nowhere = ecrin.scratch() / "nowhere";
+  CHECK(completed("ecrin --root " + nowhere + " run ", {"ecrin", "--root", nowhere, "run", ""}) == ",");
+  CHECK_FALSE(std::filesystem::exists(nowhere));
 }
 
 TEST_CASE("mistakes on the command line are told with what was meant", "[any-driver]") {

@@ -34,6 +34,8 @@ TEST_CASE("flags and their values") {
   CHECK(candidates({"build", "-f", ""}) == ":file\n");
   CHECK(candidates({"--root", ""}) == ":directory\n");
   CHECK(candidates({"build", "--target", ""}).empty());
+  CHECK(candidates({"build", "--iidfile=x"}) == ":file\n");
+  CHECK(candidates({"--root=x"}) == ":directory\n");
 }
 
 TEST_CASE("operands: images where images are meant") {
@@ -49,4 +51,14 @@ TEST_CASE("the store is asked only where images are meant") {
   CHECK(completes_images(std::vector<std::string>{"run", ""}));
   CHECK_FALSE(completes_images(std::vector<std::string>{"build", ""}));
   CHECK_FALSE(completes_images(std::vector<std::string>{""}));
+}
+
+TEST_CASE("names come from the store that the words before the verb name") {
+  const auto root = [](std::vector<std::string> words) { return typed_root(words); };
+  CHECK(root({"--root", "/a", "run", ""}) == "/a");
+  CHECK(root({"--root=/a", "--debug", "run", ""}) == "/a");
+  CHECK(root({"--driver", "copy", "--root", "/a", "run", ""}) == "/a");
+  CHECK(root({"run", "--root", "/a", ""}).empty());
+  CHECK(root({"run", ""}).empty());
+  CHECK(root({"--root", ""}).empty());
 }

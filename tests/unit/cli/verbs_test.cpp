@@ -28,9 +28,9 @@ TEST_CASE("an unknown verb comes with a hint") {
   REQUIRE_FALSE(typo);
   CHECK(typo.error().message() == "unknown verb 'biuld'");
   CHECK(typo.error().hint_text() == "did you mean 'build'?");
-  const auto missing = find_verb(std::vector<std::string>{"pull"});
+  const auto missing = find_verb(std::vector<std::string>{"exec"});
   REQUIRE_FALSE(missing);
-  CHECK(missing.error().hint_text().find("ecrin load") != std::string::npos);
+  CHECK(missing.error().hint_text().find("ecrin run") != std::string::npos);
   CHECK(find_verb(std::vector<std::string>{"image"}).error().hint_text().find("exists") != std::string::npos);
   CHECK(find_verb(std::vector<std::string>{"image", "inspct"}).error().hint_text() ==
         "did you mean 'inspect'?");
