@@ -29,6 +29,8 @@ std::string_view outcome_name(oci::BlobOutcome outcome) {
   switch (outcome) {
     case oci::BlobOutcome::copied:
       return "done";
+    case oci::BlobOutcome::packed:
+      return "packed";
     case oci::BlobOutcome::present:
       return "already there";
     case oci::BlobOutcome::left_out:
@@ -66,9 +68,10 @@ public:
     m_bars.erase(blob.digest);
     m_console.show(status());
     const std::string mark = m_style.utf8 ? "✓" : "+";
-    m_console.print(fmt::format("{} {} {}  {}  {}",
-                                paint(outcome == oci::BlobOutcome::copied ? mark : "=", "32"), kind_of(blob),
-                                blob_name(blob), human_size(blob.size), paint(outcome_name(outcome), "2")));
+    m_console.print(fmt::format(
+        "{} {} {}  {}  {}",
+        paint(outcome == oci::BlobOutcome::copied || outcome == oci::BlobOutcome::packed ? mark : "=", "32"),
+        kind_of(blob), blob_name(blob), human_size(blob.size), paint(outcome_name(outcome), "2")));
   }
   void end() override {
     m_ticker.request_stop();
@@ -171,6 +174,7 @@ public:
   }
   void blob_finished(const oci::Descriptor& blob, oci::BlobOutcome outcome) override {
     const char* state = outcome == oci::BlobOutcome::copied    ? "copied"
+                        : outcome == oci::BlobOutcome::packed  ? "packed"
                         : outcome == oci::BlobOutcome::present ? "present"
                                                                : "left-out";
     write("finished", blob, {{"state", state}});

@@ -196,8 +196,7 @@ private:
     const std::string what = fmt::format("copying layer {} of {} ({})", blob.layer + 1,
                                          blob.image->image->layers.size(), descriptor.digest.to_string());
     if (blob.is_packed) {
-      TRY_WHILE(pack(blob), "{}", what);
-      return finish(descriptor, BlobOutcome::copied);
+      return finish(descriptor, TRY_WHILE(pack(blob), "{}", what));
     }
     if (blob.presence == Presence::present) return finish(descriptor, BlobOutcome::present);
     bool missing = false;
@@ -220,14 +219,14 @@ private:
     return {.config = image.config ? &*image.config : nullptr, .layer = blob.layer, .observer = &m_observer};
   }
 
-  Result<> pack(Blob& blob) {
+  Result<BlobOutcome> pack(Blob& blob) {
     const PlannedManifest& image = *blob.image;
     if (m_options.packed) {
       auto known = TRY(m_options.packed->find(blob.descriptor.digest, *m_options.compression));
       if (known && TRY(m_destination.find_blob(*known, &m_stop)) == Presence::present) {
         const std::lock_guard lock(m_mutex);
         m_packed.emplace(blob.descriptor.digest, *std::move(known));
-        return {};
+        return BlobOutcome::present;
       }
     }
     if (!m_options.scratch) return fail(ErrorKind::unsupported, "there is no place to pack layers in");
@@ -246,7 +245,7 @@ private:
       TRY(m_options.packed->record(blob.descriptor.digest, *m_options.compression, descriptor));
     const std::lock_guard lock(m_mutex);
     m_packed.emplace(blob.descriptor.digest, std::move(descriptor));
-    return {};
+    return BlobOutcome::packed;
   }
 
   // Two layers may become equal: gzip and plain of the same bytes. Each digest is put once.

@@ -18,6 +18,7 @@ class PackedLayers;
 
 enum class BlobOutcome {
   copied,
+  packed,    // and is another blob there
   present,   // the destination had it: not read
   left_out,  // a non-distributable layer that the source does not keep
 };

@@ -1,5 +1,8 @@
 #include "oci/layer_repack.hpp"
 
+#include <algorithm>
+#include <thread>
+
 #include "base/posix.hpp"
 #include "base/range_source.hpp"
 #include "base/store.hpp"
@@ -29,7 +32,8 @@ Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t p
   Fd file = TRY(nameless_file(scratch));
   FdSink to_file(file);
   HashingSink packed(&to_file);
-  const auto compressor = TRY(compress(compression.format, compression.level, packed));
+  const auto compressor = TRY(compress(compression.format, compression.level, packed,
+                                       std::max(1u, std::thread::hardware_concurrency())));
   HashingSink unpacked(compressor.get(), diff_id.digest.algorithm());
   TRY(copy_stream(plain, unpacked));
   TRY(unpacked.finish());

@@ -45,6 +45,24 @@ private:
   std::map<Digest, std::vector<std::string>> m_repositories;
 };
 
+/// Lets through what is heard of layers that are packed: nothing else moves meanwhile.
+class PackingObserver final : public CopyObserver {
+public:
+  explicit PackingObserver(CopyObserver& next) : m_next(next) {}
+  void blob_started(const Descriptor& blob, std::uint64_t already) override {
+    if (media_type::is_layer(blob.media_type)) m_next.blob_started(blob, already);
+  }
+  void blob_progress(const Descriptor& blob, std::uint64_t bytes) override {
+    if (media_type::is_layer(blob.media_type)) m_next.blob_progress(blob, bytes);
+  }
+  void blob_finished(const Descriptor& blob, BlobOutcome outcome) override {
+    if (outcome == BlobOutcome::packed) m_next.blob_finished(blob, outcome);
+  }
+
+private:
+  CopyObserver& m_next;
+};
+
 CopyOptions copy_options(const PushOptions& options) {
   CopyOptions copy;
   copy.all = options.all;
@@ -60,6 +78,7 @@ Result<ImageRecord> pack(ImageStore& images, const ImageRecord& image, const Pus
   const Fd scratch = TRY(images.blobs().store().temporary());
   CopyOptions copy = copy_options(options);
   copy.compression = options.compression;
+  copy.jobs = 1;  // each layer is packed by all processors
   copy.repack = options.repack;
   copy.format = options.format;
   copy.scratch = &scratch;
@@ -70,7 +89,8 @@ Result<ImageRecord> pack(ImageStore& images, const ImageRecord& image, const Pus
   // A name that is a digest can only be that of the old manifest.
   std::erase_if(names, [](const Reference& name) { return name.digest.has_value(); });
   const auto destination = make_store_destination(images, std::move(names));
-  const RawManifest packed = TRY_WHILE(copy_image(*source, *destination, copy, observer, cancel),
+  PackingObserver packing(observer);
+  const RawManifest packed = TRY_WHILE(copy_image(*source, *destination, copy, packing, cancel),
                                        "packing the layers of {}", image.manifest.to_string());
   ImageRecord record = TRY(images.find_any(packed.digest.to_string()));
   if (record.manifest == image.manifest) return record;

@@ -6,7 +6,7 @@ taken in turn (A B C, A B C, ...), so that a slow minute hits all of them. Media
 
     bench.py --ecrin PATH [--reps N] [--work DIR] [--results FILE] [WORKLOAD...]
 
-Workloads: start noop steps files. Started by root it goes on as an ordinary user, because that is what is promised.
+Workloads: start noop steps files pull. Started by root it goes on as an ordinary user, because that is what is promised.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 import pwd
 import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -186,15 +187,81 @@ class Bench:
                  "/proc", "--dev", "/dev", "/bin/sh", "-c", FILES_SCRIPT])
         self.compare("files", tools)
 
+    # ---- a registry on loopback ---------------------------------------------------------------------------------
+
+    def start_registry(self):
+        """Debian's docker-registry at a free port; returns host:port. It ends with this program."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            host = f"127.0.0.1:{probe.getsockname()[1]}"
+        data = os.path.join(self.work, "registry")
+        config = self.write("registry.yml", "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
+                            f"storage: {{filesystem: {{rootdirectory: {data}}}}}\nhttp: {{addr: {host}}}\n")
+        self.registry = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL,
+                                         stdout=self.log, stderr=self.log, env=self.environment)
+        for _ in range(100):
+            try:
+                socket.create_connection(tuple(host.split(":")), 1).close()
+                return host
+            except OSError:
+                time.sleep(0.1)
+        return sys.exit(f"bench: docker-registry does not start; see {self.log.name}")
+
+    def remove_tree(self, path):
+        """Files of other ids can only be removed as root of a user namespace that has them."""
+        return ["unshare", "--map-root-user", "--map-auto", "rm", "-rf", path]
+
+    def pull_tools(self, image):
+        scratch = {tool: os.path.join(self.work, "pull", tool) for tool in ("ecrin", "podman", "buildah", "umoci")}
+        ecrin = [self.ecrin[0], "--root", scratch["ecrin"]]
+        tools = {"ecrin": ([self.remove_tree(scratch["ecrin"])], [*ecrin, "pull", "-q", image])}
+        for name in ("podman", "buildah"):
+            if self.have(name):
+                own = ["--root", scratch[name], "--runroot", os.path.join(self.work, "run", "pull"),
+                       "--storage-driver", "overlay"]
+                tools[name] = ([self.remove_tree(scratch[name])],
+                               [name, *own, "pull", "-q", "--tls-verify=false", image])
+        if self.have("skopeo") and self.have("umoci"):
+            layout = scratch["umoci"]
+            tools["skopeo + umoci"] = ([self.remove_tree(layout), ["mkdir", "-p", layout]],
+                                       ["sh", "-c", f"skopeo copy -q --src-tls-verify=false docker://{image} "
+                                        f"oci:{layout}/oci:x && umoci unpack --rootless --image {layout}/oci:x "
+                                        f"{layout}/bundle"])
+        return tools
+
+    def pull(self):
+        if not self.have("docker-registry"):
+            print("  docker-registry is missing: nothing to pull from", file=sys.stderr)
+            return
+        host = self.start_registry()
+        try:
+            small = self.write("pull-small.yaml", "name: pull-small\nfrom: {bootstrap: debian, suite: bookworm}\n")
+            large = self.write("pull-large.yaml", "name: pull-large\nfrom: bench-base\nsteps:\n" + "".join(
+                f"  - run: apt-get update && apt-get install -y --no-install-recommends {packages}\n"
+                for packages in ("git", "python3", "perl-doc", "clang", "gdb")))
+            for name, recipe in (("pull-small", small), ("pull-large", large)):
+                self.call([*self.ecrin, "build", recipe])
+                for compression in ("gzip", "zstd"):
+                    image = f"{host}/{name}:{compression}"
+                    self.call([*self.ecrin, "copy", "-q", "--compression", compression, name, "docker://" + image])
+                    self.compare(f"{name} {compression}", self.pull_tools(image))
+        finally:
+            self.registry.terminate()
+            self.registry.wait()
+
     # ---- results -----------------------------------------------------------------------------------------------
 
     def write_results(self):
         titles = {"start": "container start: /bin/true in a present image, no network",
                   "noop": "no-op build: 10 steps, nothing changed",
                   "steps": "20 small steps on a Debian image with a compiler, nothing cached",
-                  "files": "one step that writes 20,000 files, nothing cached"}
+                  "files": "one step that writes 20,000 files, nothing cached",
+                  "pull-small gzip": "pull and unpack into an empty store: a small image, gzip",
+                  "pull-small zstd": "the same, zstd",
+                  "pull-large gzip": "pull and unpack: a large image of six layers, gzip",
+                  "pull-large zstd": "the same, zstd"}
         versions = []
-        for program in ("bwrap", "crun", "podman", "buildah"):
+        for program in ("bwrap", "crun", "podman", "buildah", "skopeo", "umoci"):
             if self.have(program):
                 text = subprocess.run([program, "--version"], env=self.environment, cwd=self.work,
                                       capture_output=True, text=True, check=False).stdout
@@ -245,7 +312,7 @@ def main():
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--work", default="/var/tmp/ecrin-bench")
     parser.add_argument("--results", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md"))
-    parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files"])
+    parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files", "pull"])
     options = parser.parse_args()
     options.results = os.path.abspath(options.results)
     results = options.results
