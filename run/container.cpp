@@ -156,7 +156,8 @@ namespace {
 Error as_failure_of_ours(Error&& error) {
   if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::denied) return std::move(error);
   Error other(ErrorKind::system, error.message());
-  for (const std::string& line : error.trace()) (void)std::move(other).context(line);  // in place
+  // NOLINTNEXTLINE(bugprone-use-after-move): context() works in place
+  for (const std::string& line : error.trace()) (void)std::move(other).context(line);
   return std::move(other).hint(error.hint_text());
 }
 
