@@ -137,7 +137,6 @@ Result<Json> parse_json(std::string_view text, std::string_view what) {
   Builder builder;
   const bool parsed = [&] {
     try {
-      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the second iterator is the end
       return Json::sax_parse(PositionIterator(text.data(), &position),
                              PositionIterator(text.data() + text.size(), &position), &builder);
     } catch (const nlohmann::detail::exception& error) {

@@ -249,16 +249,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates) {
-  // A third of the word may be wrong: more is another word, and a hint that is none.
-  std::size_t best =
-      std::min({std::size_t{4}, word.size(), std::max<std::size_t>(2, (word.size() + 1) / 3 + 1)});
+  constexpr std::size_t k_bound = 4;
+  std::size_t best = std::min(k_bound, word.size());
+  // A third of the word may be wrong: more is another word, and a hint that is none. Its end may be missing.
+  const std::size_t limit = std::max<std::size_t>(1, (word.size() + 1) / 3);
   std::string_view found;
   for (const std::string_view candidate : candidates) {
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best) {
-      best = distance;
-      found = candidate;
-    }
+    if (distance >= best || (distance > limit && !candidate.starts_with(word))) continue;
+    best = distance;
+    found = candidate;
   }
   return std::string(found);
 }

@@ -26,7 +26,8 @@ Result<std::uint64_t> parse_unsigned(std::string_view text, std::uint64_t maximu
 bool is_valid_utf8(std::string_view text);
 /// Edit distance, bounded: anything above 3 may be returned as 4.
 std::size_t edit_distance(std::string_view a, std::string_view b);
-/// The candidate nearest to `word`: at most 3 edits, and about a third of the word; empty: none.
+/// The candidate nearest to `word`: at most 3 edits, which are a third of the word or complete it; empty:
+/// none.
 std::string nearest(std::string_view word, std::span<const std::string_view> candidates);
 
 /// Seconds since 1970 as RFC 3339 in UTC ("1970-01-01T00:00:00Z"), and back (fractions are cut).

@@ -54,7 +54,7 @@ IgnoreRules::State IgnoreRules::state(const State* directory, std::string_view p
   state.matched.resize(m_rules.size(), 0);
   for (std::size_t i = 0; i < m_rules.size(); ++i) {
     const bool matched = (directory && directory->matched[i]) || m_rules[i].pattern.matches(path);
-    state.matched[i] = matched;
+    state.matched[i] = matched ? 1 : 0;
     if (matched) state.ignored = !m_rules[i].take_back;
   }
   return state;

@@ -121,7 +121,7 @@ bool Pattern::matches(std::string_view path) const {
           next[i] = 1;
           break;
         case Token::Kind::directories:
-          next[i] = c == '/' ? 1 : (next[i] == 1 ? char{1} : char{2});
+          next[i] = c == '/' || next[i] == 1 ? char{1} : char{2};
           break;
         case Token::Kind::set: {
           bool in = false;

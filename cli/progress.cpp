@@ -66,10 +66,11 @@ std::string without_escapes(std::string_view text) {
       continue;
     }
     const char kind = text[++position];
-    if (kind == '[') {
-      while (position + 1 < text.size() && (text[++position] < 0x40 || text[position] > 0x7e)) continue;
-    } else if (kind == ']') {
-      while (position + 1 < text.size() && text[++position] != '\a') continue;
+    if (kind != '[' && kind != ']') continue;
+    const auto ends = [kind](char c) { return kind == '[' ? c >= 0x40 && c <= 0x7e : c == '\a'; };
+    while (position + 1 < text.size()) {
+      ++position;
+      if (ends(text[position])) break;
     }
   }
   return result;

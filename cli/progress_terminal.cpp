@@ -19,7 +19,7 @@ public:
       : m_console(console),
         m_style(style),
         m_clock(std::move(clock)),
-        m_ticker([this](std::stop_token stop) { tick(stop); }) {}
+        m_ticker([this](const std::stop_token& stop) { tick(stop); }) {}
 
   ~TerminalProgress() override { end(); }
 
@@ -118,7 +118,7 @@ private:
   }
   void draw() { m_console.show(status()); }
 
-  void tick(std::stop_token stop) {
+  void tick(const std::stop_token& stop) {
     std::unique_lock lock(m_mutex);
     while (!m_wake.wait_for(lock, stop, std::chrono::milliseconds(100),
                             [&stop] { return stop.stop_requested(); })) {

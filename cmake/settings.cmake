@@ -15,6 +15,8 @@ target_compile_options(ecrin_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshado
   -Wnon-virtual-dtor -Woverloaded-virtual -Wextra-semi
   # designated initialisers leave the rest to the members' own defaults, on purpose
   -Wno-missing-field-initializers
+  # std::stable_sort itself calls what is deprecated, and clang tells it of the caller
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
   $<$<BOOL:${ECRIN_WERROR}>:-Werror>)
 
 # ecrin_module(name SOURCES... ) makes the static library ecrin_<name> with the alias ecrin::<name>.

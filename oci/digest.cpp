@@ -32,8 +32,8 @@ Result<Digest> Digest::parse(std::string_view text) {
   return Digest(std::string(text));
 }
 
-Digest Digest::sha256(std::string hex) {
-  return Digest(std::string(k_sha256) + hex);
+Digest Digest::sha256(std::string_view hex) {
+  return Digest(std::string(k_sha256).append(hex));
 }
 
 Digest Digest::of(std::string_view bytes) {

@@ -17,7 +17,7 @@ class Digest {
 public:
   Digest() = default;  // empty; only for members that are set later
   static Result<Digest> parse(std::string_view text);
-  static Digest sha256(std::string hex);  // hex made by our own Hasher
+  static Digest sha256(std::string_view hex);  // hex made by our own Hasher
   static Digest of(std::string_view bytes);
 
   HashAlgorithm algorithm() const;

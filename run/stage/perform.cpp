@@ -108,7 +108,8 @@ Result<> perform(Stage& stage, const SetupOp& op) {
   if (done) return {};
   Error error = std::move(done).error();
   if (!op.hint.empty() && error.kind() == ErrorKind::denied)
-    (void)std::move(error).hint(op.hint);  // in place
+    (void)std::move(error).hint(op.hint);  // in place, so the error is whole still
+  // NOLINTNEXTLINE(bugprone-use-after-move)
   return std::unexpected(std::move(error).context(describe(op)));
 }
 

@@ -136,6 +136,7 @@ TEST_CASE("text: nearest") {
   CHECK(nearest("xyz", verbs).empty());
   CHECK(nearest("", verbs).empty());
   CHECK(nearest("qq", verbs).empty());
+  CHECK(nearest("lock", std::vector<std::string_view>{"locked"}) == "locked");
   CHECK(nearest("bogus", std::vector<std::string_view>{"jobs"}).empty());  // three of five: another word
 }
 
