@@ -21,6 +21,10 @@ public:
   Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken* cancel) override {
     return m_store->find_blob(descriptor, cancel);
   }
+  Result<std::optional<std::string>> read_blob(const oci::Descriptor& descriptor,
+                                               std::uint64_t limit) override {
+    return m_store->read_blob(descriptor, limit);
+  }
   Result<> put_blob(const oci::Descriptor& descriptor, const oci::BlobOpener& open,
                     const oci::BlobContext& context, const CancelToken* cancel) override {
     if (!context.config) return m_store->put_blob(descriptor, open, context, cancel);

@@ -91,7 +91,7 @@ private:
         TRY(add({.descriptor = layer,
                  .image = &manifest,
                  .layer = i,
-                 .is_packed = wants_packing(manifest, layer)}));
+                 .is_packed = TRY(wants_packing(manifest, layer))}));
       }
     }
     return {};
@@ -110,12 +110,13 @@ private:
     return {};
   }
 
-  bool wants_packing(const PlannedManifest& manifest, const Descriptor& layer) const {
+  Result<bool> wants_packing(const PlannedManifest& manifest, const Descriptor& layer) const {
     if (!m_options.compression || !media_type::is_image_config(manifest.image->config.media_type))
       return false;
     const auto type = LayerType::of(layer.media_type);
     if (!type || type->non_distributable || type->compression == m_options.compression->format) return false;
-    return m_options.repack || type->compression == Compression::none;
+    if (!m_options.repack && type->compression != Compression::none) return false;
+    return !m_options.packs || TRY(m_options.packs(layer));
   }
 
   // Runs `action` on the blobs that `wanted` takes, several at a time. The first failure stops the others.
@@ -163,32 +164,46 @@ private:
                        });
   }
 
+  Result<> read_config(Blob& blob) {
+    const Descriptor& descriptor = blob.descriptor;
+    const auto source = verified_source(TRY(opener(blob)(0)), descriptor.digest, descriptor.size);
+    blob.bytes =
+        TRY_WHILE(read_all(*source, k_config_limit), "reading the image config from {}", m_source.name());
+    return {};
+  }
+
+  Result<> put_config(Blob& blob, bool is_image) {
+    const BlobOpener read_first = [this, &blob](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
+      if (blob.bytes.empty()) TRY(read_config(blob));
+      return std::make_unique<MemorySource>(
+          blob.bytes.substr(std::min<std::uint64_t>(offset, blob.bytes.size())));
+    };
+    return m_destination.put_blob(blob.descriptor, is_image ? read_first : opener(blob),
+                                  {.observer = &m_observer}, &m_stop);
+  }
+
   Result<> copy_config(Blob& blob) {
     PlannedManifest& manifest = *blob.image;
     const Descriptor& descriptor = blob.descriptor;
     const bool is_image = media_type::is_image_config(descriptor.media_type);
-    if (is_image && (blob.presence == Presence::absent || config_is_needed(manifest))) {
-      if (descriptor.size > k_config_limit)
-        return fail(ErrorKind::limit, "image config {} has {} bytes, more than the {} allowed",
-                    descriptor.digest.to_string(), descriptor.size, k_config_limit);
-      const auto source = verified_source(TRY(opener(blob)(0)), descriptor.digest, descriptor.size);
-      blob.bytes =
-          TRY_WHILE(read_all(*source, k_config_limit), "reading the image config from {}", m_source.name());
+    if (is_image && descriptor.size > k_config_limit)
+      return fail(ErrorKind::limit, "image config {} has {} bytes, more than the {} allowed",
+                  descriptor.digest.to_string(), descriptor.size, k_config_limit);
+    const bool is_absent = blob.presence == Presence::absent;
+    if (is_absent)
+      TRY_WHILE(put_config(blob, is_image), "copying the config {}", descriptor.digest.to_string());
+    if (is_image && (is_absent || config_is_needed(manifest))) {
+      // The destination may have had it, or somebody else has put it there meanwhile.
+      if (blob.bytes.empty())
+        blob.bytes = TRY(m_destination.read_blob(descriptor, k_config_limit)).value_or("");
+      if (blob.bytes.empty()) TRY(read_config(blob));
       // One that cannot be read is copied all the same; only those who need its diff IDs mind.
       auto config =
           ImageConfig::parse(blob.bytes, fmt::format("image config {}", descriptor.digest.to_string()));
       if (config && config->diff_ids.size() == manifest.image->layers.size())
         manifest.config = *std::move(config);
     }
-    if (blob.presence == Presence::present) return finish(descriptor, BlobOutcome::present);
-    const BlobOpener open =
-        !is_image ? opener(blob) : [&blob](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
-      return std::make_unique<MemorySource>(
-          blob.bytes.substr(std::min<std::uint64_t>(offset, blob.bytes.size())));
-    };
-    TRY_WHILE(m_destination.put_blob(descriptor, open, {.observer = &m_observer}, &m_stop),
-              "copying the config {}", descriptor.digest.to_string());
-    return finish(descriptor, BlobOutcome::copied);
+    return finish(descriptor, is_absent ? BlobOutcome::copied : BlobOutcome::present);
   }
 
   Result<> copy_layer(Blob& blob) {

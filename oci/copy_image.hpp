@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -47,6 +48,8 @@ struct CopyOptions {
   /// `repack` is set.
   std::optional<LayerCompression> compression;
   bool repack = false;
+  /// Which of the layers that would be packed are; empty: all.
+  std::function<Result<bool>(const Descriptor& layer)> packs;
   /// The manifest is in this format: one in the other is made anew, as is one whose layers were packed.
   std::optional<ManifestFormat> format;
   /// Where packed layers wait for their digests: a directory with room for `jobs` of them. Needed with

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "oci/image_config.hpp"
@@ -39,6 +40,10 @@ public:
   /// Is it there already (or can be had without its bytes, as by a cross-repository mount)? Called from
   /// several threads at once.
   virtual Result<Presence> find_blob(const Descriptor& descriptor, const CancelToken* cancel) = 0;
+  /// A small blob that it has, verified, when it can be read from here: so nobody asks the source again.
+  virtual Result<std::optional<std::string>> read_blob(const Descriptor&, std::uint64_t /*limit*/) {
+    return std::nullopt;
+  }
   /// Stores it; digest and size are verified before it counts. Called from several threads at once, but once
   /// for one digest. Configs come before the layers of their images.
   virtual Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext& context,

@@ -15,6 +15,10 @@ public:
     return TRY(m_images.blobs().has(descriptor)) ? Presence::present : Presence::absent;
   }
 
+  Result<std::optional<std::string>> read_blob(const Descriptor& descriptor, std::uint64_t limit) override {
+    return TRY(m_images.blobs().read(descriptor, limit));
+  }
+
   Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext&,
                     const CancelToken* cancel) override {
     TRY(m_images.blobs().download(descriptor, open, nullptr, cancel));

@@ -11,14 +11,17 @@
 namespace ecrin::cli {
 namespace {
 
-Result<oci::LayerCompression> read_compression(const Arguments& arguments) {
+Result<std::optional<oci::LayerCompression>> read_compression(const Arguments& arguments) {
+  if (!arguments.has("compression") && !arguments.has("compression-format") &&
+      !arguments.has("compression-level"))
+    return std::nullopt;
   std::string text = arguments.value("compression", arguments.value("compression-format", "zstd"));
   if (const auto level = arguments.find("compression-level")) {
     if (text.contains(':'))
       return fail(ErrorKind::invalid, "--compression says a level already, and --compression-level another");
     text += ":" + *level;
   }
-  return oci::LayerCompression::parse(text);
+  return TRY(oci::LayerCompression::parse(text));
 }
 
 Result<oci::PushOptions> read_options(const Arguments& arguments) {
@@ -31,12 +34,9 @@ Result<oci::PushOptions> read_options(const Arguments& arguments) {
   }
   if (const auto format = arguments.find("format"))
     options.format = *format == "v2s2" ? oci::ManifestFormat::docker : oci::ManifestFormat::oci;
-  if (options.format == oci::ManifestFormat::docker) {
-    const bool chosen = arguments.has("compression") || arguments.has("compression-format");
-    if (!chosen) options.compression.format = Compression::gzip;
-    if (options.compression.format == Compression::zstd)
-      return fail(ErrorKind::invalid, "docker's manifests (--format v2s2) have no zstd layers");
-  }
+  if (options.format == oci::ManifestFormat::docker && options.compression &&
+      options.compression->format == Compression::zstd)
+    return fail(ErrorKind::invalid, "docker's manifests (--format v2s2) have no zstd layers");
   return options;
 }
 

@@ -121,8 +121,12 @@ Result<std::optional<CredentialFile>> CredentialFile::read(const CredentialPlace
   const bool chosen = place.origin == CredentialPlace::Origin::chosen;
   auto file = read_small_file(place.path, k_file_limit);
   if (!file && file.error().kind() == ErrorKind::denied && !chosen) {
-    // As after su(1), where XDG_RUNTIME_DIR may still be another user's.
-    log::warning("{}: it is passed over", file.error().message());
+    // As after su(1), where XDG_RUNTIME_DIR may still be another user's. In a directory that is closed to us
+    // nobody can have put our credentials.
+    if (posix::lstat_at(Fd(), place.path))
+      log::warning("{}: it is passed over", file.error().message());
+    else
+      log::debug("{}: it is passed over", file.error().message());
     return std::nullopt;
   }
   if (!file) {

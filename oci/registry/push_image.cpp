@@ -25,6 +25,7 @@ public:
       for (const std::string& text : record.names) {
         const auto name = Reference::parse(text);
         if (!name || name->registry != to.registry || name->repository == to.repository) continue;
+        known.add(image->manifest.config.digest, name->repository);
         for (const Descriptor& layer : image->manifest.layers) known.add(layer.digest, name->repository);
       }
     }
@@ -77,7 +78,14 @@ Result<ImageRecord> pack(ImageStore& images, const ImageRecord& image, const Pus
   const auto packed_layers = TRY(PackedLayers::open(images.blobs().store()));
   const Fd scratch = TRY(images.blobs().store().temporary());
   CopyOptions copy = copy_options(options);
-  copy.compression = options.compression;
+  copy.compression = options.compression.value_or(LayerCompression{});
+  if (options.format == ManifestFormat::docker && !options.compression)
+    copy.compression->format = Compression::gzip;
+  // What was made here is a directory; what came from elsewhere is a file, and has its digest already.
+  if (!options.compression && !options.format)
+    copy.packs = [&images](const Descriptor& layer) -> Result<bool> {
+      return !TRY(images.blobs().size_of(layer.digest));
+    };
   copy.jobs = 1;  // each layer is packed by all processors
   copy.repack = options.repack;
   copy.format = options.format;

@@ -11,8 +11,10 @@ namespace ecrin::oci {
 struct PushOptions {
   bool all = true;  // of an index: all that it lists; else the image for `platform`
   Platform platform = Platform::host();
-  LayerCompression compression = {};  // of layers that are not packed
-  bool repack = false;                // also of those that are packed in another way
+  /// Of layers that are not packed. None: zstd for layers that were made here; those that came so stay so,
+  /// that the image keeps its digest.
+  std::optional<LayerCompression> compression;
+  bool repack = false;  // also of those that are packed in another way
   std::optional<ManifestFormat> format;
   std::size_t jobs = 6;
 };

@@ -13,6 +13,8 @@ void apply(TlsVerify verify, Endpoint& endpoint) {
 // Any answer at all will do: only the scheme is of interest.
 Result<> ask(HttpTransport& transport, const RegistryEndpoint& server, const CancelToken* cancel) {
   HttpRequest request{.url = server.url + "/v2/", .headers = {}, .tls = server.tls};
+  // A server that does not know TLS may wait for the rest of what it takes for a request.
+  request.connect_seconds = 10;
   TRY(transport.send(request, cancel));
   return {};
 }

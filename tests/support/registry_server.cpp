@@ -173,8 +173,11 @@ bool send_answer(const Fd& connection, const RegistryAnswer& answer, const std::
 }  // namespace
 
 bool RegistryServer::serve_one(const Fd& connection, std::string& input) {
-  while (input.find("\r\n\r\n") == std::string::npos)
+  while (input.find("\r\n\r\n") == std::string::npos) {
     if (input.size() > k_head_limit || !receive(connection, input, m_stop)) return false;
+    constexpr char k_tls_handshake = 0x16;  // who speaks TLS to us would wait for an answer
+    if (input.front() == k_tls_handshake) return false;
+  }
   const std::size_t end = input.find("\r\n\r\n");
   std::optional<RegistryRequest> request = parse_head(input.substr(0, end));
   input.erase(0, end + 4);
