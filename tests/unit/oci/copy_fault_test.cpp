@@ -62,22 +62,24 @@ TEST_CASE("a failure at any blob leaves the destination unchanged") {
   const std::string kind = GENERATE("store", "oci", "oci-archive", "dir", "docker-archive");
   const bool has_image = GENERATE(false, true);
   CAPTURE(kind, has_image);
-  Attempt attempt(kind);
-  if (has_image) {
-    FaultySource plain(must(open_store_source(*attempt.source.images, "zstd")));
-    must(attempt.run(plain, nullptr, attempt.source.silent));
-  }
-  const auto files = snapshot(attempt.what);
-  const auto names = names_in(*attempt.target.images);
-  for (int blob = 0; blob < 3; ++blob) {
+  // The store reads the config of the image that it has.
+  const int blobs = kind == "store" && has_image ? 2 : 3;
+  for (int blob = 0; blob < blobs; ++blob) {
+    Attempt attempt(kind);  // a new one each time: what came before a failure is not asked for again
+    if (has_image) {
+      FaultySource plain(must(open_store_source(*attempt.source.images, "zstd")));
+      must(attempt.run(plain, nullptr, attempt.source.silent));
+    }
+    const auto files = snapshot(attempt.what);
+    const auto names = names_in(*attempt.target.images);
     FaultySource source(must(open_store_source(*attempt.source.images, "gzip")));
     source.fail_at = blob;
     CHECK(contains(error_of(attempt.run(source, nullptr, attempt.source.silent)), "the connection was cut"));
     CHECK(snapshot(attempt.what) == files);
     CHECK(names_in(*attempt.target.images) == names);
+    FaultySource whole(must(open_store_source(*attempt.source.images, "gzip")));
+    must(attempt.run(whole, nullptr, attempt.source.silent));
   }
-  FaultySource source(must(open_store_source(*attempt.source.images, "gzip")));
-  must(attempt.run(source, nullptr, attempt.source.silent));
 }
 
 TEST_CASE("a copy that is stopped leaves the destination unchanged") {
