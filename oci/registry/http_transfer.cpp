@@ -256,7 +256,8 @@ Error describe_failure(const HttpTransfer& transfer, CURLcode code) {
             "use http for this address; for a registry: --tls-verify=false, or insecure = true in "
             "registries.conf");
   }
-  Error error(ErrorKind::network,
+  // Trust does not come with another try.
+  Error error(code == CURLE_PEER_FAILED_VERIFICATION ? ErrorKind::denied : ErrorKind::network,
               code == CURLE_PEER_FAILED_VERIFICATION
                   ? fmt::format("cannot trust '{}': {}", transfer.display, message)
               : transfer.exchange->has_response()

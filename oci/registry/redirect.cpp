@@ -62,7 +62,7 @@ Result<FollowedResponse> send_following(HttpTransport& transport, const HttpRequ
     const std::string location = is_redirect(response.status) ? response.header("location") : "";
     if (location.empty()) return FollowedResponse{std::move(response), url.text};
     if (redirects == policy.limit)
-      return fail(ErrorKind::network, "cannot fetch '{}': more than {} redirects", first, policy.limit);
+      return fail(ErrorKind::limit, "cannot fetch '{}': more than {} redirects", first, policy.limit);
     Url target = TRY_WHILE(resolve_url(url, location), "following a redirect of '{}'", first);
     if (url.scheme == "https" && target.scheme != "https")
       return fail(ErrorKind::denied, "'{}' redirects from https to http ('{}')", display_url(url.text),

@@ -173,6 +173,20 @@ Result<std::vector<std::string>> RegistryImages::list_tags(const Reference& name
   });
 }
 
+Result<std::vector<Descriptor>> RegistryImages::list_referrers(const Reference& name,
+                                                               const std::string& artifact_type,
+                                                               const CancelToken* cancel) {
+  return for_first_name(m_access, name, [&](const Reference& full) -> Result<std::vector<Descriptor>> {
+    const Places places = TRY(places_of(*m_transport, m_access, full));
+    // A mirror need not have them: the registry itself is asked.
+    Place& place = *places.back();
+    RegistryClient& client = *TRY(place.client(cancel));
+    const ManifestName asked = place.manifest_name();
+    const Digest subject = asked.digest ? *asked.digest : TRY(client.get_manifest(asked, cancel)).digest;
+    return client.list_referrers(subject, artifact_type, cancel);
+  });
+}
+
 Result<std::unique_ptr<ImageDestination>> RegistryImages::destination(const Reference& name,
                                                                       RegistryDestinationOptions options,
                                                                       const CancelToken* cancel) {

@@ -31,6 +31,10 @@ public:
   Result<Digest> current_digest(const Reference& name, const CancelToken* cancel);
   Result<std::vector<std::string>> list_tags(const Reference& name, const CancelToken* cancel);
 
+  /// What refers to the manifest or index that the name means now.
+  Result<std::vector<Descriptor>> list_referrers(const Reference& name, const std::string& artifact_type,
+                                                 const CancelToken* cancel);
+
   /// A full name.
   Result<std::unique_ptr<ImageDestination>> destination(const Reference& name,
                                                         RegistryDestinationOptions options,

@@ -371,3 +371,38 @@ TEST_CASE("a pull by tags gets all of them, and a login is used", "[any-driver]"
   CHECK(other.json({"images", "--format", "json"}).at(0).at("Names").size() == 2);
   CHECK(registry.leaked_credentials() == 0);
 }
+
+TEST_CASE("an index is pushed by its own verb, and referrers are listed", "[any-driver]") {
+  const bool has_api = GENERATE(true, false);
+  MemoryRegistryOptions options;
+  options.referrers = has_api;
+  MemoryRegistry registry(options);
+  RegistryServer server(registry);
+  const std::string name = server.host() + "/team/index:1";
+  Ecrin ecrin;
+  ecrin.must({"manifest", "create", "list", "busybox"});
+  CHECK(ecrin({"manifest", "push", "busybox", name}).code == 125);  // an image is no index
+  const std::string digest = ecrin.must({"manifest", "push", "-q", "--rm", "list", name});
+  CHECK(ecrin({"manifest", "exists", "list"}).code != 0);
+  CHECK(registry.manifest("team/index", "1").find("manifests") != std::string::npos);
+
+  CHECK(ecrin.must({"referrers", "--format", "json", name}) == "[]");
+  const std::string empty = registry.add_blob("team/index", "{}");
+  const std::string signature =
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"text/sig",)"
+      R"("config":{"mediaType":"application/vnd.oci.empty.v1+json","size":2,"digest":")" +
+      empty + R"("},"layers":[{"mediaType":"application/vnd.oci.empty.v1+json","size":2,"digest":")" + empty +
+      R"("}],"subject":{"mediaType":"application/vnd.oci.image.index.v1+json","size":)" +
+      std::to_string(registry.manifest("team/index", "1").size()) + R"(,"digest":")" + digest + "\"}}";
+  // By way of a directory, so that the program itself tells the registry whom it refers to.
+  const std::string directory = ecrin.scratch() / "signature";
+  make_directory(directory);
+  write_file(directory + "/manifest.json", signature);
+  write_file(directory + "/version", "Directory Transport Version: 1.1\n");
+  write_file(directory + "/" + empty.substr(7), "{}");
+  ecrin.must({"copy", "-q", "dir:" + directory, "docker://" + server.host() + "/team/index:signature"});
+  const auto found = ecrin.json({"referrers", "--format", "json", name});
+  REQUIRE(found.size() == 1);
+  CHECK(found.at(0).at("ArtifactType") == "text/sig");
+  CHECK(ecrin.must({"referrers", "--artifact-type", "text/other", "--format", "json", name}) == "[]");
+}

@@ -38,7 +38,7 @@ TEST_CASE("http: certificates are checked unless told otherwise") {
   FakeHttp server(FakeTls{setting.server.certificate, setting.server.key, ""});
   greet(server);
   const auto unknown = ask(server.url("/"), {});
-  CHECK(unknown.error().kind() == ErrorKind::network);
+  CHECK(unknown.error().kind() == ErrorKind::denied);
   CHECK(contains(error_of(unknown), "cannot trust 'https://127.0.0.1"));
   CHECK(contains(error_of(unknown), "--tls-verify=false"));
   CHECK(contains(error_of(unknown), "--cert-dir"));

@@ -79,11 +79,10 @@ TEST_CASE("certificates: halves of pairs, and what is no file") {
 TEST_CASE("certificates: a host cannot be a path") {
   const Places at;
   at.write("secret.crt");
-  for (const std::string host :
-       {"..", "../..", ".", "", "a/b", "/etc", "a\n", std::string("a\0b", 3).c_str()}) {
+  const std::vector<std::string> hosts = {"..",  "../..", ".",   "",
+                                          "a/b", "/etc",  "a\n", std::string("a\0b", 3)};
+  for (const std::string& host : hosts) {
     CAPTURE(host);
-    const auto tls = find_certificates(at.places, host);
-    if (host == "a") continue;
-    CHECK_FALSE(tls);
+    CHECK_FALSE(find_certificates(at.places, host));
   }
 }
