@@ -109,7 +109,9 @@ Result<std::vector<std::string>> recorded_names(const std::vector<Reference>& na
 
 Result<StoredIndex> read_index(BlobStore& blobs, const Descriptor& descriptor) {
   const std::string what = fmt::format("image index {}", descriptor.digest.to_string());
-  StoredIndex stored{descriptor, TRY_WHILE(blobs.read(descriptor, k_manifest_limit), "reading {}", what), {}};
+  StoredIndex stored;
+  stored.descriptor = descriptor;
+  stored.bytes = TRY_WHILE(blobs.read(descriptor, k_manifest_limit), "reading {}", what);
   TRY(manifest_media_type(stored.bytes, descriptor.media_type, what));
   stored.index = TRY(ImageIndex::parse(stored.bytes, what));
   return stored;
@@ -117,7 +119,9 @@ Result<StoredIndex> read_index(BlobStore& blobs, const Descriptor& descriptor) {
 
 Result<Artifact> read_artifact(BlobStore& blobs, const Descriptor& descriptor) {
   const std::string what = fmt::format("artifact {}", descriptor.digest.to_string());
-  Artifact stored{descriptor, TRY_WHILE(blobs.read(descriptor, k_manifest_limit), "reading {}", what), {}};
+  Artifact stored;
+  stored.descriptor = descriptor;
+  stored.bytes = TRY_WHILE(blobs.read(descriptor, k_manifest_limit), "reading {}", what);
   TRY(manifest_media_type(stored.bytes, descriptor.media_type, what));
   stored.manifest = TRY(ImageManifest::parse(stored.bytes, what));
   return stored;
