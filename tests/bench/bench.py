@@ -193,7 +193,8 @@ class Bench:
         """Debian's docker-registry at a free port; returns host:port. It ends with this program."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            host = f"127.0.0.1:{probe.getsockname()[1]}"
+            address = probe.getsockname()
+        host = f"127.0.0.1:{address[1]}"
         data = os.path.join(self.work, "registry")
         config = self.write("registry.yml", "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
                             f"storage: {{filesystem: {{rootdirectory: {data}}}}}\nhttp: {{addr: {host}}}\n")
@@ -201,7 +202,7 @@ class Bench:
                                          stdout=self.log, stderr=self.log, env=self.environment)
         for _ in range(100):
             try:
-                socket.create_connection(tuple(host.split(":")), 1).close()
+                socket.create_connection(address, 1).close()
                 return host
             except OSError:
                 time.sleep(0.1)
@@ -257,9 +258,9 @@ class Bench:
                   "steps": "20 small steps on a Debian image with a compiler, nothing cached",
                   "files": "one step that writes 20,000 files, nothing cached",
                   "pull-small gzip": "pull and unpack into an empty store: a small image, gzip",
-                  "pull-small zstd": "the same, zstd",
+                  "pull-small zstd": "pull and unpack into an empty store: a small image, zstd",
                   "pull-large gzip": "pull and unpack: a large image of six layers, gzip",
-                  "pull-large zstd": "the same, zstd"}
+                  "pull-large zstd": "pull and unpack: a large image of six layers, zstd"}
         versions = []
         for program in ("bwrap", "crun", "podman", "buildah", "skopeo", "umoci"):
             if self.have(program):
