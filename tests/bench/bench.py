@@ -10,6 +10,7 @@ Workloads: start noop steps files pull. Started by root it goes on as an ordinar
 """
 
 import argparse
+import atexit
 import os
 import pwd
 import resource
@@ -200,6 +201,7 @@ class Bench:
                             f"storage: {{filesystem: {{rootdirectory: {data}}}}}\nhttp: {{addr: {host}}}\n")
         self.registry = subprocess.Popen(["docker-registry", "serve", config], stdin=subprocess.DEVNULL,
                                          stdout=self.log, stderr=self.log, env=self.environment)
+        atexit.register(self.registry.terminate)  # also when what follows fails
         for _ in range(100):
             try:
                 socket.create_connection(address, 1).close()
