@@ -4,18 +4,21 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "recipes/step_text.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"
 
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::string_view k_step_keys[] = {"run", "copy", "add", "write", "env", "workdir", "user", "label"};
+constexpr std::string_view k_step_keys[] = {
+    "run",        "copy",   "add",    "write",       "env",         "workdir", "user",    "label", "cmd",
+    "entrypoint", "expose", "volume", "stop_signal", "healthcheck", "shell",   "onbuild", "author"};
+constexpr const char* k_step_hint =
+    "there are run, copy, add, write, env, workdir, user, label, cmd, entrypoint, expose, volume, "
+    "stop_signal, healthcheck, shell, onbuild and author";
 constexpr std::string_view k_copy_keys[] = {"from", "src", "dest", "owner", "mode", "exclude"};
 constexpr std::string_view k_add_keys[] = {"src", "dest", "checksum", "owner", "mode"};
 constexpr std::string_view k_write_keys[] = {"dest", "content", "owner", "mode", "expand"};
-constexpr std::size_t k_text_length = 200;  // of a step, for people
 
 struct Transfer {
   std::vector<std::string> sources;
@@ -144,8 +147,7 @@ Result<WriteStep> read_write(Scope& scope, const YamlNode& node) {
 /// The step's one key, or what is wrong with it.
 Result<const YamlMember*> only_member(const Scope& scope, const YamlNode& node) {
   if (node.kind != YamlNode::Kind::mapping || node.members.empty()) {
-    return scope.refuse(node.span, "a step must be a mapping, as in '- run: make'",
-                        "there are run, copy, add, write, env, workdir, user and label");
+    return scope.refuse(node.span, "a step must be a mapping, as in '- run: make'", k_step_hint);
   }
   const auto is_step = [](const YamlMember& member) {
     return std::find(std::begin(k_step_keys), std::end(k_step_keys), member.key) != std::end(k_step_keys);
@@ -169,7 +171,7 @@ Result<const YamlMember*> only_member(const Scope& scope, const YamlNode& node) 
     return scope.refuse(
         member.key_span,
         fmt::format("unknown step '{}'{}", printable(member.key, 80), suggest_key(member.key, k_step_keys)),
-        "there are run, copy, add, write, env, workdir, user and label");
+        k_step_hint);
   }
   return &first;
 }
@@ -180,12 +182,7 @@ Result<StepKind> read_kind(StageScope& stage, const std::string& key, const Yaml
   if (key == "copy") return StepKind(TRY(read_copy(stage, value)));
   if (key == "add") return StepKind(TRY(read_add(scope, value)));
   if (key == "write") return StepKind(TRY(read_write(scope, value)));
-  if (key == "workdir") return StepKind(WorkdirStep{TRY(read_tree_path(scope, value, "'workdir'"))});
-  if (key == "user") return StepKind(UserStep{TRY(read_owner(scope, value, "'user'"))});
-  if (key == "label") return StepKind(LabelStep{TRY(read_labels(scope, value, "'label'"))});
-  EnvStep step{TRY(read_variables(scope, value, "'env'"))};
-  for (const KeyValue& variable : step.variables) stage.variables.insert(variable.first);
-  return StepKind(std::move(step));
+  return read_setting(stage, key, value, PathRule::relative);
 }
 
 }  // namespace
@@ -193,10 +190,7 @@ Result<StepKind> read_kind(StageScope& stage, const std::string& key, const Yaml
 Result<Step> read_step(StageScope& stage, const YamlNode& node) {
   const YamlMember* member = TRY(only_member(stage.scope, node));
   StepKind kind = TRY(read_kind(stage, member->key, *member->value));
-  std::string text = printable(fmt::format("{}: {}", member->key, summary(kind)), k_text_length);
-  return Step{.kind = std::move(kind),
-              .location = stage.scope.source.location(member->key_span.begin),
-              .text = std::move(text)};
+  return make_step(stage, *member, std::move(kind));
 }
 
 }  // namespace ecrin::recipes
