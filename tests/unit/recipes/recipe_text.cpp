@@ -49,13 +49,14 @@ struct FromText {
 };
 
 std::string mount_text(const Mount& mount) {
-  constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret"};
+  constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
   constexpr const char* k_sharings[] = {"shared", "private", "locked"};
   return fmt::format(
-      "      mount {} target {} source {} from {} id {} {}{} mode {:04o} uid {} gid {} size {} {}\n",
+      "      mount {} target {} source {} from {} id {}{} {}{} mode {:04o} uid {} gid {} size {} {}\n",
       k_types[static_cast<int>(mount.type)], quote(mount.target), quote(mount.source), quote(mount.from),
-      quote(mount.id), mount.read_only ? "read-only" : "read-write", mount.required ? " required" : "",
-      mount.mode, mount.uid, mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
+      quote(mount.id), mount.environment.empty() ? "" : " env " + quote(mount.environment),
+      mount.read_only ? "read-only" : "read-write", mount.required ? " required" : "", mount.mode, mount.uid,
+      mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
 }
 
 std::string command(const RunStep& step) {
