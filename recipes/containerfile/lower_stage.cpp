@@ -16,6 +16,11 @@ std::size_t size_of(const Variables& variables) {
   return size;
 }
 
+Step make_step(StepKind kind, Location location) {
+  std::string text = printable(fmt::format("{} {}", instruction_name(kind), summary(kind)), k_text_length);
+  return {.kind = std::move(kind), .location = location, .text = std::move(text)};
+}
+
 /// ENV, ARG and SHELL of what the stage begins with are in force in it.
 Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   if (text.parent) {
@@ -28,7 +33,7 @@ Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
     text.platform = parent.platform;
     return {};
   }
-  text.shell = stage.shell;
+  text.shell = {"/bin/sh", "-c"};
   if (text.base_config) {
     if (!text.base_config->shell.empty()) text.shell = text.base_config->shell;
     for (const std::string& variable : text.base_config->env) {
@@ -38,19 +43,15 @@ Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   }
   if (!text.env.contains("PATH")) {
     text.env["PATH"] = k_default_path;
-    stage.env.emplace_back("PATH", k_default_path);
+    stage.steps.push_back(make_step(EnvStep{{{"PATH", k_default_path}}}, {}));
   }
   return {};
 }
 
 Result<> add_steps(StageScope& scope, const Instruction& instruction) {
   std::optional<StepKind> kind = TRY(lower_instruction(scope, instruction));
-  if (!kind) return {};
-  std::string text =
-      printable(fmt::format("{} {}", instruction_name(*kind), summary(*kind)), k_text_length);
-  scope.stage.steps.push_back({.kind = std::move(*kind),
-                               .location = scope.place.value_or(instruction.location),
-                               .text = std::move(text)});
+  if (kind)
+    scope.stage.steps.push_back(make_step(std::move(*kind), scope.place.value_or(instruction.location)));
   return {};
 }
 
@@ -101,8 +102,6 @@ Result<Stage> lower_stage(Lowering& all, std::size_t index) {
   stage.location = text.instruction->location;
   stage.from = text.base;
   stage.from_location = text.instruction->location;
-  stage.shell = {"/bin/sh", "-c"};
-  stage.shell_is_implied = true;
   TRY(inherit(all, text, stage));
   stage.platform = text.platform;
   for (const std::string& trigger : text.triggers) {
