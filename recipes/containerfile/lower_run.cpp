@@ -188,26 +188,25 @@ Result<Mount> lower_mount(StageScope& scope, const MountFlag& flag) {
 
 /// A script that is one here-document and nothing else is that document; else the shell gets the text as it
 /// stands, documents included.
-Result<> lower_script(const StageScope& scope, const Instruction& instruction, const Command& command,
+Result<> lower_script(const StageScope& scope, const Instruction& instruction, const RunInstruction& run,
                       RunStep& step) {
+  const Command& command = run.command;
   if (command.exec_form) {
     if (command.arguments.empty()) return scope.refuse(command.span, "RUN has nothing to run");
     step.command = command.arguments;
     return {};
   }
   const std::vector<Heredoc>& documents = instruction.heredocs;
-  std::string script(trim(command.script));
-  const bool is_document = documents.size() == 1 && script.starts_with("<<") &&
-                           script.find_first_of(" \t<;|&>", 2) == std::string::npos;
-  if (is_document && documents[0].content.starts_with("#!")) {
+  if (run.runs_heredoc && documents[0].content.starts_with("#!")) {
     step.command = InlineFile{documents[0].name, documents[0].content};
     return {};
   }
-  if (is_document) {
+  if (run.runs_heredoc) {
     step.command = documents[0].content;
     return {};
   }
-  if (script.empty()) return scope.refuse(instruction.span, "RUN has nothing to run");
+  std::string script = command.script;
+  if (trim(script).empty()) return scope.refuse(instruction.span, "RUN has nothing to run");
   for (const Heredoc& document : documents) {
     // Its tabs are gone, so "<<-" ends it at the same line.
     script += "\n" + document.content + document.name;
@@ -221,7 +220,7 @@ Result<> lower_script(const StageScope& scope, const Instruction& instruction, c
 
 Result<StepKind> lower_run(StageScope& scope, const Instruction& instruction, const RunInstruction& run) {
   RunStep step;
-  TRY(lower_script(scope, instruction, run.command, step));
+  TRY(lower_script(scope, instruction, run, step));
   for (const MountFlag& flag : run.mounts) step.mounts.push_back(TRY(lower_mount(scope, flag)));
   if (run.network == "none") {
     step.network = StepNetwork::none;
