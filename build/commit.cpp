@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "oci/mutate.hpp"
+#include "recipes/step_text.hpp"
 
 namespace ecrin::build {
 
@@ -11,7 +12,6 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
   const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
   ImageParts parts;
   parts.config = last.after;
-  apply_stage_config(parts.config, target.config);
   parts.config.created = format_time(time.created);
   parts.config.diff_ids.clear();
   parts.config.history.clear();
@@ -30,13 +30,17 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     entry.empty_layer = empty;
     parts.config.history.push_back(std::move(entry));
   };
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const PlanStep& step = *steps[i].step->plan;
+  for (const CommittedStep& committed : steps) {
+    const PlanStep& step = *committed.step->plan;
     const bool is_image = step.is_from() && !makes_layer(step);
     // What a base image or another stage is says its own history.
-    if (!is_image) add_history(step.text, !steps[i].layer.has_value());
-    if (steps[i].layer) {
-      const fs::Layer& layer = *steps[i].layer;
+    if (!is_image) {
+      const auto* kind = std::get_if<recipes::StepKind>(&step.what);
+      add_history(kind ? recipes::history_text(*kind, committed.step->shell) : step.text,
+                  !committed.layer.has_value());
+    }
+    if (committed.layer) {
+      const fs::Layer& layer = *committed.layer;
       const oci::Digest diff_id = TRY(oci::Digest::parse(layer.diff_id));
       parts.config.diff_ids.push_back({diff_id});
       oci::Descriptor descriptor;
@@ -44,11 +48,6 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
       descriptor.digest = diff_id;
       descriptor.size = layer.size;
       parts.manifest.layers.push_back(std::move(descriptor));
-    }
-    const bool stage_ends = i + 1 == steps.size() || steps[i + 1].step->plan->stage != step.stage;
-    if (stage_ends) {
-      const std::string changes = describe(plan.stages[step.stage].stage->config);
-      if (!changes.empty()) add_history(changes, true);
     }
   }
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;

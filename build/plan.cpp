@@ -85,11 +85,6 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
     plan.steps.push_back(std::move(step));
   };
   add(stage.from, stage.from_location, describe(stage.from), {});
-  if (!stage.workdir.empty()) {
-    // The stage's own workdir must exist as much as that of a step.
-    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir,
-        {});
-  }
   for (std::size_t i = 0; i < stage.steps.size(); ++i) {
     const recipes::Step& step = stage.steps[i];
     add(step.kind, step.location, step.text, std::move(inputs[i]));

@@ -95,7 +95,6 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
     step.before = parent.after;
-    apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
     base = TRY(find_image(image->reference, step.platform));
@@ -132,8 +131,10 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.inputs.push_back({"image", diff_ids(*base)});
   }
   step.before.platform = base ? base->config.platform : step.platform;
+  // Triggers are for the stage that begins here; a front end has made steps of them.
+  step.before.on_build.clear();
   step.after = step.before;
-  begin_stage(step.after, stage);
+  step.shell = first_shell(stage, step.before);
   return {};
 }
 
@@ -212,7 +213,7 @@ Result<> Preparation::add(const PlanStep& plan) {
                   : m_session.options.platform ? *m_session.options.platform
                                                : oci::Platform::host();
   static constexpr const char* k_networks[] = {"none", "host", "private"};
-  const KeySettings settings{
+  KeySettings settings{
       .platform = step.platform.to_string(),
       .epoch = m_session.options.current_time ? "kept" : std::to_string(m_session.time.clamp),
       .default_network = k_networks[static_cast<int>(m_session.options.network)]};
@@ -226,6 +227,9 @@ Result<> Preparation::add(const PlanStep& plan) {
     step.base = parent->base;
     step.after = step.before;
     apply_step(step.after, plan);
+    const auto* shell = plan.as<recipes::ShellStep>();
+    step.shell = shell ? shell->shell : parent->shell;
+    settings.shell = step.shell;
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }

@@ -17,13 +17,6 @@ namespace {
 constexpr const char* k_hostname = "build";
 constexpr int k_poll_milliseconds = 100;
 
-std::vector<std::string> arguments(const recipes::RunStep& run, const oci::ImageConfig& config) {
-  if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) return *list;
-  std::vector<std::string> shell = config.shell.empty() ? recipes::Stage{}.shell : config.shell;
-  shell.push_back(std::get<std::string>(run.command));
-  return shell;
-}
-
 std::vector<std::string> environment(const Session& session, const StepScope& scope,
                                      const recipes::RunStep& run, const run::UserIdentity& user,
                                      std::vector<std::string> environment) {
@@ -95,7 +88,7 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
   const run::UserIdentity user = TRY(run::look_up_user(root, run.user.empty() ? config.user : run.user));
 
   oci::RuntimeProcess& process = options.config.process;
-  process.args = arguments(run, config);
+  process.args = run_arguments(run, scope.step.shell);
   process.env = environment(session, scope, run, user, process.env);
   process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
   process.uid = user.uid;

@@ -45,7 +45,8 @@ struct PreparedStep {
   oci::Platform platform;
   oci::ImageConfig before;  // config in force; without history and diff IDs
   oci::ImageConfig after;
-  ImagePointer base;  // of its tree
+  std::vector<std::string> shell;  // in force: runs scripts
+  ImagePointer base;               // of its tree
   KeyInputs inputs;
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
