@@ -1,0 +1,14 @@
+// The linter of Containerfiles: all stages, also those that a build would leave alone. Looks at the text
+// only: which variables a base image sets is unknown to it, but for PATH.
+#pragma once
+
+#include "recipes/containerfile/syntax.hpp"
+#include "recipes/lint.hpp"
+
+namespace ecrin::recipes::containerfile {
+
+/// An error is one that a build would end with too: a variable that cannot be expanded, settings that are
+/// none.
+Result<LintReport> lint(const Containerfile& file, const SourceText& source, const LintOptions& options);
+
+}  // namespace ecrin::recipes::containerfile
