@@ -54,12 +54,25 @@ Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& 
   if (!only_numbers) {
     root = TRY(lower.root());
     if (!root) {
-      return fail(ErrorKind::not_found,
-                  "cannot look up the owner '{}': there is no /etc/passwd below this step", printable(owner));
+      auto error = Error(ErrorKind::not_found,
+                         fmt::format("cannot look up the owner '{}': there is no /etc/passwd below this step",
+                                     printable(owner)));
+      return std::unexpected(std::move(error).hint("give the owner in numbers: 1000:1000"));
     }
   }
   const run::Owner found = TRY(run::look_up_owner(root ? *root : nothing, owner));
   return std::pair{found.uid, found.gid};
+}
+
+Result<CopyOptions> target_options(const Session& session, const TargetWords& words, LowerView& lower,
+                                   UpperTree& upper) {
+  CopyOptions options;
+  options.owner = TRY(find_owner(words.owner, lower));
+  options.mode = words.mode;
+  if (!words.mode_change.empty()) options.mode_change = TRY(ModeChange::parse(words.mode_change));
+  if (!session.options.current_time) options.mtime = file_time(session);
+  upper.make_directories_with(words.mode.value_or(0755), options.owner);
+  return options;
 }
 
 struct timespec file_time(const Session& session) {

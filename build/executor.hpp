@@ -46,6 +46,16 @@ Result<OtherTree> mount_other(Session& session, const StepScope& scope, const st
 /// Owner ids from "user:group" (names are looked up in the tree below); "" = root.
 Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& lower);
 
+/// What COPY and ADD say about owner and mode. Directories that have to be made on the way take part in it,
+/// as docker has it: owner and octal mode are theirs too.
+struct TargetWords {
+  const std::string& owner;
+  const std::optional<std::uint32_t>& mode;
+  const std::string& mode_change;
+};
+Result<CopyOptions> target_options(const Session& session, const TargetWords& words, LowerView& lower,
+                                   UpperTree& upper);
+
 /// Private networks for RUN steps. What cannot be had once is not tried again in this build.
 class StepNetworks {
 public:

@@ -112,6 +112,13 @@ private:
   std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
 };
 
+/// What a COPY takes from this tree.
+Result<Selection> select_for_copy(const SourceTree& tree, const recipes::CopyStep& copy,
+                                  const CancelToken* cancel);
+/// Globs without a match are no error: only told.
+void note_unmatched(const Selection& selection, const SourceTree& tree,
+                    const std::function<void(const std::string&)>& note);
+
 /// Fills plan, time, context and steps. Reads the context and the images that are named; runs nothing.
 Result<> prepare(Session& session);
 
