@@ -27,6 +27,8 @@ Result<build::Secret> parse_secret(std::string_view text, const Environment& env
 /// K=V, or K with the value of the environment.
 Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& texts,
                                                             const Environment& environment);
+/// "default", "ID", "ID=SOCKET", "ID=KEY,KEY".
+Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment);
 Result<run::NetworkMode> parse_network(std::string_view name);
 
 /// All but the recipe's part; `now` in seconds.
