@@ -182,6 +182,9 @@ Result<> Preparation::prepare_mounts(PreparedStep& step, const recipes::RunStep&
   step.mount_selections.resize(run.mounts.size());
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     const recipes::Mount& mount = run.mounts[i];
+    // Such a layer is not for builds that would refuse it.
+    if (mount.type == recipes::Mount::Type::secret && m_session.options.allow_secret_in_layer)
+      step.inputs.push_back({"secret " + mount.id, "may be in the layer"});
     if (mount.type != recipes::Mount::Type::bind || !mount.from.empty()) continue;
     if (has_wildcard(mount.source)) {
       return fail(ErrorKind::invalid, "the source '{}' of a mount cannot have wildcards",

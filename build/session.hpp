@@ -17,6 +17,7 @@
 #include "build/context.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
+#include "build/secrets.hpp"
 #include "fs/changeset.hpp"
 #include "fs/layer_store.hpp"
 #include "oci/image_store.hpp"
@@ -84,12 +85,19 @@ public:
 struct Session {
   Session(Workshop& the_workshop, const recipes::Recipe& the_recipe, const BuildOptions& the_options,
           const CancelToken& the_token)
-      : workshop(the_workshop), recipe(the_recipe), options(the_options), cancel(the_token) {}
+      : workshop(the_workshop),
+        recipe(the_recipe),
+        options(the_options),
+        cancel(the_token),
+        secrets(the_options.secrets),
+        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path) {}
 
   Workshop& workshop;
   const recipes::Recipe& recipe;
   const BuildOptions& options;
   const CancelToken& cancel;
+  Secrets secrets;
+  SshAgents ssh_agents;
   std::atomic<int> exit_code = 0;  // of a RUN that failed
 
   Plan plan;
