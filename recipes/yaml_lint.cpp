@@ -114,8 +114,13 @@ private:
 
 }  // namespace
 
+Result<LintSettings> yaml_lint_settings(const SourceText& source,
+                                        const std::map<std::string, std::string>& args) {
+  return read_lint_settings(source, find_directive(source), args);
+}
+
 Result<LintReport> lint_yaml(const Recipe& recipe, const SourceText& source, const LintOptions& options) {
-  LintSettings settings = TRY(read_lint_settings(source, find_directive(source), options.args));
+  LintSettings settings = TRY(yaml_lint_settings(source, options.args));
   return YamlLinter(recipe, source, options, std::move(settings)).lint();
 }
 

@@ -219,8 +219,13 @@ std::string suggest_variable(std::string_view name, std::initializer_list<const 
   return found == by_lower.end() ? "" : fmt::format(" (did you mean '{}'?)", printable(found->second, 80));
 }
 
+Result<LintSettings> lint_settings(const Containerfile& file, const SourceText& source,
+                                   const std::map<std::string, std::string>& args) {
+  return read_lint_settings(source, check_directive(file), args);
+}
+
 Result<LintReport> lint(const Containerfile& file, const SourceText& source, const LintOptions& options) {
-  LintSettings settings = TRY(read_lint_settings(source, check_directive(file), options.args));
+  LintSettings settings = TRY(lint_settings(file, source, options.args));
   const LowerOptions as_built{.file = source.file(),
                               .args = options.args,
                               .host_args = {},

@@ -11,4 +11,8 @@ namespace ecrin::recipes::containerfile {
 /// none.
 Result<LintReport> lint(const Containerfile& file, const SourceText& source, const LintOptions& options);
 
+/// Which rules count: the directive's, unless a build argument says it.
+Result<LintSettings> lint_settings(const Containerfile& file, const SourceText& source,
+                                   const std::map<std::string, std::string>& args);
+
 }  // namespace ecrin::recipes::containerfile
