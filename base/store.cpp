@@ -60,25 +60,6 @@ bool is_full(const Error& error) {
   return error.code() == ENOSPC || error.code() == EDQUOT;
 }
 
-// Is the locked file still the one with this name?
-Result<bool> is_file_at(const Fd& file, const Fd& dir, const std::string& name) {
-  const struct stat ours = TRY(posix::stat_fd(file));
-  const auto there = posix::lstat_at(dir, name);
-  if (!there && there.error().kind() == ErrorKind::not_found) return false;
-  if (!there) return std::unexpected(there.error());
-  return ours.st_dev == there->st_dev && ours.st_ino == there->st_ino;
-}
-
-// The lock of a lease whose process is gone; empty when it lives, or when the file is gone.
-Result<std::optional<FileLock>> take_over(const Fd& work, const std::string& name) {
-  auto file = posix::open_at(work, name, O_RDWR | O_NOFOLLOW);
-  if (!file && file.error().kind() == ErrorKind::not_found) return std::nullopt;
-  if (!file) return std::unexpected(file.error());
-  std::optional<FileLock> lock = TRY(FileLock::acquire_now(std::move(*file), FileLock::Mode::exclusive));
-  if (!lock || !TRY(is_file_at(lock->file(), work, name))) return std::nullopt;
-  return lock;
-}
-
 Result<> remove_holds(Database& database, std::string_view lease) {
   Statement remove = TRY(database.prepare("DELETE FROM holds WHERE lease=?1"));
   return remove.bind(1, lease).run();
@@ -185,7 +166,7 @@ Result<> Store::tie_lease_to(const std::string& other) {
 Result<bool> Store::is_alive(const std::string& lease) {
   if (lease == m_lease) return true;
   if (TRY(posix::exists_at(m_work, lock_name(lease))) == posix::Exists::no) return false;
-  return !TRY(take_over(m_work, lock_name(lease)));
+  return !TRY(FileLock::acquire_existing_now(m_work, lock_name(lease)));
 }
 
 Result<> Store::end_lease(const std::string& lease) {
@@ -258,7 +239,7 @@ Result<std::vector<std::string>> Store::dead_leases() {
     } else if (name.ends_with(k_new_suffix)) {
       const auto status = posix::lstat_at(m_work, entry.name);
       if (status && status->st_mtim.tv_sec + k_new_seconds < ::time(nullptr) &&
-          TRY(take_over(m_work, entry.name))) {
+          TRY(FileLock::acquire_existing_now(m_work, entry.name))) {
         TRY(remove_if_there(m_work, entry.name));
       }
     }
@@ -267,7 +248,7 @@ Result<std::vector<std::string>> Store::dead_leases() {
   std::vector<std::string> dead;
   for (const std::string& lease : leases) {
     const std::string name = lock_name(lease);
-    const std::optional<FileLock> taken = TRY(take_over(m_work, name));
+    const std::optional<FileLock> taken = TRY(FileLock::acquire_existing_now(m_work, name));
     // Without a lock it is alive, unless there is no file at all: a tree and holds come after the file.
     if (!taken && TRY(posix::exists_at(m_work, name)) == posix::Exists::yes) continue;
     if (holders.contains(lease)) TRY(remove_holds(*m_database, lease));
