@@ -60,6 +60,14 @@ bool is_full(const Error& error) {
   return error.code() == ENOSPC || error.code() == EDQUOT;
 }
 
+// What a directory hands down to all that is made in it would change the permissions of what is unpacked, and
+// add attributes that no layer has.
+Result<> drop_default_acl(const Fd& directory) {
+  constexpr const char* k_default_acl = "system.posix_acl_default";
+  if (!TRY(posix::get_xattr_at(directory, ".", k_default_acl))) return {};
+  return posix::remove_xattr_at(directory, ".", k_default_acl);
+}
+
 Result<> remove_holds(Database& database, std::string_view lease) {
   Statement remove = TRY(database.prepare("DELETE FROM holds WHERE lease=?1"));
   return remove.bind(1, lease).run();
@@ -82,6 +90,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
   const auto prepare = [&]() -> Result<> {
     TRY(posix::make_directories(root, 0700));
     store->m_directory = TRY(posix::open(root, O_RDONLY | O_DIRECTORY));
+    TRY(drop_default_acl(store->m_directory));
     // Absolute and without symlinks: it goes into mount options and is used after changes of directory.
     const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
     if (!path) return fail_errno("cannot resolve '{}'", printable(root));
@@ -177,7 +186,11 @@ Result<> Store::end_lease(const std::string& lease) {
 
 Result<Fd> Store::subdirectory(const std::string& relative) {
   auto existing = posix::open_at(m_directory, relative, O_RDONLY | O_DIRECTORY);
-  if (existing || existing.error().kind() != ErrorKind::not_found) return existing;
+  if (existing) {
+    TRY(drop_default_acl(*existing));
+    return existing;
+  }
+  if (existing.error().kind() != ErrorKind::not_found) return existing;
   std::string path;
   for (const std::string& name : split(relative, '/')) {
     path += path.empty() ? name : "/" + name;

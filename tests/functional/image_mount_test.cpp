@@ -128,7 +128,7 @@ TEST_CASE("a copy that was killed half way is garbage, and the next one works", 
   ecrin.build(R"(
 from: localhost/busybox
 steps:
-  - run: for i in $(seq 1500); do mkdir /d$i && echo $i > /d$i/file && chmod 700 /d$i && chown -R 42:43 /d$i; done
+  - run: for i in $(seq 300); do mkdir /d$i && echo $i > /d$i/file && chmod 700 /d$i && chown -R 42:43 /d$i; done
 )",
               {"-t", "many"});
   ecrin.driver = "copy";
@@ -137,7 +137,7 @@ steps:
     const std::vector<std::string> ids = names_in(mounts);
     return ids.empty() ? 0 : 1 + names_in(mounts + "/" + ids.back() + "/merged").size();
   };
-  for (const std::size_t wanted : {1u, 2u, 200u, 1000u}) {
+  for (const std::size_t wanted : {1u, 2u, 150u}) {
     INFO(wanted);
     {
       Running mounting(ecrin.invocation({"image", "mount", "many"}));
@@ -147,13 +147,13 @@ steps:
       CHECK(mounting.wait().code == 128 + SIGKILL);
     }
     REQUIRE(progress() >= wanted);
-    const bool lists_first = wanted == 200;
+    const bool lists_first = wanted == 2;
     if (lists_first) CHECK(ecrin.must({"image", "mount"}).empty());
     ecrin.must({"prune", "-f"});
     CHECK(names_in(mounts).empty());
     CHECK(ecrin.left_behind().empty());
     const std::string path = ecrin.must({"image", "mount", "many"});
-    CHECK(names_in(path).size() > 1500);
+    CHECK(names_in(path).size() > 300);
     CHECK(ecrin.json({"image", "mount", "--format", "json"}).size() == 1);
     ecrin.must({"image", "unmount", "many"});
   }
