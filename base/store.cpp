@@ -90,11 +90,14 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
   const auto prepare = [&]() -> Result<> {
     TRY(posix::make_directories(root, 0700));
     store->m_directory = TRY(posix::open(root, O_RDONLY | O_DIRECTORY));
-    TRY(drop_default_acl(store->m_directory));
     // Absolute and without symlinks: it goes into mount options and is used after changes of directory.
     const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
     if (!path) return fail_errno("cannot resolve '{}'", printable(root));
     store->m_path = path.get();
+    if (store->m_path == "/")
+      return std::unexpected(Error(ErrorKind::invalid, "a store needs a directory of its own")
+                                 .hint("name one, as in --root ~/store"));
+    TRY(drop_default_acl(store->m_directory));
     store->m_frees = purpose == Purpose::freeing;
     if (store->m_frees) (void)posix::unlink_at(store->m_directory, k_reserve_name);
     store->m_work = TRY(store->subdirectory("tmp"));
