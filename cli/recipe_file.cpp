@@ -118,8 +118,10 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
   ParsedRecipe parsed{.source = std::move(source), .request = std::move(request)};
   const RecipeText& text = parsed.source;
   if (text.language == RecipeLanguage::yaml) {
+    std::map<std::string, std::string> args = parsed.request.args;
+    args.erase("BUILDKIT_DOCKERFILE_CHECK");  // it is for the build checks, and no recipe declares it
     parsed.recipe = TRY(recipes::parse_yaml_recipe(
-        text.text, {.file = text.file, .args = parsed.request.args, .platform = parsed.request.platform}));
+        text.text, {.file = text.file, .args = std::move(args), .platform = parsed.request.platform}));
   } else {
     parsed.containerfile =
         TRY(recipes::containerfile::parse_containerfile(recipes::SourceText(text.file, text.text)));

@@ -134,8 +134,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   Request request = TRY(read_request(session, arguments));
   if (arguments.on("check")) return check(request, arguments.value("format"));
   if (arguments.find("format")) {
-    return std::unexpected(
-        Error(ErrorKind::invalid, "--format is for what --check prints").hint("add --check, or leave it out"));
+    return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
+                               .hint("add --check, or leave it out"));
   }
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
