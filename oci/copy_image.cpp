@@ -77,7 +77,6 @@ public:
                  [this](Blob& blob) { return copy_layer(blob); }));
     RawManifest top = TRY(put_manifests());
     TRY(m_stop.check());
-    TRY_WHILE(m_destination.commit(), "writing {}", m_destination.name());
     return top;
   }
 
@@ -335,9 +334,17 @@ private:
 
 }  // namespace
 
+Result<RawManifest> copy_content(ImageSource& source, ImageDestination& destination,
+                                 const CopyOptions& options, CopyObserver& observer,
+                                 const CancelToken* cancel) {
+  return Copy(source, destination, options, observer, cancel).run();
+}
+
 Result<RawManifest> copy_image(ImageSource& source, ImageDestination& destination, const CopyOptions& options,
                                CopyObserver& observer, const CancelToken* cancel) {
-  return Copy(source, destination, options, observer, cancel).run();
+  RawManifest top = TRY(copy_content(source, destination, options, observer, cancel));
+  TRY_WHILE(destination.commit(cancel), "writing {}", destination.name());
+  return top;
 }
 
 }  // namespace ecrin::oci
