@@ -63,9 +63,8 @@ private:
       return put_packed(packed, block.bytes.size());
     }
     if (!m_pool) m_pool.emplace(m_threads);
-    // One more than there are threads waits for its turn; with the one that is being filled that is the
-    // bound.
-    while (m_running.size() > m_threads) TRY(write_first());
+    // As many as there are threads; with the one that is being filled that is the bound.
+    while (m_running.size() >= m_threads) TRY(write_first());
     const std::size_t size = block.bytes.size();
     m_running.push_back({size, m_pool->submit([format = m_format, block = std::move(block), last] {
                            return format->pack(block.before, block.bytes, last);
