@@ -33,14 +33,14 @@ void add_environment(KeyInputs& inputs, std::vector<std::string> environment,
 }
 
 std::string mount_options(const recipes::Mount& mount) {
-  static constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret"};
+  static constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
   static constexpr const char* k_sharing[] = {"shared", "private", "locked"};
   // Neither the content of a cache nor that of a secret is part of a key.
-  return fmt::format("type={} source={} from={} id={} {} required={} mode={} owner={}:{} size={} sharing={}",
-                     k_types[static_cast<int>(mount.type)], shell_quote(mount.source),
-                     shell_quote(mount.from), shell_quote(mount.id), mount.read_only ? "ro" : "rw",
-                     mount.required, octal(mount.mode), mount.uid, mount.gid, mount.size,
-                     k_sharing[static_cast<int>(mount.sharing)]);
+  return fmt::format(
+      "type={} source={} from={} id={} env={} {} required={} mode={} owner={}:{} size={} sharing={}",
+      k_types[static_cast<int>(mount.type)], shell_quote(mount.source), shell_quote(mount.from),
+      shell_quote(mount.id), shell_quote(mount.environment), mount.read_only ? "ro" : "rw", mount.required,
+      octal(mount.mode), mount.uid, mount.gid, mount.size, k_sharing[static_cast<int>(mount.sharing)]);
 }
 
 struct KindInputs {
@@ -50,19 +50,25 @@ struct KindInputs {
 
   void add(std::string name, std::string value) { inputs.push_back({std::move(name), std::move(value)}); }
   void add_target(const std::string& destination, const std::string& owner,
-                  const std::optional<std::uint32_t>& mode) {
+                  const std::optional<std::uint32_t>& mode, const std::string& mode_change = "") {
     add("destination", absolute_path(before, destination));
     add("owner", owner);
-    add("mode", mode ? octal(*mode) : "");
+    add("mode", mode ? octal(*mode) : mode_change);
   }
+  void add_files(const std::vector<recipes::InlineFile>& files) {
+    for (const recipes::InlineFile& file : files) add("inline " + file.name, file.content);
+  }
+  static std::string yes_or_no(bool value) { return value ? "yes" : "no"; }
 
   void operator()(const recipes::RunStep& run) {
     add("kind", "run");
     if (const auto* script = std::get_if<std::string>(&run.command)) {
       add("command", *script);
       add("shell", words(before.shell.empty() ? recipes::Stage{}.shell : before.shell));
+    } else if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) {
+      add("arguments", words(*list));
     } else {
-      add("arguments", words(std::get<std::vector<std::string>>(run.command)));
+      add_files({std::get<recipes::InlineFile>(run.command)});
     }
     add("user", run.user.empty() ? before.user : run.user);
     add("workdir", before.working_dir);
@@ -76,14 +82,22 @@ struct KindInputs {
     add("kind", "copy");
     add("from", copy.from);
     add("sources", words(copy.sources));
-    add_target(copy.destination, copy.owner, copy.mode);
+    add_files(copy.files);
+    add_target(copy.destination, copy.owner, copy.mode, copy.mode_change);
     add("exclude", words(copy.exclude));
+    add("parents", yes_or_no(copy.parents));
+    add("link", yes_or_no(copy.link));
   }
   void operator()(const recipes::AddStep& step) {
     add("kind", "add");
     add("sources", words(step.sources));
-    add_target(step.destination, step.owner, step.mode);
+    add_files(step.files);
+    add_target(step.destination, step.owner, step.mode, step.mode_change);
     add("checksum", step.checksum);
+    add("exclude", words(step.exclude));
+    add("link", yes_or_no(step.link));
+    add("keep-git-dir", yes_or_no(step.keep_git_directory));
+    add("unpack", step.unpack ? yes_or_no(*step.unpack) : "");
   }
   void operator()(const recipes::WriteStep& write) {
     add("kind", "write");
@@ -106,6 +120,19 @@ struct KindInputs {
     add("kind", "label");
     for (const auto& [name, value] : label.labels) add("label " + name, value);
   }
+
+  // They pass their parent's key on, so their own only tells them apart.
+  void operator()(const recipes::CmdStep& cmd) { add("cmd", words(cmd.arguments)); }
+  void operator()(const recipes::EntrypointStep& entrypoint) {
+    add("entrypoint", words(entrypoint.arguments));
+  }
+  void operator()(const recipes::ExposeStep& expose) { add("expose", words(expose.ports)); }
+  void operator()(const recipes::VolumeStep& volume) { add("volume", words(volume.paths)); }
+  void operator()(const recipes::StopSignalStep& signal) { add("stop-signal", signal.signal); }
+  void operator()(const recipes::HealthcheckStep& step) { add("healthcheck", words(step.healthcheck.test)); }
+  void operator()(const recipes::ShellStep& shell) { add("shell", words(shell.shell)); }
+  void operator()(const recipes::OnBuildStep& step) { add("onbuild", step.trigger); }
+  void operator()(const recipes::AuthorStep& step) { add("author", step.author); }
 
   void operator()(const recipes::FromScratch&) { add("kind", "from scratch"); }
   void operator()(const recipes::FromStage& stage) {

@@ -45,7 +45,45 @@ void begin_stage(oci::ImageConfig& config, const recipes::Stage& stage) {
   if (stage.shell != default_shell) config.shell = stage.shell;
 }
 
+namespace {
+
+void add_sorted(std::vector<std::string>& list, const std::vector<std::string>& more) {
+  list.insert(list.end(), more.begin(), more.end());
+  std::sort(list.begin(), list.end());
+  list.erase(std::unique(list.begin(), list.end()), list.end());
+}
+
+/// What says how the image is run. True when the step is one of them.
+bool apply_config_step(oci::ImageConfig& config, const PlanStep& step) {
+  if (const auto* cmd = step.as<recipes::CmdStep>()) {
+    config.cmd = cmd->arguments;
+  } else if (const auto* entrypoint = step.as<recipes::EntrypointStep>()) {
+    config.entrypoint = entrypoint->arguments;
+    if (entrypoint->drops_cmd) config.cmd.reset();
+  } else if (const auto* expose = step.as<recipes::ExposeStep>()) {
+    add_sorted(config.exposed_ports, expose->ports);
+  } else if (const auto* volume = step.as<recipes::VolumeStep>()) {
+    add_sorted(config.volumes, volume->paths);
+  } else if (const auto* signal = step.as<recipes::StopSignalStep>()) {
+    config.stop_signal = signal->signal;
+  } else if (const auto* healthcheck = step.as<recipes::HealthcheckStep>()) {
+    config.healthcheck = healthcheck->healthcheck;
+  } else if (const auto* shell = step.as<recipes::ShellStep>()) {
+    config.shell = shell->shell;
+  } else if (const auto* trigger = step.as<recipes::OnBuildStep>()) {
+    config.on_build.push_back(trigger->trigger);
+  } else if (const auto* author = step.as<recipes::AuthorStep>()) {
+    config.author = author->author;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 void apply_step(oci::ImageConfig& config, const PlanStep& step) {
+  if (apply_config_step(config, step)) return;
   if (const auto* env = step.as<recipes::EnvStep>()) {
     for (const auto& [name, value] : env->variables) set_variable(config.env, name, value);
   } else if (const auto* workdir = step.as<recipes::WorkdirStep>()) {
@@ -57,14 +95,6 @@ void apply_step(oci::ImageConfig& config, const PlanStep& step) {
     for (const auto& [name, value] : label->labels) config.labels[name] = value;
   }
 }
-
-namespace {
-void add_sorted(std::vector<std::string>& list, const std::vector<std::string>& more) {
-  list.insert(list.end(), more.begin(), more.end());
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
-}  // namespace
 
 void apply_stage_config(oci::ImageConfig& config, const recipes::StageConfig& changes) {
   if (changes.entrypoint) {

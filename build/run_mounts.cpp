@@ -192,6 +192,8 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
     }
     case Type::secret:
       return add_secret(mount, target);
+    case Type::ssh:
+      return fail(ErrorKind::unsupported, "an ssh mount cannot be made");
   }
   return {};
 }

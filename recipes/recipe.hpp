@@ -62,15 +62,20 @@ using From =
 enum class StepNetwork { inherit, none, host, private_network };
 
 struct Mount {
-  enum class Type { bind, cache, tmpfs, secret };
+  enum class Type { bind, cache, tmpfs, secret, ssh };
   Type type = Type::bind;
-  std::string target;      // absolute, or relative to the work directory; secret default: /run/secrets/<id>
-  std::string source;      // bind: path in `from` (default "/"); cache: unused
-  std::string from;        // bind: "" = the context, else stage or image
-  std::string id;          // cache: default is the target; secret: required
-  bool read_only = true;   // bind default true, cache default false
-  bool required = false;   // secret
-  std::uint32_t mode = 0;  // cache directory (0755), secret file (0400), tmpfs (1777); 0 = default
+  /// Absolute, or relative to the work directory. A secret: "" with `environment`, else /run/secrets/<id>;
+  /// ssh:
+  /// "" = /run/buildkit/ssh_agent.<n>.
+  std::string target;
+  std::string source;  // bind: path in `from` (default "/"); cache: what a new one begins with, in `from`
+  std::string from;    // bind, cache: "" = the context (cache: nothing), else stage or image
+  std::string id;      // cache: default is the target; secret: required; ssh: "default"
+  std::string environment;  // secret: the variable that holds it
+  bool read_only = true;    // bind default true, cache default false
+  bool required = false;    // secret, ssh
+  std::uint32_t mode =
+      0;  // cache directory (0755), secret file (0400), ssh (0600), tmpfs (1777); 0 = default
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
   std::uint64_t size = 0;  // tmpfs limit in bytes; 0 = none
@@ -78,9 +83,17 @@ struct Mount {
   Sharing sharing = Sharing::shared;  // cache
 };
 
+/// A file whose content stands in the recipe.
+struct InlineFile {
+  std::string name;
+  std::string content;
+};
+
 struct RunStep {
-  // Exec form: the arguments. Shell form: one string, run by the stage's `shell` in force.
-  std::variant<std::string, std::vector<std::string>> command;
+  /// Shell form: one string, run by the shell in force. Exec form: the arguments. A file: a script with its
+  /// own
+  /// "#!", run as /dev/pipes/<name>.
+  std::variant<std::string, std::vector<std::string>, InlineFile> command;
   std::vector<Mount> mounts;
   StepNetwork network = StepNetwork::inherit;
   std::string user;           // "" = the stage's user at this point
@@ -89,17 +102,28 @@ struct RunStep {
 struct CopyStep {
   std::string from;                   // "" = the context; else a stage's name or an image
   std::vector<std::string> sources;   // paths or globs, relative to the source's root
+  std::vector<InlineFile> files;      // after the sources; of the context
   std::string destination;            // trailing slash: a directory
   std::string owner;                  // "", "user", "user:group", "0:0"; names are looked up in the image
   std::optional<std::uint32_t> mode;  // 07777 bits; none = the source's own
+  std::string mode_change;            // symbolic, as chmod(1): "u+x,go-w", on the source's own; "" = none
   std::vector<std::string> exclude;   // patterns, as in ignore files
+  bool parents = false;               // keep the directories of each source (after "/./" where it has one)
+  bool link = false;                  // independent of the tree below: nothing there is looked at or followed
 };
 struct AddStep {
-  std::vector<std::string> sources;  // http(s) URLs, or local archives (unpacked), or plain files
+  std::vector<std::string> sources;  // http(s) and git URLs, or local archives (unpacked), or plain files
+  std::vector<InlineFile> files;     // after the sources
   std::string destination;
-  std::string checksum;  // "sha256:<hex>"; required by the YAML front end for a URL
+  std::string
+      checksum;  // "sha256:<hex>", of a git source its commit; required by the YAML front end for a URL
   std::string owner;
   std::optional<std::uint32_t> mode;
+  std::string mode_change;
+  std::vector<std::string> exclude;
+  bool link = false;
+  bool keep_git_directory = false;
+  std::optional<bool> unpack;  // none: local archives are, downloads are not
 };
 struct WriteStep {
   std::string destination;
@@ -119,8 +143,40 @@ struct UserStep {
 struct LabelStep {
   std::vector<KeyValue> labels;
 };
-using StepKind =
-    std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, WorkdirStep, UserStep, LabelStep>;
+
+// Config of the image, as instructions in order. None makes a layer.
+struct CmdStep {
+  std::vector<std::string> arguments;  // empty: an image without a command
+};
+struct EntrypointStep {
+  std::vector<std::string> arguments;
+  bool drops_cmd = false;  // the command in force came from the base: a new entrypoint takes it away
+};
+struct ExposeStep {
+  std::vector<std::string> ports;  // "80/tcp"
+};
+struct VolumeStep {
+  std::vector<std::string> paths;
+};
+struct StopSignalStep {
+  std::string signal;
+};
+struct HealthcheckStep {
+  oci::Healthcheck healthcheck;
+};
+struct ShellStep {
+  std::vector<std::string> shell;
+};
+struct OnBuildStep {
+  std::string trigger;  // an instruction of a Containerfile, run by builds on top of this image
+};
+struct AuthorStep {
+  std::string author;
+};
+
+using StepKind = std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, WorkdirStep, UserStep,
+                              LabelStep, CmdStep, EntrypointStep, ExposeStep, VolumeStep, StopSignalStep,
+                              HealthcheckStep, ShellStep, OnBuildStep, AuthorStep>;
 
 struct Step {
   StepKind kind;

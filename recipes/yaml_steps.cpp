@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "recipes/step_text.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"
 
@@ -138,49 +139,6 @@ Result<WriteStep> read_write(Scope& scope, const YamlNode& node) {
   return step;
 }
 
-// ---- one line for people ---------------------------------------------------------------------------------
-
-std::string pairs_text(const std::vector<KeyValue>& pairs) {
-  std::string result;
-  for (const auto& [name, value] : pairs) {
-    result += fmt::format("{}{}={}", result.empty() ? "" : " ", name, shell_quote(value));
-  }
-  return result;
-}
-
-std::string quoted(const std::vector<std::string>& words) {
-  std::vector<std::string> result;
-  for (const std::string& word : words) result.push_back(shell_quote(word));
-  return join(result, " ");
-}
-
-std::string script_text(std::string_view script) {
-  script = trim(script);
-  const std::size_t end = script.find('\n');
-  return fmt::format("{}{}", trim(script.substr(0, end)), end == std::string_view::npos ? "" : " ...");
-}
-
-struct TextOf {
-  std::string operator()(const RunStep& step) const {
-    if (const auto* script = std::get_if<std::string>(&step.command)) return script_text(*script);
-    return quoted(std::get<std::vector<std::string>>(step.command));
-  }
-  std::string operator()(const CopyStep& step) const {
-    const std::string from = step.from.empty() ? "" : fmt::format("from {}: ", step.from);
-    return fmt::format("{}{} {}", from, quoted(step.sources), shell_quote(step.destination));
-  }
-  std::string operator()(const AddStep& step) const {
-    return fmt::format("{} {}", quoted(step.sources), shell_quote(step.destination));
-  }
-  std::string operator()(const WriteStep& step) const {
-    return fmt::format("{} ({} bytes)", shell_quote(step.destination), step.content.size());
-  }
-  std::string operator()(const EnvStep& step) const { return pairs_text(step.variables); }
-  std::string operator()(const WorkdirStep& step) const { return step.path; }
-  std::string operator()(const UserStep& step) const { return step.user; }
-  std::string operator()(const LabelStep& step) const { return pairs_text(step.labels); }
-};
-
 // ---- one step --------------------------------------------------------------------------------------------
 
 /// The step's one key, or what is wrong with it.
@@ -235,7 +193,7 @@ Result<StepKind> read_kind(StageScope& stage, const std::string& key, const Yaml
 Result<Step> read_step(StageScope& stage, const YamlNode& node) {
   const YamlMember* member = TRY(only_member(stage.scope, node));
   StepKind kind = TRY(read_kind(stage, member->key, *member->value));
-  std::string text = printable(fmt::format("{}: {}", member->key, std::visit(TextOf{}, kind)), k_text_length);
+  std::string text = printable(fmt::format("{}: {}", member->key, summary(kind)), k_text_length);
   return Step{.kind = std::move(kind),
               .location = stage.scope.source.location(member->key_span.begin),
               .text = std::move(text)};

@@ -58,26 +58,45 @@ std::string mount_text(const Mount& mount) {
       mount.mode, mount.uid, mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
 }
 
+std::string command(const RunStep& step) {
+  if (const auto* script = std::get_if<std::string>(&step.command)) return "script " + quote(*script);
+  if (const auto* file = std::get_if<InlineFile>(&step.command)) {
+    return fmt::format("file {} {}", quote(file->name), quote(file->content));
+  }
+  return "exec " + list(std::get<std::vector<std::string>>(step.command));
+}
+
+std::string files(const std::vector<InlineFile>& files) {
+  std::string result;
+  for (const InlineFile& file : files) {
+    result += fmt::format(" file {} {}", quote(file.name), quote(file.content));
+  }
+  return result;
+}
+
 struct StepText {
   std::string operator()(const RunStep& step) const {
     constexpr const char* k_networks[] = {"inherit", "none", "host", "private"};
-    const auto* script = std::get_if<std::string>(&step.command);
     std::string result =
-        fmt::format("{} network {} user {} env {}\n",
-                    script ? "script " + quote(*script)
-                           : "exec " + list(std::get<std::vector<std::string>>(step.command)),
+        fmt::format("{} network {} user {} env {}\n", command(step),
                     k_networks[static_cast<int>(step.network)], quote(step.user), pairs(step.env));
     for (const Mount& mount : step.mounts) result += mount_text(mount);
     return result;
   }
   std::string operator()(const CopyStep& step) const {
-    return fmt::format("copy from {} {} to {} owner {} mode {} exclude {}\n", quote(step.from),
-                       list(step.sources), quote(step.destination), quote(step.owner), mode(step.mode),
-                       list(step.exclude));
+    return fmt::format("copy from {} {}{} to {} owner {} mode {}{} exclude {}{}{}\n", quote(step.from),
+                       list(step.sources), files(step.files), quote(step.destination), quote(step.owner),
+                       mode(step.mode), step.mode_change, list(step.exclude), step.parents ? " parents" : "",
+                       step.link ? " link" : "");
   }
   std::string operator()(const AddStep& step) const {
-    return fmt::format("add {} to {} checksum {} owner {} mode {}\n", list(step.sources),
-                       quote(step.destination), quote(step.checksum), quote(step.owner), mode(step.mode));
+    std::string flags = step.exclude.empty() ? "" : " exclude " + list(step.exclude);
+    if (step.link) flags += " link";
+    if (step.keep_git_directory) flags += " keep-git-dir";
+    if (step.unpack) flags += *step.unpack ? " unpack" : " no-unpack";
+    return fmt::format("add {}{} to {} checksum {} owner {} mode {}{}{}\n", list(step.sources),
+                       files(step.files), quote(step.destination), quote(step.checksum), quote(step.owner),
+                       mode(step.mode), step.mode_change, flags);
   }
   std::string operator()(const WriteStep& step) const {
     return fmt::format("write {} content {} owner {} mode {:04o}\n", quote(step.destination),
@@ -87,6 +106,24 @@ struct StepText {
   std::string operator()(const WorkdirStep& step) const { return "workdir " + quote(step.path) + "\n"; }
   std::string operator()(const UserStep& step) const { return "user " + quote(step.user) + "\n"; }
   std::string operator()(const LabelStep& step) const { return "label " + pairs(step.labels) + "\n"; }
+  std::string operator()(const CmdStep& step) const { return "cmd " + list(step.arguments) + "\n"; }
+  std::string operator()(const EntrypointStep& step) const {
+    return fmt::format("entrypoint {}{}\n", list(step.arguments), step.drops_cmd ? " drops cmd" : "");
+  }
+  std::string operator()(const ExposeStep& step) const { return "expose " + list(step.ports) + "\n"; }
+  std::string operator()(const VolumeStep& step) const { return "volume " + list(step.paths) + "\n"; }
+  std::string operator()(const StopSignalStep& step) const {
+    return "stop_signal " + quote(step.signal) + "\n";
+  }
+  std::string operator()(const HealthcheckStep& step) const {
+    const oci::Healthcheck& check = step.healthcheck;
+    return fmt::format("healthcheck {} interval {} timeout {} start_period {} start_interval {} retries {}\n",
+                       list(check.test), check.interval, check.timeout, check.start_period,
+                       check.start_interval, check.retries);
+  }
+  std::string operator()(const ShellStep& step) const { return "shell " + list(step.shell) + "\n"; }
+  std::string operator()(const OnBuildStep& step) const { return "onbuild " + quote(step.trigger) + "\n"; }
+  std::string operator()(const AuthorStep& step) const { return "author " + quote(step.author) + "\n"; }
 };
 
 std::string place(const Location& location) {
