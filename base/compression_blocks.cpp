@@ -26,6 +26,8 @@ public:
     while (!bytes.empty()) {
       // Only here, so that the last block is known as such and never empty behind others.
       if (m_block.bytes.size() == block_size) TRY(hand_over(Last::no));
+      // At once: growing by and by would copy the block several times.
+      if (m_started && m_block.bytes.empty()) m_block.bytes.reserve(block_size);
       const std::size_t size = std::min(block_size - m_block.bytes.size(), bytes.size());
       m_block.bytes.append(reinterpret_cast<const char*>(bytes.data()), size);
       bytes = bytes.subspan(size);
