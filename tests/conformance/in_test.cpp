@@ -62,14 +62,17 @@ TEST_CASE("layers in the frames of zstd:chunked are read as plain zstd") {
   make_directory(data);
   const DockerRegistry registry(data, {});
   const std::string place = registry.host() + "/chunked:1";
-  succeeded(tools.buildah({"pull", "oci-archive:" + setting().busybox}));
+  // buildah 1.28 drops what stands behind a tar's two zero blocks: one without padding keeps its diff ID.
+  ecrin.must({"squash", "-t", "flat", "busybox"});
+  ecrin.must({"save", "-o", ecrin.scratch() / "flat.tar", "flat"});
+  succeeded(tools.buildah({"pull", "oci-archive:" + (ecrin.scratch() / "flat.tar")}));
   const std::string image = trimmed(succeeded(tools.buildah({"images", "-q"})));
   succeeded(tools.buildah(
       {"push", "--tls-verify=false", "--compression-format", "zstd:chunked", image, "docker://" + place}));
   Ecrin other(Ecrin::Base::none);
   other.must({"pull", place});
   const nlohmann::json pulled = other.inspect(place);
-  CHECK(pulled.at("RootFS") == ecrin.inspect("busybox").at("RootFS"));
+  CHECK(pulled.at("RootFS") == ecrin.inspect("flat").at("RootFS"));
   CHECK(other.must({"copy", place, "oci:" + (other.scratch() / "layout")}) == pulled.at("Digest"));
   CHECK(other.in_container(place, {"echo", "hello"}) == "hello\n");
 }
