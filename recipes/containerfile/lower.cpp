@@ -16,10 +16,10 @@ bool is_proxy(std::string_view name) {
 
 /// Names that mean something without an ARG.
 bool is_predefined(std::string_view name) {
-  static constexpr std::string_view k_names[] = {
-      "BUILDPLATFORM",  "BUILDOS",  "BUILDOSVERSION",  "BUILDARCH",  "BUILDVARIANT",
-      "TARGETPLATFORM", "TARGETOS", "TARGETOSVERSION", "TARGETARCH", "TARGETVARIANT",
-      "TARGETSTAGE",    "SOURCE_DATE_EPOCH"};
+  static constexpr std::string_view k_names[] = {"BUILDPLATFORM", "BUILDOS",         "BUILDOSVERSION",
+                                                 "BUILDARCH",     "BUILDVARIANT",    "TARGETPLATFORM",
+                                                 "TARGETOS",      "TARGETOSVERSION", "TARGETARCH",
+                                                 "TARGETVARIANT", "TARGETSTAGE",     "SOURCE_DATE_EPOCH"};
   return is_proxy(name) || name.starts_with("BUILDKIT_") ||
          std::ranges::find(k_names, name) != std::end(k_names);
 }
@@ -110,7 +110,8 @@ Result<> read_epoch(Lowering& all) {
   if (text.empty()) return {};
   const auto seconds = parse_unsigned(text, INT64_MAX);
   if (!seconds)
-    return fail(ErrorKind::invalid, "SOURCE_DATE_EPOCH is '{}', not a number of seconds", printable(text, 80));
+    return fail(ErrorKind::invalid, "SOURCE_DATE_EPOCH is '{}', not a number of seconds",
+                printable(text, 80));
   all.result.recipe.epoch = static_cast<std::int64_t>(*seconds);
   return {};
 }
@@ -154,9 +155,9 @@ void note_arguments(Lowering& all) {
     if (!all.declared.contains(name) && !is_predefined(name)) unused.push_back(name);
   }
   if (unused.empty()) return;
-  all.result.notes.push_back(printable(
-      fmt::format("no ARG declares the build argument{} {}", unused.size() == 1 ? "" : "s", join(unused, ", ")),
-      400));
+  all.result.notes.push_back(printable(fmt::format("no ARG declares the build argument{} {}",
+                                                   unused.size() == 1 ? "" : "s", join(unused, ", ")),
+                                       400));
 }
 
 }  // namespace

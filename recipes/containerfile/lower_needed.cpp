@@ -149,10 +149,11 @@ Result<FileSource> find_file_source(Lowering& all, std::size_t user, const Sourc
     return FileSource{std::nullopt, std::string(from)};
   }
   if (*stage >= user) {
-    return refuse(source, span,
-                  fmt::format("stage '{}' begins {}: files come from stages above", printable(from, 80),
-                              *stage == user ? "here" : "below"),
-                  is_number ? "" : fmt::format("if an image is meant, write '{}:latest'", printable(from, 80)));
+    return refuse(
+        source, span,
+        fmt::format("stage '{}' begins {}: files come from stages above", printable(from, 80),
+                    *stage == user ? "here" : "below"),
+        is_number ? "" : fmt::format("if an image is meant, write '{}:latest'", printable(from, 80)));
   }
   return FileSource{stage, all.stages[*stage].name};
 }

@@ -19,8 +19,8 @@ struct StageText {
   std::string name;  // unique; "stage-<n>" for one without a name
 
   bool needed = false;
-  From base;                           // of a needed stage, with all below
-  std::optional<std::size_t> parent;   // the stage it begins with
+  From base;                          // of a needed stage, with all below
+  std::optional<std::size_t> parent;  // the stage it begins with
   std::optional<oci::Platform> platform;
   std::optional<oci::ImageConfig> base_config;  // of an image
   std::vector<std::string> triggers;            // of the base, which run first
@@ -28,7 +28,7 @@ struct StageText {
 
   // After its last instruction, for the stages that begin with it:
   Variables env;
-  Variables args;                                // with a value
+  Variables args;                               // with a value
   std::set<std::string, std::less<>> declared;  // also without one
   std::vector<std::string> shell;
 
@@ -44,7 +44,7 @@ struct Lowering {
   Variables globals = {};  // arguments before the first FROM, and those of the platform
   std::vector<StageText> stages = {};
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_name = {};  // lower case; rising
-  std::set<std::string, std::less<>> declared = {};                          // by any ARG
+  std::set<std::string, std::less<>> declared = {};                           // by any ARG
   bool uses_scratch = false;  // as a source of files: it becomes a stage of its own
   Lowered result = {};
 
@@ -82,7 +82,7 @@ struct StageScope {
   Lowering& all;
   StageText& text;
   std::size_t index;
-  const SourceText* source;  // of the instruction: the file, or a trigger of the base
+  const SourceText* source;            // of the instruction: the file, or a trigger of the base
   std::optional<Location> place = {};  // of its steps; none: where it stands
   Stage stage = {};
   bool has_cmd = false;  // said in this stage

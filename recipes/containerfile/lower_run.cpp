@@ -7,10 +7,9 @@
 namespace ecrin::recipes::containerfile {
 namespace {
 
-constexpr std::string_view k_keys[] = {"type",    "from",     "source", "src",      "target",
-                                       "dst",     "destination", "readonly", "ro",   "readwrite",
-                                       "rw",      "required", "size",   "id",       "sharing",
-                                       "mode",    "uid",      "gid",    "env"};
+constexpr std::string_view k_keys[] = {
+    "type", "from",     "source", "src", "target",  "dst",  "destination", "readonly", "ro", "readwrite",
+    "rw",   "required", "size",   "id",  "sharing", "mode", "uid",         "gid",      "env"};
 constexpr std::string_view k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
 
 /// The options of one mount as they are read; which of them were said decides much.
@@ -60,8 +59,8 @@ Result<> MountReader::read_switch(std::string_view key, const std::optional<std:
 Result<std::uint32_t> MountReader::read_number(std::string_view key, const std::string& value,
                                                int base) const {
   const std::string_view digits = base == 8 ? "01234567" : "0123456789";
-  const bool good = !value.empty() && value.size() <= 11 &&
-                    value.find_first_not_of(digits) == std::string::npos;
+  const bool good =
+      !value.empty() && value.size() <= 11 && value.find_first_not_of(digits) == std::string::npos;
   std::uint64_t number = 0;
   for (const char c : good ? value : std::string()) {
     number = number * static_cast<std::uint64_t>(base) + static_cast<std::uint64_t>(c - '0');
@@ -74,8 +73,7 @@ Result<std::uint32_t> MountReader::read_number(std::string_view key, const std::
 Result<> MountReader::read_value(const std::string& key, const std::string& value) {
   if (key == "from") {
     if (value.empty()) return {};
-    const FileSource found =
-        TRY(find_file_source(scope.all, scope.index, *scope.source, value, flag.span));
+    const FileSource found = TRY(find_file_source(scope.all, scope.index, *scope.source, value, flag.span));
     mount.from = found.name;
   } else if (key == "source" || key == "src") {
     mount.source = value;
@@ -143,15 +141,15 @@ Result<> MountReader::finish_secret() {
   if (mount.id.empty()) mount.id = last_name(mount.target);
   if (mount.id.empty()) return refuse("a secret mount needs an 'id' or a 'target'");
   if (has_environment && mount.environment.empty()) mount.environment = mount.id;
-  if (mount.target.empty() && mount.environment.empty())
-    mount.target = "/run/secrets/" + last_name(mount.id);
+  if (mount.target.empty() && mount.environment.empty()) mount.target = "/run/secrets/" + last_name(mount.id);
   return {};
 }
 
 Result<> MountReader::finish() {
   using Type = Mount::Type;
   const Type type = mount.type;
-  if (has_sharing && type != Type::cache) return refuse(fmt::format("a {} mount has no 'sharing'", type_name()));
+  if (has_sharing && type != Type::cache)
+    return refuse(fmt::format("a {} mount has no 'sharing'", type_name()));
   if (has_ownership && (type == Type::bind || type == Type::tmpfs))
     return refuse(fmt::format("a {} mount has no 'mode', 'uid' or 'gid'", type_name()));
   if (has_environment && type != Type::secret)
@@ -231,10 +229,10 @@ Result<StepKind> lower_run(StageScope& scope, const Instruction& instruction, co
                                                       printable(run.network, 40)));
   }
   if (run.security == "insecure") {
-    return containerfile::refuse(*scope.source, instruction.span,
-                                 "--security=insecure is not possible: a step has the rights of an ordinary user",
-                                 "leave it out; inside its user namespace a step is root already",
-                                 ErrorKind::unsupported);
+    return containerfile::refuse(
+        *scope.source, instruction.span,
+        "--security=insecure is not possible: a step has the rights of an ordinary user",
+        "leave it out; inside its user namespace a step is root already", ErrorKind::unsupported);
   }
   if (!run.security.empty() && run.security != "sandbox") {
     return scope.refuse(instruction.span, fmt::format("--security is sandbox or insecure, not '{}'",

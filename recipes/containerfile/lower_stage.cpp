@@ -71,8 +71,7 @@ Result<ExpandedWord> expand_here(StageScope& scope, std::string_view word, Span 
   ExpandedWord expanded = TRY(expand_at(scope.all, *scope.source, word, span, lookup, rules));
   for (const std::string& name : expanded.undefined) {
     if (!scope.text.declared.contains(name)) {
-      scope.all.result.undefined.push_back(
-          {name, scope.place.value_or(scope.source->location(span.begin))});
+      scope.all.result.undefined.push_back({name, scope.place.value_or(scope.source->location(span.begin))});
     }
   }
   return expanded;

@@ -72,15 +72,15 @@ Result<> check_checksum(const StageScope& scope, const Word& word, const std::st
     const bool good = checksum.size() >= 7 && checksum.size() <= 64 &&
                       checksum.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
     if (good) return {};
-    return scope.refuse(word.span, fmt::format("--checksum of a git source is a commit, not '{}'",
-                                               printable(checksum, 80)));
+    return scope.refuse(
+        word.span, fmt::format("--checksum of a git source is a commit, not '{}'", printable(checksum, 80)));
   }
   const bool good = checksum.starts_with("sha256:") && checksum.size() == 7 + 64 &&
                     checksum.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
   if (good) return {};
-  return scope.refuse(word.span, fmt::format("--checksum is sha256: and 64 hex digits, not '{}'",
-                                             printable(checksum, 100)),
-                      "'sha256sum FILE' prints it");
+  return scope.refuse(
+      word.span, fmt::format("--checksum is sha256: and 64 hex digits, not '{}'", printable(checksum, 100)),
+      "'sha256sum FILE' prints it");
 }
 
 Result<StepKind> lower_add(StageScope& scope, const TransferInstruction& transfer, Parts parts) {
@@ -118,9 +118,9 @@ Result<StepKind> lower_transfer(StageScope& scope, const Instruction& instructio
   if (transfer.from) {
     if (!parts.files.empty())
       return scope.refuse(transfer.from->span, "a here-document does not come from an image or a stage");
-    step.from = TRY(find_file_source(scope.all, scope.index, *scope.source, transfer.from->text,
-                                     transfer.from->span))
-                    .name;
+    step.from =
+        TRY(find_file_source(scope.all, scope.index, *scope.source, transfer.from->text, transfer.from->span))
+            .name;
   }
   step.sources = std::move(parts.sources);
   step.files = std::move(parts.files);

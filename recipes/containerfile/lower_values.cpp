@@ -51,9 +51,8 @@ bool is_symbolic_mode(std::string_view text) {
 
 Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBudget& budget) {
   const auto malformed = [&] {
-    return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
-            .hint("ports are 80, 80/udp, 8000-8010 or 8000-8010/tcp"));
+    return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
+                               .hint("ports are 80, 80/udp, 8000-8010 or 8000-8010/tcp"));
   };
   // "address:port of the host:port": what the host does is said when the container is made.
   std::string_view port = text.substr(std::min(text.size(), text.rfind(':') + 1));
@@ -78,7 +77,7 @@ Result<std::int64_t> parse_go_duration(std::string_view text) {
     std::string_view name;
     double nanoseconds;
   };
-  static constexpr Unit k_units[] = {{"ns", 1}, {"us", 1e3},  {"\u00b5s", 1e3}, {"ms", 1e6},
+  static constexpr Unit k_units[] = {{"ns", 1},  {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6},
                                      {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
   const auto malformed = [&] {
     return std::unexpected(
@@ -121,9 +120,9 @@ Result<std::int64_t> parse_go_duration(std::string_view text) {
 
 Result<std::string> check_signal(std::string_view text) {
   static constexpr auto k_signals = std::to_array<std::string_view>(
-      {"ABRT", "ALRM", "BUS",  "CHLD", "CLD",    "CONT", "FPE",  "HUP",  "ILL",   "INT",    "IO",    "IOT",
-       "KILL", "PIPE", "POLL", "PROF", "PWR",    "QUIT", "SEGV", "STKFLT", "STOP", "SYS",    "TERM",  "TRAP",
-       "TSTP", "TTIN", "TTOU", "URG",  "USR1",   "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ",   "RTMIN", "RTMAX"});
+      {"ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
+       "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",  "TERM",  "TRAP",
+       "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH",  "XCPU", "XFSZ", "RTMIN", "RTMAX"});
   if (const auto number = parse_unsigned(text, 64); number && *number > 0) return std::string(text);
   std::string name = to_upper(text);
   if (name.starts_with("SIG")) name.erase(0, 3);

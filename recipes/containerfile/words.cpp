@@ -30,7 +30,7 @@ struct Frame {
   std::string text = {};
   // substitution
   std::string name = {};
-  char operation = 0;      // - + ? # % /
+  char operation = 0;  // - + ? # % /
   bool with_colon = false;
   bool replaces_all = false;
   std::optional<std::string> pattern = {};  // '/': its first part is read

@@ -23,8 +23,8 @@ using VariableLookup = std::function<const std::string*(std::string_view name)>;
 
 /// What all expansions of one file together may still do; it shrinks.
 struct ExpansionBudget {
-  std::size_t text = std::size_t{16} << 20;       // bytes out of variables
-  std::size_t matching = std::size_t{1} << 28;    // characters that patterns look at
+  std::size_t text = std::size_t{16} << 20;     // bytes out of variables
+  std::size_t matching = std::size_t{1} << 28;  // characters that patterns look at
 };
 Result<> spend_text(ExpansionBudget& budget, std::size_t bytes);
 Result<> spend_matching(ExpansionBudget& budget, std::size_t characters);
