@@ -143,7 +143,7 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
     return values;
   };
   const ReadRecipe read = [&](const Args& args) -> Result<Recipe> {
-    cf::LowerOptions lower{.file = options.file, .args = args, .platform = options.platform, .all_stages = true};
+    cf::LowerOptions lower{.file = options.file, .args = args, .all_stages = true, .platform = options.platform};
     // A name of an image with symbols in it is that of its values.
     lower.base_config = [&](const std::string& reference, const oci::Platform& platform) -> Result<oci::ImageConfig> {
       Recipe named;
@@ -172,8 +172,7 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
       names.push_back(item.name);
     }
   }
-  const std::vector<KeyValue> found = TRY(cf::argument_values(file, source, options.args, options.platform));
-  const Args values = with_defaults(options.args, found);
+  const Args values = with_defaults(options.args, plain.args);
   defaults = values;
   std::erase_if(names, [&](const std::string& name) { return !values.contains(name); });
   Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
@@ -210,7 +209,7 @@ Result<Converted> yaml_to_containerfile(std::string_view text, const ConvertOpti
       [&](const std::string& written) -> Result<Recipe> {
         const SourceText source("the Containerfile", written);
         const cf::Containerfile file = TRY(cf::parse_containerfile(source));
-        cf::LowerOptions lower{.file = "the Containerfile", .platform = options.platform, .all_stages = true};
+        cf::LowerOptions lower{.file = "the Containerfile", .all_stages = true, .platform = options.platform};
         lower.base_config = options.base_config;
         return std::move(TRY(cf::lower(file, source, lower)).recipe);
       });

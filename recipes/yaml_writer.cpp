@@ -148,23 +148,23 @@ private:
 
 }  // namespace
 
-YamlValue YamlValue::scalar(std::string text) {
+YamlValue YamlValue::scalar(std::string content) {
   YamlValue value;
-  value.text = std::move(text);
+  value.text = std::move(content);
   return value;
 }
 
-YamlValue YamlValue::list(std::vector<YamlValue> items) {
+YamlValue YamlValue::list(std::vector<YamlValue> entries) {
   YamlValue value;
   value.kind = Kind::list;
-  value.items = std::move(items);
+  value.items = std::move(entries);
   return value;
 }
 
 YamlValue YamlValue::list(const std::vector<std::string>& texts) {
-  std::vector<YamlValue> items;
-  for (const std::string& text : texts) items.push_back(scalar(text));
-  return list(std::move(items));
+  std::vector<YamlValue> entries;
+  for (const std::string& one : texts) entries.push_back(scalar(one));
+  return list(std::move(entries));
 }
 
 YamlValue YamlValue::mapping() {
@@ -178,8 +178,8 @@ YamlValue& YamlValue::add(std::string key, YamlValue value) {
   return *this;
 }
 
-YamlValue& YamlValue::add(std::string key, std::string text) {
-  return add(std::move(key), scalar(std::move(text)));
+YamlValue& YamlValue::add(std::string key, std::string content) {
+  return add(std::move(key), scalar(std::move(content)));
 }
 
 std::string write_yaml(const YamlValue& value) {

@@ -17,12 +17,12 @@ struct YamlValue {
   std::vector<std::pair<std::string, YamlValue>> members; // mapping, in order
   bool always_block = false;                              // list, mapping: a line for each
 
-  static YamlValue scalar(std::string text);
-  static YamlValue list(std::vector<YamlValue> items);
+  static YamlValue scalar(std::string content);
+  static YamlValue list(std::vector<YamlValue> entries);
   static YamlValue list(const std::vector<std::string>& texts);
   static YamlValue mapping();
   YamlValue& add(std::string key, YamlValue value);  // returns *this
-  YamlValue& add(std::string key, std::string text);
+  YamlValue& add(std::string key, std::string content);
 };
 
 /// The document; `value` is a mapping.

@@ -21,6 +21,7 @@ struct LowerOptions {
   /// Serve where an ARG declares them, and are not missed where none does: SOURCE_DATE_EPOCH of the host.
   std::map<std::string, std::string> host_args;
   std::string target;                     // name, in any case, or number; "" = the last stage
+  bool all_stages = false;                // also those above the target that it does not need
   std::optional<oci::Platform> platform;  // none: the host's
   /// The config of an image that a needed stage begins with: its ENV, SHELL and ONBUILD count. Asked once for
   /// each image and platform.
