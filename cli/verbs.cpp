@@ -63,6 +63,7 @@ std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
       &build_verb(),
       &recipe_convert_verb(),
+      &recipe_convert_verb(),
       &run_verb(),
       &images_verb(),
       &tag_verb(),

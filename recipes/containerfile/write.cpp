@@ -15,8 +15,8 @@ namespace {
 
 std::unexpected<Error> refuse(std::string_view what, std::string_view why, std::string_view hint = "") {
   Error error(ErrorKind::unsupported, fmt::format("{}: {}", printable(what, 120), why));
-  if (!hint.empty()) error = std::move(error).hint(std::string(hint));
-  return std::unexpected(std::move(error));
+  if (hint.empty()) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
 // ---- words -----------------------------------------------------------------------------------------------
@@ -100,6 +100,10 @@ std::string duration(std::int64_t nanoseconds) {
   return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000) : fmt::format("{}ms", milliseconds);
 }
 
+std::vector<KeyValue> default_path() {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
+}
+
 // ---- run -------------------------------------------------------------------------------------------------
 
 std::string mount_flag(const Mount& mount) {
@@ -139,8 +143,12 @@ std::string mount_flag(const Mount& mount) {
 
 /// A script that the shell form brings to the shell as it is.
 bool fits_shell_form(std::string_view script) {
-  return !script.contains('\n') && !script.contains("<<") && !script.starts_with('[') && !script.starts_with("--") &&
-         !script.ends_with('\\') && trim(script) == script && !script.empty();
+  return !script.contains('\n') && !script.contains("<<") && !script.starts_with("--") && !script.ends_with('\\') &&
+         !(script.starts_with('[') && script.ends_with(']')) && trim(script) == script && !script.empty();
+}
+/// One with here-documents of its own: the instruction has the same, if nothing stands below them.
+bool has_heredocs(std::string_view script) {
+  return script.contains("<<") && script.ends_with('\n') && !script.starts_with("--") && !script.starts_with("<<");
 }
 /// One that a here-document does: lines, the last one too.
 bool fits_heredoc(std::string_view script) {
@@ -156,6 +164,10 @@ public:
   Result<std::string> write() {
     for (const Step& step : m_stage.steps) {
       m_what = step.text;
+      // In a Containerfile an image without a PATH gets this one unasked.
+      const auto* env = std::get_if<EnvStep>(&step.kind);
+      const bool is_first = &step == m_stage.steps.data() && std::holds_alternative<FromScratch>(m_stage.from);
+      if (is_first && env != nullptr && env->variables == default_path()) continue;
       TRY(std::visit(*this, step.kind));
     }
     return std::move(m_text);
@@ -293,6 +305,10 @@ Result<> StageWriter::operator()(const RunStep& run) {
   const std::string& script = std::get<std::string>(run.command);
   const bool is_image_shell = m_own_shell.empty() || (m_image_shell && m_own_shell == *m_image_shell);
   if (is_image_shell && fits_shell_form(script)) return add(head + " " + script);
+  if (is_image_shell && has_heredocs(script)) {
+    m_text += head + " " + script;
+    return {};
+  }
   if (is_image_shell && fits_heredoc(script)) {
     m_text += fmt::format("{} <<EOF\n{}EOF\n", head, script);
     return {};
