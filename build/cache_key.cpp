@@ -200,6 +200,14 @@ bool makes_layer(const PlanStep& step) {
          step.as<recipes::WriteStep>() || step.as<recipes::WorkdirStep>();
 }
 
+bool is_independent(const PlanStep& step) {
+  if (const auto* copy = step.as<recipes::CopyStep>())
+    return copy->link && !copy->mode && copy->mode_change.empty();
+  if (const auto* add = step.as<recipes::AddStep>())
+    return add->link && !add->mode && add->mode_change.empty();
+  return false;
+}
+
 KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, const KeySettings& settings,
                       const std::string& parent_key) {
   KeyInputs inputs;
@@ -211,7 +219,7 @@ KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, cons
   }
   inputs.push_back({"platform", settings.platform});
   inputs.push_back({"epoch", settings.epoch});
-  inputs.push_back({"parent", parent_key});
+  inputs.push_back({"parent", is_independent(step) ? "" : parent_key});
   return inputs;
 }
 

@@ -48,6 +48,10 @@ KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, cons
 /// May this step make a layer? Others only change the config; they pass their parent's key on.
 bool makes_layer(const PlanStep& step);
 
+/// Is the step's layer independent of the tree below it (COPY and ADD with `link`)? As docker has it, not
+/// with a mode.
+bool is_independent(const PlanStep& step);
+
 /// Why the key differs from an earlier one: one line a reason, at most `limit` and a line that counts the
 /// rest. Values are shown for what people wrote, not for digests. `parent_ran` is the text of the step before
 /// when that one ran too ("" otherwise).

@@ -40,7 +40,9 @@ Result<std::vector<StepInput>> Planner::inputs_of(const recipes::StepKind& kind)
     if (!copy->from.empty()) inputs.push_back(TRY(add_input(copy->from)));
   } else if (const auto* run = std::get_if<recipes::RunStep>(&kind)) {
     for (const recipes::Mount& mount : run->mounts) {
-      if (mount.type == recipes::Mount::Type::bind && !mount.from.empty()) {
+      const bool has_source =
+          mount.type == recipes::Mount::Type::bind || mount.type == recipes::Mount::Type::cache;
+      if (has_source && !mount.from.empty()) {
         inputs.push_back(TRY(add_input(mount.from)));
       }
     }

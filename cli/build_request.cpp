@@ -55,6 +55,43 @@ Result<build::Secret> parse_secret(std::string_view text, const Environment& env
   return secret;
 }
 
+Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment) {
+  build::SshAgent agent;
+  const std::size_t equals = text.find('=');
+  agent.id = text.substr(0, equals);
+  if (agent.id.empty()) {
+    return fail(ErrorKind::invalid, "--ssh is default, ID=SOCKET or ID=KEY[,KEY...], not '{}'",
+                printable(text));
+  }
+  std::vector<std::string> paths;
+  if (equals != std::string_view::npos) paths = split(text.substr(equals + 1), ',');
+  if (paths.empty()) {
+    const auto socket = environment("SSH_AUTH_SOCK");
+    if (!socket || socket->empty()) {
+      return std::unexpected(
+          Error(ErrorKind::not_found,
+                fmt::format("the ssh-agent '{}' is not there: SSH_AUTH_SOCK is not set", printable(agent.id)))
+              .hint(
+                  "start one (eval $(ssh-agent); ssh-add), or name a key: --ssh default=~/.ssh/id_ed25519"));
+    }
+    paths.push_back(*socket);
+  }
+  for (const std::string& written : paths) {
+    const std::string path = TRY(absolute_path(written));
+    const struct stat status = TRY_WHILE(posix::stat_fd(TRY(posix::open(path, O_PATH))),
+                                         "looking for the ssh-agent '{}'", printable(agent.id));
+    if (!S_ISSOCK(status.st_mode)) {
+      agent.keys.push_back(path);
+    } else if (paths.size() == 1) {
+      agent.socket = path;
+    } else {
+      return fail(ErrorKind::invalid, "--ssh '{}': a socket stands alone, keys can be several",
+                  printable(text));
+    }
+  }
+  return agent;
+}
+
 Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& texts,
                                                             const Environment& environment) {
   std::map<std::string, std::string> result;
@@ -124,6 +161,14 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
       return fail(ErrorKind::invalid, "the secret '{}' is given twice", printable(secret.id));
     }
     options.secrets.push_back(std::move(secret));
+  }
+  options.allow_secret_in_layer = arguments.on("allow-secret-in-layer");
+  for (const std::string& text : arguments.values("ssh")) {
+    build::SshAgent agent = TRY(parse_ssh(text, environment));
+    if (std::ranges::find(options.ssh_agents, agent.id, &build::SshAgent::id) != options.ssh_agents.end()) {
+      return fail(ErrorKind::invalid, "the ssh-agent '{}' is given twice", printable(agent.id));
+    }
+    options.ssh_agents.push_back(std::move(agent));
   }
   for (const std::string& name : arguments.values("tag")) options.tags.push_back(TRY(parse_new_name(name)));
   options.proxy_environment = proxy_environment(environment);

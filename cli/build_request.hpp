@@ -17,6 +17,8 @@ Result<std::map<std::string, std::string>> parse_build_args(const std::vector<st
                                                             const Environment& environment);
 /// A file with one of those a line; empty lines and those that begin with '#' say nothing.
 Result<std::vector<std::string>> read_build_arg_file(const std::string& path);
+/// "default", "ID", "ID=SOCKET", "ID=KEY,KEY".
+Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment);
 Result<run::NetworkMode> parse_network(std::string_view name);
 
 /// All but the recipe's part; `now` in seconds.

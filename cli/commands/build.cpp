@@ -154,6 +154,9 @@ Outcome run(Session& session, const Arguments& arguments) {
 
 std::vector<Flag> flags() {
   return {
+      {.name = "allow-secret-in-layer",
+       .value = "",
+       .help = "take layers and settings that hold the bytes of a mounted secret"},
       {.name = "build-arg",
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
@@ -205,6 +208,11 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE, for steps that ask for it",
        .occurs = Occurs::often},
+      {.name = "ssh",
+       .value = "SPEC",
+       .help = "default, ID=SOCKET or ID=KEY[,KEY...]: an ssh-agent for steps that ask for it",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
       {.name = "tag",
        .letter = 't',
        .value = "NAME",

@@ -171,8 +171,8 @@ std::optional<std::string> Lowering::given(const std::string& name) const {
 std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_view message,
                               std::string_view hint, ErrorKind kind) {
   Error error = diagnose(source, span, message, kind);
-  if (!hint.empty()) error = std::move(error).hint(std::string(hint));
-  return std::unexpected(std::move(error));
+  if (hint.empty()) return std::unexpected(std::move(error));
+  return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,

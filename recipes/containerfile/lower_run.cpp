@@ -12,6 +12,15 @@ constexpr std::string_view k_keys[] = {
     "rw",   "required", "size",   "id",  "sharing", "mode", "uid",         "gid",      "env"};
 constexpr std::string_view k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
 
+/// Without doubled slashes, "." and a slash at the end: one cache has one name.
+std::string plain_path(std::string_view path) {
+  std::vector<std::string> names;
+  for (std::string& name : split(path, '/')) {
+    if (!name.empty() && name != ".") names.push_back(std::move(name));
+  }
+  return (path.starts_with('/') ? "/" : "") + join(names, "/");
+}
+
 /// The options of one mount as they are read; which of them were said decides much.
 struct MountReader {
   StageScope& scope;
@@ -165,7 +174,7 @@ Result<> MountReader::finish() {
   if (mount.target.empty()) mount.target = ".";
   if (mount.target.find_first_not_of('/') == std::string::npos)
     return refuse("a mount cannot take the place of the root directory");
-  if (type == Type::cache && mount.id.empty()) mount.id = mount.target;
+  if (type == Type::cache && mount.id.empty()) mount.id = plain_path(mount.target);
   if (type == Type::cache && mount.from == "scratch") mount.from.clear();
   if (type == Type::bind && mount.source.empty()) mount.source = "/";
   return {};

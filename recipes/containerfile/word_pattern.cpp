@@ -31,6 +31,7 @@ std::vector<std::string_view> characters_of(std::string_view text) {
 }
 
 constexpr std::size_t k_none = SIZE_MAX;
+constexpr std::size_t k_state_cost = 8;  // of looking at a state, in bytes moved
 
 /// Live states of a pattern, each with the place where its match began: no backtracking, and a state is
 /// visited once a character.
@@ -100,7 +101,7 @@ Result<std::optional<std::size_t>> WordPattern::match_start(const std::vector<To
     states.add(state, 0);
     if (state < end && tokens[state].kind == Token::Kind::star) states.add(state + 1, 0);
   };
-  TRY(spend_matching(budget, end + 1));
+  TRY(spend_work(budget, end + 1));
   enter(live, 0);
   std::optional<std::size_t> best;
   for (std::size_t at = 0; !live.live().empty(); ++at) {
@@ -109,7 +110,7 @@ Result<std::optional<std::size_t>> WordPattern::match_start(const std::vector<To
       if (length == Length::shortest) break;
     }
     if (at == text.size()) break;
-    TRY(spend_matching(budget, live.live().size()));
+    TRY(spend_work(budget, live.live().size() * k_state_cost));
     next.clear();
     for (const std::size_t state : live.live()) {
       if (state == end || !fits(tokens[state], text[at])) continue;
@@ -128,14 +129,14 @@ Result<std::optional<WordPattern::Match>> WordPattern::find(const Characters& te
     states.add(state, begin);
     if (state < end && m_tokens[state].kind == Token::Kind::star) states.add(state + 1, begin);
   };
-  TRY(spend_matching(budget, end + 1));
+  TRY(spend_work(budget, end + 1));
   std::optional<Match> best;
   for (std::size_t at = from;; ++at) {
     if (!best) enter(live, 0, at);
     if (live.begin(end) != k_none && (!best || live.begin(end) <= best->begin))
       best = Match{.begin = live.begin(end), .end = at};
     if (at == text.size()) break;
-    TRY(spend_matching(budget, live.live().size() + 1));
+    TRY(spend_work(budget, (live.live().size() + 1) * k_state_cost));
     next.clear();
     for (const std::size_t state : live.live()) {
       // What begins behind a match cannot become the leftmost one.

@@ -84,10 +84,13 @@ private:
     m_current.clear();
     m_in_word = false;
   }
+  void add_result(std::string_view text) {
+    top().kind == Frame::Kind::double_quotes ? add_whole(text) : add_splitting(text);
+  }
   /// The value of a variable, into what is open.
   Result<> add_value(std::string_view value) {
     TRY(spend_text(m_budget, value.size()));
-    top().kind == Frame::Kind::double_quotes ? add_whole(value) : add_splitting(value);
+    add_result(value);
     return {};
   }
 
@@ -178,6 +181,7 @@ Result<std::string> Expander::substitute(const Frame& frame) {
   const std::string* found = look_up(frame.name);
   const std::string value = found ? *found : "";
   const bool counts = found != nullptr && !(frame.with_colon && value.empty());
+  TRY(spend_text(m_budget, value.size()));
   switch (frame.operation) {
     case '-':
       return counts ? value : frame.text;
@@ -215,9 +219,11 @@ Result<> Expander::close_substitution() {
     frame.text.clear();
     return {};
   }
-  const std::string value = TRY(substitute(frame));
+  const std::string result = TRY(substitute(frame));
   m_frames.pop_back();
-  return add_value(value);
+  TRY(spend_work(m_budget, result.size()));
+  add_result(result);
+  return {};
 }
 
 Result<> Expander::in_quotes(char c) {
@@ -225,7 +231,7 @@ Result<> Expander::in_quotes(char c) {
   if (c == '"') {
     const std::string text = std::move(top().text);
     m_frames.pop_back();
-    TRY(spend_text(m_budget, m_frames.size() > 1 ? text.size() : 0));
+    TRY(spend_work(m_budget, text.size()));
     add_whole(text);
     return {};
   }
@@ -293,10 +299,9 @@ Result<> spend_text(ExpansionBudget& budget, std::size_t bytes) {
   return {};
 }
 
-Result<> spend_matching(ExpansionBudget& budget, std::size_t characters) {
-  if (characters > budget.matching)
-    return fail(ErrorKind::limit, "the patterns in the file's variables take too much work");
-  budget.matching -= characters;
+Result<> spend_work(ExpansionBudget& budget, std::size_t characters) {
+  if (characters > budget.work) return fail(ErrorKind::limit, "the variables of the file take too much work");
+  budget.work -= characters;
   return {};
 }
 

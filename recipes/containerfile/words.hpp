@@ -23,11 +23,11 @@ using VariableLookup = std::function<const std::string*(std::string_view name)>;
 
 /// What all expansions of one file together may still do; it shrinks.
 struct ExpansionBudget {
-  std::size_t text = std::size_t{16} << 20;     // bytes out of variables
-  std::size_t matching = std::size_t{1} << 28;  // characters that patterns look at
+  std::size_t text = std::size_t{16} << 20;  // bytes out of variables
+  std::size_t work = std::size_t{1} << 27;   // bytes that are moved about; what patterns look at counts more
 };
 Result<> spend_text(ExpansionBudget& budget, std::size_t bytes);
-Result<> spend_matching(ExpansionBudget& budget, std::size_t characters);
+Result<> spend_work(ExpansionBudget& budget, std::size_t characters);
 
 struct WordRules {
   char escape = '\\';
