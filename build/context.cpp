@@ -151,6 +151,8 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
       } else if (S_ISLNK(entry.status.st_mode)) {
         const Fd parent = TRY(open_real_directory(m_root, parent_path(entry.path)));
         value = "symlink " + TRY(posix::readlink_at(parent, base_name(entry.path)));
+      } else if (S_ISFIFO(entry.status.st_mode)) {
+        value = fmt::format("fifo {:04o}", mode);
       } else {
         const Fd directory = TRY(open_real_directory(m_root, entry.path));
         value = fmt::format("directory {:04o}{}", mode, TRY(xattrs_of(directory)));

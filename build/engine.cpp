@@ -76,10 +76,8 @@ private:
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;
-  std::string top_layer(std::size_t index) const {
-    const LayerChain layers = chain(index);
-    return layers.layers.empty() ? "" : layers.layers.back().id;
-  }
+  /// What a step's tree is called in the cache.
+  std::string tree_of(std::optional<std::size_t> index) const;
 
   Session& m_session;
   StepExecutor& m_executor;
@@ -101,6 +99,22 @@ LayerChain Engine::chain(std::size_t index) const {
   return chain;
 }
 
+std::string Engine::tree_of(std::optional<std::size_t> index) const {
+  if (!index) return "";
+  // Up from the first step whose layer says what is below it.
+  std::vector<std::size_t> steps;
+  for (auto i = index; i; i = plan(*i).parent) {
+    steps.push_back(*i);
+    if (m_outcomes[*i].layer && !is_independent(plan(*i))) break;
+  }
+  std::string name;
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const auto& layer = m_outcomes[*step].layer;
+    name = tree_name(layer ? layer->id : "", name, is_independent(plan(*step)));
+  }
+  return name;
+}
+
 Result<> Engine::look_up() {
   const std::size_t count = m_session.steps.size();
   m_fates.assign(count, Fate::not_needed);
@@ -108,7 +122,9 @@ Result<> Engine::look_up() {
   m_finished.assign(count, 0);
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    for (const PreparedStep& step : m_session.steps) queries.push_back({step.key, step.plan->parent});
+    for (const PreparedStep& step : m_session.steps) {
+      queries.push_back({step.key, step.plan->parent, is_independent(*step.plan)});
+    }
     auto found = TRY(m_session.cache->find(queries));
     for (std::size_t i = 0; i < count; ++i) {
       if (!found[i]) continue;
@@ -123,9 +139,14 @@ Result<> Engine::look_up() {
 }
 
 // A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
-// parents (BuildCache::find), so its tree is complete.
+// parents (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by
+// itself.
 void Engine::mark_needed(std::size_t index) {
-  if (m_fates[index] != Fate::not_needed) return;
+  if (m_fates[index] == Fate::cached) {
+    if (is_independent(plan(index))) mark_needed(*plan(index).parent);
+    return;
+  }
+  if (m_fates[index] == Fate::runs) return;
   m_fates[index] = Fate::runs;
   if (plan(index).parent) mark_needed(*plan(index).parent);
   for (const StepInput& input : plan(index).inputs) {
@@ -160,7 +181,8 @@ std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInput
 
 Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
   if (!makes_layer(plan(index))) return StepOutcome{};
-  const LayerChain below = plan(index).parent ? chain(*plan(index).parent) : LayerChain{};
+  const bool is_alone = !plan(index).parent || is_independent(plan(index));
+  const LayerChain below = is_alone ? LayerChain{} : chain(*plan(index).parent);
   std::map<std::size_t, LayerChain> inputs;
   for (const StepInput& input : plan(index).inputs) {
     if (input.stage_step) inputs.emplace(*input.stage_step, chain(*input.stage_step));
@@ -205,7 +227,7 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   inputs.insert(inputs.end(), outcome->found.begin(), outcome->found.end());
   m_outcomes[index] = *outcome;
   m_finished[index] = 1;
-  const std::string below = plan(index).parent ? top_layer(*plan(index).parent) : "";
+  const std::string below = is_independent(plan(index)) ? "" : tree_of(plan(index).parent);
   TRY(m_session.cache->add({.key = m_session.steps[index].key,
                             .layer_id = outcome->layer ? outcome->layer->id : "",
                             .below_id = below,
@@ -232,9 +254,16 @@ Result<> Engine::schedule() {
       const auto wait_for = [&](std::size_t other) {
         if (task_of[other]) task.after.push_back(*task_of[other]);
       };
-      if (plan(i).parent) wait_for(*plan(i).parent);
+      // Under an independent layer others may still be in the making; it needs none of them itself.
+      for (auto below = plan(i).parent; below && !is_independent(plan(i)); below = plan(*below).parent) {
+        wait_for(*below);
+        if (!is_independent(plan(*below))) break;
+      }
       for (const StepInput& input : plan(i).inputs) {
-        if (input.stage_step) wait_for(*input.stage_step);
+        for (auto step = input.stage_step; step; step = plan(*step).parent) {
+          wait_for(*step);
+          if (!is_independent(plan(*step))) break;
+        }
       }
       task.run = [this, i](const CancelToken& stop) { return execute(i, stop); };
       task_of[i] = tasks.size();

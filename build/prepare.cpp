@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "build/bootstrap_sources.hpp"
 #include "build/fetch.hpp"
+#include "build/mode_change.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/session.hpp"
@@ -41,6 +42,8 @@ private:
   Result<> prepare_mounts(PreparedStep& step, const recipes::RunStep& run);
   Result<Selection> select(PreparedStep& step, const std::vector<std::string>& sources,
                            const IgnoreRules& exclude);
+
+  Result<Selection> add_selection(PreparedStep& step, Selection selection);
 
   Session& m_session;
   std::map<std::string, ImagePointer> m_images;  // by name and platform
@@ -95,7 +98,6 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
     step.before = parent.after;
-    apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
     base = TRY(find_image(image->reference, step.platform));
@@ -132,16 +134,24 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.inputs.push_back({"image", diff_ids(*base)});
   }
   step.before.platform = base ? base->config.platform : step.platform;
+  // Triggers are for the stage that begins here; a front end has made steps of them.
+  step.before.on_build.clear();
   step.after = step.before;
-  begin_stage(step.after, stage);
+  step.shell = first_shell(stage, step.before);
   return {};
 }
 
 Result<Selection> Preparation::select(PreparedStep& step, const std::vector<std::string>& sources,
                                       const IgnoreRules& exclude) {
   TRY(m_session.need_context());
+  return add_selection(step,
+                       TRY(select_sources(m_session.context->tree(), sources, exclude, &m_session.cancel)));
+}
+
+Result<Selection> Preparation::add_selection(PreparedStep& step, Selection selection) {
   BuildContext& context = *m_session.context;
-  Selection selection = TRY(select_sources(context.tree(), sources, exclude, &m_session.cancel));
+  note_unmatched(selection, context.tree(),
+                 [&](const std::string& note) { m_session.notes.push_back(note); });
   for (const std::string& path : selection.skipped) {
     m_session.notes.push_back(
         fmt::format("'{}' in the context is not copied: it is a special file", printable(path)));
@@ -172,6 +182,9 @@ Result<> Preparation::prepare_mounts(PreparedStep& step, const recipes::RunStep&
   step.mount_selections.resize(run.mounts.size());
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     const recipes::Mount& mount = run.mounts[i];
+    // Such a layer is not for builds that would refuse it.
+    if (mount.type == recipes::Mount::Type::secret && m_session.options.allow_secret_in_layer)
+      step.inputs.push_back({"secret " + mount.id, "may be in the layer"});
     if (mount.type != recipes::Mount::Type::bind || !mount.from.empty()) continue;
     if (has_wildcard(mount.source)) {
       return fail(ErrorKind::invalid, "the source '{}' of a mount cannot have wildcards",
@@ -193,9 +206,11 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     }
   }
   if (const auto* copy = step.plan->as<recipes::CopyStep>()) {
-    if (!copy->from.empty()) return {};
-    const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(copy->exclude), "reading 'exclude'");
-    step.selection = TRY(select(step, copy->sources, exclude));
+    if (!copy->mode_change.empty()) TRY(ModeChange::parse(copy->mode_change));
+    if (!copy->from.empty() || copy->sources.empty()) return {};
+    TRY(m_session.need_context());
+    const SourceTree tree = m_session.context->tree();
+    step.selection = TRY(add_selection(step, TRY(select_for_copy(tree, *copy, &m_session.cancel))));
   } else if (const auto* add = step.plan->as<recipes::AddStep>()) {
     TRY(prepare_add(step, *add));
   } else if (const auto* run = step.plan->as<recipes::RunStep>()) {
@@ -212,7 +227,7 @@ Result<> Preparation::add(const PlanStep& plan) {
                   : m_session.options.platform ? *m_session.options.platform
                                                : oci::Platform::host();
   static constexpr const char* k_networks[] = {"none", "host", "private"};
-  const KeySettings settings{
+  KeySettings settings{
       .platform = step.platform.to_string(),
       .epoch = m_session.options.current_time ? "kept" : std::to_string(m_session.time.clamp),
       .default_network = k_networks[static_cast<int>(m_session.options.network)]};
@@ -226,11 +241,16 @@ Result<> Preparation::add(const PlanStep& plan) {
     step.base = parent->base;
     step.after = step.before;
     apply_step(step.after, plan);
+    const auto* shell = plan.as<recipes::ShellStep>();
+    step.shell = shell ? shell->shell : parent->shell;
+    settings.shell = step.shell;
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }
   step.key = key_digest(step.inputs);
   step.tree_key = parent && !makes_layer(plan) ? parent->tree_key : step.key;
+  // Only its layer is independent: the tree after it is also what was below.
+  if (is_independent(plan)) step.tree_key = key_digest({{"below", parent->tree_key}, {"layer", step.key}});
   m_session.steps.push_back(std::move(step));
   return {};
 }

@@ -17,6 +17,7 @@
 #include "build/context.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
+#include "build/secrets.hpp"
 #include "fs/changeset.hpp"
 #include "fs/layer_store.hpp"
 #include "oci/image_store.hpp"
@@ -45,7 +46,8 @@ struct PreparedStep {
   oci::Platform platform;
   oci::ImageConfig before;  // config in force; without history and diff IDs
   oci::ImageConfig after;
-  ImagePointer base;  // of its tree
+  std::vector<std::string> shell;  // in force: runs scripts
+  ImagePointer base;               // of its tree
   KeyInputs inputs;
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
@@ -83,12 +85,19 @@ public:
 struct Session {
   Session(Workshop& the_workshop, const recipes::Recipe& the_recipe, const BuildOptions& the_options,
           const CancelToken& the_token)
-      : workshop(the_workshop), recipe(the_recipe), options(the_options), cancel(the_token) {}
+      : workshop(the_workshop),
+        recipe(the_recipe),
+        options(the_options),
+        cancel(the_token),
+        secrets(the_options.secrets),
+        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path) {}
 
   Workshop& workshop;
   const recipes::Recipe& recipe;
   const BuildOptions& options;
   const CancelToken& cancel;
+  Secrets secrets;
+  SshAgents ssh_agents;
   std::atomic<int> exit_code = 0;  // of a RUN that failed
 
   Plan plan;
@@ -110,6 +119,13 @@ private:
   std::mutex m_mutex;
   std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
 };
+
+/// What a COPY takes from this tree.
+Result<Selection> select_for_copy(const SourceTree& tree, const recipes::CopyStep& copy,
+                                  const CancelToken* cancel);
+/// Globs without a match are no error: only told.
+void note_unmatched(const Selection& selection, const SourceTree& tree,
+                    const std::function<void(const std::string&)>& note);
 
 /// Fills plan, time, context and steps. Reads the context and the images that are named; runs nothing.
 Result<> prepare(Session& session);

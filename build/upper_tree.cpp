@@ -58,7 +58,8 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
     const Fd made_directory = TRY(posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     TRY(fs::set_root_metadata(made_directory, TRY(fs::root_metadata(source))));
   } else {
-    TRY(posix::chmod_at(parent, name, 0755));  // whatever the umask is
+    if (m_new_owner) TRY(fs::set_owner_at(parent, name, m_new_owner->first, m_new_owner->second));
+    TRY(posix::chmod_at(parent, name, m_new_mode));  // whatever the umask is
   }
   m_order.push_back(path);
   return &m_directories.emplace(path, directory).first->second;
