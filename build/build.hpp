@@ -11,6 +11,7 @@
 
 #include "base/cancel.hpp"
 #include "build/observer.hpp"
+#include "build/run_settings.hpp"
 #include "build/ssh_agents.hpp"
 #include "build/workshop.hpp"
 #include "oci/reference.hpp"
@@ -29,6 +30,17 @@ struct Secret {
 using ImageObtainer = std::function<Result<oci::ImageRecord>(
     const std::string& name_or_id, const oci::Platform& platform, const CancelToken& cancel)>;
 
+/// What the command line says about the image itself; it wins over the recipe.
+struct ImageSettings {
+  std::vector<recipes::KeyValue> labels;
+  std::vector<recipes::KeyValue> annotations;
+  std::vector<recipes::KeyValue> env;
+  std::vector<std::string> unset_env;  // names
+};
+
+/// Which layers of the image become one.
+enum class Squash { no, above_base, all };
+
 struct BuildOptions {
   std::string context_directory;          // absolute; "" = none (COPY from the context is an error)
   std::string target;                     // stage name; "" = the last
@@ -36,6 +48,10 @@ struct BuildOptions {
   std::optional<std::int64_t> epoch;      // SOURCE_DATE_EPOCH; wins over the recipe's; none: recipe's, else 0
   bool current_time = false;              // --timestamp=now: times stay, `created` is now
   bool no_cache = false;
+  std::vector<std::string> no_cache_stages;  // the same for these
+  RunSettings run;
+  ImageSettings image;
+  Squash squash = Squash::no;
   bool explain = false;
   unsigned jobs = 0;                                             // steps at once; 0 = number of processors
   run::NetworkMode network = run::NetworkMode::private_network;  // of RUN steps that do not say
@@ -55,13 +71,16 @@ struct BuildResult {
   std::size_t steps_cached = 0;
 };
 
-/// A failing RUN step: this error carries its exit code (ErrorKind::system, code() is errno and stays 0).
+/// The step that failed, for whoever tells it.
 struct FailedStep {
-  int exit_code = 0;
+  int exit_code = 0;           // of a RUN's command; 0: it was no command that failed
+  recipes::Location location;  // in the recipe; line 0: no step failed
+  std::size_t number = 0;      // as in StepInfo
+  std::string stage;
 };
 
 /// Builds. On error the store holds all steps that finished (they are cached) and nothing else.
-/// `failed` tells a RUN's own exit code when one failed.
+/// `failed` tells which step failed, when one did.
 Result<BuildResult> build_image(Workshop& workshop, const recipes::Recipe& recipe,
                                 const BuildOptions& options, BuildObserver& observer,
                                 const CancelToken& cancel, FailedStep* failed = nullptr);

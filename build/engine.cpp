@@ -53,10 +53,12 @@ public:
 
 private:
   Result<> look_up();
+  std::vector<char> steps_without_cache() const;
   void mark_needed(std::size_t index);
   Result<> schedule();
   Result<> execute(std::size_t index, const CancelToken& stop);
-  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop);
+  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop, StepFailure& failure);
+  void note_failure(std::size_t index, const StepFailure& failure);
   std::vector<std::string> reasons(std::size_t index);
   std::vector<std::string> found_reasons(std::size_t index, const KeyInputs& found);
   Result<oci::ImageRecord> commit();
@@ -122,8 +124,10 @@ Result<> Engine::look_up() {
   m_finished.assign(count, 0);
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    for (const PreparedStep& step : m_session.steps) {
-      queries.push_back({step.key, step.plan->parent, is_independent(*step.plan)});
+    const std::vector<char> fresh = steps_without_cache();
+    // No step has the empty key, so it is not found.
+    for (std::size_t i = 0; i < count; ++i) {
+      queries.push_back({fresh[i] ? "" : m_session.steps[i].key, plan(i).parent, is_independent(plan(i))});
     }
     auto found = TRY(m_session.cache->find(queries));
     for (std::size_t i = 0; i < count; ++i) {
@@ -136,6 +140,21 @@ Result<> Engine::look_up() {
   m_in_image.assign(count, 0);
   for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) m_in_image[*i] = 1;
   return {};
+}
+
+// Those of stages that shall run again, and all that begin from or look into them: keys do not tell results.
+std::vector<char> Engine::steps_without_cache() const {
+  const std::vector<std::string>& stages = m_session.options.no_cache_stages;
+  std::vector<char> fresh(m_session.steps.size(), 0);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    bool is_fresh = std::find(stages.begin(), stages.end(), stage_of(i).name) != stages.end();
+    if (plan(i).parent && fresh[*plan(i).parent]) is_fresh = true;
+    for (const StepInput& input : plan(i).inputs) {
+      if (input.stage_step && fresh[*input.stage_step]) is_fresh = true;
+    }
+    fresh[i] = is_fresh ? 1 : 0;
+  }
+  return fresh;
 }
 
 // A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
@@ -157,6 +176,7 @@ void Engine::mark_needed(std::size_t index) {
 std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!m_session.options.explain) return {};
   if (m_session.options.no_cache) return {"--no-cache"};
+  if (steps_without_cache()[index]) return {"--no-cache-filter"};
   auto earlier = m_session.cache->earlier(slot(index));
   if (!earlier || !*earlier) return {"no earlier run of this step"};
   const auto& parent = plan(index).parent;
@@ -179,7 +199,7 @@ std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInput
   return explain_difference((*earlier)->inputs, found, "");
 }
 
-Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
+Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop, StepFailure& failure) {
   if (!makes_layer(plan(index))) return StepOutcome{};
   const bool is_alone = !plan(index).parent || is_independent(plan(index));
   const LayerChain below = is_alone ? LayerChain{} : chain(*plan(index).parent);
@@ -198,8 +218,18 @@ Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) 
           },
       .note = [&](const std::string& message) { m_observer.note_once(message); },
       .stop = stop,
+      .failure = failure,
   };
   return m_executor.execute(scope);
+}
+
+void Engine::note_failure(std::size_t index, const StepFailure& failure) {
+  const std::scoped_lock lock(m_session.failure_mutex);
+  if (m_session.failed.number != 0) return;
+  m_session.failed = {.exit_code = failure.exit_code,
+                      .location = plan(index).location,
+                      .number = index + 1,
+                      .stage = stage_of(index).name};
 }
 
 Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
@@ -209,13 +239,15 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   result.reasons = reasons(index);
   m_observer.with([&](BuildObserver& observer) { observer.step_started(step); });
   const auto start = Clock::now();
-  auto outcome = perform(index, stop);
+  StepFailure failure;
+  auto outcome = perform(index, stop, failure);
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   if (!outcome) {
     const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
     result.state = cancelled ? StepResult::State::cancelled : StepResult::State::failed;
     m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
     if (cancelled) return std::unexpected(std::move(outcome).error());
+    note_failure(index, failure);
     return std::unexpected(std::move(outcome).error().context(
         fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
                     plan(index).location.line, printable(step.text, 80))));

@@ -1,4 +1,6 @@
 // What is known of each step before anything runs: its config, its inputs, its key.
+#include <algorithm>
+
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
@@ -244,6 +246,7 @@ Result<> Preparation::add(const PlanStep& plan) {
     const auto* shell = plan.as<recipes::ShellStep>();
     step.shell = shell ? shell->shell : parent->shell;
     settings.shell = step.shell;
+    settings.run = key_inputs(m_session.options.run);
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }
@@ -269,6 +272,11 @@ Result<> prepare(Session& session) {
     session.context = TRY(BuildContext::open(options.context_directory, database));
   }
   Preparation preparation(session);
+  for (const std::string& name : options.no_cache_stages) {
+    const auto same = [&](const recipes::Stage& stage) { return stage.name == name; };
+    if (std::ranges::none_of(session.recipe.stages, same))
+      session.notes.push_back(fmt::format("--no-cache-filter: there is no stage '{}'", printable(name)));
+  }
   session.steps.reserve(session.plan.steps.size());  // steps point to each other
   for (const PlanStep& step : session.plan.steps) {
     TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", step.index + 1,

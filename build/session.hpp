@@ -2,7 +2,6 @@
 // parts that run steps share. Internal to build/.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,6 +57,11 @@ struct PreparedStep {
   std::string bootstrap_sources;                           // text of sources.list
 };
 
+/// A command that ran and failed: the engine makes the exit code of the build of it.
+struct StepFailure {
+  int exit_code = 0;
+};
+
 struct StepOutcome {
   std::optional<fs::Layer> layer;  // none: nothing changed
   std::uint64_t bytes = 0;
@@ -73,6 +77,7 @@ struct StepScope {
   std::function<void(std::string_view)> output;
   std::function<void(const std::string&)> note;  // shown once a build
   const CancelToken& stop;
+  StepFailure& failure;
 };
 
 /// Runs the steps that make layers. The engine above it knows keys, order and cache, and no containers.
@@ -98,7 +103,8 @@ struct Session {
   const CancelToken& cancel;
   Secrets secrets;
   SshAgents ssh_agents;
-  std::atomic<int> exit_code = 0;  // of a RUN that failed
+  std::mutex failure_mutex;
+  FailedStep failed;  // the first
 
   Plan plan;
   BuildTime time;

@@ -1,7 +1,11 @@
 // verb: build
 #include "build/build.hpp"
 
+#include <nlohmann/json.hpp>
 #include "base/atomic_file.hpp"
+
+#include "base/json.hpp"
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/output.hpp"
 #include "cli/build_request.hpp"
@@ -11,6 +15,7 @@
 #include "cli/progress.hpp"
 #include "cli/recipe_file.hpp"
 #include "cli/registries.hpp"
+#include "cli/run_settings.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
@@ -19,6 +24,7 @@ namespace {
 
 struct Request {
   ParsedRecipe recipe;
+  recipes::Recipe finished;  // what it means, with its bases known
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
@@ -79,7 +85,7 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Progress& progress,
+Result<> finish(build::Workshop& workshop, Request& request, Progress& progress,
                                const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
   FinishedRecipe finished =
@@ -94,19 +100,28 @@ Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Prog
   const bool is_containerfile = request.recipe.containerfile.has_value();
   if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
     request.options.epoch = finished.recipe.epoch;
-  return std::move(finished.recipe);
+  request.finished = std::move(finished.recipe);
+  return {};
 }
 
 Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
                                            const CancelToken& cancel, build::FailedStep& failed) {
-  const recipes::Recipe recipe = TRY(finish(workshop, request, progress, cancel));
+  TRY(finish(workshop, request, progress, cancel));
   build::BuildResult result =
-      TRY(build::build_image(workshop, recipe, request.options, progress, cancel, &failed));
+      TRY(build::build_image(workshop, request.finished, request.options, progress, cancel, &failed));
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
               "writing the image to '{}'", printable(output.destination));
   }
   return result;
+}
+
+FailurePlace failure_place(const Request& request, const build::FailedStep& failed) {
+  return {.file = request.recipe.source.file,
+          .line = failed.location.line,
+          .step = failed.number,
+          .exit_code = failed.exit_code,
+          .lines = recipes::excerpt(request.recipe.source.text, request.finished, failed.location)};
 }
 
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
@@ -119,9 +134,48 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   return names;
 }
 
+/// Docker's keys.
+std::string metadata(build::Workshop& workshop, const build::BuildResult& result,
+                     const std::vector<oci::Reference>& tags) {
+  const std::string manifest = result.manifest.to_string();
+  const auto size = workshop.blobs().size_of(result.manifest);
+  std::vector<std::string> names;
+  for (const oci::Reference& tag : tags) names.push_back(tag.to_string());
+  Json json = {{"buildx.build.ref", "ecrin/local/" + result.manifest.hex().substr(0, 25)},
+               {"containerimage.config.digest", result.image_id.digest.to_string()},
+               {"containerimage.digest", manifest},
+               {"containerimage.descriptor",
+                {{"mediaType", oci::media_type::k_manifest},
+                 {"digest", manifest},
+                 {"size", size ? size->value_or(0) : std::uint64_t{0}}}}};
+  if (!names.empty()) json["image.name"] = join(names, ",");
+  return dump_json_pretty(json) + "\n";
+}
+
+/// Where progress goes: standard error, or a file.
+class ProgressOutput {
+public:
+  static Result<std::unique_ptr<ProgressOutput>> open(const Arguments& arguments) {
+    auto output = std::make_unique<ProgressOutput>();
+    if (const auto path = arguments.find("logfile")) {
+      output->m_file = TRY(posix::open(TRY(absolute_path(*path)), O_WRONLY | O_CREAT | O_TRUNC, 0644));
+      output->m_lines = std::make_unique<StatusLine>(
+          [file = &output->m_file](std::string_view text) { (void)posix::write_full(*file, text); },
+          StatusLine::Size());
+    }
+    return output;
+  }
+  StatusLine& lines(Session& session) { return m_lines ? *m_lines : session.console(); }
+
+private:
+  Fd m_file;
+  std::unique_ptr<StatusLine> m_lines;
+};
+
 Outcome run(Session& session, const Arguments& arguments) {
   Request request = TRY(read_request(session, arguments));
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const auto output = TRY(ProgressOutput::open(arguments));
   const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
@@ -129,13 +183,13 @@ Outcome run(Session& session, const Arguments& arguments) {
       remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));
   const Clock clock = steady_clock();
   const double start = clock();
-  const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
+  const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
   if (!result) {
     // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
     const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
-    progress->failed(result.error());
+    progress->failed(result.error(), failure_place(request, failed));
     if (progress->reports_errors()) return code;
     return std::unexpected(Failure(std::move(result).error(), code));
   }
@@ -147,6 +201,8 @@ Outcome run(Session& session, const Arguments& arguments) {
                        .steps_run = result->steps_run,
                        .steps_cached = result->steps_cached});
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
+  if (const auto file = arguments.find("metadata-file"))
+    TRY(write_file_atomically(*file, metadata(*workshop, *result, request.options.tags)));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
   return 0;
@@ -157,6 +213,10 @@ std::vector<Flag> flags() {
       {.name = "allow-secret-in-layer",
        .value = "",
        .help = "take layers and settings that hold the bytes of a mounted secret"},
+      {.name = "annotation",
+       .value = "NAME=VALUE",
+       .help = "an annotation of the image's manifest",
+       .occurs = Occurs::often},
       {.name = "build-arg",
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
@@ -166,6 +226,10 @@ std::vector<Flag> flags() {
        .help = "build arguments from a file, one a line",
        .occurs = Occurs::often,
        .completion = Completion::file},
+      {.name = "env",
+       .value = "NAME=VALUE",
+       .help = "a variable of the image; NAME alone takes it from the environment",
+       .occurs = Occurs::often},
       {.name = "explain",
        .value = "",
        .help = "say for each step why it ran and was not taken from the cache"},
@@ -179,12 +243,25 @@ std::vector<Flag> flags() {
        .help = "write the image's ID to a file",
        .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
+      {.name = "label", .value = "NAME=VALUE", .help = "a label of the image", .occurs = Occurs::often},
+      {.name = "logfile",
+       .value = "FILE",
+       .help = "write progress to a file instead of standard error",
+       .completion = Completion::file},
+      {.name = "metadata-file",
+       .value = "FILE",
+       .help = "write digests and names of the image to a file, as JSON",
+       .completion = Completion::file},
       {.name = "network",
        .value = "MODE",
        .help = "of run steps that do not say: private (default), host or none",
        .completion = Completion::word,
-       .words = {"private", "host", "none"}},
+       .words = {"private", "host", "none", "default", "bridge", "pasta", "slirp4netns"}},
       {.name = "no-cache", .value = "", .help = "run all steps"},
+      {.name = "no-cache-filter",
+       .value = "STAGE[,STAGE...]",
+       .help = "run all steps of these stages",
+       .occurs = Occurs::often},
       {.name = "output",
        .letter = 'o',
        .value = "SPEC",
@@ -208,6 +285,8 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE, for steps that ask for it",
        .occurs = Occurs::often},
+      {.name = "squash", .value = "", .help = "make one layer of all that the build adds to the base"},
+      {.name = "squash-all", .value = "", .help = "make one layer of all layers, those of the base too"},
       {.name = "ssh",
        .value = "SPEC",
        .help = "default, ID=SOCKET or ID=KEY[,KEY...]: an ssh-agent for steps that ask for it",
@@ -222,6 +301,28 @@ std::vector<Flag> flags() {
       {.name = "timestamp",
        .value = "SECONDS",
        .help = "times in the image: seconds since 1970, or 'now' for the real ones"},
+      {.name = "unsetenv",
+       .value = "NAME",
+       .help = "take a variable out of the image",
+       .occurs = Occurs::often},
+  };
+}
+
+// That scripts pass to other tools, and that say here what is so in any case.
+std::vector<Flag> foreign_flags() {
+  return {
+      {.name = "compress", .value = "", .help = "accepted: the store keeps layers as they are"},
+      {.name = "force-rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "accepted with oci",
+       .completion = Completion::word,
+       .words = {"oci", "docker"}},
+      {.name = "layers", .value = "", .help = "accepted: every step is cached"},
+      {.name = "load", .value = "", .help = "accepted: the image is in the store"},
+      {.name = "provenance", .value = "BOOL", .help = "accepted with false"},
+      {.name = "rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "sbom", .value = "BOOL", .help = "accepted with false"},
   };
 }
 
@@ -238,7 +339,8 @@ const Verb& build_verb() {
           "the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()),
+                          registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,
