@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "build/output.hpp"
+#include "cli/build_context.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
@@ -18,14 +19,42 @@ namespace ecrin::cli {
 namespace {
 
 struct Request {
+  std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
   recipes::Recipe recipe;
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
 };
 
-// All that can be wrong with the words and the recipe comes out here, before the store is opened.
-Result<Request> read_request(Session& session, const Arguments& arguments) {
+// The text of the recipe, and where it stands in the context.
+Result<std::pair<RecipeSource, std::string>> find_text(Session& session, const Arguments& arguments,
+                                                       Request& request, const CancelToken& cancel) {
+  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
+  const std::string file = arguments.value("file");
+  if (path == "-" && file == "-") {
+    return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
+  }
+  request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
+  RecipeSource source;
+  if (request.unpacked && request.unpacked->text) {
+    if (!file.empty())
+      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
+    source.name = path;
+    return std::pair{source, *request.unpacked->text};
+  }
+  const bool is_unpacked = request.unpacked.has_value() && file != "-";
+  source = is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+                       : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  request.options.context_directory =
+      request.unpacked ? request.unpacked->directory : source.context_directory;
+  request.options.recipe_file = source.path;
+  std::string text = TRY(read_recipe(source));
+  return std::pair{source, std::move(text)};
+}
+
+// All that can be wrong with the words and the recipe comes out here, before the store is opened (but for
+// contexts that must be unpacked there).
+Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
   request.progress =
       arguments.on("quiet") ? ProgressKind::quiet : TRY(parse_progress(arguments.value("progress", "auto")));
@@ -33,10 +62,8 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
-  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
-  const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
-  request.options.context_directory = source.context_directory;
-  const std::string text = TRY(read_recipe(source));
+  TRY(read_context_options(arguments, session.environment(), request.options));
+  const auto [source, text] = TRY(find_text(session, arguments, request, cancel));
   request.recipe = TRY(recipes::parse_yaml_recipe(
       text, {.file = source.name == "-" ? "standard input" : source.name,
              .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment())),
@@ -77,9 +104,9 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
-  Request request = TRY(read_request(session, arguments));
-  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
+  Request request = TRY(read_request(session, arguments, interrupts.token()));
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image = image_obtainer(session, *workshop, *registries, policy, request.progress);
@@ -114,6 +141,11 @@ std::vector<Flag> flags() {
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
        .occurs = Occurs::often},
+      {.name = "build-context",
+       .value = "NAME=VALUE",
+       .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
+               "oci-layout://DIRECTORY, a git URL, an archive",
+       .occurs = Occurs::often},
       {.name = "explain",
        .value = "",
        .help = "say for each step why it ran and was not taken from the cache"},
@@ -125,6 +157,10 @@ std::vector<Flag> flags() {
       {.name = "iidfile",
        .value = "FILE",
        .help = "write the image's ID to a file",
+       .completion = Completion::file},
+      {.name = "ignorefile",
+       .value = "FILE",
+       .help = "patterns of what is not part of the context, in place of its own",
        .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
       {.name = "network",
@@ -178,7 +214,10 @@ const Verb& build_verb() {
       .details =
           "PATH is a recipe (its directory is the context) or a context directory with a recipe.yaml or "
           "ecrin.yaml; "
-          "default: the working directory. Steps that ran before with the same inputs are taken from the "
+          "default: the working directory. It may also be a git repository (URL#REF:DIRECTORY), an archive, "
+          "a URL "
+          "of one, or '-': an archive or a recipe on standard input. Steps that ran before with the same "
+          "inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
       .flags = with_flags(flags(), registry_flags()),
