@@ -12,6 +12,7 @@
 #include "base/cancel.hpp"
 #include "build/context_source.hpp"
 #include "build/observer.hpp"
+#include "build/ssh_agents.hpp"
 #include "build/workshop.hpp"
 #include "oci/reference.hpp"
 #include "recipes/recipe.hpp"
@@ -52,6 +53,8 @@ struct BuildOptions {
   unsigned jobs = 0;                                             // steps at once; 0 = number of processors
   run::NetworkMode network = run::NetworkMode::private_network;  // of RUN steps that do not say
   std::vector<Secret> secrets;
+  bool allow_secret_in_layer = false;  // a layer or config that holds a secret is otherwise an error
+  std::vector<SshAgent> ssh_agents;
   std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
   std::string home;            // whose ssh keys and known hosts serve for git; "" = none

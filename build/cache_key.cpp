@@ -62,14 +62,9 @@ struct KindInputs {
 
   void operator()(const recipes::RunStep& run) {
     add("kind", "run");
-    if (const auto* script = std::get_if<std::string>(&run.command)) {
-      add("command", *script);
-      add("shell", words(before.shell.empty() ? recipes::Stage{}.shell : before.shell));
-    } else if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) {
-      add("arguments", words(*list));
-    } else {
-      add_files({std::get<recipes::InlineFile>(run.command)});
-    }
+    // What runs, however it was said.
+    add("command", words(run_arguments(run, settings.shell)));
+    if (const auto* file = std::get_if<recipes::InlineFile>(&run.command)) add_files({*file});
     add("user", run.user.empty() ? before.user : run.user);
     add("workdir", before.working_dir);
     static constexpr const char* k_networks[] = {"", "none", "host", "private"};

@@ -35,8 +35,9 @@ std::optional<KeyInputs> decode_inputs(std::string_view bytes);
 /// What of the build as a whole goes into keys.
 struct KeySettings {
   std::string platform;
-  std::string epoch;            // seconds, or "kept" when times stay as they are
-  std::string default_network;  // of RUN steps that do not say
+  std::string epoch;                    // seconds, or "kept" when times stay as they are
+  std::string default_network;          // of RUN steps that do not say
+  std::vector<std::string> shell = {};  // in force
 };
 
 /// The inputs of a step that the recipe's text alone determines (with the config in force before it). Inputs

@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 #include "oci/mutate.hpp"
+#include "recipes/step_text.hpp"
 
 namespace ecrin::build {
 
@@ -11,7 +12,6 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
   const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
   ImageParts parts;
   parts.config = last.after;
-  apply_stage_config(parts.config, target.config);
   parts.config.created = format_time(time.created);
   parts.config.diff_ids.clear();
   parts.config.history.clear();
@@ -30,13 +30,17 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     entry.empty_layer = empty;
     parts.config.history.push_back(std::move(entry));
   };
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    const PlanStep& step = *steps[i].step->plan;
+  for (const CommittedStep& committed : steps) {
+    const PlanStep& step = *committed.step->plan;
     const bool is_image = step.is_from() && !makes_layer(step);
     // What a base image or another stage is says its own history.
-    if (!is_image) add_history(step.text, !steps[i].layer.has_value());
-    if (steps[i].layer) {
-      const fs::Layer& layer = *steps[i].layer;
+    if (!is_image) {
+      const auto* kind = std::get_if<recipes::StepKind>(&step.what);
+      add_history(kind ? recipes::history_text(*kind, committed.step->shell) : step.text,
+                  !committed.layer.has_value());
+    }
+    if (committed.layer) {
+      const fs::Layer& layer = *committed.layer;
       const oci::Digest diff_id = TRY(oci::Digest::parse(layer.diff_id));
       parts.config.diff_ids.push_back({diff_id});
       oci::Descriptor descriptor;
@@ -45,18 +49,77 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
       descriptor.size = layer.size;
       parts.manifest.layers.push_back(std::move(descriptor));
     }
-    const bool stage_ends = i + 1 == steps.size() || steps[i + 1].step->plan->stage != step.stage;
-    if (stage_ends) {
-      const std::string changes = describe(plan.stages[step.stage].stage->config);
-      if (!changes.empty()) add_history(changes, true);
-    }
   }
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
   return parts;
 }
 
+std::optional<SpokenSecret> find_secret(const ImageParts& parts, const GuardedSecrets& secrets) {
+  std::optional<SpokenSecret> found;
+  const auto look = [&](std::string_view text, std::string_view place) {
+    if (found) return;
+    if (auto id = secret_in(text, secrets)) found = SpokenSecret{std::move(*id), std::string(place)};
+  };
+  const auto look_at_all = [&](const std::vector<std::string>& texts, std::string_view place) {
+    for (const std::string& text : texts) look(text, place);
+  };
+  const auto look_at_pairs = [&](const std::map<std::string, std::string>& pairs, std::string_view kind) {
+    for (const auto& [name, value] : pairs) {
+      look(name, fmt::format("the name of a {}", kind));
+      look(value, fmt::format("the {} '{}'", kind, printable(name)));
+    }
+  };
+  const oci::ImageConfig& config = parts.config;
+  for (const std::string& variable : config.env) {
+    const std::string name = variable.substr(0, variable.find('='));
+    look(name, "the name of a variable");
+    look(variable, fmt::format("the variable '{}'", printable(name)));
+  }
+  look_at_pairs(config.labels, "label");
+  look_at_pairs(parts.manifest.annotations, "annotation");
+  for (const oci::HistoryEntry& entry : config.history) {
+    look(entry.created_by, "the history");
+    look(entry.comment, "the history");
+  }
+  look_at_all(config.entrypoint.value_or(std::vector<std::string>{}), "the entrypoint");
+  look_at_all(config.cmd.value_or(std::vector<std::string>{}), "the command");
+  look_at_all(config.shell, "the shell");
+  look_at_all(config.on_build, "a trigger");
+  look_at_all(config.volumes, "a volume");
+  if (config.healthcheck) look_at_all(config.healthcheck->test, "the healthcheck");
+  look(config.user, "the user");
+  look(config.working_dir, "the work directory");
+  look(config.author, "the author");
+  return found;
+}
+
+namespace {
+
+// Those that some step mounts, whether it ran in this build or not.
+Result<GuardedSecrets> mounted_secrets(Session& session) {
+  for (const PlanStep& step : session.plan.steps) {
+    const auto* run = step.as<recipes::RunStep>();
+    if (!run) continue;
+    for (const recipes::Mount& mount : run->mounts) {
+      if (mount.type == recipes::Mount::Type::secret && session.secrets.has(mount.id))
+        TRY(session.secrets.read(mount.id));
+    }
+  }
+  return session.secrets.guarded();
+}
+
+}  // namespace
+
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps) {
   ImageParts parts = TRY(make_image(session.plan, steps, session.time));
+  if (!session.options.allow_secret_in_layer) {
+    if (const auto spoken = find_secret(parts, TRY(mounted_secrets(session)))) {
+      auto error = Error(ErrorKind::denied,
+                         fmt::format("{} of the image holds the secret '{}'", spoken->place, spoken->id));
+      return std::unexpected(std::move(error).hint(
+          "a secret is for a mount only; --allow-secret-in-layer takes it nevertheless"));
+    }
+  }
   oci::BlobStore& blobs = session.workshop.blobs();
   const std::string config = parts.config.to_bytes();
   const bool config_is_new = !TRY(blobs.size_of(oci::Digest::of(config)));

@@ -22,6 +22,13 @@ struct ImageParts {
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
                               const BuildTime& time);
 
+/// What of the image says a secret, where one does: "the variable 'TOKEN'".
+struct SpokenSecret {
+  std::string id;
+  std::string place;
+};
+std::optional<SpokenSecret> find_secret(const ImageParts& parts, const GuardedSecrets& secrets);
+
 /// Writes blobs, makes layers and blobs durable, then records the image and its names.
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps);
 

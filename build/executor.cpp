@@ -2,6 +2,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/layer_hasher.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::build {
@@ -19,14 +20,18 @@ Result<const Fd*> LowerView::root() {
 }
 
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop) {
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop,
+                                    const GuardedSecrets& secrets) {
   fs::CanonicalOptions options;
   options.epoch = session.time.clamp;
   options.own_mount_points = std::move(own_mount_points);
   const fs::ChangesetSummary summary = TRY(fs::canonicalise(draft.diff(), lower, options, &stop));
   if (summary.empty()) return StepOutcome{};
-  return StepOutcome{TRY(session.workshop.layers().publish(std::move(draft))), summary.bytes,
-                     summary.entries};
+  std::optional<HashedLayer> hashed;
+  if (!secrets.empty()) hashed = TRY(hash_layer(draft.diff(), secrets, &stop));
+  fs::Layer layer = TRY(session.workshop.layers().publish(std::move(draft)));
+  if (hashed) layer = TRY(session.workshop.layers().seal(layer.id, hashed->diff_id, hashed->size));
+  return StepOutcome{std::move(layer), summary.bytes, summary.entries};
 }
 
 Result<OtherTree> mount_other(Session& session, const StepScope& scope, const std::string& name,

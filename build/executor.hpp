@@ -31,9 +31,11 @@ private:
   Fd m_root;  // after the mount, so that it is closed before
 };
 
-/// Makes what a step left canonical and publishes it; nothing when the step changed nothing.
+/// Makes what a step left canonical and publishes it; nothing when the step changed nothing. A layer that
+/// holds one of `secrets` is not published: it is hashed before anybody sees it.
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop);
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop,
+                                    const GuardedSecrets& secrets = {});
 
 /// The tree of another stage or image as a source.
 struct OtherTree {

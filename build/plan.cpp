@@ -78,7 +78,9 @@ Result<std::vector<StepInput>> Planner::inputs_of(const recipes::StepKind& kind)
     if (!copy->from.empty()) inputs.push_back(TRY(add_input(copy->from, Use::copied)));
   } else if (const auto* run = std::get_if<recipes::RunStep>(&kind)) {
     for (const recipes::Mount& mount : run->mounts) {
-      if (mount.type == recipes::Mount::Type::bind && !mount.from.empty()) {
+      const bool has_source =
+          mount.type == recipes::Mount::Type::bind || mount.type == recipes::Mount::Type::cache;
+      if (has_source && !mount.from.empty()) {
         inputs.push_back(TRY(add_input(mount.from)));
       }
     }
@@ -133,11 +135,6 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
     plan.steps.push_back(std::move(step));
   };
   add(base_of_stage, stage.from_location, describe(stage.from), {});
-  if (!stage.workdir.empty()) {
-    // The stage's own workdir must exist as much as that of a step.
-    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir,
-        {});
-  }
   for (std::size_t i = 0; i < stage.steps.size(); ++i) {
     const recipes::Step& step = stage.steps[i];
     add(step.kind, step.location, step.text, std::move(inputs[i]));

@@ -37,7 +37,6 @@ private:
   Result<ImagePointer> find_base(const std::string& name, const oci::Platform& platform);
   Result<> open_named(const NamedContext& context, const std::string& name);
   Result<ImagePointer> find_image(const std::string& name, const oci::Platform& platform);
-  Result<ImagePointer> import_layout(const NamedContext& context, const oci::Platform& platform);
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
   Result<> prepare_from(PreparedStep& step);
@@ -79,26 +78,16 @@ Result<> Preparation::open_named(const NamedContext& context, const std::string&
   return {};
 }
 
-Result<ImagePointer> Preparation::import_layout(const NamedContext& context, const oci::Platform& platform) {
-  oci::ImageStore& images = m_session.workshop.images();
-  oci::ImportOptions options;
-  options.reference = context.source.reference;
-  options.platform = platform;
-  options.keep_names = false;
-  const auto records = TRY_WHILE(oci::import_images(images, context.source.location, options),
-                                 "opening the context '{}'", printable(context.name));
-  if (records.empty()) {
-    return fail(ErrorKind::not_found, "there is no image in '{}'", printable(context.source.location));
-  }
-  return std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
-}
-
 Result<ImagePointer> Preparation::find_base(const std::string& name, const oci::Platform& platform) {
   const NamedContext* context = find_named_context(m_session.options.named_contexts, name);
   if (!context) return find_image(name, platform);
   if (context->source.kind == ContextSource::Kind::image)
     return find_image(context->source.location, platform);
-  if (context->source.kind == ContextSource::Kind::oci_layout) return import_layout(*context, platform);
+  if (context->source.kind == ContextSource::Kind::oci_layout) {
+    const oci::ImageRecord record = TRY_WHILE(import_layout(m_session.workshop, context->source, platform),
+                                              "opening the context '{}'", printable(name));
+    return std::make_shared<const oci::Image>(TRY(m_session.workshop.images().load(record.manifest)));
+  }
   TRY(open_named(*context, name));
   return nullptr;
 }
@@ -140,7 +129,6 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
     step.before = parent.after;
-    apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
     base = TRY(find_base(image->reference, step.platform));
@@ -177,8 +165,10 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.inputs.push_back({"image", diff_ids(*base)});
   }
   step.before.platform = base ? base->config.platform : step.platform;
+  // Triggers are for the stage that begins here; a front end has made steps of them.
+  step.before.on_build.clear();
   step.after = step.before;
-  begin_stage(step.after, stage);
+  step.shell = first_shell(stage, step.before);
   return {};
 }
 
@@ -235,6 +225,9 @@ Result<> Preparation::prepare_mounts(PreparedStep& step, const recipes::RunStep&
   step.mount_selections.resize(run.mounts.size());
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     const recipes::Mount& mount = run.mounts[i];
+    // Such a layer is not for builds that would refuse it.
+    if (mount.type == recipes::Mount::Type::secret && m_session.options.allow_secret_in_layer)
+      step.inputs.push_back({"secret " + mount.id, "may be in the layer"});
     if (mount.type != recipes::Mount::Type::bind || !mount.from.empty()) continue;
     if (has_wildcard(mount.source)) {
       return fail(ErrorKind::invalid, "the source '{}' of a mount cannot have wildcards",
@@ -278,7 +271,7 @@ Result<> Preparation::add(const PlanStep& plan) {
                   : m_session.options.platform ? *m_session.options.platform
                                                : oci::Platform::host();
   static constexpr const char* k_networks[] = {"none", "host", "private"};
-  const KeySettings settings{
+  KeySettings settings{
       .platform = step.platform.to_string(),
       .epoch = m_session.options.current_time ? "kept" : std::to_string(m_session.time.clamp),
       .default_network = k_networks[static_cast<int>(m_session.options.network)]};
@@ -292,6 +285,9 @@ Result<> Preparation::add(const PlanStep& plan) {
     step.base = parent->base;
     step.after = step.before;
     apply_step(step.after, plan);
+    const auto* shell = plan.as<recipes::ShellStep>();
+    step.shell = shell ? shell->shell : parent->shell;
+    settings.shell = step.shell;
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }

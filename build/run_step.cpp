@@ -17,16 +17,9 @@ namespace {
 constexpr const char* k_hostname = "build";
 constexpr int k_poll_milliseconds = 100;
 
-std::vector<std::string> arguments(const recipes::RunStep& run, const oci::ImageConfig& config) {
-  if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) return *list;
-  std::vector<std::string> shell = config.shell.empty() ? recipes::Stage{}.shell : config.shell;
-  shell.push_back(std::get<std::string>(run.command));
-  return shell;
-}
-
 std::vector<std::string> environment(const Session& session, const StepScope& scope,
                                      const recipes::RunStep& run, const run::UserIdentity& user,
-                                     std::vector<std::string> environment) {
+                                     const RunMounts& mounts, std::vector<std::string> environment) {
   std::string unused;
   if (!find_variable(environment, "HOME", unused)) set_variable(environment, "HOME", user.home);
   if (!session.options.current_time && !find_variable(environment, "SOURCE_DATE_EPOCH", unused)) {
@@ -37,6 +30,7 @@ std::vector<std::string> environment(const Session& session, const StepScope& sc
     if (!find_variable(scope.step.before.env, name, unused)) set_variable(environment, name, value);
   }
   for (const auto& [name, value] : run.env) set_variable(environment, name, value);
+  for (const auto& [name, value] : mounts.environment()) set_variable(environment, name, value);
   return environment;
 }
 
@@ -67,8 +61,11 @@ Result<Network> choose_network(const Session& session, StepNetworks& networks, c
 }
 
 // Passes on what the container prints until it closes the pipe; a wish to stop kills the container.
-Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope) {
+Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope, SecretMask mask) {
   std::vector<std::byte> buffer(64 * 1024);
+  const auto tell = [&](const std::string& text) {
+    if (!text.empty()) scope.output(text);
+  };
   while (true) {
     if (scope.stop.cancelled()) {
       (void)container.signal(SIGKILL);  // it may be gone already; its destructor waits for it
@@ -79,14 +76,17 @@ Result<> follow_output(run::Container& container, const Fd& pipe, const StepScop
     if (count < 0 && errno != EINTR) return fail_errno("cannot wait for output");
     if (count <= 0) continue;
     const std::size_t size = TRY(posix::read_some(pipe, buffer));
-    if (size == 0) return {};
-    scope.output({reinterpret_cast<const char*>(buffer.data()), size});
+    if (size == 0) {
+      tell(mask.finish());
+      return {};
+    }
+    tell(mask.add({reinterpret_cast<const char*>(buffer.data()), size}));
   }
 }
 
 Result<run::ContainerOptions> make_options(Session& session, const StepScope& scope,
                                            const recipes::RunStep& run, const TreeMount& mount,
-                                           const Network& network) {
+                                           const RunMounts& mounts, const Network& network) {
   const oci::ImageConfig& config = scope.step.before;
   run::ContainerOptions options;
   options.config = oci::default_runtime_config(config);
@@ -95,8 +95,8 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
   const run::UserIdentity user = TRY(run::look_up_user(root, run.user.empty() ? config.user : run.user));
 
   oci::RuntimeProcess& process = options.config.process;
-  process.args = arguments(run, config);
-  process.env = environment(session, scope, run, user, process.env);
+  process.args = run_arguments(run, scope.step.shell);
+  process.env = environment(session, scope, run, user, mounts, process.env);
   process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
   process.uid = user.uid;
   process.gid = user.gid;
@@ -148,20 +148,25 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
   const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
   TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::writable));
   std::vector<std::string> mount_points;
+  GuardedSecrets secrets;
   {
     // In an inner scope: mounts, locks and the network go before the tree is taken down.
     RunMounts mounts(session, scope);
     for (std::size_t i = 0; i < run.mounts.size(); ++i) {
       TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
     }
+    if (const auto* script = std::get_if<recipes::InlineFile>(&run.command)) {
+      TRY_WHILE(mounts.add_script(*script), "preparing the script '{}'", printable(script->name));
+    }
+    secrets = session.secrets.guarded(mounts.secrets());
     const Network network = TRY(choose_network(session, networks, scope, run.network));
-    run::ContainerOptions options = TRY(make_options(session, scope, run, mount, network));
+    run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
     for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
     Pipe pipe = TRY(Pipe::create());
     options.stdio.error = TRY(pipe.write.duplicate());
     options.stdio.output = std::move(pipe.write);
     run::Container container = TRY(run::Container::start(std::move(options)));
-    TRY(follow_output(container, pipe.read, scope));
+    TRY(follow_output(container, pipe.read, scope, SecretMask(secrets)));
     const ExitStatus status = TRY(container.wait());
     if (!status.success()) {
       session.exit_code = status.shell_code();
@@ -174,7 +179,10 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
   mount.tree.reset();
   LowerView lower(session, scope.below, scope.stop);
   const Fd* root = TRY(lower.root());
-  return publish_changes(session, std::move(*mount.draft), root, std::move(mount_points), scope.stop);
+  auto outcome = publish_changes(session, std::move(*mount.draft), root, std::move(mount_points), scope.stop,
+                                 session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
+  if (!outcome) return std::unexpected(without_secrets(outcome.error(), secrets));
+  return outcome;
 }
 
 }  // namespace ecrin::build

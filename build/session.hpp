@@ -18,6 +18,7 @@
 #include "build/git_source.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
+#include "build/secrets.hpp"
 #include "fs/changeset.hpp"
 #include "fs/layer_store.hpp"
 #include "oci/image_store.hpp"
@@ -52,7 +53,8 @@ struct PreparedStep {
   oci::Platform platform;
   oci::ImageConfig before;  // config in force; without history and diff IDs
   oci::ImageConfig after;
-  ImagePointer base;  // of its tree
+  std::vector<std::string> shell;  // in force: runs scripts
+  ImagePointer base;               // of its tree
   KeyInputs inputs;
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
@@ -91,12 +93,19 @@ public:
 struct Session {
   Session(Workshop& the_workshop, const recipes::Recipe& the_recipe, const BuildOptions& the_options,
           const CancelToken& the_token)
-      : workshop(the_workshop), recipe(the_recipe), options(the_options), cancel(the_token) {}
+      : workshop(the_workshop),
+        recipe(the_recipe),
+        options(the_options),
+        cancel(the_token),
+        secrets(the_options.secrets),
+        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path) {}
 
   Workshop& workshop;
   const recipes::Recipe& recipe;
   const BuildOptions& options;
   const CancelToken& cancel;
+  Secrets secrets;
+  SshAgents ssh_agents;
   std::atomic<int> exit_code = 0;  // of a RUN that failed
 
   Plan plan;

@@ -86,7 +86,7 @@ Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const 
   if (file.empty()) {
     source = TRY_WHILE(find_recipe("", files.directory), "looking into the context '{}'", printable(operand));
   } else {
-    source.path = files.directory + "/" + file;
+    source.language = language_of_recipe(file);
     source.context_directory = files.directory;
   }
   const std::string inside = file.empty() ? source.path.substr(files.directory.size()) : file;

@@ -8,7 +8,7 @@
 #include "base/cancel.hpp"
 #include "build/build.hpp"
 #include "cli/arguments.hpp"
-#include "cli/build_request.hpp"
+#include "cli/recipe_file.hpp"
 #include "cli/session.hpp"
 
 namespace ecrin::cli {

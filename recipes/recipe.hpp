@@ -186,33 +186,16 @@ struct Step {
 
 // ---- stage, recipe ---------------------------------------------------------------------------------------
 
-/// What `config:` overrides in the final image; empty optionals keep what the base and the steps made.
-struct StageConfig {
-  std::optional<std::vector<std::string>> entrypoint;
-  std::optional<std::vector<std::string>> cmd;
-  std::vector<KeyValue> env;
-  std::optional<std::string> user;
-  std::optional<std::string> workdir;
-  std::vector<KeyValue> labels;
-  std::vector<std::string> ports;    // "80/tcp"
-  std::vector<std::string> volumes;  // absolute paths
-  std::optional<std::string> stop_signal;
-  std::optional<oci::Healthcheck> healthcheck;
-};
-
 struct Stage {
   std::string name;  // unique; "main" for a recipe with one unnamed stage
   Location location;
   From from;
   Location from_location;
   std::optional<oci::Platform> platform;  // none: the build's
-  std::vector<KeyValue> env;              // before the first step; part of the image
-  std::string workdir;                    // "" = the base's
-  std::string user;                       // "" = the base's
-  /// For `run` scripts. -e: a script of several lines stops at the first that fails.
-  std::vector<std::string> shell = {"/bin/sh", "-e", "-c"};
+  /// What runs scripts before the first ShellStep; not part of the image. Empty: the base's SHELL, else
+  /// /bin/sh -c. YAML's is its own, whatever the base says: /bin/sh -e -c.
+  std::vector<std::string> shell;
   std::vector<Step> steps;
-  StageConfig config;
   std::vector<KeyValue> annotations;  // of the manifest
 };
 

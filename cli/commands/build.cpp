@@ -10,25 +10,46 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/recipe_file.hpp"
 #include "cli/registries.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
-#include "recipes/yaml_recipe.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 struct Request {
   std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
-  recipes::Recipe recipe;
+  ParsedRecipe recipe;
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
+  std::vector<std::string> notes;
+  bool has_own_times = false;  // --timestamp
 };
 
-// The text of the recipe, and where it stands in the context.
-Result<std::pair<RecipeSource, std::string>> find_text(Session& session, const Arguments& arguments,
-                                                       Request& request, const CancelToken& cancel) {
+Result<ProgressKind> choose_progress(const Session& session, const Arguments& arguments) {
+  if (arguments.on("quiet")) return ProgressKind::quiet;
+  if (const auto word = arguments.find("progress")) return parse_progress(*word);
+  const std::string usual = session.environment()("BUILDKIT_PROGRESS").value_or("");
+  if (usual.empty()) return ProgressKind::automatic;
+  if (usual == "rawjson") return ProgressKind::json;
+  return TRY_WHILE(parse_progress(usual), "reading BUILDKIT_PROGRESS");
+}
+
+Result<std::map<std::string, std::string>> build_arguments(const Session& session,
+                                                           const Arguments& arguments) {
+  std::vector<std::string> texts;
+  for (const std::string& file : arguments.values("build-arg-file")) {
+    for (std::string& text : TRY(read_build_arg_file(file))) texts.push_back(std::move(text));
+  }
+  for (const std::string& text : arguments.values("build-arg")) texts.push_back(text);
+  return parse_build_args(texts, session.environment());
+}
+
+// The text of the recipe; sets the options that say where its context is.
+Result<RecipeText> find_text(Session& session, const Arguments& arguments, Request& request,
+                             const CancelToken& cancel) {
   const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
   const std::string file = arguments.value("file");
   if (path == "-" && file == "-") {
@@ -40,37 +61,43 @@ Result<std::pair<RecipeSource, std::string>> find_text(Session& session, const A
     if (!file.empty())
       return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
     source.name = path;
-    return std::pair{source, *request.unpacked->text};
+    return as_recipe(source, *request.unpacked->text);
   }
-  const bool is_unpacked = request.unpacked.has_value() && file != "-";
-  source = is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
-                       : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
-  request.options.context_directory =
-      request.unpacked ? request.unpacked->directory : source.context_directory;
+  if (request.unpacked && file != "-") {
+    source = TRY(find_recipe_inside(*request.unpacked, file, path));
+  } else {
+    source = TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  }
+  if (!request.unpacked) request.options.context_directory = source.context_directory;
   request.options.recipe_file = source.path;
-  std::string text = TRY(read_recipe(source));
-  return std::pair{source, std::move(text)};
+  if (!source.also_there.empty()) {
+    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
+                                        printable(source.name), join(source.also_there, ", ")));
+  }
+  return read_recipe(source);
 }
 
-// All that can be wrong with the words and the recipe comes out here, before the store is opened (but for
+// All that can be wrong with the words and the text comes out here, before the store is opened (but for
 // contexts that must be unpacked there).
 Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
-  request.progress =
-      arguments.on("quiet") ? ProgressKind::quiet : TRY(parse_progress(arguments.value("progress", "auto")));
+  request.progress = TRY(choose_progress(session, arguments));
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
+  request.has_own_times = arguments.find("timestamp").has_value();
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
   TRY(read_context_options(arguments, session.environment(), request.options));
-  const auto [source, text] = TRY(find_text(session, arguments, request, cancel));
-  request.recipe = TRY(recipes::parse_yaml_recipe(
-      text, {.file = source.name == "-" ? "standard input" : source.name,
-             .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment())),
-             .platform = request.options.platform}));
-  if (request.options.tags.empty() && !request.recipe.name.empty()) {
-    request.options.tags.push_back(TRY(parse_new_name(request.recipe.name)));
-  }
+  RecipeText text = TRY(find_text(session, arguments, request, cancel));
+  request.recipe =
+      TRY(parse_recipe(std::move(text), {.args = TRY(build_arguments(session, arguments)),
+                                         .target = request.options.target,
+                                         .platform = request.options.platform,
+                                         .epoch = TRY(source_date_epoch(session.environment())),
+                                         .named_contexts = request.options.named_contexts}));
+  const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
+  if (request.options.tags.empty() && !name.empty())
+    request.options.tags.push_back(TRY(parse_new_name(name)));
   return request;
 }
 
@@ -81,11 +108,29 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<build::BuildResult> build_and_write(build::Workshop& workshop, const Request& request,
-                                           Progress& progress, const CancelToken& cancel,
-                                           build::FailedStep& failed) {
+Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Progress& progress,
+                               const CancelToken& cancel) {
+  for (const std::string& note : request.notes) progress.note(note);
+  FinishedRecipe finished =
+      TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
+  for (const std::string& note : finished.notes) progress.note(note);
+  if (request.progress == ProgressKind::plain) {
+    for (const std::string& remark : finished.remarks) progress.note(remark);
+  }
+  request.options.target = finished.target;
+  for (const auto& [name, value] : finished.proxies) request.options.proxy_environment[name] = value;
+  // A build argument wins over the surroundings, as it does with docker.
+  const bool is_containerfile = request.recipe.containerfile.has_value();
+  if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
+    request.options.epoch = finished.recipe.epoch;
+  return std::move(finished.recipe);
+}
+
+Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
+                                           const CancelToken& cancel, build::FailedStep& failed) {
+  const recipes::Recipe recipe = TRY(finish(workshop, request, progress, cancel));
   build::BuildResult result =
-      TRY(build::build_image(workshop, request.recipe, request.options, progress, cancel, &failed));
+      TRY(build::build_image(workshop, recipe, request.options, progress, cancel, &failed));
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
               "writing the image to '{}'", printable(output.destination));
@@ -109,7 +154,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
-  request.options.obtain_image = image_obtainer(session, *workshop, *registries, policy, request.progress);
+  request.options.obtain_image =
+      remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));
   const Clock clock = steady_clock();
   const double start = clock();
   const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
@@ -137,10 +183,18 @@ Outcome run(Session& session, const Arguments& arguments) {
 
 std::vector<Flag> flags() {
   return {
+      {.name = "allow-secret-in-layer",
+       .value = "",
+       .help = "take layers and settings that hold the bytes of a mounted secret"},
       {.name = "build-arg",
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
        .occurs = Occurs::often},
+      {.name = "build-arg-file",
+       .value = "FILE",
+       .help = "build arguments from a file, one a line",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
       {.name = "build-context",
        .value = "NAME=VALUE",
        .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
@@ -152,7 +206,7 @@ std::vector<Flag> flags() {
       {.name = "file",
        .letter = 'f',
        .value = "FILE",
-       .help = "the recipe; '-' reads standard input",
+       .help = "the recipe (Containerfile or YAML); '-' reads standard input",
        .completion = Completion::file},
       {.name = "iidfile",
        .value = "FILE",
@@ -192,6 +246,11 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE, for steps that ask for it",
        .occurs = Occurs::often},
+      {.name = "ssh",
+       .value = "SPEC",
+       .help = "default, ID=SOCKET or ID=KEY[,KEY...]: an ssh-agent for steps that ask for it",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
       {.name = "tag",
        .letter = 't',
        .value = "NAME",
@@ -212,12 +271,11 @@ const Verb& build_verb() {
       .operands = "[PATH]",
       .summary = "Build an image from a recipe",
       .details =
-          "PATH is a recipe (its directory is the context) or a context directory with a recipe.yaml or "
-          "ecrin.yaml; "
-          "default: the working directory. It may also be a git repository (URL#REF:DIRECTORY), an archive, "
-          "a URL "
-          "of one, or '-': an archive or a recipe on standard input. Steps that ran before with the same "
-          "inputs are taken from the "
+          "PATH is a recipe (its directory is the context) or a context directory with a Containerfile, "
+          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
+          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on standard "
+          "input. Steps that ran before with "
+          "the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
       .flags = with_flags(flags(), registry_flags()),

@@ -177,7 +177,8 @@ TEST_CASE("a changed step reruns with what follows it, and the reasons say why")
   CHECK(built.observer.results.at("run: b").reasons.front() == "env 'X' changed: '1' -> '2'");
   CHECK(built.observer.results.at("run: c").reasons.front() == "env 'X' changed: '1' -> '2'");
   const Built fresh = fixture.build(single({script("new")}));
-  CHECK(fresh.observer.results.at("run: new").reasons == Words{"command changed: 'a' -> 'new'"});
+  CHECK(fresh.observer.results.at("run: new").reasons ==
+        Words{"command changed: '/bin/sh -c a' -> '/bin/sh -c new'"});
 }
 
 TEST_CASE("a changed file reruns its copy, and is named") {
@@ -239,7 +240,8 @@ TEST_CASE("packages that changed are named, and are no part of the key") {
   // Another script at the same place: the packages of the old one are no reason.
   fixture.options.no_cache = false;
   const Built other = fixture.build(single({script("other"), script("b")}));
-  CHECK(other.observer.results.at("run: other").reasons == Words{"command changed: 'system' -> 'other'"});
+  CHECK(other.observer.results.at("run: other").reasons ==
+        Words{"command changed: '/bin/sh -c system' -> '/bin/sh -c other'"});
 }
 
 TEST_CASE("a key of content is found by its family") {
