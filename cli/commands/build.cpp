@@ -89,12 +89,11 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
   }
   TRY(read_context_options(arguments, session.environment(), request.options));
   RecipeText text = TRY(find_text(session, arguments, request, cancel));
-  request.recipe =
-      TRY(parse_recipe(std::move(text), {.args = TRY(build_arguments(session, arguments)),
-                                         .target = request.options.target,
-                                         .platform = request.options.platform,
-                                         .epoch = TRY(source_date_epoch(session.environment())),
-                                         .named_contexts = request.options.named_contexts}));
+  request.recipe = TRY(parse_recipe(std::move(text), {.args = TRY(build_arguments(session, arguments)),
+                                                      .target = request.options.target,
+                                                      .platform = request.options.platform,
+                                                      .epoch = TRY(source_date_epoch(session.environment())),
+                                                      .named_contexts = request.options.named_contexts}));
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
   if (request.options.tags.empty() && !name.empty())
     request.options.tags.push_back(TRY(parse_new_name(name)));
@@ -273,7 +272,8 @@ const Verb& build_verb() {
       .details =
           "PATH is a recipe (its directory is the context) or a context directory with a Containerfile, "
           "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
-          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on standard "
+          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on "
+          "standard "
           "input. Steps that ran before with "
           "the same inputs are taken from the "
           "cache. "
