@@ -18,7 +18,14 @@ constexpr std::string_view k_recipe_names[] = {"Containerfile", "Dockerfile", "r
 constexpr std::uint64_t k_yaml_limit = std::uint64_t{1} << 20;
 constexpr std::uint64_t k_containerfile_limit = std::uint64_t{4} << 20;
 
-std::optional<RecipeLanguage> language_of(std::string_view path) {
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+std::optional<RecipeLanguage> language_of_recipe(std::string_view path) {
   const std::string name = to_lower(path.substr(path.rfind('/') + 1));
   if (name.ends_with(".yaml") || name.ends_with(".yml")) return RecipeLanguage::yaml;
   if (name.starts_with("containerfile") || name.starts_with("dockerfile") || name.ends_with(".dockerfile") ||
@@ -28,10 +35,7 @@ std::optional<RecipeLanguage> language_of(std::string_view path) {
   return std::nullopt;
 }
 
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
+namespace {
 
 Result<std::vector<std::string>> recipes_in(const std::string& directory) {
   const Fd context = TRY(posix::open(directory, O_PATH | O_DIRECTORY));
@@ -48,7 +52,7 @@ Result<std::vector<std::string>> recipes_in(const std::string& directory) {
 }
 
 RecipeSource make_source(std::string name, std::string path, std::string context) {
-  const std::optional<RecipeLanguage> language = language_of(name);
+  const std::optional<RecipeLanguage> language = language_of_recipe(name);
   return {.name = std::move(name),
           .path = std::move(path),
           .context_directory = std::move(context),
@@ -101,13 +105,18 @@ Result<RecipeSource> find_recipe(const std::string& file, const std::string& pat
 }
 
 Result<RecipeText> read_recipe(const RecipeSource& source) {
-  RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = {}};
+  std::string text;
   if (source.path.empty()) {
-    result.text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
-                            "reading the recipe from standard input");
+    text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
+                     "reading the recipe from standard input");
   } else {
-    result.text = TRY(posix::read_file(source.path, k_containerfile_limit));
+    text = TRY(posix::read_file(source.path, k_containerfile_limit));
   }
+  return as_recipe(source, std::move(text));
+}
+
+Result<RecipeText> as_recipe(const RecipeSource& source, std::string text) {
+  RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = std::move(text)};
   result.language = source.language.value_or(
       looks_like_containerfile(result.text) ? RecipeLanguage::containerfile : RecipeLanguage::yaml);
   if (result.language == RecipeLanguage::yaml && result.text.size() > k_yaml_limit)
@@ -142,7 +151,17 @@ Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop
   if (parsed.request.epoch) options.host_args["SOURCE_DATE_EPOCH"] = std::to_string(*parsed.request.epoch);
   options.base_config = [&](const std::string& name,
                             const oci::Platform& platform) -> Result<oci::ImageConfig> {
-    const oci::ImageRecord record = TRY(obtain_image(name, platform, cancel));
+    const build::NamedContext* context = build::find_named_context(parsed.request.named_contexts, name);
+    using Kind = build::ContextSource::Kind;
+    if (context && !context->source.is_image()) {
+      oci::ImageConfig nothing;  // a directory has files and no settings
+      nothing.platform = platform;
+      return nothing;
+    }
+    const oci::ImageRecord record =
+        context && context->source.kind == Kind::oci_layout
+            ? TRY(build::import_layout(workshop, context->source, platform))
+            : TRY(obtain_image(context ? context->source.location : name, platform, cancel));
     return TRY(workshop.images().load(record.manifest)).config;
   };
   auto lowered = TRY(recipes::containerfile::lower(

@@ -27,6 +27,9 @@ struct RecipeSource {
 /// `file`, else Containerfile, Dockerfile, recipe.yaml or ecrin.yaml in it.
 Result<RecipeSource> find_recipe(const std::string& file, const std::string& path);
 
+/// By its name; none: only the content can tell.
+std::optional<RecipeLanguage> language_of_recipe(std::string_view path);
+
 struct RecipeText {
   std::string file;  // for messages
   std::string text;
@@ -34,6 +37,8 @@ struct RecipeText {
 };
 /// The text of a recipe (standard input for no path).
 Result<RecipeText> read_recipe(const RecipeSource& source);
+/// A text that came another way.
+Result<RecipeText> as_recipe(const RecipeSource& source, std::string text);
 bool looks_like_containerfile(std::string_view text);
 
 struct RecipeRequest {
@@ -41,6 +46,7 @@ struct RecipeRequest {
   std::string target;
   std::optional<oci::Platform> platform;
   std::optional<std::int64_t> epoch;  // of the surroundings
+  std::vector<build::NamedContext> named_contexts = {};
 };
 
 /// A recipe with what was said on the command line; of a Containerfile the syntax only.
