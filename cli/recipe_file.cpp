@@ -7,7 +7,6 @@
 #include "base/text.hpp"
 #include "cli/environment.hpp"
 #include "cli/standard_streams.hpp"
-#include "recipes/containerfile/lower.hpp"
 #include "recipes/yaml_recipe.hpp"
 
 namespace ecrin::cli {
@@ -128,8 +127,10 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
   ParsedRecipe parsed{.source = std::move(source), .request = std::move(request)};
   const RecipeText& text = parsed.source;
   if (text.language == RecipeLanguage::yaml) {
+    std::map<std::string, std::string> args = parsed.request.args;
+    args.erase("BUILDKIT_DOCKERFILE_CHECK");  // it is for the build checks, and no recipe declares it
     parsed.recipe = TRY(recipes::parse_yaml_recipe(
-        text.text, {.file = text.file, .args = parsed.request.args, .platform = parsed.request.platform}));
+        text.text, {.file = text.file, .args = std::move(args), .platform = parsed.request.platform}));
   } else {
     parsed.containerfile =
         TRY(recipes::containerfile::parse_containerfile(recipes::SourceText(text.file, text.text)));
@@ -140,8 +141,12 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
                                      const build::ImageObtainer& obtain_image, const CancelToken& cancel) {
   if (parsed.recipe)
-    return FinishedRecipe{
-        .recipe = *parsed.recipe, .target = parsed.request.target, .proxies = {}, .notes = {}, .remarks = {}};
+    return FinishedRecipe{.recipe = *parsed.recipe,
+                          .target = parsed.request.target,
+                          .proxies = {},
+                          .notes = {},
+                          .remarks = {},
+                          .undefined = {}};
   recipes::containerfile::LowerOptions options{.file = parsed.source.file,
                                                .args = parsed.request.args,
                                                .host_args = {},
@@ -170,7 +175,8 @@ Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop
                           .target = {},
                           .proxies = std::move(lowered.proxies),
                           .notes = std::move(lowered.notes),
-                          .remarks = std::move(lowered.remarks)};
+                          .remarks = std::move(lowered.remarks),
+                          .undefined = std::move(lowered.undefined)};
   finished.target = finished.recipe.stages.back().name;
   return finished;
 }

@@ -14,6 +14,7 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/recipe_check.hpp"
 #include "cli/recipe_file.hpp"
 #include "cli/registries.hpp"
 #include "cli/run_settings.hpp"
@@ -119,6 +120,9 @@ Result<> finish(build::Workshop& workshop, Request& request, Progress& progress,
   FinishedRecipe finished =
       TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
+  const std::string warnings =
+      TRY(note_findings(request.recipe, request.options.context_directory, finished));
+  if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
   }
@@ -200,10 +204,22 @@ private:
   std::unique_ptr<StatusLine> m_lines;
 };
 
+// Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
+Outcome check(const Request& request, const std::string& format) {
+  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options.context_directory));
+  TRY(print_report(request.recipe, report, format));
+  return report.findings.empty() ? 0 : 1;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   const auto output = TRY(ProgressOutput::open(arguments));
   const Interrupts interrupts;
   Request request = TRY(read_request(session, arguments, interrupts.token()));
+  if (arguments.on("check")) return check(request, arguments.value("format"));
+  if (arguments.find("format")) {
+    return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
+                               .hint("add --check, or leave it out"));
+  }
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
@@ -259,6 +275,9 @@ std::vector<Flag> flags() {
        .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
                "oci-layout://DIRECTORY, a git URL, an archive",
        .occurs = Occurs::often},
+      {.name = "check",
+       .value = "",
+       .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
       {.name = "env",
        .value = "NAME=VALUE",
        .help = "a variable of the image; NAME alone takes it from the environment",
@@ -271,6 +290,9 @@ std::vector<Flag> flags() {
        .value = "FILE",
        .help = "the recipe (Containerfile or YAML); '-' reads standard input",
        .completion = Completion::file},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "of --check: json, or a template like '{{.line}} {{.ruleName}}'"},
       {.name = "iidfile",
        .value = "FILE",
        .help = "write the image's ID to a file",
