@@ -200,11 +200,11 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
   std::vector<std::string> local;
   for (const std::string& source : add.sources) {
     if (auto git = TRY(parse_git_source(source))) {
-      if (!git->commit.empty() && !add.checksum.empty() && git->commit != add.checksum) {
+      if (!git->commit.empty() && !add.checksum.empty() && git->commit != to_lower(add.checksum)) {
         return fail(ErrorKind::invalid, "'{}' is to be at the commit {} and at {}", printable(source),
                     git->commit, printable(add.checksum));
       }
-      if (!add.checksum.empty()) git->commit = add.checksum;
+      if (!add.checksum.empty()) git->commit = to_lower(add.checksum);
       std::string commit = TRY(find_commit(*git, git_options(m_session), &m_session.cancel));
       step.inputs.push_back({"git " + source, commit});
       step.git[source] = {std::move(*git), std::move(commit)};
