@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/cancel.hpp"
+#include "build/context_source.hpp"
 #include "build/observer.hpp"
 #include "build/ssh_agents.hpp"
 #include "build/workshop.hpp"
@@ -29,8 +30,20 @@ struct Secret {
 using ImageObtainer = std::function<Result<oci::ImageRecord>(
     const std::string& name_or_id, const oci::Platform& platform, const CancelToken& cancel)>;
 
+/// Stands in for the image or stage of this name.
+struct NamedContext {
+  std::string name;
+  ContextSource source;  // paths are absolute
+};
+/// The one that is meant: "debian" is also "debian:latest" and "docker.io/library/debian".
+const NamedContext* find_named_context(const std::vector<NamedContext>& contexts, std::string_view name);
+
 struct BuildOptions {
-  std::string context_directory;          // absolute; "" = none (COPY from the context is an error)
+  std::string context_directory;  // absolute; "" = none (COPY from the context is an error)
+  std::string context_name;       // of a context that was unpacked: what it was; "" = the directory
+  std::string recipe_file;        // absolute; an ignore file may lie beside it; "" = none
+  std::string ignore_file;        // absolute; in place of all others; "" = none
+  std::vector<NamedContext> named_contexts;
   std::string target;                     // stage name; "" = the last
   std::optional<oci::Platform> platform;  // none: the host's
   std::optional<std::int64_t> epoch;      // SOURCE_DATE_EPOCH; wins over the recipe's; none: recipe's, else 0
@@ -44,7 +57,9 @@ struct BuildOptions {
   std::vector<SshAgent> ssh_agents;
   std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
-  std::int64_t now = 0;                                  // seconds; for `added`, and for current_time
+  std::string home;            // whose ssh keys and known hosts serve for git; "" = none
+  std::string ssh_agent;       // socket, for git; "" = none
+  std::int64_t now = 0;        // seconds; for `added`, and for current_time
   ImageObtainer obtain_image;  // for images that the recipe names; none: those in the store only
 };
 

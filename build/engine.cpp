@@ -71,8 +71,11 @@ private:
     return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
-    return {m_session.options.context_directory + '\n' + m_session.recipe.file, stage_of(index).name,
-            plan(index).ordinal, plan(index).text};
+    const BuildOptions& options = m_session.options;
+    const std::string& context =
+        options.context_name.empty() ? options.context_directory : options.context_name;
+    return {context + '\n' + m_session.recipe.file, stage_of(index).name, plan(index).ordinal,
+            plan(index).text};
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;

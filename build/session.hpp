@@ -15,6 +15,7 @@
 #include "build/build_cache.hpp"
 #include "build/cache_key.hpp"
 #include "build/context.hpp"
+#include "build/git_source.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
 #include "build/secrets.hpp"
@@ -39,6 +40,12 @@ struct FetchedFile {
   std::shared_ptr<const void> remover = nullptr;
 };
 
+/// A git repository that a step adds.
+struct PreparedGit {
+  GitSource source;
+  std::string commit;
+};
+
 /// Everything about a step that is known before any step runs. Keys depend on content that is there (files of
 /// the context, images) and on the keys of other steps, never on their results.
 struct PreparedStep {
@@ -55,6 +62,7 @@ struct PreparedStep {
   Selection selection;                                     // COPY and ADD: files of the context
   std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
   std::map<std::string, FetchedFile> fetched;              // ADD: by URL
+  std::map<std::string, PreparedGit> git;                  // ADD: by source
   std::string bootstrap_sources;                           // text of sources.list
 };
 
@@ -103,6 +111,12 @@ struct Session {
   Plan plan;
   BuildTime time;
   std::unique_ptr<BuildContext> context;
+  /// Directories that stand in for images and stages, by the name that the recipe has for them.
+  struct NamedFiles {
+    ContextFiles files;
+    std::unique_ptr<BuildContext> context;
+  };
+  std::map<std::string, NamedFiles> named;
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
   std::vector<std::string> notes;  // met while preparing
@@ -110,6 +124,9 @@ struct Session {
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
   Result<const BuildContext*> need_context() const;
+  /// The files that a COPY takes: of the context for "", of a named one; nullptr: `name` is a stage or an
+  /// image.
+  Result<const BuildContext*> files_of(const std::string& name) const;
 
 private:
   struct Unpacked {

@@ -4,6 +4,7 @@
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "build/output.hpp"
+#include "cli/build_context.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
@@ -18,6 +19,7 @@ namespace ecrin::cli {
 namespace {
 
 struct Request {
+  std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
   ParsedRecipe recipe;
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
@@ -45,8 +47,38 @@ Result<std::map<std::string, std::string>> build_arguments(const Session& sessio
   return parse_build_args(texts, session.environment());
 }
 
-// All that can be wrong with the words and the text comes out here, before the store is opened.
-Result<Request> read_request(Session& session, const Arguments& arguments) {
+// The text of the recipe, and where it stands in the context.
+Result<RecipeText> find_text(Session& session, const Arguments& arguments, Request& request,
+                             const CancelToken& cancel) {
+  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
+  const std::string file = arguments.value("file");
+  if (path == "-" && file == "-") {
+    return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
+  }
+  request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
+  if (request.unpacked && request.unpacked->text) {
+    if (!file.empty())
+      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
+    return recipe_text({.name = path, .path = {}, .context_directory = {}, .language = {}, .also_there = {}},
+                       *request.unpacked->text);
+  }
+  const bool is_unpacked = request.unpacked.has_value() && file != "-";
+  const RecipeSource source =
+      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+                  : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  request.options.context_directory =
+      request.unpacked ? request.unpacked->directory : source.context_directory;
+  request.options.recipe_file = source.path;
+  if (!source.also_there.empty()) {
+    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
+                                        printable(source.name), join(source.also_there, ", ")));
+  }
+  return read_recipe(source);
+}
+
+// All that can be wrong with the words and the recipe comes out here, before the store is opened (but for
+// contexts that must be unpacked there).
+Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
   request.progress = TRY(choose_progress(session, arguments));
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
@@ -54,18 +86,14 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
-  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
-  const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
-  request.options.context_directory = source.context_directory;
-  if (!source.also_there.empty()) {
-    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
-                                        printable(source.name), join(source.also_there, ", ")));
-  }
-  request.recipe =
-      TRY(parse_recipe(TRY(read_recipe(source)), {.args = TRY(build_arguments(session, arguments)),
-                                                  .target = request.options.target,
-                                                  .platform = request.options.platform,
-                                                  .epoch = TRY(source_date_epoch(session.environment()))}));
+  TRY(read_context_options(arguments, session.environment(), request.options));
+  RecipeRequest wanted;
+  wanted.args = TRY(build_arguments(session, arguments));
+  wanted.target = request.options.target;
+  wanted.platform = request.options.platform;
+  wanted.epoch = TRY(source_date_epoch(session.environment()));
+  RecipeText text = TRY(find_text(session, arguments, request, cancel));
+  request.recipe = TRY(parse_recipe(std::move(text), std::move(wanted)));
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
   if (request.options.tags.empty() && !name.empty())
     request.options.tags.push_back(TRY(parse_new_name(name)));
@@ -82,8 +110,7 @@ bool writes_to_standard_output(const Request& request) {
 Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Progress& progress,
                                const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
-  FinishedRecipe finished =
-      TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
+  FinishedRecipe finished = TRY(finish_recipe(request.recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
@@ -120,9 +147,9 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
-  Request request = TRY(read_request(session, arguments));
-  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
+  Request request = TRY(read_request(session, arguments, interrupts.token()));
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image =
@@ -166,6 +193,11 @@ std::vector<Flag> flags() {
        .help = "build arguments from a file, one a line",
        .occurs = Occurs::often,
        .completion = Completion::file},
+      {.name = "build-context",
+       .value = "NAME=VALUE",
+       .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
+               "oci-layout://DIRECTORY, a git URL, an archive",
+       .occurs = Occurs::often},
       {.name = "explain",
        .value = "",
        .help = "say for each step why it ran and was not taken from the cache"},
@@ -177,6 +209,10 @@ std::vector<Flag> flags() {
       {.name = "iidfile",
        .value = "FILE",
        .help = "write the image's ID to a file",
+       .completion = Completion::file},
+      {.name = "ignorefile",
+       .value = "FILE",
+       .help = "patterns of what is not part of the context, in place of its own",
        .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
       {.name = "network",
@@ -234,8 +270,10 @@ const Verb& build_verb() {
       .summary = "Build an image from a recipe",
       .details =
           "PATH is a recipe (its directory is the context) or a context directory with a Containerfile, "
-          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. Steps that ran before with "
-          "the same inputs are taken from the "
+          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
+          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on "
+          "standard "
+          "input. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
       .flags = with_flags(flags(), registry_flags()),
