@@ -4,6 +4,7 @@
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/base_image.hpp"
 #include "build/bootstrap_sources.hpp"
 #include "build/fetch.hpp"
 #include "build/mode_change.hpp"
@@ -85,11 +86,8 @@ Result<ImagePointer> Preparation::find_base(const std::string& name, const oci::
   if (!context) return find_image(name, platform);
   if (context->source.kind == ContextSource::Kind::image)
     return find_image(context->source.location, platform);
-  if (context->source.kind == ContextSource::Kind::oci_layout) {
-    const oci::ImageRecord record = TRY_WHILE(import_layout(m_session.workshop, context->source, platform),
-                                              "opening the context '{}'", printable(name));
-    return std::make_shared<const oci::Image>(TRY(m_session.workshop.images().load(record.manifest)));
-  }
+  if (context->source.kind == ContextSource::Kind::oci_layout)
+    return import_layout(m_session.workshop.images(), *context, platform);
   TRY(open_named(*context, name));
   return nullptr;
 }

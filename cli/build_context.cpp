@@ -96,6 +96,7 @@ Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const 
                 printable(operand));
   }
   source.name = build::relative_to_root(inside);
+  source.language = language_of_recipe(source.name);
   source.path = files.directory + "/" + found.path;
   return source;
 }

@@ -5,6 +5,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/base_image.hpp"
 #include "cli/environment.hpp"
 #include "cli/standard_streams.hpp"
 #include "recipes/yaml_recipe.hpp"
@@ -21,20 +22,6 @@ std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
 }
-
-}  // namespace
-
-std::optional<RecipeLanguage> language_of_recipe(std::string_view path) {
-  const std::string name = to_lower(path.substr(path.rfind('/') + 1));
-  if (name.ends_with(".yaml") || name.ends_with(".yml")) return RecipeLanguage::yaml;
-  if (name.starts_with("containerfile") || name.starts_with("dockerfile") || name.ends_with(".dockerfile") ||
-      name.ends_with(".containerfile")) {
-    return RecipeLanguage::containerfile;
-  }
-  return std::nullopt;
-}
-
-namespace {
 
 Result<std::vector<std::string>> recipes_in(const std::string& directory) {
   const Fd context = TRY(posix::open(directory, O_PATH | O_DIRECTORY));
@@ -60,6 +47,16 @@ RecipeSource make_source(std::string name, std::string path, std::string context
 }
 
 }  // namespace
+
+std::optional<RecipeLanguage> language_of_recipe(std::string_view path) {
+  const std::string name = to_lower(path.substr(path.rfind('/') + 1));
+  if (name.ends_with(".yaml") || name.ends_with(".yml")) return RecipeLanguage::yaml;
+  if (name.starts_with("containerfile") || name.starts_with("dockerfile") || name.ends_with(".dockerfile") ||
+      name.ends_with(".containerfile")) {
+    return RecipeLanguage::containerfile;
+  }
+  return std::nullopt;
+}
 
 bool looks_like_containerfile(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -103,24 +100,20 @@ Result<RecipeSource> find_recipe(const std::string& file, const std::string& pat
   return source;
 }
 
-Result<RecipeText> read_recipe(const RecipeSource& source) {
-  std::string text;
-  if (source.path.empty()) {
-    text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
-                     "reading the recipe from standard input");
-  } else {
-    text = TRY(posix::read_file(source.path, k_containerfile_limit));
-  }
-  return as_recipe(source, std::move(text));
-}
-
-Result<RecipeText> as_recipe(const RecipeSource& source, std::string text) {
+Result<RecipeText> recipe_text(const RecipeSource& source, std::string text) {
   RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = std::move(text)};
   result.language = source.language.value_or(
       looks_like_containerfile(result.text) ? RecipeLanguage::containerfile : RecipeLanguage::yaml);
   if (result.language == RecipeLanguage::yaml && result.text.size() > k_yaml_limit)
     return fail(ErrorKind::limit, "'{}' is larger than 1 MiB", printable(result.file));
   return result;
+}
+
+Result<RecipeText> read_recipe(const RecipeSource& source) {
+  if (!source.path.empty())
+    return recipe_text(source, TRY(posix::read_file(source.path, k_containerfile_limit)));
+  return recipe_text(source, TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
+                                       "reading the recipe from standard input"));
 }
 
 Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
@@ -139,7 +132,7 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
 }
 
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
-                                     const build::ImageObtainer& obtain_image, const CancelToken& cancel) {
+                                     const build::BuildOptions& build, const CancelToken& cancel) {
   if (parsed.recipe)
     return FinishedRecipe{.recipe = *parsed.recipe,
                           .target = parsed.request.target,
@@ -152,22 +145,16 @@ Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop
                                                .host_args = {},
                                                .target = parsed.request.target,
                                                .platform = parsed.request.platform,
-                                               .base_config = {}};
+                                               .base_config = {},
+                                               .is_replaced = {}};
   if (parsed.request.epoch) options.host_args["SOURCE_DATE_EPOCH"] = std::to_string(*parsed.request.epoch);
   options.base_config = [&](const std::string& name,
                             const oci::Platform& platform) -> Result<oci::ImageConfig> {
-    const build::NamedContext* context = build::find_named_context(parsed.request.named_contexts, name);
-    using Kind = build::ContextSource::Kind;
-    if (context && !context->source.is_image()) {
-      oci::ImageConfig nothing;  // a directory has files and no settings
-      nothing.platform = platform;
-      return nothing;
-    }
-    const oci::ImageRecord record =
-        context && context->source.kind == Kind::oci_layout
-            ? TRY(build::import_layout(workshop, context->source, platform))
-            : TRY(obtain_image(context ? context->source.location : name, platform, cancel));
-    return TRY(workshop.images().load(record.manifest)).config;
+    const auto image = TRY(build::find_base_image(workshop, build, name, platform, cancel));
+    return image ? image->config : oci::ImageConfig{};
+  };
+  options.is_replaced = [&](std::string_view name) {
+    return build::find_named_context(build.named_contexts, name) != nullptr;
   };
   auto lowered = TRY(recipes::containerfile::lower(
       *parsed.containerfile, recipes::SourceText(parsed.source.file, parsed.source.text), options));

@@ -17,6 +17,9 @@ namespace ecrin::cli {
 
 enum class RecipeLanguage { yaml, containerfile };
 
+/// By the name of a file; none: its content tells.
+std::optional<RecipeLanguage> language_of(std::string_view path);
+
 struct RecipeSource {
   std::string name;                        // for messages: as the user wrote it; "-" is standard input
   std::string path;                        // "" = standard input
@@ -38,8 +41,8 @@ struct RecipeText {
 };
 /// The text of a recipe (standard input for no path).
 Result<RecipeText> read_recipe(const RecipeSource& source);
-/// A text that came another way.
-Result<RecipeText> as_recipe(const RecipeSource& source, std::string text);
+/// The same for a text that is here already.
+Result<RecipeText> recipe_text(const RecipeSource& source, std::string text);
 bool looks_like_containerfile(std::string_view text);
 
 struct RecipeRequest {
@@ -47,7 +50,6 @@ struct RecipeRequest {
   std::string target;
   std::optional<oci::Platform> platform;
   std::optional<std::int64_t> epoch;  // of the surroundings
-  std::vector<build::NamedContext> named_contexts = {};
 };
 
 /// A recipe with what was said on the command line; of a Containerfile the syntax only.
@@ -69,7 +71,7 @@ struct FinishedRecipe {
 };
 /// Asks for the bases of a Containerfile, whose settings decide what its variables mean.
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
-                                     const build::ImageObtainer& obtain_image, const CancelToken& cancel);
+                                     const build::BuildOptions& build, const CancelToken& cancel);
 
 /// Answers a question asked again without asking anybody.
 build::ImageObtainer remembering(build::ImageObtainer obtain_image);

@@ -54,7 +54,7 @@ Result<std::map<std::string, std::string>> build_arguments(const Session& sessio
   return parse_build_args(texts, session.environment());
 }
 
-// The text of the recipe; sets the options that say where its context is.
+// The text of the recipe, and where it stands in the context.
 Result<RecipeText> find_text(Session& session, const Arguments& arguments, Request& request,
                              const CancelToken& cancel) {
   const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
@@ -63,19 +63,18 @@ Result<RecipeText> find_text(Session& session, const Arguments& arguments, Reque
     return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
   }
   request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
-  RecipeSource source;
   if (request.unpacked && request.unpacked->text) {
     if (!file.empty())
       return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
-    source.name = path;
-    return as_recipe(source, *request.unpacked->text);
+    return recipe_text({.name = path, .path = {}, .context_directory = {}, .language = {}, .also_there = {}},
+                       *request.unpacked->text);
   }
-  if (request.unpacked && file != "-") {
-    source = TRY(find_recipe_inside(*request.unpacked, file, path));
-  } else {
-    source = TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
-  }
-  if (!request.unpacked) request.options.context_directory = source.context_directory;
+  const bool is_unpacked = request.unpacked.has_value() && file != "-";
+  const RecipeSource source =
+      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+                  : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  request.options.context_directory =
+      request.unpacked ? request.unpacked->directory : source.context_directory;
   request.options.recipe_file = source.path;
   if (!source.also_there.empty()) {
     request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
@@ -95,12 +94,13 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
   TRY(read_context_options(arguments, session.environment(), request.options));
+  RecipeRequest wanted;
+  wanted.args = TRY(build_arguments(session, arguments));
+  wanted.target = request.options.target;
+  wanted.platform = request.options.platform;
+  wanted.epoch = TRY(source_date_epoch(session.environment()));
   RecipeText text = TRY(find_text(session, arguments, request, cancel));
-  request.recipe = TRY(parse_recipe(std::move(text), {.args = TRY(build_arguments(session, arguments)),
-                                                      .target = request.options.target,
-                                                      .platform = request.options.platform,
-                                                      .epoch = TRY(source_date_epoch(session.environment())),
-                                                      .named_contexts = request.options.named_contexts}));
+  request.recipe = TRY(parse_recipe(std::move(text), std::move(wanted)));
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
   if (request.options.tags.empty() && !name.empty())
     request.options.tags.push_back(TRY(parse_new_name(name)));
@@ -117,8 +117,7 @@ bool writes_to_standard_output(const Request& request) {
 Result<> finish(build::Workshop& workshop, Request& request, Progress& progress,
                                const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
-  FinishedRecipe finished =
-      TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
+  FinishedRecipe finished = TRY(finish_recipe(request.recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
   const std::string warnings =
       TRY(note_findings(request.recipe, request.options.context_directory, finished));
@@ -397,8 +396,7 @@ const Verb& build_verb() {
           "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
           "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on "
           "standard "
-          "input. Steps that ran before with "
-          "the same inputs are taken from the "
+          "input. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
       .flags = with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()),

@@ -45,7 +45,8 @@ Result<Parts> expand_parts(StageScope& scope, const Instruction& instruction,
       return scope.refuse(heredoc.span,
                           fmt::format("'{}' cannot be the name of a file", printable(heredoc.name, 80)));
     }
-    parts.files.push_back({heredoc.name, TRY(scope.expand_heredoc(heredoc))});
+    std::string content = TRY(scope.expand_heredoc(heredoc));
+    parts.files.push_back({heredoc.name, std::move(content)});
   }
   parts.destination = TRY(scope.expand(transfer.destination));
   // Where one is, as docker takes it.
