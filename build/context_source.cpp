@@ -9,7 +9,6 @@
 #include "build/temporary_tree.hpp"
 #include "build/unpack_archive.hpp"
 #include "oci/registry/fetch.hpp"
-#include "oci/transport.hpp"
 
 namespace ecrin::build {
 
@@ -171,19 +170,6 @@ Result<ContextFiles> open_context(Workshop& workshop, const ContextSource& sourc
     return fail(ErrorKind::invalid, "'{}' is neither a directory nor an archive", printable(source.location));
   }
   return open_file(workshop, file, use, cancel);
-}
-
-Result<oci::ImageRecord> import_layout(Workshop& workshop, const ContextSource& source,
-                                       const oci::Platform& platform) {
-  oci::ImportOptions options;
-  options.reference = source.reference;
-  options.platform = platform;
-  options.keep_names = false;
-  const auto records = TRY(oci::import_images(workshop.images(), source.location, options));
-  if (records.empty()) {
-    return fail(ErrorKind::not_found, "there is no image in '{}'", printable(source.location));
-  }
-  return records.front();
 }
 
 Result<ContextFiles> read_context(Workshop& workshop, Fd input, const CancelToken* cancel) {

@@ -43,9 +43,6 @@ struct ContextAccess {
 enum class ContextUse { main, named };
 Result<ContextFiles> open_context(Workshop& workshop, const ContextSource& source, ContextUse use,
                                   const ContextAccess& access, const CancelToken* cancel);
-/// The image of an OCI layout, brought into the store.
-Result<oci::ImageRecord> import_layout(Workshop& workshop, const ContextSource& source,
-                                       const oci::Platform& platform);
 /// Standard input: an archive, or a recipe's text.
 Result<ContextFiles> read_context(Workshop& workshop, Fd input, const CancelToken* cancel);
 
