@@ -11,6 +11,7 @@
 
 #include "base/cancel.hpp"
 #include "build/observer.hpp"
+#include "build/shared_cache.hpp"
 #include "build/workshop.hpp"
 #include "oci/reference.hpp"
 #include "recipes/recipe.hpp"
@@ -42,7 +43,10 @@ struct BuildOptions {
   std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
   std::int64_t now = 0;                                  // seconds; for `added`, and for current_time
-  ImageObtainer obtain_image;  // for images that the recipe names; none: those in the store only
+  ImageObtainer obtain_image;          // for images that the recipe names; none: those in the store only
+  std::vector<CachePlace> cache_from;  // shared caches, the best first
+  std::vector<CacheTarget> cache_to;
+  TransferWatch watch_transfers;  // of what is still on its way to a cache when the image is made
 };
 
 struct BuildResult {
@@ -50,6 +54,8 @@ struct BuildResult {
   oci::ImageId image_id;
   std::size_t steps_run = 0;
   std::size_t steps_cached = 0;
+  /// The image is there, but a cache of `cache_to` could not be written.
+  std::optional<Error> cache_failure = std::nullopt;
 };
 
 /// A failing RUN step: this error carries its exit code (ErrorKind::system, code() is errno and stays 0).

@@ -11,6 +11,8 @@
 #include "base/text.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
+#include "build/shared_build.hpp"
+#include "build/shared_mounts.hpp"
 
 namespace ecrin::build {
 
@@ -25,6 +27,12 @@ Result<std::string> path_inside(const Fd& root, const std::string& path, const s
   const RootPath found = TRY(resolve_in_root(root, source));
   if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in {}", printable(source), where);
   return join_path(path, found.path);
+}
+
+std::string mount_target(const oci::ImageConfig& before, const std::string& written) {
+  std::string target = absolute_path(before, written);
+  if (target.size() > 1 && target.ends_with('/')) target.pop_back();
+  return target;
 }
 
 }  // namespace
@@ -102,10 +110,19 @@ Result<Fd> RunMounts::cache_directory(const Fd& parent, const std::string& name,
   return posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
+std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
+  return mount.id.empty() ? mount_target(before, mount.target) : mount.id;
+}
+
+std::string cache_directory_name(const std::string& id) {
+  return sha256_hex(id).substr(0, 32);
+}
+
 // <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
-// themselves, "*.lock" the locks. The id is never part of a path.
-Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const std::string& target) {
-  const std::string name = sha256_hex(mount.id.empty() ? target : mount.id).substr(0, 32);
+// themselves, "*.lock" the locks.
+Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
+  const std::string id = cache_mount_id(m_scope.step.before, mount);
+  const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
   const auto lock_file = [&](const std::string& of) {
@@ -138,6 +155,8 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const s
     }
   }
   TRY(cache_directory(cache, data, mount));
+  if (m_session.shared && data == "data")
+    TRY(fill_cache_mount(m_session.shared->caches(), id, cache, data, m_scope.stop));
   return path + "/" + data;
 }
 
@@ -173,15 +192,14 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   using Type = recipes::Mount::Type;
   const std::string written =
       mount.target.empty() && mount.type == Type::secret ? "/run/secrets/" + mount.id : mount.target;
-  std::string target = absolute_path(m_scope.step.before, written);
-  if (target.size() > 1 && target.ends_with('/')) target.pop_back();
+  const std::string target = mount_target(m_scope.step.before, written);
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:
       m_mounts.push_back({target, "bind", TRY(bind_source(mount, position)), access});
       return {};
     case Type::cache:
-      m_mounts.push_back({target, "bind", TRY(cache_source(mount, target)), access});
+      m_mounts.push_back({target, "bind", TRY(cache_source(mount)), access});
       return {};
     case Type::tmpfs: {
       std::vector<std::string> options = {"nosuid", "nodev",

@@ -40,6 +40,7 @@ public:
     event["bytes"] = result.bytes;
     event["entries"] = result.entries;
     event["reasons"] = result.reasons;
+    if (!result.from.empty()) event["from"] = result.from;
     write(event);
   }
   void note(const std::string& message) override { write({{"event", "note"}, {"text", message}}); }

@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "build/output.hpp"
 #include "cli/build_request.hpp"
+#include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
@@ -17,10 +18,14 @@
 namespace ecrin::cli {
 namespace {
 
+// The image was built, only the shared cache was not.
+constexpr int k_cache_not_written = 123;
+
 struct Request {
   recipes::Recipe recipe;
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
+  CacheRequests caches;
   ProgressKind progress = ProgressKind::automatic;
 };
 
@@ -33,6 +38,7 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
+  request.caches = TRY(parse_caches(arguments));
   const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
   const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
   request.options.context_directory = source.context_directory;
@@ -83,6 +89,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image = image_obtainer(session, *workshop, *registries, policy, request.progress);
+  add_caches(request.options, request.caches, session, *workshop, *registries, request.progress);
   const Clock clock = steady_clock();
   const double start = clock();
   const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
@@ -105,7 +112,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
-  return 0;
+  if (!result->cache_failure) return 0;
+  return std::unexpected(
+      Failure(std::move(*result->cache_failure), interrupts.exit_code(k_cache_not_written)));
 }
 
 std::vector<Flag> flags() {
@@ -181,7 +190,7 @@ const Verb& build_verb() {
           "default: the working directory. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(with_flags(flags(), cache_flags()), registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,
