@@ -71,7 +71,13 @@ SharedExport::SharedExport(Workshop& workshop, const CacheTarget& target, Shared
       m_seal(std::move(seal)),
       m_today(now / k_day),
       m_stop(&cancel) {
-  m_there = m_pool.submit([this] { return read_target(m_caches.document(m_target.place.name)); }).share();
+  m_there = m_pool
+                .submit([this]() -> Result<SharedDocument> {
+                  // What a build has just read need not be read again.
+                  if (const SharedDocument* known = m_caches.document(m_target.place.name)) return *known;
+                  return read_target(nullptr);
+                })
+                .share();
 }
 
 SharedExport::~SharedExport() {
@@ -226,6 +232,7 @@ bool SharedExport::is_current(const SharedRows& there) const {
 Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
   const Result<SharedDocument>& first = m_there.get();
   if (!first) return std::unexpected(first.error());
+  if (is_current(first->rows)) return {};
   SharedDocument there = *first;
   for (int i = 0; i < k_tries; ++i) {
     const auto start = SteadyClock::now();
