@@ -160,19 +160,39 @@ Result<> SharedExport::upload(Entry& entry) {
     TRY(oci::copy_blob(*shared.blob, m_caches.opener(*step.found, &m_stop), to, m_observer, &m_stop));
     return {};
   }
-  const oci::Descriptor plain{.media_type = std::string(oci::media_type::k_layer),
-                              .digest = shared.diff_id.digest,
-                              .size = shared.size};
-  const oci::PlainLayer layer{.diff_id = shared.diff_id, .size = shared.size, .open = [this, plain] {
-                                return m_workshop.blobs().open_blob(plain);
-                              }};
-  const oci::UploadedLayer uploaded = TRY_WHILE(
-      oci::upload_layer(m_workshop.blobs(), *m_packed, layer, m_target.compression, to, m_observer, &m_stop),
-      "sending the layer of '{}'", printable(step.row.text, 80));
-  if (uploaded.outcome == oci::BlobOutcome::copied)
-    m_caches.estimate().add(uploaded.blob.size, uploaded.seconds);
-  shared.blob = uploaded.blob;
+  shared.blob = TRY_WHILE(send_layer({.diff_id = shared.diff_id, .size = shared.size, .open = {}}, to),
+                          "sending the layer of '{}'", printable(step.row.text, 80));
   return {};
+}
+
+// Two steps may have the same layer: one sends it, the other waits.
+Result<oci::Descriptor> SharedExport::send_layer(oci::PlainLayer layer, oci::ImageDestination& to) {
+  std::promise<Result<oci::Descriptor>> sent;
+  std::shared_future<Result<oci::Descriptor>> by_another;
+  {
+    const std::scoped_lock lock(m_mutex);
+    const auto [known, is_new] = m_sent.try_emplace(layer.diff_id.digest.to_string());
+    if (is_new) {
+      known->second = sent.get_future().share();
+    } else {
+      by_another = known->second;
+    }
+  }
+  if (by_another.valid()) return by_another.get();
+  const oci::Descriptor plain{.media_type = std::string(oci::media_type::k_layer),
+                              .digest = layer.diff_id.digest,
+                              .size = layer.size};
+  if (!layer.open) layer.open = [this, plain] { return m_workshop.blobs().open_blob(plain); };
+  auto uploaded =
+      oci::upload_layer(m_workshop.blobs(), *m_packed, layer, m_target.compression, to, m_observer, &m_stop);
+  if (!uploaded) {
+    sent.set_value(std::unexpected(uploaded.error()));
+    return std::unexpected(std::move(uploaded).error());
+  }
+  if (uploaded->outcome == oci::BlobOutcome::copied)
+    m_caches.estimate().add(uploaded->blob.size, uploaded->seconds);
+  sent.set_value(uploaded->blob);
+  return std::move(uploaded->blob);
 }
 
 // Nothing runs any more, so that all rows are known: what a layer carries counts for it.
@@ -214,12 +234,11 @@ Result<> SharedExport::add_mount(const ExportedMount& mount) {
   if (!packable) return {};
   if (there != known.end() && there->diff_id == packable->layer.diff_id) return {};
   oci::ImageDestination& to = *TRY(destination());
-  const oci::UploadedLayer uploaded = TRY(oci::upload_layer(m_workshop.blobs(), *m_packed, packable->layer,
-                                                            m_target.compression, to, m_observer, &m_stop));
+  const oci::Descriptor blob = TRY(send_layer(packable->layer, to));
   m_rows.mounts.push_back({.id = mount.id,
                            .diff_id = packable->layer.diff_id,
                            .size = packable->layer.size,
-                           .blob = uploaded.blob,
+                           .blob = blob,
                            .used = m_today});
   return {};
 }

@@ -72,6 +72,7 @@ private:
   Result<SharedDocument> read_target(const SharedDocument* known);
   Result<> resolve(Entry& entry);
   Result<> upload(Entry& entry);
+  Result<oci::Descriptor> send_layer(oci::PlainLayer layer, oci::ImageDestination& to);
   Result<> upload_postponed();
   Result<oci::ImageDestination*> destination();
   std::optional<oci::Descriptor> blob_there(const SharedStep& row) const;
@@ -92,8 +93,9 @@ private:
   std::shared_future<Result<SharedDocument>> m_there;  // as it was when the build began
   std::mutex m_mutex;
   std::deque<Entry> m_entries;  // guarded; an entry stays where it is
-  SharedRows m_rows;            // that this build adds
-  ThreadPool m_pool{2};         // last: its workers use all of the above
+  std::map<std::string, std::shared_future<Result<oci::Descriptor>>> m_sent;  // guarded; by diff ID
+  SharedRows m_rows;                                                          // that this build adds
+  ThreadPool m_pool{2};  // last: its workers use all of the above
 };
 
 }  // namespace ecrin::build

@@ -12,6 +12,21 @@ namespace ecrin::oci {
 
 namespace {
 
+/// Stops when the user does: packing a big layer takes long.
+class StoppableSource final : public Source {
+public:
+  StoppableSource(std::unique_ptr<Source> source, const CancelToken* cancel)
+      : m_source(std::move(source)), m_cancel(cancel) {}
+  Result<std::size_t> read(std::span<std::byte> buffer) override {
+    if (m_cancel) TRY(m_cancel->check());
+    return m_source->read(buffer);
+  }
+
+private:
+  std::unique_ptr<Source> m_source;
+  const CancelToken* m_cancel;
+};
+
 // A blob of the store from an offset on: its beginning is read all the same, because it is verified.
 BlobOpener opener_of(BlobStore& blobs, const Descriptor& blob) {
   return [&blobs, blob](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
@@ -57,10 +72,10 @@ Result<UploadedLayer> upload_layer(BlobStore& blobs, PackedLayers& packed_layers
       return send(*known, opener_of(blobs, *known), destination, observer, cancel);
     if (TRY(destination.find_blob(*known, cancel)) == Presence::present) return UploadedLayer{.blob = *known};
   }
-  if (cancel) TRY(cancel->check());
+  auto plain = std::make_unique<StoppableSource>(TRY(layer.open()), cancel);
   const Fd scratch = TRY(blobs.store().temporary());
   const PackedLayer packed =
-      TRY(repack_layer(TRY(layer.open()), layer.size, layer.diff_id, compression, scratch));
+      TRY(repack_layer(std::move(plain), layer.size, layer.diff_id, compression, scratch));
   const LayerType type{.format = ManifestFormat::oci, .compression = compression.format};
   const Descriptor blob{
       .media_type = std::string(type.media_type()), .digest = packed.digest, .size = packed.size};
