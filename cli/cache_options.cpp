@@ -30,12 +30,18 @@ Result<bool> parse_yes(std::string_view key, std::string_view value) {
   return fail(ErrorKind::invalid, "'{}' is true or false, not '{}'", key, printable(value));
 }
 
+/// Parts whose meaning depends on other parts.
+struct Others {
+  std::string type;
+  std::string level;
+};
+
 // The part KEY=VALUE of a list.
-Result<> read_part(CacheWords& words, std::string& type, CacheFlag flag, const std::string& key,
+Result<> read_part(CacheWords& words, Others& others, CacheFlag flag, const std::string& key,
                    const std::string& value) {
   const bool to = flag == CacheFlag::to;
   if (key == "type") {
-    type = value;
+    others.type = value;
     if (value == "registry" || value == "local") return {};
     return std::unexpected(Error(ErrorKind::unsupported,
                                  fmt::format("caches of the type '{}' are not supported", printable(value)))
@@ -55,6 +61,10 @@ Result<> read_part(CacheWords& words, std::string& type, CacheFlag flag, const s
     words.ignore_error = TRY(parse_yes(key, value));
   } else if (to && key == "compression") {
     words.compression = TRY(oci::LayerCompression::parse(value == "uncompressed" ? "none" : value));
+  } else if (to && key == "compression-level") {
+    others.level = value;
+  } else if (to && (key == "oci-mediatypes" || key == "image-manifest" || key == "force-compression")) {
+    TRY(parse_yes(key, value));  // of buildx; there is nothing to choose here
   } else {
     return std::unexpected(
         Error(ErrorKind::invalid,
@@ -122,14 +132,14 @@ Result<CacheWords> parse_cache(std::string_view text, CacheFlag flag) {
     words.reference = TRY_WHILE(parse_cache_reference(std::string(text)), "reading {}", flag_name(flag));
     return words;
   }
-  std::string type;
+  Others others;
   for (const std::string& part : split(text, ',')) {
     const std::size_t equals = part.find('=');
     const std::string value = equals == std::string::npos ? "" : part.substr(equals + 1);
-    TRY_WHILE(read_part(words, type, flag, to_lower(part.substr(0, equals)), value), "reading {} '{}'",
+    TRY_WHILE(read_part(words, others, flag, to_lower(part.substr(0, equals)), value), "reading {} '{}'",
               flag_name(flag), printable(text, 200));
   }
-  const bool local = type == "local";
+  const bool local = others.type == "local";
   if (local ? words.directory.empty() || !words.reference.empty()
             : words.reference.empty() || !words.directory.empty())
     return fail(ErrorKind::invalid, "{} needs {}, not '{}'", flag_name(flag),
@@ -138,6 +148,8 @@ Result<CacheWords> parse_cache(std::string_view text, CacheFlag flag) {
                                           : "type=local,dest=DIR",
                 printable(text, 200));
   if (words.tag.empty()) words.tag = k_default_tag;
+  if (!others.level.empty())
+    words.compression = TRY(oci::LayerCompression::parse(words.compression.to_string() + ":" + others.level));
   return words;
 }
 
