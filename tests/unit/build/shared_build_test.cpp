@@ -471,7 +471,7 @@ TEST_CASE("an export that fails leaves the image and tells it") {
   CHECK_FALSE(cache.top);
 }
 
-TEST_CASE("--no-cache asks no cache, and adds to one") {
+TEST_CASE("a build with --no-cache asks no cache, and adds to one") {
   MemoryPlace cache;
   Machine first, second;
   const Recipe recipe = single({script("slow a")});
@@ -483,7 +483,7 @@ TEST_CASE("--no-cache asks no cache, and adds to one") {
   CHECK(cache.sent == 1);
 }
 
-TEST_CASE("--explain says why a cache had nothing") {
+TEST_CASE("with --explain a build says why a cache had nothing") {
   MemoryPlace cache;
   Machine first, second;
   REQUIRE(first.build(single({script("slow a")}), cache).result);
