@@ -15,7 +15,8 @@ constexpr const char* k_locks = "locks";
 class UnpackingDestination final : public oci::ImageDestination {
 public:
   UnpackingDestination(Workshop& workshop, std::vector<oci::Reference> names)
-      : m_workshop(workshop), m_store(oci::make_store_destination(workshop.images(), std::move(names))) {}
+      : m_workshop(workshop),
+        m_store(std::make_unique<oci::StoreDestination>(workshop.images(), std::move(names))) {}
 
   std::string name() const override { return m_store->name(); }
   Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken* cancel) override {
@@ -33,9 +34,9 @@ public:
   Result<> put_manifest(const oci::RawManifest& manifest, Place place, const CancelToken* cancel) override {
     return m_store->put_manifest(manifest, place, cancel);
   }
-  Result<> commit() override {
+  Result<> commit(const CancelToken* cancel) override {
     TRY(m_workshop.layers().sync());
-    return m_store->commit();
+    return m_store->commit(cancel);
   }
 
 private:
@@ -44,7 +45,7 @@ private:
     // Whoever else wants this layer, in this process or another, waits and then finds it.
     const Fd locks = TRY(m_workshop.store().subdirectory(k_locks));
     const std::string lock_name = diff_id.digest.algorithm_name() + "-" + diff_id.digest.hex();
-    const FileLock lock = TRY(FileLock::acquire_named(locks, lock_name, cancel));
+    const FileLock lock = TRY(FileLock::acquire_named(locks, lock_name, 0600, cancel));
     const Defer remove_lock([&] { (void)posix::unlink_at(locks, lock_name); });
     oci::BlobStore& blobs = m_workshop.blobs();
     if (TRY(m_workshop.layers().find(diff_id.digest.to_string()))) {
