@@ -109,7 +109,7 @@ Result<std::optional<oci::Digest>> write_shared_cache(oci::ImageDestination& des
   }
   if (!TRY(is_wanted())) return std::nullopt;
   TRY(destination.put_manifest(top, Place::top, cancel));
-  TRY(destination.commit());
+  TRY(destination.commit(cancel));
   return top.digest;
 }
 

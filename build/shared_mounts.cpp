@@ -24,7 +24,8 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
     if (cache.error().kind() == ErrorKind::not_found) return std::nullopt;
     return std::unexpected(cache.error());
   }
-  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", &cancel)), .layer = {}};
+  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel)),
+                            .layer = {}};
   const auto data = posix::open_at(*cache, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!data) {
     if (data.error().kind() == ErrorKind::not_found) return std::nullopt;
@@ -47,7 +48,7 @@ Result<> fill_cache_mount(SharedCaches& caches, const std::string& id, const Fd&
                           const std::string& data, const CancelToken& cancel) {
   const Fd directory = TRY(posix::open_at(cache, data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (!TRY(is_empty(directory))) return {};
-  const FileLock lock = TRY(FileLock::acquire_named(cache, "fill.lock", &cancel));
+  const FileLock lock = TRY(FileLock::acquire_named(cache, "fill.lock", 0600, &cancel));
   if (!TRY(is_empty(directory))) return {};
   TRY(caches.fill_mount(id, directory, cancel));
   return {};

@@ -77,7 +77,7 @@ public:
     if (place == Place::top) m_top = manifest;
     return {};
   }
-  Result<> commit() override {
+  Result<> commit(const CancelToken*) override {
     const std::scoped_lock lock(m_at.mutex);
     ++m_at.written;
     m_at.top = m_top;
