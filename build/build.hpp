@@ -13,6 +13,7 @@
 #include "build/context_source.hpp"
 #include "build/observer.hpp"
 #include "build/run_settings.hpp"
+#include "build/shared_cache.hpp"
 #include "build/ssh_agents.hpp"
 #include "build/workshop.hpp"
 #include "oci/reference.hpp"
@@ -72,10 +73,13 @@ struct BuildOptions {
   std::vector<SshAgent> ssh_agents;
   std::vector<oci::Reference> tags;                      // full names
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
-  std::string home;            // whose ssh keys and known hosts serve for git; "" = none
-  std::string ssh_agent;       // socket, for git; "" = none
-  std::int64_t now = 0;        // seconds; for `added`, and for current_time
-  ImageObtainer obtain_image;  // for images that the recipe names; none: those in the store only
+  std::string home;                    // whose ssh keys and known hosts serve for git; "" = none
+  std::string ssh_agent;               // socket, for git; "" = none
+  std::int64_t now = 0;                // seconds; for `added`, and for current_time
+  ImageObtainer obtain_image;          // for images that the recipe names; none: those in the store only
+  std::vector<CachePlace> cache_from;  // shared caches, the best first
+  std::vector<CacheTarget> cache_to;
+  TransferWatch watch_transfers;  // of what is still on its way to a cache when the image is made
 };
 
 struct BuildResult {
@@ -83,6 +87,8 @@ struct BuildResult {
   oci::ImageId image_id;
   std::size_t steps_run = 0;
   std::size_t steps_cached = 0;
+  /// The image is there, but a cache of `cache_to` could not be written.
+  std::optional<Error> cache_failure = std::nullopt;
 };
 
 /// The step that failed, for whoever tells it.

@@ -24,6 +24,7 @@
 
 namespace ecrin::build {
 
+class SharedBuild;
 using ImagePointer = std::shared_ptr<const oci::Image>;
 
 /// The tree under a step: the layers of an image, unpacked only if somebody looks, and those of steps.
@@ -126,6 +127,7 @@ struct Session {
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
   std::vector<std::string> notes;  // met while preparing
+  SharedBuild* shared = nullptr;   // while the steps run
 
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);

@@ -129,7 +129,7 @@ std::string step_label(const build::StepInfo& step) {
 std::string step_outcome(const build::StepResult& result) {
   switch (result.state) {
     case build::StepResult::State::cached:
-      return "cached";
+      return result.from.empty() ? "cached" : fmt::format("cached, from {}", printable(result.from));
     case build::StepResult::State::failed:
       return fmt::format("failed after {}", human_duration(result.seconds));
     case build::StepResult::State::cancelled:

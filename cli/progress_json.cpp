@@ -42,6 +42,7 @@ public:
     event["bytes"] = result.bytes;
     event["entries"] = result.entries;
     event["reasons"] = result.reasons;
+    if (!result.from.empty()) event["from"] = result.from;
     write(event);
     if (result.state != build::StepResult::State::failed) m_output.erase(step.number);
   }

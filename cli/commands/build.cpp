@@ -10,6 +10,7 @@
 #include "build/output.hpp"
 #include "cli/build_context.hpp"
 #include "cli/build_request.hpp"
+#include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
@@ -24,12 +25,16 @@
 namespace ecrin::cli {
 namespace {
 
+// The image was built, only the shared cache was not.
+constexpr int k_cache_not_written = 123;
+
 struct Request {
   std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
   ParsedRecipe recipe;
   recipes::Recipe finished;  // what it means, with its bases known
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
+  CacheRequests caches;
   ProgressKind progress = ProgressKind::automatic;
   std::vector<std::string> notes;
   bool has_own_times = false;  // --timestamp
@@ -93,6 +98,7 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
+  request.caches = TRY(parse_caches(arguments));
   TRY(read_context_options(arguments, session.environment(), request.options));
   RecipeRequest wanted;
   wanted.args = TRY(build_arguments(session, arguments));
@@ -114,8 +120,7 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<> finish(build::Workshop& workshop, Request& request, Progress& progress,
-                               const CancelToken& cancel) {
+Result<> finish(build::Workshop& workshop, Request& request, Progress& progress, const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
   FinishedRecipe finished = TRY(finish_recipe(request.recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
@@ -224,6 +229,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image =
       remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));
+  add_caches(request.options, request.caches, session, *workshop, *registries, request.progress);
   const Clock clock = steady_clock();
   const double start = clock();
   const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
@@ -248,7 +254,9 @@ Outcome run(Session& session, const Arguments& arguments) {
     TRY(write_file_atomically(*file, metadata(*workshop, *result, request.options.tags)));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
-  return 0;
+  if (!result->cache_failure) return 0;
+  return std::unexpected(
+      Failure(std::move(*result->cache_failure), interrupts.exit_code(k_cache_not_written)));
 }
 
 std::vector<Flag> flags() {
@@ -399,8 +407,9 @@ const Verb& build_verb() {
           "input. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()),
-                          registry_flags()),
+      .flags = with_flags(
+          with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()), cache_flags()),
+          registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,
