@@ -31,11 +31,16 @@ const YamlMember* find_member(const YamlNode& mapping, std::string_view key) {
   return found == mapping.members.end() ? nullptr : &*found;
 }
 
+/// `shell: image`: the base's SHELL, else /bin/sh -c, as Containerfiles have it.
+bool is_shell_of_image(const YamlNode& node) {
+  return node.kind == YamlNode::Kind::scalar && node.text == "image";
+}
+
 Result<> add_settings(StageScope& stage, const YamlNode& mapping, Keys keys, PathRule rule,
                       std::vector<Step>& steps) {
   for (const std::string_view key : keys) {
     const YamlMember* member = find_member(mapping, key);
-    if (member == nullptr) continue;
+    if (member == nullptr || (key == "shell" && is_shell_of_image(*member->value))) continue;
     StepKind kind = TRY(read_setting(stage, key, *member->value, rule));
     const auto* shell = std::get_if<ShellStep>(&kind);
     // The default is nothing that an image has to say.
@@ -74,7 +79,8 @@ Result<Stage> read_stage(StageScope& stage, std::string name, const YamlNode& no
   Stage result;
   result.name = std::move(name);
   result.location = scope.source.location(node.span.begin);
-  result.shell = default_shell();
+  const YamlNode* shell = node.find("shell");
+  if (shell == nullptr || !is_shell_of_image(*shell)) result.shell = default_shell();
   const std::string what = fmt::format("stage '{}'", result.name);
   const YamlNode* from = TRY(require(scope, node, "from", what));
   result.from_location = scope.source.location(from->span.begin);

@@ -217,7 +217,7 @@ Result<Lowered> lower(const Containerfile& file, const SourceText& source, const
   TRY(read_epoch(all));
   note_directives(all);
   const std::size_t target = TRY(find_target(all));
-  all.stages[target].needed = true;
+  for (std::size_t i = options.all_stages ? 0 : target; i <= target; ++i) all.stages[i].needed = true;
   TRY(find_needed(all));
   if (all.uses_scratch) {
     all.result.recipe.stages.push_back({.name = "scratch", .from = FromScratch{}});

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci/image_config.hpp"
@@ -21,11 +22,15 @@ struct LowerOptions {
   /// Serve where an ARG declares them, and are not missed where none does: SOURCE_DATE_EPOCH of the host.
   std::map<std::string, std::string> host_args;
   std::string target;                     // name, in any case, or number; "" = the last stage
+  bool all_stages = false;                // also those above the target that it does not need
   std::optional<oci::Platform> platform;  // none: the host's
   /// The config of an image that a needed stage begins with: its ENV, SHELL and ONBUILD count. Asked once for
   /// each image and platform.
   std::function<Result<oci::ImageConfig>(const std::string& reference, const oci::Platform& platform)>
       base_config;
+  /// Does something else stand in for the stage or image of this name? Then base_config knows it, and no
+  /// stage is meant.
+  std::function<bool(std::string_view name)> is_replaced = {};
 };
 
 struct UndefinedVariable {

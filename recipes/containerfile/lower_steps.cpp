@@ -1,4 +1,6 @@
 // Instructions that set something: ENV, ARG, LABEL, USER, CMD, ... One function each.
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
 
@@ -53,7 +55,11 @@ struct LowerStep {
         if (global != all.globals.end()) value = global->second;
       }
       // One that has a value keeps it when it is declared again without.
-      if (value) scope.text.args.insert_or_assign(item.name, std::move(*value));
+      if (!value) continue;
+      std::vector<KeyValue>& in_force = all.result.recipe.args;
+      if (std::ranges::find(in_force, item.name, &KeyValue::first) == in_force.end())
+        in_force.emplace_back(item.name, *value);
+      scope.text.args.insert_or_assign(item.name, std::move(*value));
     }
     return std::nullopt;
   }
