@@ -35,8 +35,8 @@ Result<recipes::LintSettings> settings_of(const ParsedRecipe& parsed) {
   return recipes::containerfile::lint_settings(*parsed.containerfile, source, parsed.request.args);
 }
 
-std::string count_of(std::size_t findings) {
-  return fmt::format("{} warning{}", findings, findings == 1 ? "" : "s");
+std::string count_of(std::size_t findings, bool and_more) {
+  return fmt::format("{}{} warning{}", and_more ? "more than " : "", findings, findings == 1 ? "" : "s");
 }
 
 std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport& report) {
@@ -72,8 +72,8 @@ Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& rep
   const recipes::SourceText source(parsed.source.file, parsed.source.text);
   for (const recipes::LintFinding& finding : report.findings) print(recipes::show(source, finding) + "\n");
   const std::size_t count = report.findings.size();
-  print_line(
-      fmt::format("{}: {}", printable(parsed.source.file), count == 0 ? "no warnings" : count_of(count)));
+  print_line(fmt::format("{}: {}", printable(parsed.source.file),
+                         count == 0 ? "no warnings" : count_of(count, report.has_more)));
   return {};
 }
 
@@ -96,12 +96,14 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string&
     rules.insert(finding.rule->name);
   }
   if (count == 0) return "";
-  if (!settings.fails_build) return fmt::format("{}; 'ecrin build --check' shows them", count_of(count));
+  if (!settings.fails_build)
+    return fmt::format("{}; 'ecrin build --check' shows them", count_of(count, report->has_more));
   const std::vector<std::string> names(rules.begin(), rules.end());
-  return std::unexpected(Error(ErrorKind::invalid,
-                               fmt::format("'{}' has {} by its own build checks: {}",
-                                           printable(parsed.source.file), count_of(count), join(names, ", ")))
-                             .hint("ecrin build --check shows them"));
+  return std::unexpected(
+      Error(ErrorKind::invalid,
+            fmt::format("'{}' has {} by its own build checks: {}", printable(parsed.source.file),
+                        count_of(count, report->has_more), join(names, ", ")))
+          .hint("ecrin build --check shows them"));
 }
 
 }  // namespace ecrin::cli

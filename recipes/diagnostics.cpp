@@ -9,7 +9,9 @@
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::size_t k_window = 96;  // characters of a source line that are shown
+constexpr std::size_t k_window = 96;               // characters of a source line that are shown
+constexpr std::size_t k_reach = 4 * k_window + 4;  // bytes that they are at most
+constexpr std::size_t k_block = 512;
 
 bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
@@ -34,6 +36,15 @@ struct ShownLine {
 };
 
 ShownLine show(std::string_view line, std::size_t begin, std::size_t length) {
+  // Of a long line only what can be shown is looked at; both sides still are longer than the window.
+  line = line.substr(0, begin < line.size() ? begin + k_reach : line.size());
+  if (begin > k_reach) {
+    std::size_t cut = begin - k_reach;
+    while (cut < begin && cut < line.size() && is_continuation(line[cut])) ++cut;
+    cut = std::min(cut, line.size());
+    line.remove_prefix(cut);
+    begin -= cut;
+  }
   std::vector<std::string> cells;  // one character each
   std::size_t caret = 0;
   std::size_t end = 0;
@@ -75,6 +86,15 @@ SourceText::SourceText(std::string file, std::string_view text) : m_file(std::mo
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '\n') m_line_starts.push_back(i + 1);
   }
+  m_characters.push_back(0);
+  for (std::size_t at = 0; at < text.size(); at += k_block) {
+    m_characters.push_back(m_characters.back() + count_characters(text.substr(at, k_block)));
+  }
+}
+
+std::size_t SourceText::characters_before(std::size_t offset) const {
+  const std::size_t block = offset / k_block;
+  return m_characters[block] + count_characters(m_text.substr(block * k_block, offset % k_block));
 }
 
 Location SourceText::location(std::size_t offset) const {
@@ -82,7 +102,7 @@ Location SourceText::location(std::size_t offset) const {
   const auto after = std::upper_bound(m_line_starts.begin(), m_line_starts.end(), offset);
   const std::size_t start = *(after - 1);
   return {.line = static_cast<int>(after - m_line_starts.begin()),
-          .column = static_cast<int>(count_characters(m_text.substr(start, offset - start))) + 1};
+          .column = static_cast<int>(characters_before(offset) - characters_before(start)) + 1};
 }
 
 std::string_view SourceText::line(int number) const {

@@ -39,9 +39,12 @@ public:
   std::size_t offset(std::size_t line, std::size_t column) const;
 
 private:
+  std::size_t characters_before(std::size_t offset) const;
+
   std::string m_file;
   std::string_view m_text;
   std::vector<std::size_t> m_line_starts;
+  std::vector<std::size_t> m_characters;  // before each block: a place in a long line is found in no time
 };
 
 /// The error for a place. Text from outside must already be printable() in `message`; the source line is made

@@ -9,6 +9,7 @@
 namespace ecrin::recipes {
 namespace {
 
+constexpr std::size_t k_most_findings = 1000;
 constexpr std::string_view k_settings_argument = "BUILDKIT_DOCKERFILE_CHECK";
 constexpr std::string_view k_secret_words[] = {"apikey",   "auth",   "credential", "credentials", "key",
                                                "password", "passwd", "pword",      "secret",      "token"};
@@ -94,6 +95,10 @@ void LintCollector::add(std::string_view name, Span span, std::string message) {
   const bool applies = rule.is_experimental ? file.applies(rule) || m_local.applies(rule)
                                             : file.applies(rule) && m_local.applies(rule);
   if (!applies) return;
+  if (m_report.findings.size() >= k_most_findings) {
+    m_report.has_more = true;
+    return;
+  }
   m_report.findings.push_back({.rule = &rule,
                                .message = std::move(message),
                                .span = span,

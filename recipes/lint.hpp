@@ -65,6 +65,7 @@ struct LintOptions {
 struct LintReport {
   LintSettings settings;
   std::vector<LintFinding> findings;  // in the order of the text
+  bool has_more = false;              // than the 1,000 that are kept
 };
 
 /// Collects what the settings let through.

@@ -57,6 +57,16 @@ TEST_CASE("a long line is cut around the caret") {
   CHECK(source.substr(carets.find('^') + 2, 4) == "HERE");
 }
 
+TEST_CASE("a place in a long line is shown as one in a short line") {
+  const std::string line = std::string(2000, 'a') + "ä→HERE" + std::string(2000, 'b');
+  const std::string text = shown(line, {2005, 4});
+  CHECK(text.starts_with("a.yaml:1:2003: wrong\n    1 | …aaa"));
+  CHECK(text.contains("aä→HEREb"));
+  CHECK(text.contains("b…\n"));
+  CHECK(text.ends_with(" ^~~~"));
+  CHECK(shown(std::string(5000, '\xBF'), {2500, 1}).starts_with("a.yaml:1:1: wrong\n"));
+}
+
 TEST_CASE("did_you_mean knows near words only") {
   constexpr std::string_view k_words[] = {"entrypoint", "cmd", "env"};
   CHECK(did_you_mean("entrypont", k_words) == " (did you mean 'entrypoint'?)");

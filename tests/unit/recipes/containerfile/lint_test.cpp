@@ -213,6 +213,15 @@ TEST_CASE("what a build would refuse is refused") {
   CHECK(report.error().message().starts_with("Containerfile:2:6: "));
 }
 
+TEST_CASE("a line with more findings than anybody reads ends") {
+  std::string text = "FROM a\nENV";
+  for (int i = 0; i < 200'000; ++i) text += " a=$b";
+  const Result<LintReport> report = containerfile::lint(parsed(text), SourceText("Containerfile", text), {});
+  REQUIRE(report);
+  CHECK(report->findings.size() == 1000);
+  CHECK(report->has_more);
+}
+
 TEST_CASE("many stages, variables and findings end") {
   std::string text = "FROM a AS s0\n";
   for (int i = 1; i < 20'000; ++i)
