@@ -7,7 +7,6 @@
 #include "base/text.hpp"
 #include "cli/environment.hpp"
 #include "cli/standard_streams.hpp"
-#include "recipes/containerfile/lower.hpp"
 #include "recipes/yaml_recipe.hpp"
 
 namespace ecrin::cli {
@@ -131,8 +130,12 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
                                      const build::ImageObtainer& obtain_image, const CancelToken& cancel) {
   if (parsed.recipe)
-    return FinishedRecipe{
-        .recipe = *parsed.recipe, .target = parsed.request.target, .proxies = {}, .notes = {}, .remarks = {}};
+    return FinishedRecipe{.recipe = *parsed.recipe,
+                          .target = parsed.request.target,
+                          .proxies = {},
+                          .notes = {},
+                          .remarks = {},
+                          .undefined = {}};
   recipes::containerfile::LowerOptions options{.file = parsed.source.file,
                                                .args = parsed.request.args,
                                                .host_args = {},
@@ -151,7 +154,8 @@ Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop
                           .target = {},
                           .proxies = std::move(lowered.proxies),
                           .notes = std::move(lowered.notes),
-                          .remarks = std::move(lowered.remarks)};
+                          .remarks = std::move(lowered.remarks),
+                          .undefined = std::move(lowered.undefined)};
   finished.target = finished.recipe.stages.back().name;
   return finished;
 }

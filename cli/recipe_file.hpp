@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "build/build.hpp"
+#include "recipes/containerfile/lower.hpp"
 #include "recipes/containerfile/syntax.hpp"
 #include "recipes/recipe.hpp"
 
@@ -58,6 +59,7 @@ struct FinishedRecipe {
   std::map<std::string, std::string> proxies;  // given as build arguments
   std::vector<std::string> notes;
   std::vector<std::string> remarks;  // for those who read everything
+  std::vector<recipes::containerfile::UndefinedVariable> undefined;
 };
 /// Asks for the bases of a Containerfile, whose settings decide what its variables mean.
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,

@@ -9,6 +9,7 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/recipe_check.hpp"
 #include "cli/recipe_file.hpp"
 #include "cli/registries.hpp"
 #include "cli/session.hpp"
@@ -85,6 +86,9 @@ Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Prog
   FinishedRecipe finished =
       TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
+  const std::string warnings =
+      TRY(note_findings(request.recipe, request.options.context_directory, finished));
+  if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
   }
@@ -119,8 +123,20 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   return names;
 }
 
+// Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
+Outcome check(const Request& request, const std::string& format) {
+  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options.context_directory));
+  TRY(print_report(request.recipe, report, format));
+  return report.findings.empty() ? 0 : 1;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   Request request = TRY(read_request(session, arguments));
+  if (arguments.on("check")) return check(request, arguments.value("format"));
+  if (arguments.find("format")) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, "--format is for what --check prints").hint("add --check, or leave it out"));
+  }
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
@@ -166,6 +182,9 @@ std::vector<Flag> flags() {
        .help = "build arguments from a file, one a line",
        .occurs = Occurs::often,
        .completion = Completion::file},
+      {.name = "check",
+       .value = "",
+       .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
       {.name = "explain",
        .value = "",
        .help = "say for each step why it ran and was not taken from the cache"},
@@ -174,6 +193,9 @@ std::vector<Flag> flags() {
        .value = "FILE",
        .help = "the recipe (Containerfile or YAML); '-' reads standard input",
        .completion = Completion::file},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "of --check: json, or a template like '{{.line}} {{.ruleName}}'"},
       {.name = "iidfile",
        .value = "FILE",
        .help = "write the image's ID to a file",
