@@ -43,6 +43,7 @@ struct BuildOptions {
   bool allow_secret_in_layer = false;  // a layer or config that holds a secret is otherwise an error
   std::vector<SshAgent> ssh_agents;
   std::vector<oci::Reference> tags;                      // full names
+  oci::Role role = oci::Role::own;                       // of the image: a part is one of an index to be
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
   std::int64_t now = 0;                                  // seconds; for `added`, and for current_time
   ImageObtainer obtain_image;  // for images that the recipe names; none: those in the store only

@@ -130,7 +130,7 @@ Result<oci::ImageRecord> commit_image(Session& session, const std::vector<Commit
   // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
   if (config_is_new || manifest_is_new) TRY(blobs.sync());
   TRY(session.workshop.layers().sync());
-  return session.workshop.images().add(manifest, session.options.tags);
+  return session.workshop.images().add(manifest, session.options.tags, session.options.role);
 }
 
 }  // namespace ecrin::build

@@ -24,7 +24,8 @@ constexpr std::size_t k_argument_limit = 200;  // each costs one reading of the 
 std::vector<std::string> platform_arguments() {
   std::vector<std::string> names;
   for (const char* side : {"TARGET", "BUILD"}) {
-    for (const char* part : {"PLATFORM", "OS", "ARCH", "VARIANT"}) names.push_back(fmt::format("{}{}", side, part));
+    for (const char* part : {"PLATFORM", "OS", "ARCH", "VARIANT"})
+      names.push_back(fmt::format("{}{}", side, part));
   }
   return names;
 }
@@ -35,14 +36,15 @@ struct Symbolic {
   std::vector<std::string> filled_in;  // arguments whose values stand in the text now
 };
 
-Result<Symbolic> read_symbolic(const ReadRecipe& read, const Args& given, const std::vector<std::string>& names,
-                               const Args& values) {
+Result<Symbolic> read_symbolic(const ReadRecipe& read, const Args& given,
+                               const std::vector<std::string>& names, const Args& values) {
   const Recipe plain = TRY(read(given));
   Args symbols = given;
   std::vector<std::string> filled_in;
   const auto works = [&](const Args& args) {
     const auto recipe = read(args);
-    return recipe && !difference(with_values(*recipe, values), plain) && !difference(plain, with_values(*recipe, values));
+    return recipe && !difference(with_values(*recipe, values), plain) &&
+           !difference(plain, with_values(*recipe, values));
   };
   for (const std::string& name : names) {
     Args one = given;
@@ -77,7 +79,8 @@ std::unexpected<Error> cannot_say(std::string_view language, std::string_view wh
 }
 
 std::string note_of(const std::vector<std::string>& filled_in) {
-  return printable(fmt::format("the values of these arguments stand in the text now: {}", join(filled_in, ", ")), 400);
+  return printable(
+      fmt::format("the values of these arguments stand in the text now: {}", join(filled_in, ", ")), 400);
 }
 
 struct Attempt {
@@ -143,9 +146,11 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
     return values;
   };
   const ReadRecipe read = [&](const Args& args) -> Result<Recipe> {
-    cf::LowerOptions lower{.file = options.file, .args = args, .all_stages = true, .platform = options.platform};
+    cf::LowerOptions lower{
+        .file = options.file, .args = args, .all_stages = true, .platform = options.platform};
     // A name of an image with symbols in it is that of its values.
-    lower.base_config = [&](const std::string& reference, const oci::Platform& platform) -> Result<oci::ImageConfig> {
+    lower.base_config = [&](const std::string& reference,
+                            const oci::Platform& platform) -> Result<oci::ImageConfig> {
       Recipe named;
       named.stages.push_back({.from = FromImage{reference}});
       named = with_values(std::move(named), values_of(args));
@@ -178,7 +183,9 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
   Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
   Converted result = TRY(write_checked(
       std::move(symbolic), plain, names, values, "a YAML recipe",
-      [](const Recipe& recipe) -> Result<Converted> { return Converted{TRY(write_recipe_yaml(recipe)), {}}; },
+      [](const Recipe& recipe) -> Result<Converted> {
+        return Converted{TRY(write_recipe_yaml(recipe)), {}};
+      },
       [&](const std::string& yaml) {
         return parse_yaml_recipe(yaml, {.file = "the YAML recipe", .args = {}, .platform = options.platform});
       }));

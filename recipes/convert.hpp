@@ -1,5 +1,6 @@
-// Recipes from one language to the other, without loss: what comes out is read again, and the recipe that it says is
-// compared with the one that went in. Arguments stay arguments where the other language can say the same.
+// Recipes from one language to the other, without loss: what comes out is read again, and the recipe that it
+// says is compared with the one that went in. Arguments stay arguments where the other language can say the
+// same.
 #pragma once
 
 #include <functional>
@@ -20,7 +21,8 @@ struct ConvertOptions {
   std::map<std::string, std::string> args;  // --build-arg: for what has no default
   std::optional<oci::Platform> platform;
   /// Of images that a Containerfile begins with (see recipes/containerfile/lower.hpp).
-  std::function<Result<oci::ImageConfig>(const std::string& reference, const oci::Platform& platform)> base_config;
+  std::function<Result<oci::ImageConfig>(const std::string& reference, const oci::Platform& platform)>
+      base_config;
 };
 
 struct Converted {

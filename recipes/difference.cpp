@@ -31,7 +31,8 @@ private:
 
   const Recipe& m_recipe;
   std::map<std::string, std::size_t> m_numbers;
-  std::vector<std::optional<std::vector<std::string>>> m_shells;  // after each stage; none: the base's, unknown here
+  std::vector<std::optional<std::vector<std::string>>>
+      m_shells;  // after each stage; none: the base's, unknown here
   std::vector<Stage> m_stages;
 };
 
@@ -76,7 +77,8 @@ Stage Normal::normal(Stage stage) {
     } else if (const auto* write = std::get_if<WriteStep>(&step.kind)) {
       const std::size_t slash = write->destination.rfind('/');
       CopyStep as_copy;
-      as_copy.files = {{write->destination.substr(slash == std::string::npos ? 0 : slash + 1), write->content}};
+      as_copy.files = {
+          {write->destination.substr(slash == std::string::npos ? 0 : slash + 1), write->content}};
       as_copy.destination = write->destination;
       as_copy.owner = write->owner;
       if (write->mode != WriteStep{}.mode) as_copy.mode = write->mode;

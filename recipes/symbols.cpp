@@ -33,7 +33,8 @@ public:
     std::string result;
     for (const SymbolPiece& piece : cut_at_symbols(text)) {
       const auto found = piece.is_argument ? m_values.find(piece.text) : m_values.end();
-      result += found == m_values.end() ? (piece.is_argument ? symbol_of(piece.text) : piece.text) : found->second;
+      result +=
+          found == m_values.end() ? (piece.is_argument ? symbol_of(piece.text) : piece.text) : found->second;
     }
     text = std::move(result);
   }
@@ -54,7 +55,8 @@ public:
     (*this)(file.content);
   }
   void operator()(Mount& mount) const {
-    for (std::string* text : {&mount.target, &mount.source, &mount.from, &mount.id, &mount.environment}) (*this)(*text);
+    for (std::string* text : {&mount.target, &mount.source, &mount.from, &mount.id, &mount.environment})
+      (*this)(*text);
   }
 
   void operator()(RunStep& step) const {
@@ -131,7 +133,8 @@ std::vector<SymbolPiece> cut_at_symbols(std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t begin = text.find(k_begin, at);
-    const std::size_t end = begin == std::string_view::npos ? begin : text.find(k_end, begin + k_begin.size());
+    const std::size_t end =
+        begin == std::string_view::npos ? begin : text.find(k_end, begin + k_begin.size());
     if (end == std::string_view::npos) break;
     const auto name = from_hex(text.substr(begin + k_begin.size(), end - begin - k_begin.size()));
     if (!name) break;

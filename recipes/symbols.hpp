@@ -1,6 +1,6 @@
-// Symbols: texts that stand for the values of arguments while a recipe is converted from one language to the other.
-// A recipe that is read with symbols as the values of its arguments shows where they went; a writer then writes the
-// argument's name there.
+// Symbols: texts that stand for the values of arguments while a recipe is converted from one language to the
+// other. A recipe that is read with symbols as the values of its arguments shows where they went; a writer
+// then writes the argument's name there.
 #pragma once
 
 #include <map>

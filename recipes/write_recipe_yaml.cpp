@@ -13,7 +13,8 @@
 namespace ecrin::recipes {
 namespace {
 
-/// A text in which arguments are filled in: a dollar sign of its own is doubled where it would begin something.
+/// A text in which arguments are filled in: a dollar sign of its own is doubled where it would begin
+/// something.
 std::string filled_in(std::string_view text) {
   std::string result;
   for (const SymbolPiece& piece : cut_at_symbols(text)) {
@@ -62,7 +63,8 @@ std::string octal(std::uint32_t mode) {
 
 std::string duration(std::int64_t nanoseconds) {
   const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000) : fmt::format("{}ms", milliseconds);
+  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
+                                  : fmt::format("{}ms", milliseconds);
 }
 
 YamlValue mount_value(const Mount& mount) {
@@ -86,7 +88,8 @@ YamlValue mount_value(const Mount& mount) {
       if (!mount.id.empty() && mount.id != mount.target) value.add("id", text(mount.id));
       if (!mount.from.empty()) value.add("from", text(mount.from));
       if (!mount.source.empty()) value.add("source", text(mount.source));
-      if (mount.sharing != Mount::Sharing::shared) value.add("sharing", k_sharing[static_cast<int>(mount.sharing)]);
+      if (mount.sharing != Mount::Sharing::shared)
+        value.add("sharing", k_sharing[static_cast<int>(mount.sharing)]);
       if (mount.read_only) value.add("read_only", "true");
       add_ownership();
       break;
@@ -100,7 +103,8 @@ YamlValue mount_value(const Mount& mount) {
     case Type::ssh:
       value.add(mount.type == Type::secret ? "secret" : "ssh", text(mount.id));
       if (!mount.environment.empty()) value.add("env", mount.environment);
-      if (!mount.target.empty() && mount.target != "/run/secrets/" + mount.id) value.add("target", text(mount.target));
+      if (!mount.target.empty() && mount.target != "/run/secrets/" + mount.id)
+        value.add("target", text(mount.target));
       if (!mount.required) value.add("required", "false");
       add_ownership();
       break;
@@ -114,8 +118,9 @@ struct StepValue {
     std::vector<KeyValue> result;
     const auto* script = std::get_if<std::string>(&run.command);
     const auto* file = std::get_if<InlineFile>(&run.command);
-    const std::vector<Mention> mentions =
-        mentioned_variables(script ? *script : file ? std::string_view(file->content) : std::string_view());
+    const std::vector<Mention> mentions = mentioned_variables(script ? *script
+                                                              : file ? std::string_view(file->content)
+                                                                     : std::string_view());
     for (const KeyValue& variable : run.env) {
       const bool is_itself = variable.second == symbol_of(variable.first);
       const auto mentions_it = [&](const Mention& mention) { return mention.name == variable.first; };
@@ -129,8 +134,8 @@ struct StepValue {
     const auto* script = std::get_if<std::string>(&run.command);
     const auto* words = std::get_if<std::vector<std::string>>(&run.command);
     const std::vector<KeyValue> env = env_to_tell(run);
-    const bool is_short = !std::holds_alternative<InlineFile>(run.command) && run.mounts.empty() && env.empty() &&
-                          run.user.empty() && run.network == StepNetwork::inherit;
+    const bool is_short = !std::holds_alternative<InlineFile>(run.command) && run.mounts.empty() &&
+                          env.empty() && run.user.empty() && run.network == StepNetwork::inherit;
     const YamlValue command = script ? YamlValue::scalar(*script) : words ? texts(*words) : YamlValue();
     if (is_short) return command;
     YamlValue value = YamlValue::mapping();
@@ -175,10 +180,11 @@ struct StepValue {
   YamlValue operator()(const AddStep& step) const {
     YamlValue value = YamlValue::mapping();
     add_transfer(value, step);
-    const bool is_remote = std::any_of(step.sources.begin(), step.sources.end(), [](const std::string& source) {
-      return source.contains("://") || source.starts_with("git@");
-    });
-    if (!step.checksum.empty() || is_remote) value.add("checksum", text(step.checksum.empty() ? "none" : step.checksum));
+    const bool is_remote = std::any_of(
+        step.sources.begin(), step.sources.end(),
+        [](const std::string& source) { return source.contains("://") || source.starts_with("git@"); });
+    if (!step.checksum.empty() || is_remote)
+      value.add("checksum", text(step.checksum.empty() ? "none" : step.checksum));
     if (step.keep_git_directory) value.add("keep_git_dir", "true");
     if (step.unpack) value.add("unpack", *step.unpack ? "true" : "false");
     return value;

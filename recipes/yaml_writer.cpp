@@ -20,10 +20,10 @@ bool is_plain_character(char c) {
 bool is_plain(std::string_view text) {
   if (text.empty() || text == "~" || to_lower(text) == "null" || text == "-" || text == "<<") return false;
   const char first = text[0];
-  const bool good_begin = (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') ||
-                          (first >= '0' && first <= '9') || std::string_view("_./+=^$(\\;<").contains(first) ||
-                          static_cast<unsigned char>(first) >= 0x80 ||
-                          (first == '-' && text.size() > 1 && text[1] != ' ');
+  const bool good_begin =
+      (first >= 'a' && first <= 'z') || (first >= 'A' && first <= 'Z') || (first >= '0' && first <= '9') ||
+      std::string_view("_./+=^$(\\;<").contains(first) || static_cast<unsigned char>(first) >= 0x80 ||
+      (first == '-' && text.size() > 1 && text[1] != ' ');
   if (!good_begin || text.back() == ' ' || text.back() == ':') return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -39,11 +39,21 @@ std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': result += "\\\""; break;
-      case '\\': result += "\\\\"; break;
-      case '\n': result += "\\n"; break;
-      case '\t': result += "\\t"; break;
-      case '\r': result += "\\r"; break;
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));

@@ -1,5 +1,5 @@
-// YamlNode trees to text, as a person would write them: short mappings and lists on one line, texts of several lines as
-// blocks, quotes only where they are needed. Knows YAML and nothing of recipes.
+// YamlNode trees to text, as a person would write them: short mappings and lists on one line, texts of
+// several lines as blocks, quotes only where they are needed. Knows YAML and nothing of recipes.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@ namespace ecrin::recipes {
 struct YamlValue {
   enum class Kind { scalar, list, mapping };
   Kind kind = Kind::scalar;
-  std::string text;                                       // scalar: the value itself
-  std::vector<YamlValue> items;                           // list
-  std::vector<std::pair<std::string, YamlValue>> members; // mapping, in order
-  bool always_block = false;                              // list, mapping: a line for each
+  std::string text;                                        // scalar: the value itself
+  std::vector<YamlValue> items;                            // list
+  std::vector<std::pair<std::string, YamlValue>> members;  // mapping, in order
+  bool always_block = false;                               // list, mapping: a line for each
 
   static YamlValue scalar(std::string content);
   static YamlValue list(std::vector<YamlValue> entries);

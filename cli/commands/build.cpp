@@ -1,9 +1,13 @@
 // verb: build
 #include "build/build.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
 #include "build/output.hpp"
+#include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
@@ -11,6 +15,7 @@
 #include "cli/progress.hpp"
 #include "cli/recipe_check.hpp"
 #include "cli/recipe_file.hpp"
+#include "cli/recipe_outline.hpp"
 #include "cli/registries.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -20,6 +25,8 @@ namespace {
 
 struct Request {
   ParsedRecipe recipe;
+  std::vector<ParsedRecipe> further;    // the same for the platforms after the first
+  std::optional<oci::Reference> index;  // --manifest
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
@@ -46,14 +53,30 @@ Result<std::map<std::string, std::string>> build_arguments(const Session& sessio
   return parse_build_args(texts, session.environment());
 }
 
+// --manifest
+Result<std::optional<oci::Reference>> index_name(const Arguments& arguments,
+                                                 const std::vector<oci::Reference>& tags) {
+  const auto text = arguments.find("manifest");
+  if (!text) return std::optional<oci::Reference>();
+  oci::Reference name = TRY(parse_new_name(*text));
+  if (std::ranges::find(tags, name) != tags.end())
+    return fail(ErrorKind::invalid, "'{}' cannot be both the image (-t) and the index (--manifest)",
+                printable(*text));
+  return std::optional(std::move(name));
+}
+
 // All that can be wrong with the words and the text comes out here, before the store is opened.
 Result<Request> read_request(Session& session, const Arguments& arguments) {
   Request request;
   request.progress = TRY(choose_progress(session, arguments));
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
+  const std::vector<oci::Platform> platforms = TRY(build_platforms(arguments, session.environment()));
+  if (!platforms.empty()) request.options.platform = platforms.front();
+  request.index = TRY(index_name(arguments, request.options.tags));
   request.has_own_times = arguments.find("timestamp").has_value();
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
+    if (platforms.size() > 1) TRY(check_holds_all(request.outputs.back()));
   }
   const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
   const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
@@ -62,15 +85,26 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
     request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
                                         printable(source.name), join(source.also_there, ", ")));
   }
-  request.recipe =
-      TRY(parse_recipe(TRY(read_recipe(source)), {.args = TRY(build_arguments(session, arguments)),
-                                                  .target = request.options.target,
-                                                  .platform = request.options.platform,
-                                                  .epoch = TRY(source_date_epoch(session.environment()))}));
+  RecipeRequest said{.args = TRY(build_arguments(session, arguments)),
+                     .target = request.options.target,
+                     .platform = request.options.platform,
+                     .epoch = TRY(source_date_epoch(session.environment()))};
+  request.recipe = TRY(parse_recipe(TRY(read_recipe(source)), said));
+  for (std::size_t i = 1; i < platforms.size(); ++i) {
+    said.platform = platforms[i];
+    request.further.push_back(TRY(parse_recipe(request.recipe.source, said)));
+  }
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
-  if (request.options.tags.empty() && !name.empty())
+  if (request.options.tags.empty() && !request.index && !name.empty())
     request.options.tags.push_back(TRY(parse_new_name(name)));
   return request;
+}
+
+// All that the build gives names to.
+std::vector<oci::Reference> names_of(const Request& request) {
+  std::vector<oci::Reference> names = request.options.tags;
+  if (request.index) names.push_back(*request.index);
+  return names;
 }
 
 bool writes_to_standard_output(const Request& request) {
@@ -80,14 +114,12 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Progress& progress,
-                               const CancelToken& cancel) {
+Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, const ParsedRecipe& recipe,
+                               build::BuildObserver& progress, const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
-  FinishedRecipe finished =
-      TRY(finish_recipe(request.recipe, workshop, request.options.obtain_image, cancel));
+  FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options.obtain_image, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
-  const std::string warnings =
-      TRY(note_findings(request.recipe, request.options.context_directory, finished));
+  const std::string warnings = TRY(note_findings(recipe, request.options.context_directory, finished));
   if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
@@ -95,22 +127,77 @@ Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, Prog
   request.options.target = finished.target;
   for (const auto& [name, value] : finished.proxies) request.options.proxy_environment[name] = value;
   // A build argument wins over the surroundings, as it does with docker.
-  const bool is_containerfile = request.recipe.containerfile.has_value();
+  const bool is_containerfile = recipe.containerfile.has_value();
   if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
     request.options.epoch = finished.recipe.epoch;
   return std::move(finished.recipe);
 }
 
-Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
-                                           const CancelToken& cancel, build::FailedStep& failed) {
-  const recipes::Recipe recipe = TRY(finish(workshop, request, progress, cancel));
-  build::BuildResult result =
-      TRY(build::build_image(workshop, recipe, request.options, progress, cancel, &failed));
+Result<build::BuildResult> build_one(build::Workshop& workshop, Request& request, const ParsedRecipe& parsed,
+                                     build::BuildObserver& progress, const CancelToken& cancel,
+                                     build::FailedStep& failed) {
+  const recipes::Recipe recipe = TRY(finish(workshop, request, parsed, progress, cancel));
+  return build::build_image(workshop, recipe, request.options, progress, cancel, &failed);
+}
+
+Result<build::BuildResult> build_image(build::Workshop& workshop, Request& request, Progress& progress,
+                                       const CancelToken& cancel, build::FailedStep& failed) {
+  if (request.index && request.options.tags.empty()) request.options.role = oci::Role::part;
+  build::BuildResult result = TRY(build_one(workshop, request, request.recipe, progress, cancel, failed));
+  if (request.index) {
+    const oci::Platform platform = request.options.platform.value_or(oci::Platform::host());
+    TRY(add_to_index(workshop, *request.index, {{platform, result.manifest}}));
+  }
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
               "writing the image to '{}'", printable(output.destination));
   }
   return result;
+}
+
+// An image for each platform, one after another: what they share the first one leaves in the cache. The
+// result is their index.
+Result<build::BuildResult> build_index(build::Workshop& workshop, Request& request, Progress& progress,
+                                       const CancelToken& cancel, build::FailedStep& failed) {
+  const std::vector<oci::Reference> tags = std::exchange(request.options.tags, {});
+  request.options.role = oci::Role::part;
+  PlatformObserver observer(progress);
+  std::vector<PlatformImage> built;
+  build::BuildResult result;
+  const auto build_for = [&](const ParsedRecipe& recipe) -> Result<> {
+    const oci::Platform platform = *recipe.request.platform;
+    request.options.platform = platform;
+    observer.set_platform(platform.to_string());
+    const build::BuildResult one = TRY_WHILE(build_one(workshop, request, recipe, observer, cancel, failed),
+                                             "building for {}", platform.to_string());
+    built.push_back({platform, one.manifest});
+    result.steps_run += one.steps_run;
+    result.steps_cached += one.steps_cached;
+    return {};
+  };
+  TRY(build_for(request.recipe));
+  for (const ParsedRecipe& recipe : request.further) TRY(build_for(recipe));
+  request.options.tags = tags;
+  std::optional<oci::ImageRecord> index;
+  if (!request.index || !tags.empty()) index = TRY(make_index(workshop.images(), built, tags));
+  if (request.index) {
+    const oci::ImageRecord added = TRY(add_to_index(workshop, *request.index, built));
+    if (!index) index = added;
+  }
+  result.manifest = index->manifest;
+  result.image_id = index->id;
+  for (const build::OutputSpec& output : request.outputs) {
+    TRY_WHILE(write_index_output(workshop, index->manifest, tags.empty() ? names_of(request) : tags, built,
+                                 output, cancel),
+              "writing the images to '{}'", printable(output.destination));
+  }
+  return result;
+}
+
+Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
+                                           const CancelToken& cancel, build::FailedStep& failed) {
+  return request.further.empty() ? build_image(workshop, request, progress, cancel, failed)
+                                 : build_index(workshop, request, progress, cancel, failed);
 }
 
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
@@ -130,12 +217,31 @@ Outcome check(const Request& request, const std::string& format) {
   return report.findings.empty() ? 0 : 1;
 }
 
+// --call: words about the recipe in place of a build.
+Outcome call(const Request& request, const Call& wanted) {
+  switch (wanted.method) {
+    case CallMethod::build:
+      break;
+    case CallMethod::check:
+      return check(request, wanted.format);
+    case CallMethod::outline:
+      TRY(print_outline(request.recipe, wanted.format));
+      break;
+    case CallMethod::targets:
+      TRY(print_targets(request.recipe, wanted.format));
+      break;
+  }
+  return 0;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
+  const Call wanted = parse_call(arguments.value("call", "build"));
   Request request = TRY(read_request(session, arguments));
+  if (wanted.method != CallMethod::build) return call(request, wanted);
   if (arguments.on("check")) return check(request, arguments.value("format"));
   if (arguments.find("format")) {
-    return std::unexpected(
-        Error(ErrorKind::invalid, "--format is for what --check prints").hint("add --check, or leave it out"));
+    return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
+                               .hint("add --check, or leave it out"));
   }
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
@@ -158,7 +264,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const std::string id = result->image_id.digest.to_string();
   progress->succeeded({.image_id = id,
                        .manifest = result->manifest.to_string(),
-                       .names = shown_names(request.options.tags),
+                       .names = shown_names(names_of(request)),
                        .seconds = clock() - start,
                        .steps_run = result->steps_run,
                        .steps_cached = result->steps_cached});
@@ -182,6 +288,11 @@ std::vector<Flag> flags() {
        .help = "build arguments from a file, one a line",
        .occurs = Occurs::often,
        .completion = Completion::file},
+      {.name = "call",
+       .value = "METHOD",
+       .help = "build nothing, only say what the recipe has: outline, targets or check",
+       .completion = Completion::word,
+       .words = call_words()},
       {.name = "check",
        .value = "",
        .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
@@ -198,9 +309,13 @@ std::vector<Flag> flags() {
        .help = "of --check: json, or a template like '{{.line}} {{.ruleName}}'"},
       {.name = "iidfile",
        .value = "FILE",
-       .help = "write the image's ID to a file",
+       .help = "write the image's ID to a file; of several platforms, the digest of their index",
        .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
+      {.name = "manifest",
+       .value = "NAME",
+       .help = "add what is built to the index of this name, which is made if there is none",
+       .completion = Completion::image},
       {.name = "network",
        .value = "MODE",
        .help = "of run steps that do not say: private (default), host or none",
@@ -213,7 +328,10 @@ std::vector<Flag> flags() {
        .help = "also write the image: type=oci|oci-dir|oci-archive|docker-archive|tar|local,dest=PATH",
        .occurs = Occurs::often,
        .completion = Completion::file},
-      {.name = "platform", .value = "OS/ARCH", .help = "build for this platform; default: this machine's"},
+      {.name = "platform",
+       .value = "OS/ARCH[,OS/ARCH...]",
+       .help = "build for this platform, or an index of images for these; default: this machine's",
+       .occurs = Occurs::often},
       {.name = "progress",
        .value = "KIND",
        .help = "auto (default), tty, plain, json or quiet",

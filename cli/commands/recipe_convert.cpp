@@ -16,7 +16,8 @@ namespace ecrin::cli {
 namespace {
 
 Result<RecipeText> read_text(const std::string& file) {
-  if (file == "-") return read_recipe({.name = "-", .path = {}, .context_directory = {}, .language = {}, .also_there = {}});
+  if (file == "-")
+    return read_recipe({.name = "-", .path = {}, .context_directory = {}, .language = {}, .also_there = {}});
   return read_recipe(TRY(find_recipe("", file)));
 }
 
@@ -25,7 +26,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   recipes::ConvertOptions options;
   options.file = source.file;
   options.args = TRY(parse_build_args(arguments.values("build-arg"), session.environment()));
-  if (const auto platform = arguments.find("platform")) options.platform = TRY(oci::Platform::parse(*platform));
+  if (const auto platform = arguments.find("platform"))
+    options.platform = TRY(oci::Platform::parse(*platform));
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
@@ -79,9 +81,12 @@ const Verb& recipe_convert_verb() {
       .name = "recipe convert",
       .operands = "FILE",
       .summary = "Turn a Containerfile into a YAML recipe, or back",
-      .details = "What comes out makes the same image: it is read again and compared with what went in. Arguments stay "
-                 "arguments where the other language can say the same. What it cannot say is an error. FILE may be '-' "
-                 "for standard input.",
+      .details =
+          "What comes out makes the same image: it is read again and compared with what went in. Arguments "
+          "stay "
+          "arguments where the other language can say the same. What it cannot say is an error. FILE may be "
+          "'-' "
+          "for standard input.",
       .flags = with_flags(flags(), registry_flags()),
       .least_operands = 1,
       .most_operands = 1,

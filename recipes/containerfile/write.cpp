@@ -97,7 +97,8 @@ std::string pairs(const std::vector<KeyValue>& values) {
 
 std::string duration(std::int64_t nanoseconds) {
   const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000) : fmt::format("{}ms", milliseconds);
+  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
+                                  : fmt::format("{}ms", milliseconds);
 }
 
 std::vector<KeyValue> default_path() {
@@ -125,9 +126,11 @@ std::string mount_flag(const Mount& mount) {
     add("id", mount.id);
   }
   if (!mount.environment.empty()) add("env", mount.environment);
-  if (!mount.target.empty() && !(is_secret && mount.target == "/run/secrets/" + mount.id)) add("target", mount.target);
+  if (!mount.target.empty() && !(is_secret && mount.target == "/run/secrets/" + mount.id))
+    add("target", mount.target);
   if (!mount.from.empty()) add("from", mount.from);
-  if (!mount.source.empty() && !(mount.type == Type::bind && mount.source == "/")) add("source", mount.source);
+  if (!mount.source.empty() && !(mount.type == Type::bind && mount.source == "/"))
+    add("source", mount.source);
   if (mount.type == Type::bind && !mount.read_only) fields.push_back("rw");
   if (mount.type == Type::cache && mount.read_only) fields.push_back("ro");
   if (mount.sharing != Mount::Sharing::shared) {
@@ -143,17 +146,19 @@ std::string mount_flag(const Mount& mount) {
 
 /// A script that the shell form brings to the shell as it is.
 bool fits_shell_form(std::string_view script) {
-  return !script.contains('\n') && !script.contains("<<") && !script.starts_with("--") && !script.ends_with('\\') &&
-         !(script.starts_with('[') && script.ends_with(']')) && trim(script) == script && !script.empty();
+  return !script.contains('\n') && !script.contains("<<") && !script.starts_with("--") &&
+         !script.ends_with('\\') && !(script.starts_with('[') && script.ends_with(']')) &&
+         trim(script) == script && !script.empty();
 }
 /// One with here-documents of its own: the instruction has the same, if nothing stands below them.
 bool has_heredocs(std::string_view script) {
-  return script.contains("<<") && script.ends_with('\n') && !script.starts_with("--") && !script.starts_with("<<");
+  return script.contains("<<") && script.ends_with('\n') && !script.starts_with("--") &&
+         !script.starts_with("<<");
 }
 /// One that a here-document does: lines, the last one too.
 bool fits_heredoc(std::string_view script) {
-  return script.ends_with('\n') && !script.contains('\r') && !script.starts_with("#!") && !script.contains("\nEOF\n") &&
-         !script.starts_with("EOF\n");
+  return script.ends_with('\n') && !script.contains('\r') && !script.starts_with("#!") &&
+         !script.contains("\nEOF\n") && !script.starts_with("EOF\n");
 }
 
 class StageWriter {
@@ -166,7 +171,8 @@ public:
       m_what = step.text;
       // In a Containerfile an image without a PATH gets this one unasked.
       const auto* env = std::get_if<EnvStep>(&step.kind);
-      const bool is_first = &step == m_stage.steps.data() && std::holds_alternative<FromScratch>(m_stage.from);
+      const bool is_first =
+          &step == m_stage.steps.data() && std::holds_alternative<FromScratch>(m_stage.from);
       if (is_first && env != nullptr && env->variables == default_path()) continue;
       TRY(std::visit(*this, step.kind));
     }
@@ -177,7 +183,8 @@ public:
 
   Result<> operator()(const RunStep& run);
   Result<> operator()(const CopyStep& step) {
-    const std::string flags = (step.from.empty() ? "" : " --from=" + step.from) + (step.parents ? " --parents" : "");
+    const std::string flags =
+        (step.from.empty() ? "" : " --from=" + step.from) + (step.parents ? " --parents" : "");
     return transfer("COPY", flags, step);
   }
   Result<> operator()(const AddStep& step) {
@@ -224,7 +231,8 @@ public:
     option("start-interval", check.start_interval);
     if (check.retries != 0) text += fmt::format(" --retries={}", check.retries);
     if (check.test[0] == "CMD-SHELL") {
-      if (!fits_shell_form(check.test[1])) return refuse(m_what, "a Containerfile has its script on one line");
+      if (!fits_shell_form(check.test[1]))
+        return refuse(m_what, "a Containerfile has its script on one line");
       return add(text + " CMD " + check.test[1]);
     }
     return add(text + " CMD " + json_list({check.test.begin() + 1, check.test.end()}));
@@ -254,7 +262,8 @@ private:
     if (step.files.empty()) {
       std::vector<std::string> parts;
       for (const std::string& text : words) parts.push_back(bare ? word(text) : json_string(line(text)));
-      return add(fmt::format("{}{} {}", name, flags, bare ? join(parts, " ") : "[" + join(parts, ", ") + "]"));
+      return add(
+          fmt::format("{}{} {}", name, flags, bare ? join(parts, " ") : "[" + join(parts, ", ") + "]"));
     }
     if (!bare) return refuse(m_what, "a Containerfile has no here-documents beside names with blanks");
     std::vector<std::string> parts;
@@ -275,7 +284,7 @@ private:
   }
 
   const Stage& m_stage;
-  std::vector<std::string> m_own_shell;                      // that runs scripts; empty: the image's
+  std::vector<std::string> m_own_shell;  // that runs scripts; empty: the image's
   std::optional<std::vector<std::string>> m_image_shell;
   std::string m_what;
   std::string m_text;
@@ -290,10 +299,12 @@ Result<> StageWriter::operator()(const RunStep& run) {
   if (run.network == StepNetwork::none) head += " --network=none";
   if (run.network == StepNetwork::host) head += " --network=host";
   if (run.network == StepNetwork::private_network) {
-    return refuse(m_what, "a Containerfile cannot ask for a private network", "it is what steps have that do not say");
+    return refuse(m_what, "a Containerfile cannot ask for a private network",
+                  "it is what steps have that do not say");
   }
   if (const auto* file = std::get_if<InlineFile>(&run.command)) {
-    if (!is_bare(file->name) || !file->content.ends_with('\n') || file->content.contains("\n" + file->name + "\n")) {
+    if (!is_bare(file->name) || !file->content.ends_with('\n') ||
+        file->content.contains("\n" + file->name + "\n")) {
       return refuse(m_what, "the file cannot be a here-document");
     }
     m_text += fmt::format("{} <<\"{}\"\n{}{}\n", head, file->name, file->content, file->name);
@@ -329,8 +340,9 @@ Result<std::string> base_of(const Stage& stage) {
 }
 
 /// Known without a value in the file, but a stage has to ask for them.
-constexpr std::string_view k_platform_arguments[] = {"TARGETPLATFORM", "TARGETOS", "TARGETARCH", "TARGETVARIANT",
-                                                     "BUILDPLATFORM",  "BUILDOS",  "BUILDARCH",  "BUILDVARIANT"};
+constexpr std::string_view k_platform_arguments[] = {"TARGETPLATFORM", "TARGETOS",      "TARGETARCH",
+                                                     "TARGETVARIANT",  "BUILDPLATFORM", "BUILDOS",
+                                                     "BUILDARCH",      "BUILDVARIANT"};
 
 /// The arguments that the stage's instructions name.
 std::vector<std::string> used_arguments(const std::string& text, const std::vector<KeyValue>& args,
@@ -372,7 +384,8 @@ Result<Written> write_containerfile(const Recipe& recipe) {
     written.text += TRY(base_of(stage));
     if (recipe.stages.size() > 1) written.text += " AS " + stage.name;
     written.text += '\n';
-    for (const std::string& name : used_arguments(steps, recipe.args, stage)) written.text += "ARG " + name + "\n";
+    for (const std::string& name : used_arguments(steps, recipe.args, stage))
+      written.text += "ARG " + name + "\n";
     // Variables of one step only: as arguments from here on.
     std::set<std::string> told;
     for (const Step& step : stage.steps) {
@@ -390,7 +403,8 @@ Result<Written> write_containerfile(const Recipe& recipe) {
                     "take them out of the recipe, and give them with 'ecrin build --annotation'");
     }
   }
-  if (!recipe.name.empty()) written.notes.push_back("the name is not in a Containerfile: build with -t " + recipe.name);
+  if (!recipe.name.empty())
+    written.notes.push_back("the name is not in a Containerfile: build with -t " + recipe.name);
   if (recipe.epoch) {
     written.notes.push_back(
         fmt::format("the epoch is not in a Containerfile: build with --timestamp {}", *recipe.epoch));

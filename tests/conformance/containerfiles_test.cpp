@@ -1,5 +1,6 @@
-// Containerfiles, one behaviour each: the image that ecrin makes of them is the one that buildah makes, in config and
-// tree, or the one that docker documents where buildah differs (tests/conformance/containerfiles/check.py).
+// Containerfiles, one behaviour each: the image that ecrin makes of them is the one that buildah makes, in
+// config and tree, or the one that docker documents where buildah differs
+// (tests/conformance/containerfiles/check.py).
 #include "tests/conformance/tools.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
@@ -11,9 +12,9 @@ namespace {
 
 void check_cases(const std::vector<std::string>& topics) {
   Ecrin ecrin(Ecrin::Base::none);
-  Arguments argv = {"python3",  setting().source + "/tests/conformance/containerfiles/check.py",
-                    "--ecrin",  setting().ecrin,
-                    "--base",   setting().busybox,
+  Arguments argv = {"python3",   setting().source + "/tests/conformance/containerfiles/check.py",
+                    "--ecrin",   setting().ecrin,
+                    "--base",    setting().busybox,
                     "--scratch", ecrin.scratch() / "work"};
   for (const std::string& topic : topics) argv.push_back(topic + "-*");
   Invocation invocation = host_command(std::move(argv));

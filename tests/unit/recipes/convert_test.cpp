@@ -110,8 +110,8 @@ TEST_CASE("arguments stay arguments in YAML") {
 }
 
 TEST_CASE("an argument that only a pattern can use is filled in and named") {
-  const auto converted = containerfile_to_yaml(
-      "FROM debian\nARG V=1.2.3\nARG W=x\nENV MAJOR=${V%%.*} W=$W\n", options("Containerfile"));
+  const auto converted = containerfile_to_yaml("FROM debian\nARG V=1.2.3\nARG W=x\nENV MAJOR=${V%%.*} W=$W\n",
+                                               options("Containerfile"));
   REQUIRE(converted);
   INFO(converted->text);
   CHECK(converted->text.contains("MAJOR: 1"));
@@ -162,10 +162,10 @@ TEST_CASE("scripts for YAML's own shell become exec forms") {
 
 TEST_CASE("arguments stay arguments in a Containerfile") {
   const std::string text = to_containerfile(
-      "args: {TAG: '12', V: '1'}\nfrom: 'debian:${TAG}'\nshell: image\nsteps:\n  - run: echo $V\n  - env: {A: 'x${V}'}\n");
+      "args: {TAG: '12', V: '1'}\nfrom: 'debian:${TAG}'\nshell: image\nsteps:\n  - run: echo $V\n  - env: "
+      "{A: 'x${V}'}\n");
   INFO(text);
-  CHECK(text ==
-        "ARG TAG=12\nARG V=1\n\nFROM debian:${TAG}\nARG V\nRUN echo $V\nENV A=x${V}\n");
+  CHECK(text == "ARG TAG=12\nARG V=1\n\nFROM debian:${TAG}\nARG V\nRUN echo $V\nENV A=x${V}\n");
 }
 
 TEST_CASE("what a Containerfile cannot say is refused by name") {
@@ -203,9 +203,10 @@ TEST_CASE("symbols are found again in any text") {
 TEST_CASE("the corpus of Containerfiles converts both ways without loss") {
   std::size_t count = 0;
   std::vector<std::string> refused;
-  // YAML has no sources outside of the context and wants the slash for several; triggers of a stage became steps.
+  // YAML has no sources outside of the context and wants the slash for several; triggers of a stage became
+  // steps.
   const std::set<std::string> known = {"copy-source-stays-in-context", "copy-several-without-slash-fails",
-                                         "onbuild-in-a-used-stage"};
+                                       "onbuild-in-a-used-stage"};
   for (const auto& entry :
        std::filesystem::directory_iterator(ECRIN_TEST_DATA "/conformance/containerfiles/cases")) {
     const std::string name = entry.path().filename();
