@@ -71,8 +71,10 @@ private:
     return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
-    return {m_session.options.context_directory + '\n' + m_session.recipe.file, stage_of(index).name,
-            plan(index).ordinal, plan(index).text};
+    const auto& platform = m_session.options.platform;
+    return {m_session.options.context_directory + '\n' + m_session.recipe.file +
+                (platform ? '\n' + platform->to_string() : ""),
+            stage_of(index).name, plan(index).ordinal, plan(index).text};
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;

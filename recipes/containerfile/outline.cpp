@@ -86,15 +86,15 @@ public:
 private:
   void add_arg(const Instruction& instruction, const ArgInstruction& arg) {
     const Descriptions descriptions = descriptions_in(instruction);
-    const bool is_told = lower_instruction(m_scope, instruction).has_value();
+    (void)lower_instruction(m_scope, instruction);
     Lowering& all = m_scope.all;
     for (const ArgInstruction::Item& item : arg.items) {
       const bool is_taken_over =
           !item.value && all.globals.contains(item.name) && !all.options.args.contains(item.name);
       if (is_taken_over || !m_known.insert(item.name).second) continue;
       const auto value = m_scope.text.args.find(item.name);
-      std::string shown = value == m_scope.text.args.end() ? "" : value->second;
-      if (!is_told && item.value) shown = item.value->text;
+      std::string shown = item.value ? item.value->text : "";
+      if (value != m_scope.text.args.end()) shown = value->second;
       m_outline.args.push_back({.name = item.name,
                                 .description = find_description(descriptions, item.name),
                                 .value = std::move(shown),
