@@ -94,13 +94,15 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
     std::string layer;
     {
       auto lock = m_database.lock();
-      auto select = TRY(
-          m_database.prepare("SELECT layer, bytes, entries FROM build_steps WHERE key = ?1 AND below = ?2"));
+      auto select =
+          TRY(m_database.prepare("SELECT layer, bytes, entries, milliseconds FROM build_steps "
+                                 "WHERE key = ?1 AND below = ?2"));
       select.bind(1, queries[i].key).bind(2, independent ? "" : below);
       if (TRY(select.step()) == Statement::Step::done) continue;
       if (!select.is_null(0)) layer = select.text(0);
       step.bytes = static_cast<std::uint64_t>(select.integer(1));
       step.entries = static_cast<std::uint64_t>(select.integer(2));
+      step.seconds = static_cast<double>(select.integer(3)) / 1000;
     }
     if (!layer.empty()) {
       // Found and held in one go, or gone: between the row and here it may have been collected.

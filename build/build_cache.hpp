@@ -27,6 +27,7 @@ struct CachedStep {
   std::optional<fs::Layer> layer;  // none: the step changed nothing
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
+  double seconds = 0;  // that it took
 };
 
 struct FinishedStep {

@@ -72,6 +72,7 @@ struct KindInputs {
                                                                 : k_networks[static_cast<int>(run.network)]);
     add_environment(inputs, before.env, run.env);
     for (const recipes::Mount& mount : run.mounts) add("mount " + mount.target, mount_options(mount));
+    inputs.insert(inputs.end(), settings.run.begin(), settings.run.end());
   }
   void operator()(const recipes::CopyStep& copy) {
     add("kind", "copy");

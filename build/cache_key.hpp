@@ -38,6 +38,7 @@ struct KeySettings {
   std::string epoch;                    // seconds, or "kept" when times stay as they are
   std::string default_network;          // of RUN steps that do not say
   std::vector<std::string> shell = {};  // in force
+  KeyInputs run = {};                   // of all RUN steps
 };
 
 /// The inputs of a step that the recipe's text alone determines (with the config in force before it). Inputs

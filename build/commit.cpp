@@ -1,13 +1,14 @@
 #include "build/commit.hpp"
 
 #include "base/text.hpp"
+#include "build/image_edit.hpp"
 #include "oci/mutate.hpp"
 #include "recipes/step_text.hpp"
 
 namespace ecrin::build {
 
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
-                              const BuildTime& time) {
+                              const BuildTime& time, const ImageSettings& settings) {
   const PreparedStep& last = *steps.back().step;
   const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
   ImageParts parts;
@@ -51,6 +52,13 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     }
   }
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
+  for (const auto& [name, value] : settings.annotations) parts.manifest.annotations[name] = value;
+  for (const auto& [name, value] : settings.labels) parts.config.labels[name] = value;
+  for (const auto& [name, value] : settings.env) set_variable(parts.config.env, name, value);
+  for (const std::string& name : settings.unset_env) {
+    std::erase_if(parts.config.env,
+                  [&](const std::string& variable) { return variable.starts_with(name + "="); });
+  }
   return parts;
 }
 
@@ -111,7 +119,7 @@ Result<GuardedSecrets> mounted_secrets(Session& session) {
 }  // namespace
 
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps) {
-  ImageParts parts = TRY(make_image(session.plan, steps, session.time));
+  ImageParts parts = TRY(make_image(session.plan, steps, session.time, session.options.image));
   if (!session.options.allow_secret_in_layer) {
     if (const auto spoken = find_secret(parts, TRY(mounted_secrets(session)))) {
       auto error = Error(ErrorKind::denied,
@@ -127,6 +135,19 @@ Result<oci::ImageRecord> commit_image(Session& session, const std::vector<Commit
   const std::string bytes = parts.manifest.to_bytes();
   const bool manifest_is_new = !TRY(blobs.size_of(oci::Digest::of(bytes)));
   const oci::Descriptor manifest = TRY(blobs.put_bytes(oci::media_type::k_manifest, bytes));
+  const std::size_t base_layers =
+      steps.back().step->base ? steps.back().step->base->manifest.layers.size() : 0;
+  const std::size_t first = session.options.squash == Squash::all ? 0 : base_layers;
+  if (session.options.squash != Squash::no && first + 1 < parts.manifest.layers.size()) {
+    const oci::Image image{.manifest_descriptor = manifest,
+                           .manifest_bytes = bytes,
+                           .manifest = parts.manifest,
+                           .config_bytes = config,
+                           .config = parts.config};
+    const oci::NewLayer layer = TRY(squash_layers(session.workshop, image, first, &session.cancel));
+    const oci::NewImage squashed = TRY(oci::replace_layers(image, first, layer, parts.config.created));
+    return oci::store_image(session.workshop.images(), squashed, session.options.tags, session.options.role);
+  }
   // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
   if (config_is_new || manifest_is_new) TRY(blobs.sync());
   TRY(session.workshop.layers().sync());

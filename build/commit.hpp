@@ -20,7 +20,7 @@ struct ImageParts {
 };
 /// Pure: the same steps, layers and times give the same bytes.
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
-                              const BuildTime& time);
+                              const BuildTime& time, const ImageSettings& settings = {});
 
 /// What of the image says a secret, where one does: "the variable 'TOKEN'".
 struct SpokenSecret {

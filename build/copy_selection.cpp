@@ -126,19 +126,21 @@ Result<std::string> file_target(UpperTree& upper, const std::string& destination
   return is_directory || must_be_directory ? join_path(found.path, name) : found.path;
 }
 
+Attributes file_attributes(const CopyOptions& options, mode_t own_mode) {
+  const auto [uid, gid] = options.owner.value_or(std::pair<uid_t, gid_t>{0, 0});
+  return {.mode = mode_for(options, S_IFREG | own_mode),
+          .uid = uid,
+          .gid = gid,
+          .mtime = options.mtime.value_or(timespec{})};
+}
+
 Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,
                           const CopyOptions& options, UpperTree& upper) {
   const std::string target = TRY(file_target(upper, destination, name, destination.ends_with('/')));
   Fd file = TRY(upper.put_file(target));
   TRY_WHILE(posix::write_full(file, content), "writing '/{}'", printable(target));
   TRY(file.close());
-  const auto [uid, gid] = options.owner.value_or(std::pair<uid_t, gid_t>{0, 0});
-  return upper.seal(target,
-                    {.mode = mode_for(options, S_IFREG | 0644),
-                     .uid = uid,
-                     .gid = gid,
-                     .mtime = options.mtime.value_or(timespec{})},
-                    S_IFREG);
+  return upper.seal(target, file_attributes(options, 0644), S_IFREG);
 }
 
 Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,

@@ -34,14 +34,12 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
                   printable(destination));
     }
   }
-  if (copy.from.empty()) {
+  const BuildContext* files = copy.sources.empty() ? nullptr : TRY(session.files_of(copy.from));
+  if (files) {
     // Whose checkout it was, and when, leaves no trace.
     options.must_be_unchanged = true;
-    if (session.context) {
-      TRY(copy_selection(session.context->tree(), scope.step.selection.items, destination, options, upper,
-                         &scope.stop));
-    }
-  } else {
+    TRY(copy_selection(files->tree(), scope.step.selection.items, destination, options, upper, &scope.stop));
+  } else if (!copy.from.empty()) {
     const OtherTree other = TRY_WHILE(mount_other(session, scope, copy.from, Access::read_only),
                                       "mounting '{}' to copy from it", printable(copy.from));
     const SourceTree tree{&other.root, nullptr, fmt::format("'{}'", printable(copy.from)), ""};

@@ -5,11 +5,13 @@
 
 #include "base/log.hpp"
 #include "base/text.hpp"
-#include "build/bootstrap_packages.hpp"
 #include "build/commit.hpp"
 #include "build/layer_hasher.hpp"
 #include "build/scheduler.hpp"
+#include "build/serial_observer.hpp"
 #include "build/session.hpp"
+#include "build/shared_build.hpp"
+#include "build/step_reasons.hpp"
 
 namespace ecrin::build {
 
@@ -17,29 +19,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Observers are called by one thread at a time.
-class SerialObserver {
-public:
-  explicit SerialObserver(BuildObserver& observer) : m_observer(observer) {}
-  template <class F>
-  void with(F call) {
-    const std::scoped_lock lock(m_mutex);
-    call(m_observer);
-  }
-  void note_once(const std::string& message) {
-    const std::scoped_lock lock(m_mutex);
-    if (std::find(m_noted.begin(), m_noted.end(), message) != m_noted.end()) return;
-    m_noted.push_back(message);
-    m_observer.note(message);
-  }
-
-private:
-  std::mutex m_mutex;
-  BuildObserver& m_observer;
-  std::vector<std::string> m_noted;
+enum class Fate {
+  cached,  // in the store
+  shared,  // in a shared cache; its layer is fetched when it is needed
+  not_needed,
+  runs,
 };
-
-enum class Fate { cached, not_needed, runs };
 
 class Engine {
 public:
@@ -48,15 +33,27 @@ public:
         m_executor(executor),
         m_observer(observer),
         m_hasher(session.workshop.layers(), *session.cache,
-                 std::max(1u, std::thread::hardware_concurrency())) {}
+                 std::max(1u, std::thread::hardware_concurrency())),
+        m_shared(session, m_hasher, [this](const std::string& note) { m_observer.note_once(note); }) {}
   Result<BuildResult> run();
 
 private:
+  Result<> run_steps();
   Result<> look_up();
-  void mark_needed(std::size_t index);
+  std::vector<char> steps_without_cache() const;
+  bool can_be_shared(std::size_t index) const;
+  void need(std::size_t index);
+  void need_tree(std::size_t index);
   Result<> schedule();
+  void settle(std::size_t index);
+  Result<> adopt(std::size_t index, const CancelToken& stop);
   Result<> execute(std::size_t index, const CancelToken& stop);
-  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop);
+  Result<> finish(std::size_t index, const StepOutcome& outcome, double seconds, const KeyInputs& inputs);
+  void export_step(std::size_t index);
+  void report_cached(std::size_t index);
+  bool stands_on_nothing(std::size_t index);
+  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop, StepFailure& failure);
+  void note_failure(std::size_t index, const StepFailure& failure);
   std::vector<std::string> reasons(std::size_t index);
   std::vector<std::string> found_reasons(std::size_t index, const KeyInputs& found);
   Result<oci::ImageRecord> commit();
@@ -71,15 +68,24 @@ private:
     return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
-    const auto& platform = m_session.options.platform;
-    return {m_session.options.context_directory + '\n' + m_session.recipe.file +
-                (platform ? '\n' + platform->to_string() : ""),
+    const BuildOptions& options = m_session.options;
+    const std::string& context =
+        options.context_name.empty() ? options.context_directory : options.context_name;
+    return {context + '\n' + m_session.recipe.file +
+                (options.platform ? '\n' + options.platform->to_string() : ""),
             stage_of(index).name, plan(index).ordinal, plan(index).text};
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;
   /// What a step's tree is called in the cache.
   std::string tree_of(std::optional<std::size_t> index) const;
+  /// The uppermost layer below a step; none: none of this build.
+  std::optional<fs::Layer> layer_below(std::size_t index) const {
+    for (auto i = plan(index).parent; i; i = plan(*i).parent) {
+      if (m_outcomes[*i].layer) return m_outcomes[*i].layer;
+    }
+    return std::nullopt;
+  }
 
   Session& m_session;
   StepExecutor& m_executor;
@@ -87,8 +93,15 @@ private:
   std::vector<Fate> m_fates;
   std::vector<char> m_in_image;         // the step's layer is one of the image's: only those need a diff ID
   std::vector<StepOutcome> m_outcomes;  // of finished steps; each is written by its own task only
+  std::vector<double> m_seconds;        // that they took, here or elsewhere
   std::vector<char> m_finished;         // by this build
+  std::vector<char> m_ran;
+  std::vector<char> m_reported;
+  std::vector<char> m_needed;
+  std::vector<char> m_failed;               // its tree is not what a shared cache said: looked up once more
+  std::vector<SharedBuild::Known> m_known;  // of what is not in the store
   LayerHasher m_hasher;
+  SharedBuild m_shared;  // after the hasher, which it waits for
 };
 
 LayerChain Engine::chain(std::size_t index) const {
@@ -120,68 +133,94 @@ std::string Engine::tree_of(std::optional<std::size_t> index) const {
 Result<> Engine::look_up() {
   const std::size_t count = m_session.steps.size();
   m_fates.assign(count, Fate::not_needed);
-  m_outcomes.resize(count);
-  m_finished.assign(count, 0);
+  m_outcomes.assign(count, {});
+  m_needed.assign(count, 0);
+  m_failed.assign(count, 0);
+  m_known.assign(count, {});
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    for (const PreparedStep& step : m_session.steps) {
-      queries.push_back({step.key, step.plan->parent, is_independent(*step.plan)});
+    const std::vector<char> fresh = steps_without_cache();
+    // No step has the empty key, so it is not found.
+    for (std::size_t i = 0; i < count; ++i) {
+      queries.push_back({fresh[i] ? "" : m_session.steps[i].key, plan(i).parent, is_independent(plan(i))});
     }
     auto found = TRY(m_session.cache->find(queries));
     for (std::size_t i = 0; i < count; ++i) {
       if (!found[i]) continue;
       m_fates[i] = Fate::cached;
       m_outcomes[i] = {std::move(found[i]->layer), found[i]->bytes, found[i]->entries};
+      m_seconds[i] = found[i]->seconds;
+    }
+    m_known = m_shared.look_up(found, m_outcomes);
+    for (std::size_t i = 0; i < count; ++i) {
+      if (fresh[i] || !can_be_shared(i)) m_known[i] = {};
+      if (m_known[i].shared) m_fates[i] = Fate::shared;
     }
   }
-  mark_needed(target());
-  m_in_image.assign(count, 0);
-  for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) m_in_image[*i] = 1;
+  need_tree(target());
   return {};
+}
+
+// Those of stages that shall run again, and all that begin from or look into them: keys do not tell results.
+std::vector<char> Engine::steps_without_cache() const {
+  const std::vector<std::string>& stages = m_session.options.no_cache_stages;
+  std::vector<char> fresh(m_session.steps.size(), 0);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    bool is_fresh = std::find(stages.begin(), stages.end(), stage_of(i).name) != stages.end();
+    if (plan(i).parent && fresh[*plan(i).parent]) is_fresh = true;
+    for (const StepInput& input : plan(i).inputs) {
+      if (input.stage_step && fresh[*input.stage_step]) is_fresh = true;
+    }
+    fresh[i] = is_fresh ? 1 : 0;
+  }
+  return fresh;
+}
+
+// In a shared cache a result belongs to the uppermost layer below it. An independent layer does not tell what
+// is under it, so what stands on one stays here.
+bool Engine::can_be_shared(std::size_t index) const {
+  for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
+    if (is_independent(plan(*i))) return false;
+  }
+  return true;
+}
+
+// The layers of a whole tree are needed: of the image, or of one that a step works on.
+void Engine::need_tree(std::size_t index) {
+  // Whoever came by before has gone on from there.
+  for (std::optional<std::size_t> i = index; i && !m_needed[*i]; i = plan(*i).parent) need(*i);
 }
 
 // A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
 // parents (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by
 // itself.
-void Engine::mark_needed(std::size_t index) {
-  if (m_fates[index] == Fate::cached) {
-    if (is_independent(plan(index))) mark_needed(*plan(index).parent);
-    return;
-  }
-  if (m_fates[index] == Fate::runs) return;
+void Engine::need(std::size_t index) {
+  m_needed[index] = 1;
+  if (m_fates[index] == Fate::cached || (m_fates[index] == Fate::shared && !m_known[index].remade)) return;
   m_fates[index] = Fate::runs;
-  if (plan(index).parent) mark_needed(*plan(index).parent);
+  if (plan(index).parent) need_tree(*plan(index).parent);
   for (const StepInput& input : plan(index).inputs) {
-    if (input.stage_step) mark_needed(*input.stage_step);
+    if (input.stage_step) need_tree(*input.stage_step);
   }
 }
 
 std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!m_session.options.explain) return {};
-  if (m_session.options.no_cache) return {"--no-cache"};
-  auto earlier = m_session.cache->earlier(slot(index));
-  if (!earlier || !*earlier) return {"no earlier run of this step"};
+  if (!m_session.options.no_cache && steps_without_cache()[index]) return {"--no-cache-filter"};
+  if (m_known[index].found)
+    return {fmt::format("running it is faster than fetching it from '{}'",
+                        printable(m_shared.caches().name(*m_known[index].found)))};
   const auto& parent = plan(index).parent;
   const bool parent_runs = parent && m_fates[*parent] == Fate::runs;
-  std::erase_if((*earlier)->inputs, is_package);
-  auto reasons = explain_difference((*earlier)->inputs, m_session.steps[index].inputs,
-                                    parent_runs ? plan(*parent).text : "");
-  if (!reasons.empty()) return reasons;
-  if (parent_runs) return {"the step before it ran: " + printable(plan(*parent).text, 120)};
-  return {"its result is no longer in the store"};
+  return reasons_to_run(m_session, index, slot(index), parent_runs ? plan(*parent).text : "");
 }
 
-// What changed outside of the key: told after the step, because only running it could find it.
 std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInputs& found) {
   if (!m_session.options.explain || found.empty()) return {};
-  auto earlier = m_session.cache->earlier(slot(index));
-  if (!earlier || !*earlier) return {};
-  std::erase_if((*earlier)->inputs, [](const KeyInput& input) { return !is_package(input); });
-  if ((*earlier)->inputs.empty()) return {};
-  return explain_difference((*earlier)->inputs, found, "");
+  return reasons_of_findings(m_session, slot(index), found);
 }
 
-Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
+Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop, StepFailure& failure) {
   if (!makes_layer(plan(index))) return StepOutcome{};
   const bool is_alone = !plan(index).parent || is_independent(plan(index));
   const LayerChain below = is_alone ? LayerChain{} : chain(*plan(index).parent);
@@ -200,24 +239,39 @@ Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) 
           },
       .note = [&](const std::string& message) { m_observer.note_once(message); },
       .stop = stop,
+      .failure = failure,
   };
   return m_executor.execute(scope);
 }
 
+void Engine::note_failure(std::size_t index, const StepFailure& failure) {
+  const std::scoped_lock lock(m_session.failure_mutex);
+  if (m_session.failed.number != 0) return;
+  m_session.failed = {.exit_code = failure.exit_code,
+                      .location = plan(index).location,
+                      .number = index + 1,
+                      .stage = stage_of(index).name};
+}
+
 Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   TRY(stop.check());
+  if (stands_on_nothing(index)) return {};
   const StepInfo step = info(index);
   StepResult result;
   result.reasons = reasons(index);
+  m_ran[index] = 1;
+  m_reported[index] = 1;
   m_observer.with([&](BuildObserver& observer) { observer.step_started(step); });
   const auto start = Clock::now();
-  auto outcome = perform(index, stop);
+  StepFailure failure;
+  auto outcome = perform(index, stop, failure);
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   if (!outcome) {
     const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
     result.state = cancelled ? StepResult::State::cancelled : StepResult::State::failed;
     m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
     if (cancelled) return std::unexpected(std::move(outcome).error());
+    note_failure(index, failure);
     return std::unexpected(std::move(outcome).error().context(
         fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
                     plan(index).location.line, printable(step.text, 80))));
@@ -227,64 +281,148 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   }
   KeyInputs inputs = m_session.steps[index].inputs;
   inputs.insert(inputs.end(), outcome->found.begin(), outcome->found.end());
-  m_outcomes[index] = *outcome;
-  m_finished[index] = 1;
-  const std::string below = is_independent(plan(index)) ? "" : tree_of(plan(index).parent);
-  TRY(m_session.cache->add({.key = m_session.steps[index].key,
-                            .layer_id = outcome->layer ? outcome->layer->id : "",
-                            .below_id = below,
-                            .text = step.text,
-                            .bytes = outcome->bytes,
-                            .entries = outcome->entries,
-                            .seconds = result.seconds,
-                            .inputs = &inputs},
-                           m_session.options.now));
-  // After the row: the hasher may find the layer a duplicate and change the row.
-  if (outcome->layer && m_in_image[index]) m_hasher.add(*outcome->layer);
+  TRY(finish(index, *outcome, result.seconds, inputs));
   result.bytes = outcome->bytes;
   result.entries = outcome->entries;
   m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
   return {};
 }
 
+// The step's result is in the store from now on.
+Result<> Engine::finish(std::size_t index, const StepOutcome& outcome, double seconds,
+                        const KeyInputs& inputs) {
+  m_outcomes[index] = outcome;
+  m_seconds[index] = seconds;
+  m_finished[index] = 1;
+  TRY(m_session.cache->add({.key = m_session.steps[index].key,
+                            .layer_id = outcome.layer ? outcome.layer->id : "",
+                            .below_id = is_independent(plan(index)) ? "" : tree_of(plan(index).parent),
+                            .text = plan(index).text,
+                            .bytes = outcome.bytes,
+                            .entries = outcome.entries,
+                            .seconds = seconds,
+                            .inputs = &inputs},
+                           m_session.options.now));
+  // After the row: the hasher may find the layer a duplicate and change the row.
+  if (outcome.layer && m_in_image[index]) m_hasher.add(*outcome.layer);
+  export_step(index);
+  return {};
+}
+
+void Engine::export_step(std::size_t index) {
+  if (m_session.options.cache_to.empty() || !can_be_shared(index)) return;
+  m_shared.add(index, {.outcome = m_outcomes[index],
+                       .below = layer_below(index),
+                       .seconds = m_seconds[index],
+                       .in_image = m_in_image[index] != 0});
+}
+
+bool Engine::stands_on_nothing(std::size_t index) {
+  const auto& parent = plan(index).parent;
+  if (parent && m_failed[*parent]) m_failed[index] = 1;
+  for (const StepInput& input : plan(index).inputs) {
+    if (input.stage_step && m_failed[*input.stage_step]) m_failed[index] = 1;
+  }
+  return m_failed[index] != 0;
+}
+
+// What a shared cache has becomes a result of this store, as if it had run here.
+Result<> Engine::adopt(std::size_t index, const CancelToken& stop) {
+  TRY(stop.check());
+  if (stands_on_nothing(index)) return {};
+  StepOutcome outcome;
+  double seconds = 0;
+  if (const auto& found = m_known[index].found) {
+    outcome.bytes = found->step.bytes;
+    outcome.entries = found->step.entries;
+    seconds = found->step.seconds;
+    if (found->step.layer) outcome.layer = TRY(m_shared.fetched(index, m_session.cancel));
+    const bool is_there = outcome.layer.has_value() == found->step.layer.has_value();
+    if (!is_there || !TRY(m_shared.fits(*found, layer_below(index)))) {
+      m_failed[index] = 1;
+      return {};
+    }
+  }
+  TRY(finish(index, outcome, seconds, m_session.steps[index].inputs));
+  report_cached(index);
+  return {};
+}
+
+void Engine::report_cached(std::size_t index) {
+  if (m_reported[index]) return;
+  m_reported[index] = 1;
+  StepResult result{.state = StepResult::State::cached,
+                    .bytes = m_outcomes[index].bytes,
+                    .entries = m_outcomes[index].entries};
+  if (m_known[index].found) result.from = m_shared.caches().name(*m_known[index].found);
+  if (m_fates[index] == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
+  m_observer.with([&, step = info(index)](BuildObserver& observer) {
+    observer.step_started(step);
+    observer.step_finished(step, result);
+  });
+}
+
+// Nothing is to be done for this step.
+void Engine::settle(std::size_t index) {
+  if (m_fates[index] == Fate::cached) {
+    if (m_outcomes[index].layer && m_in_image[index]) m_hasher.add(*m_outcomes[index].layer);
+    export_step(index);
+  } else if (m_known[index].found) {
+    m_shared.add(index, *m_known[index].found, m_in_image[index] != 0);
+  }
+  report_cached(index);
+}
+
 Result<> Engine::schedule() {
   std::vector<Task> tasks;
   std::vector<std::optional<std::size_t>> task_of(m_fates.size());
   for (std::size_t i = 0; i < m_fates.size(); ++i) {
-    if (m_fates[i] == Fate::runs) {
-      Task task;
-      const auto wait_for = [&](std::size_t other) {
-        if (task_of[other]) task.after.push_back(*task_of[other]);
-      };
-      // Under an independent layer others may still be in the making; it needs none of them itself.
-      for (auto below = plan(i).parent; below && !is_independent(plan(i)); below = plan(*below).parent) {
-        wait_for(*below);
-        if (!is_independent(plan(*below))) break;
-      }
-      for (const StepInput& input : plan(i).inputs) {
-        for (auto step = input.stage_step; step; step = plan(*step).parent) {
-          wait_for(*step);
-          if (!is_independent(plan(*step))) break;
-        }
-      }
-      task.run = [this, i](const CancelToken& stop) { return execute(i, stop); };
-      task_of[i] = tasks.size();
-      tasks.push_back(std::move(task));
+    const bool adopts = m_fates[i] == Fate::shared && m_needed[i];
+    if (m_fates[i] != Fate::runs && !adopts) {
+      settle(i);
       continue;
     }
-    StepResult result{
-        .state = StepResult::State::cached, .bytes = m_outcomes[i].bytes, .entries = m_outcomes[i].entries};
-    if (m_fates[i] == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
-    if (m_outcomes[i].layer && m_in_image[i]) m_hasher.add(*m_outcomes[i].layer);
-    const StepInfo step = info(i);
-    m_observer.with([&](BuildObserver& observer) {
-      observer.step_started(step);
-      observer.step_finished(step, result);
-    });
+    if (adopts && m_known[i].found) m_shared.begin_fetch(i, *m_known[i].found, m_session.cancel);
+    Task task;
+    const auto wait_for = [&](std::size_t other) {
+      if (task_of[other]) task.after.push_back(*task_of[other]);
+    };
+    // Under an independent layer others may still be in the making; it needs none of them itself.
+    for (auto below = plan(i).parent; below && !is_independent(plan(i)); below = plan(*below).parent) {
+      wait_for(*below);
+      if (!is_independent(plan(*below))) break;
+    }
+    for (const StepInput& input : plan(i).inputs) {
+      for (auto step = input.stage_step; step && !adopts; step = plan(*step).parent) {
+        wait_for(*step);
+        if (!is_independent(plan(*step))) break;
+      }
+    }
+    task.run = [this, i, adopts](const CancelToken& stop) {
+      return adopts ? adopt(i, stop) : execute(i, stop);
+    };
+    task_of[i] = tasks.size();
+    tasks.push_back(std::move(task));
   }
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   const unsigned jobs = m_session.options.jobs ? m_session.options.jobs : processors;
   return run_tasks(std::move(tasks), jobs, m_session.cancel);
+}
+
+// What a shared cache said may turn out to be wrong. Then the steps that relied on it are looked up again;
+// each round has more results in the store, or fewer rows to believe in.
+Result<> Engine::run_steps() {
+  const std::size_t count = m_session.steps.size();
+  for (auto* marks : {&m_finished, &m_ran, &m_reported, &m_in_image}) marks->assign(count, 0);
+  m_seconds.assign(count, 0);
+  for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) m_in_image[*i] = 1;
+  TRY(m_shared.read());
+  for (std::size_t round = 0;; ++round) {
+    if (round > count) m_shared.caches().forget();
+    TRY(look_up());
+    TRY(schedule());
+    if (std::ranges::count(m_failed, 1) == 0) return {};
+  }
 }
 
 Result<oci::ImageRecord> Engine::commit() {
@@ -309,8 +447,8 @@ Result<> Engine::record_use() {
 Result<BuildResult> Engine::run() {
   m_observer.with([&](BuildObserver& observer) { observer.planned(m_session.steps.size()); });
   for (const std::string& note : m_session.notes) m_observer.note_once(note);
-  TRY(look_up());
-  auto finished = schedule();
+  m_session.shared = &m_shared;
+  auto finished = run_steps();
   if (!finished) {
     m_hasher.stop();
     // What finished is in the cache; that it stood here is for --explain of the next build, and no reason to
@@ -323,7 +461,8 @@ Result<BuildResult> Engine::run() {
   const oci::ImageRecord image = TRY_WHILE(commit(), "making the image");
   TRY(record_use());
   BuildResult result{.manifest = image.manifest, .image_id = image.id};
-  for (const Fate fate : m_fates) ++(fate == Fate::runs ? result.steps_run : result.steps_cached);
+  for (const char ran : m_ran) ++(ran ? result.steps_run : result.steps_cached);
+  result.cache_failure = m_shared.finish(m_ran, m_in_image);
   return result;
 }
 

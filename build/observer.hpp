@@ -26,6 +26,7 @@ struct StepResult {
   /// With --explain, why it ran: one line a reason ("input 'src/main.c' changed", "no earlier run of this
   /// step").
   std::vector<std::string> reasons;
+  std::string from;  // the shared cache that a cached step was found in; "" = the store
 };
 
 class BuildObserver {

@@ -1,7 +1,10 @@
 // What is known of each step before anything runs: its config, its inputs, its key.
+#include <algorithm>
+
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/base_image.hpp"
 #include "build/bootstrap_sources.hpp"
 #include "build/fetch.hpp"
 #include "build/mode_change.hpp"
@@ -33,6 +36,9 @@ public:
   Result<> add(const PlanStep& step);
 
 private:
+  /// The image of this name, or what stands in for it. nullptr: that is a directory, now open.
+  Result<ImagePointer> find_base(const std::string& name, const oci::Platform& platform);
+  Result<> open_named(const NamedContext& context, const std::string& name);
   Result<ImagePointer> find_image(const std::string& name, const oci::Platform& platform);
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
@@ -43,7 +49,7 @@ private:
   Result<Selection> select(PreparedStep& step, const std::vector<std::string>& sources,
                            const IgnoreRules& exclude);
 
-  Result<Selection> add_selection(PreparedStep& step, Selection selection);
+  Result<Selection> add_selection(PreparedStep& step, BuildContext& context, Selection selection);
 
   Session& m_session;
   std::map<std::string, ImagePointer> m_images;  // by name and platform
@@ -59,6 +65,31 @@ Result<ImagePointer> Preparation::find_image(const std::string& name, const oci:
   auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
   m_images[known_as] = image;
   return image;
+}
+
+Result<> Preparation::open_named(const NamedContext& context, const std::string& name) {
+  if (m_session.named.contains(name)) return {};
+  const ContextAccess access{git_options(m_session), m_session.options.proxy_environment};
+  Session::NamedFiles named;
+  named.files = TRY_WHILE(
+      open_context(m_session.workshop, context.source, ContextUse::named, access, &m_session.cancel),
+      "opening the context '{}'", printable(name));
+  named.context =
+      TRY(BuildContext::open(named.files.directory, m_session.workshop.store().database(),
+                             {.name = name, .ignore = {}, .is_temporary = named.files.is_temporary}));
+  m_session.named.emplace(name, std::move(named));
+  return {};
+}
+
+Result<ImagePointer> Preparation::find_base(const std::string& name, const oci::Platform& platform) {
+  const NamedContext* context = find_named_context(m_session.options.named_contexts, name);
+  if (!context) return find_image(name, platform);
+  if (context->source.kind == ContextSource::Kind::image)
+    return find_image(context->source.location, platform);
+  if (context->source.kind == ContextSource::Kind::oci_layout)
+    return import_layout(m_session.workshop.images(), *context, platform);
+  TRY(open_named(*context, name));
+  return nullptr;
 }
 
 Result<ImagePointer> Preparation::import(const std::string& path, const std::string& reference,
@@ -100,7 +131,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.before = parent.after;
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
-    base = TRY(find_image(image->reference, step.platform));
+    base = TRY(find_base(image->reference, step.platform));
   } else if (const auto* layout = step.plan->from_as<recipes::FromOciLayout>()) {
     base = TRY(import(layout->directory, layout->reference, step.platform));
   } else if (const auto* archive = step.plan->from_as<recipes::FromArchive>()) {
@@ -144,12 +175,12 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
 Result<Selection> Preparation::select(PreparedStep& step, const std::vector<std::string>& sources,
                                       const IgnoreRules& exclude) {
   TRY(m_session.need_context());
-  return add_selection(step,
-                       TRY(select_sources(m_session.context->tree(), sources, exclude, &m_session.cancel)));
+  BuildContext& context = *m_session.context;
+  return add_selection(step, context,
+                       TRY(select_sources(context.tree(), sources, exclude, &m_session.cancel)));
 }
 
-Result<Selection> Preparation::add_selection(PreparedStep& step, Selection selection) {
-  BuildContext& context = *m_session.context;
+Result<Selection> Preparation::add_selection(PreparedStep& step, BuildContext& context, Selection selection) {
   note_unmatched(selection, context.tree(),
                  [&](const std::string& note) { m_session.notes.push_back(note); });
   for (const std::string& path : selection.skipped) {
@@ -163,9 +194,19 @@ Result<Selection> Preparation::add_selection(PreparedStep& step, Selection selec
 }
 
 Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& add) {
+  if (!add.mode_change.empty()) TRY(ModeChange::parse(add.mode_change));
   std::vector<std::string> local;
   for (const std::string& source : add.sources) {
-    if (!is_url(source)) {
+    if (auto git = TRY(parse_git_source(source))) {
+      if (!git->commit.empty() && !add.checksum.empty() && git->commit != to_lower(add.checksum)) {
+        return fail(ErrorKind::invalid, "'{}' is to be at the commit {} and at {}", printable(source),
+                    git->commit, printable(add.checksum));
+      }
+      if (!add.checksum.empty()) git->commit = to_lower(add.checksum);
+      std::string commit = TRY(find_commit(*git, git_options(m_session), &m_session.cancel));
+      step.inputs.push_back({"git " + source, commit});
+      step.git[source] = {std::move(*git), std::move(commit)};
+    } else if (!is_url(source)) {
       local.push_back(source);
     } else if (add.checksum.empty()) {
       // Only the bytes themselves can tell whether they changed.
@@ -174,7 +215,9 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
       step.fetched[source] = std::move(file);
     }
   }
-  if (!local.empty()) step.selection = TRY(select(step, local, {}));
+  if (local.empty()) return {};
+  const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(add.exclude), "reading 'exclude'");
+  step.selection = TRY(select(step, local, exclude));
   return {};
 }
 
@@ -200,17 +243,18 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     if (input.stage_step) {
       step.inputs.push_back({"stage " + input.name, m_session.steps[*input.stage_step].tree_key});
     } else {
-      const ImagePointer image = TRY(find_image(input.name, step.platform));
+      const ImagePointer image = TRY(find_base(input.name, step.platform));
+      if (!image) continue;
       step.inputs.push_back({"image " + input.name, diff_ids(*image)});
       step.images[input.name] = image;
     }
   }
   if (const auto* copy = step.plan->as<recipes::CopyStep>()) {
     if (!copy->mode_change.empty()) TRY(ModeChange::parse(copy->mode_change));
-    if (!copy->from.empty() || copy->sources.empty()) return {};
-    TRY(m_session.need_context());
-    const SourceTree tree = m_session.context->tree();
-    step.selection = TRY(add_selection(step, TRY(select_for_copy(tree, *copy, &m_session.cancel))));
+    if (copy->sources.empty() || !TRY(m_session.files_of(copy->from))) return {};
+    BuildContext& files = copy->from.empty() ? *m_session.context : *m_session.named.at(copy->from).context;
+    step.selection =
+        TRY(add_selection(step, files, TRY(select_for_copy(files.tree(), *copy, &m_session.cancel))));
   } else if (const auto* add = step.plan->as<recipes::AddStep>()) {
     TRY(prepare_add(step, *add));
   } else if (const auto* run = step.plan->as<recipes::RunStep>()) {
@@ -244,6 +288,7 @@ Result<> Preparation::add(const PlanStep& plan) {
     const auto* shell = plan.as<recipes::ShellStep>();
     step.shell = shell ? shell->shell : parent->shell;
     settings.shell = step.shell;
+    settings.run = key_inputs(m_session.options.run);
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }
@@ -259,16 +304,27 @@ Result<> Preparation::add(const PlanStep& plan) {
 
 Result<> prepare(Session& session) {
   const BuildOptions& options = session.options;
-  session.plan = TRY(make_plan(session.recipe, options.target));
+  session.plan = TRY(make_plan(session.recipe, options.target, [&](const std::string& name) {
+    const NamedContext* context = find_named_context(options.named_contexts, name);
+    return !context ? StandIn::none : context->source.is_image() ? StandIn::image : StandIn::directory;
+  }));
   const std::int64_t epoch = options.epoch ? *options.epoch : session.recipe.epoch.value_or(0);
   session.time.clamp = options.current_time ? INT64_MAX : epoch;
   session.time.created = options.current_time ? options.now : epoch;
   Database& database = session.workshop.store().database();
   session.cache = TRY(BuildCache::open(database, session.workshop.layers()));
   if (!options.context_directory.empty()) {
-    session.context = TRY(BuildContext::open(options.context_directory, database));
+    session.context = TRY(BuildContext::open(options.context_directory, database,
+                                             {.name = "",
+                                              .ignore = {options.ignore_file, options.recipe_file},
+                                              .is_temporary = !options.context_name.empty()}));
   }
   Preparation preparation(session);
+  for (const std::string& name : options.no_cache_stages) {
+    const auto same = [&](const recipes::Stage& stage) { return stage.name == name; };
+    if (std::ranges::none_of(session.recipe.stages, same))
+      session.notes.push_back(fmt::format("--no-cache-filter: there is no stage '{}'", printable(name)));
+  }
   session.steps.reserve(session.plan.steps.size());  // steps point to each other
   for (const PlanStep& step : session.plan.steps) {
     TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", step.index + 1,
@@ -276,6 +332,7 @@ Result<> prepare(Session& session) {
               session.recipe.file, step.location.line);
   }
   if (session.context) TRY(session.context->save(options.now));
+  for (auto& [name, named] : session.named) TRY(named.context->save(options.now));
   return {};
 }
 

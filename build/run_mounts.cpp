@@ -3,11 +3,15 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
+#include "build/shared_build.hpp"
+#include "build/shared_mounts.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {
@@ -23,6 +27,12 @@ Result<std::string> path_inside(const Fd& root, const std::string& path, const s
   const RootPath found = TRY(resolve_in_root(root, source));
   if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in {}", printable(source), where);
   return join_path(path, found.path);
+}
+
+std::string mount_target(const oci::ImageConfig& before, const std::string& written) {
+  std::string target = absolute_path(before, written);
+  if (target.size() > 1 && target.ends_with('/')) target.pop_back();
+  return target;
 }
 
 }  // namespace
@@ -139,10 +149,19 @@ Result<Fd> RunMounts::cache_directory(const Fd& parent, const std::string& name,
   return posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
+std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
+  return mount.id.empty() ? mount_target(before, mount.target) : mount.id;
+}
+
+std::string cache_directory_name(const std::string& id) {
+  return sha256_hex(id).substr(0, 32);
+}
+
 // <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
-// themselves, "*.lock" the locks. The id is never part of a path.
-Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const std::string& target) {
-  const std::string name = sha256_hex(mount.id.empty() ? target : mount.id).substr(0, 32);
+// themselves, "*.lock" the locks.
+Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
+  const std::string id = cache_mount_id(m_scope.step.before, mount);
+  const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
   const auto lock_name = [](const std::string& of) { return of + ".lock"; };
@@ -165,6 +184,8 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const s
     }
   }
   TRY(cache_directory(cache, data, mount));
+  if (m_session.shared && data == "data")
+    TRY(fill_cache_mount(m_session.shared->caches(), id, cache, data, m_scope.stop));
   return path + "/" + data;
 }
 
@@ -190,7 +211,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
-  m_mounts.push_back({mount_target(target),
+  m_mounts.push_back({mount_target(m_scope.step.before, target),
                       "bind",
                       TRY(m_private->add(content, mode, mount.uid, mount.gid)),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
@@ -200,6 +221,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
 Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
   const std::string id = mount.id.empty() ? "default" : mount.id;
   const std::string target = mount_target(
+      m_scope.step.before,
       mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", m_sockets) : mount.target);
   const bool is_first = m_sockets++ == 0;
   if (!m_session.ssh_agents.has(id)) {
@@ -229,22 +251,16 @@ Result<> RunMounts::add_script(const recipes::InlineFile& script) {
   return {};
 }
 
-std::string RunMounts::mount_target(const std::string& written) const {
-  std::string target = absolute_path(m_scope.step.before, written);
-  if (target.size() > 1 && target.ends_with('/')) target.pop_back();
-  return target;
-}
-
 Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   using Type = recipes::Mount::Type;
-  const std::string target = mount_target(mount.target);
+  const std::string target = mount_target(m_scope.step.before, mount.target);
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:
       m_mounts.push_back({target, "bind", TRY(bind_source(mount, position)), access});
       return {};
     case Type::cache:
-      m_mounts.push_back({target, "bind", TRY(cache_source(mount, target)), access});
+      m_mounts.push_back({target, "bind", TRY(cache_source(mount)), access});
       return {};
     case Type::tmpfs: {
       std::vector<std::string> options = {"nosuid", "nodev",

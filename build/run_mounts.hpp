@@ -33,6 +33,11 @@ private:
   std::vector<std::unique_ptr<SocketRelay>> m_relays;
 };
 
+/// What a cache mount is called when nothing else says so: where it is mounted.
+std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount);
+/// Below <store>/cache: the id is never part of a path.
+std::string cache_directory_name(const std::string& id);
+
 class RunMounts {
 public:
   RunMounts(Session& session, const StepScope& scope) : m_session(session), m_scope(scope) {}
@@ -48,11 +53,10 @@ public:
 private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
-  Result<std::string> cache_source(const recipes::Mount& mount, const std::string& target);
+  Result<std::string> cache_source(const recipes::Mount& mount);
   Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);
   Result<> add_secret(const recipes::Mount& mount);
   Result<> add_ssh(const recipes::Mount& mount);
-  std::string mount_target(const std::string& written) const;
   Result<Fd> cache_directory(const Fd& parent, const std::string& name, const recipes::Mount& mount);
 
   Session& m_session;

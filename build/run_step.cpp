@@ -119,6 +119,7 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
       {"/etc/hosts", run::container_hosts(k_hostname)},
       {"/etc/hostname", std::string(k_hostname) + "\n"},
   };
+  apply(session.options.run, options);
   return options;
 }
 
@@ -169,7 +170,7 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
     TRY(follow_output(container, pipe.read, scope, SecretMask(secrets)));
     const ExitStatus status = TRY(container.wait());
     if (!status.success()) {
-      session.exit_code = status.shell_code();
+      scope.failure.exit_code = status.shell_code();
       return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
                   printable(session.plan.stages[scope.step.plan->stage].stage->name), status.to_string());
     }

@@ -29,4 +29,10 @@ Result<const BuildContext*> Session::need_context() const {
   return context.get();
 }
 
+Result<const BuildContext*> Session::files_of(const std::string& name) const {
+  if (name.empty()) return need_context();
+  const auto found = named.find(name);
+  return found == named.end() ? nullptr : found->second.context.get();
+}
+
 }  // namespace ecrin::build

@@ -2,7 +2,6 @@
 // parts that run steps share. Internal to build/.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "build/build_cache.hpp"
 #include "build/cache_key.hpp"
 #include "build/context.hpp"
+#include "build/git_source.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
 #include "build/secrets.hpp"
@@ -24,6 +24,7 @@
 
 namespace ecrin::build {
 
+class SharedBuild;
 using ImagePointer = std::shared_ptr<const oci::Image>;
 
 /// The tree under a step: the layers of an image, unpacked only if somebody looks, and those of steps.
@@ -37,6 +38,12 @@ struct FetchedFile {
   std::string path;
   std::string sha256;
   std::shared_ptr<const void> remover = nullptr;
+};
+
+/// A git repository that a step adds.
+struct PreparedGit {
+  GitSource source;
+  std::string commit;
 };
 
 /// Everything about a step that is known before any step runs. Keys depend on content that is there (files of
@@ -55,7 +62,13 @@ struct PreparedStep {
   Selection selection;                                     // COPY and ADD: files of the context
   std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
   std::map<std::string, FetchedFile> fetched;              // ADD: by URL
+  std::map<std::string, PreparedGit> git;                  // ADD: by source
   std::string bootstrap_sources;                           // text of sources.list
+};
+
+/// A command that ran and failed: the engine makes the exit code of the build of it.
+struct StepFailure {
+  int exit_code = 0;
 };
 
 struct StepOutcome {
@@ -73,6 +86,7 @@ struct StepScope {
   std::function<void(std::string_view)> output;
   std::function<void(const std::string&)> note;  // shown once a build
   const CancelToken& stop;
+  StepFailure& failure;
 };
 
 /// Runs the steps that make layers. The engine above it knows keys, order and cache, and no containers.
@@ -98,18 +112,29 @@ struct Session {
   const CancelToken& cancel;
   Secrets secrets;
   SshAgents ssh_agents;
-  std::atomic<int> exit_code = 0;  // of a RUN that failed
+  std::mutex failure_mutex;
+  FailedStep failed;  // the first
 
   Plan plan;
   BuildTime time;
   std::unique_ptr<BuildContext> context;
+  /// Directories that stand in for images and stages, by the name that the recipe has for them.
+  struct NamedFiles {
+    ContextFiles files;
+    std::unique_ptr<BuildContext> context;
+  };
+  std::map<std::string, NamedFiles> named;
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
   std::vector<std::string> notes;  // met while preparing
+  SharedBuild* shared = nullptr;   // while the steps run
 
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
   Result<const BuildContext*> need_context() const;
+  /// The files that a COPY takes: of the context for "", of a named one; nullptr: `name` is a stage or an
+  /// image.
+  Result<const BuildContext*> files_of(const std::string& name) const;
 
 private:
   struct Unpacked {

@@ -61,8 +61,9 @@ public:
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
   /// All that are given: who copies has chosen (fs::in_scope).
   Result<> set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs);
-  /// Makes and opens a directory, to be filled by somebody else.
-  Result<Fd> open_directory(const std::string& path);
+  /// Takes away what is there, directories with all in them. For writing into a plain directory: without a
+  /// tree below.
+  Result<> remove(const std::string& path);
   /// Sets the times of directories, which were changed by what was put into them. Last call.
   Result<> finish();
 
@@ -108,6 +109,8 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
                         const std::string& destination, const CopyOptions& options, UpperTree& upper,
                         const CancelToken* cancel);
 
+/// What a file gets that has a mode of its own and nothing else.
+Attributes file_attributes(const CopyOptions& options, mode_t own_mode);
 /// A file whose content is in memory, under its name in `destination` or in place of it. Its own mode is
 /// 0644.
 Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,

@@ -5,6 +5,8 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/image_names.hpp"
+#include "cli/run_settings.hpp"
+#include "cli/standard_streams.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -123,7 +125,10 @@ Result<std::vector<std::string>> read_build_arg_file(const std::string& path) {
 Result<run::NetworkMode> parse_network(std::string_view name) {
   if (name == "none") return run::NetworkMode::none;
   if (name == "host") return run::NetworkMode::host;
-  if (name == "private") return run::NetworkMode::private_network;
+  // Docker's and buildah's words for a network of its own.
+  for (const std::string_view word : {"private", "default", "bridge", "pasta", "slirp4netns"}) {
+    if (name == word) return run::NetworkMode::private_network;
+  }
   return fail(ErrorKind::invalid, "a network is none, host or private, not '{}'", printable(name));
 }
 
@@ -146,6 +151,60 @@ Result<> add_platforms(std::vector<oci::Platform>& platforms, std::string_view l
     if (std::ranges::find(platforms, platform) == platforms.end()) platforms.push_back(platform);
     if (platforms.size() > k_platform_limit)
       return fail(ErrorKind::limit, "a build is for at most {} platforms", k_platform_limit);
+  }
+  return {};
+}
+
+/// NAME=VALUE; `alone` says what NAME without a value is.
+Result<std::vector<recipes::KeyValue>> read_pairs(const Arguments& arguments, std::string_view flag,
+                                                  const Environment* environment) {
+  std::vector<recipes::KeyValue> pairs;
+  for (const std::string& text : arguments.values(flag)) {
+    const std::size_t equals = text.find('=');
+    std::string name = text.substr(0, equals);
+    if (name.empty())
+      return fail(ErrorKind::invalid, "--{} needs NAME=VALUE, not '{}'", flag, printable(text));
+    if (equals != std::string::npos) {
+      pairs.emplace_back(std::move(name), text.substr(equals + 1));
+    } else if (environment == nullptr) {
+      pairs.emplace_back(std::move(name), "");
+    } else if (auto value = (*environment)(name)) {
+      pairs.emplace_back(std::move(name), *std::move(value));
+    }
+  }
+  return pairs;
+}
+
+Result<build::ImageSettings> image_settings(const Arguments& arguments, const Environment& environment) {
+  build::ImageSettings settings;
+  settings.labels = TRY(read_pairs(arguments, "label", nullptr));
+  settings.env = TRY(read_pairs(arguments, "env", &environment));
+  settings.unset_env = arguments.values("unsetenv");
+  settings.annotations = TRY(read_pairs(arguments, "annotation", nullptr));
+  for (auto& [name, value] : settings.annotations) {
+    // Docker: whose annotation it is, in front; a build makes manifests.
+    if (name.starts_with("manifest:")) name.erase(0, 9);
+    for (const char* other : {"index:", "manifest-descriptor:", "index-descriptor:", "manifest["}) {
+      if (name.starts_with(other))
+        return fail(ErrorKind::unsupported, "--annotation '{}': a build annotates its manifest only",
+                    printable(name));
+    }
+  }
+  return settings;
+}
+
+/// Flags that scripts pass to other tools: what they ask for is so in any case, or is refused.
+Result<> check_foreign_flags(const Arguments& arguments) {
+  if (arguments.value("format", "oci") != "oci") {
+    return std::unexpected(
+        Error(ErrorKind::unsupported, "--format docker: images in the store are OCI images")
+            .hint("-o type=docker-archive,dest=FILE writes docker's form, 'ecrin push --format v2s2' pushes "
+                  "it"));
+  }
+  for (const char* flag : {"provenance", "sbom"}) {
+    if (arguments.value(flag, "false") != "false")
+      return fail(ErrorKind::unsupported, "--{} {}: builds make no attestations", flag,
+                  printable(arguments.value(flag)));
   }
   return {};
 }
@@ -180,6 +239,15 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
     }
   }
   options.no_cache = arguments.on("no-cache");
+  for (const std::string& names : arguments.values("no-cache-filter")) {
+    for (std::string& name : split(names, ',')) options.no_cache_stages.push_back(std::move(name));
+  }
+  TRY(check_foreign_flags(arguments));
+  options.run = TRY(run_settings(arguments));
+  options.image = TRY(image_settings(arguments, environment));
+  options.squash = arguments.on("squash-all") ? build::Squash::all
+                   : arguments.on("squash")   ? build::Squash::above_base
+                                              : build::Squash::no;
   options.explain = arguments.on("explain");
   if (const auto jobs = arguments.find("jobs")) {
     const auto count = parse_unsigned(*jobs, 1024);

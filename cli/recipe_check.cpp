@@ -83,12 +83,15 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string&
   const Result<recipes::LintReport> report = check_recipe(parsed, context_directory);
   // A stage that this build does not need may be wrong: the build itself says what it cannot do.
   if (!report) return "";
-  std::set<int> undefined_lines;
-  for (const auto& variable : finished.undefined) undefined_lines.insert(variable.location.line);
+  std::set<std::pair<int, int>> undefined;
+  for (const auto& variable : finished.undefined) {
+    undefined.emplace(variable.location.line, variable.location.column);
+  }
   std::size_t count = 0;
   std::set<std::string_view> rules;
   for (const recipes::LintFinding& finding : report->findings) {
-    if (finding.rule->name == "UndefinedVar" && !undefined_lines.contains(finding.location.line)) continue;
+    const std::pair place{finding.location.line, finding.location.column};
+    if (finding.rule->name == "UndefinedVar" && !undefined.contains(place)) continue;
     ++count;
     rules.insert(finding.rule->name);
   }

@@ -5,6 +5,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/base_image.hpp"
 #include "cli/environment.hpp"
 #include "cli/standard_streams.hpp"
 #include "recipes/yaml_recipe.hpp"
@@ -16,16 +17,6 @@ constexpr std::string_view k_recipe_names[] = {"Containerfile", "Dockerfile", "r
 // What the parsers take.
 constexpr std::uint64_t k_yaml_limit = std::uint64_t{1} << 20;
 constexpr std::uint64_t k_containerfile_limit = std::uint64_t{4} << 20;
-
-std::optional<RecipeLanguage> language_of(std::string_view path) {
-  const std::string name = to_lower(path.substr(path.rfind('/') + 1));
-  if (name.ends_with(".yaml") || name.ends_with(".yml")) return RecipeLanguage::yaml;
-  if (name.starts_with("containerfile") || name.starts_with("dockerfile") || name.ends_with(".dockerfile") ||
-      name.ends_with(".containerfile")) {
-    return RecipeLanguage::containerfile;
-  }
-  return std::nullopt;
-}
 
 std::string parent_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
@@ -47,7 +38,7 @@ Result<std::vector<std::string>> recipes_in(const std::string& directory) {
 }
 
 RecipeSource make_source(std::string name, std::string path, std::string context) {
-  const std::optional<RecipeLanguage> language = language_of(name);
+  const std::optional<RecipeLanguage> language = language_of_recipe(name);
   return {.name = std::move(name),
           .path = std::move(path),
           .context_directory = std::move(context),
@@ -56,6 +47,16 @@ RecipeSource make_source(std::string name, std::string path, std::string context
 }
 
 }  // namespace
+
+std::optional<RecipeLanguage> language_of_recipe(std::string_view path) {
+  const std::string name = to_lower(path.substr(path.rfind('/') + 1));
+  if (name.ends_with(".yaml") || name.ends_with(".yml")) return RecipeLanguage::yaml;
+  if (name.starts_with("containerfile") || name.starts_with("dockerfile") || name.ends_with(".dockerfile") ||
+      name.ends_with(".containerfile")) {
+    return RecipeLanguage::containerfile;
+  }
+  return std::nullopt;
+}
 
 bool looks_like_containerfile(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -99,14 +100,8 @@ Result<RecipeSource> find_recipe(const std::string& file, const std::string& pat
   return source;
 }
 
-Result<RecipeText> read_recipe(const RecipeSource& source) {
-  RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = {}};
-  if (source.path.empty()) {
-    result.text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
-                            "reading the recipe from standard input");
-  } else {
-    result.text = TRY(posix::read_file(source.path, k_containerfile_limit));
-  }
+Result<RecipeText> recipe_text(const RecipeSource& source, std::string text) {
+  RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = std::move(text)};
   result.language = source.language.value_or(
       looks_like_containerfile(result.text) ? RecipeLanguage::containerfile : RecipeLanguage::yaml);
   if (result.language == RecipeLanguage::yaml && result.text.size() > k_yaml_limit)
@@ -114,12 +109,21 @@ Result<RecipeText> read_recipe(const RecipeSource& source) {
   return result;
 }
 
+Result<RecipeText> read_recipe(const RecipeSource& source) {
+  if (!source.path.empty())
+    return recipe_text(source, TRY(posix::read_file(source.path, k_containerfile_limit)));
+  return recipe_text(source, TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_containerfile_limit),
+                                       "reading the recipe from standard input"));
+}
+
 Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
   ParsedRecipe parsed{.source = std::move(source), .request = std::move(request)};
   const RecipeText& text = parsed.source;
   if (text.language == RecipeLanguage::yaml) {
+    std::map<std::string, std::string> args = parsed.request.args;
+    args.erase("BUILDKIT_DOCKERFILE_CHECK");  // it is for the build checks, and no recipe declares it
     parsed.recipe = TRY(recipes::parse_yaml_recipe(
-        text.text, {.file = text.file, .args = parsed.request.args, .platform = parsed.request.platform}));
+        text.text, {.file = text.file, .args = std::move(args), .platform = parsed.request.platform}));
   } else {
     parsed.containerfile =
         TRY(recipes::containerfile::parse_containerfile(recipes::SourceText(text.file, text.text)));
@@ -128,7 +132,7 @@ Result<ParsedRecipe> parse_recipe(RecipeText source, RecipeRequest request) {
 }
 
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
-                                     const build::ImageObtainer& obtain_image, const CancelToken& cancel) {
+                                     const build::BuildOptions& build, const CancelToken& cancel) {
   if (parsed.recipe)
     return FinishedRecipe{.recipe = *parsed.recipe,
                           .target = parsed.request.target,
@@ -141,12 +145,16 @@ Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop
                                                .host_args = {},
                                                .target = parsed.request.target,
                                                .platform = parsed.request.platform,
-                                               .base_config = {}};
+                                               .base_config = {},
+                                               .is_replaced = {}};
   if (parsed.request.epoch) options.host_args["SOURCE_DATE_EPOCH"] = std::to_string(*parsed.request.epoch);
   options.base_config = [&](const std::string& name,
                             const oci::Platform& platform) -> Result<oci::ImageConfig> {
-    const oci::ImageRecord record = TRY(obtain_image(name, platform, cancel));
-    return TRY(workshop.images().load(record.manifest)).config;
+    const auto image = TRY(build::find_base_image(workshop, build, name, platform, cancel));
+    return image ? image->config : oci::ImageConfig{};
+  };
+  options.is_replaced = [&](std::string_view name) {
+    return build::find_named_context(build.named_contexts, name) != nullptr;
   };
   auto lowered = TRY(recipes::containerfile::lower(
       *parsed.containerfile, recipes::SourceText(parsed.source.file, parsed.source.text), options));

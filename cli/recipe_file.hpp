@@ -17,6 +17,9 @@ namespace ecrin::cli {
 
 enum class RecipeLanguage { yaml, containerfile };
 
+/// By the name of a file; none: its content tells.
+std::optional<RecipeLanguage> language_of(std::string_view path);
+
 struct RecipeSource {
   std::string name;                        // for messages: as the user wrote it; "-" is standard input
   std::string path;                        // "" = standard input
@@ -28,6 +31,9 @@ struct RecipeSource {
 /// `file`, else Containerfile, Dockerfile, recipe.yaml or ecrin.yaml in it.
 Result<RecipeSource> find_recipe(const std::string& file, const std::string& path);
 
+/// By its name; none: only the content can tell.
+std::optional<RecipeLanguage> language_of_recipe(std::string_view path);
+
 struct RecipeText {
   std::string file;  // for messages
   std::string text;
@@ -35,6 +41,8 @@ struct RecipeText {
 };
 /// The text of a recipe (standard input for no path).
 Result<RecipeText> read_recipe(const RecipeSource& source);
+/// The same for a text that is here already.
+Result<RecipeText> recipe_text(const RecipeSource& source, std::string text);
 bool looks_like_containerfile(std::string_view text);
 
 struct RecipeRequest {
@@ -63,7 +71,7 @@ struct FinishedRecipe {
 };
 /// Asks for the bases of a Containerfile, whose settings decide what its variables mean.
 Result<FinishedRecipe> finish_recipe(const ParsedRecipe& parsed, build::Workshop& workshop,
-                                     const build::ImageObtainer& obtain_image, const CancelToken& cancel);
+                                     const build::BuildOptions& build, const CancelToken& cancel);
 
 /// Answers a question asked again without asking anybody.
 build::ImageObtainer remembering(build::ImageObtainer obtain_image);

@@ -26,7 +26,8 @@ recipes::containerfile::LowerOptions lower_options(const ParsedRecipe& parsed) {
           .host_args = {},
           .target = parsed.request.target,
           .platform = parsed.request.platform,
-          .base_config = {}};
+          .base_config = {},
+          .is_replaced = {}};
 }
 
 std::string base_of(const recipes::From& from) {

@@ -2,13 +2,18 @@
 #include "build/build.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/atomic_file.hpp"
+#include "base/json.hpp"
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/output.hpp"
+#include "cli/build_context.hpp"
 #include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
+#include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
@@ -17,18 +22,25 @@
 #include "cli/recipe_file.hpp"
 #include "cli/recipe_outline.hpp"
 #include "cli/registries.hpp"
+#include "cli/run_settings.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
 namespace {
 
+// The image was built, only the shared cache was not.
+constexpr int k_cache_not_written = 123;
+
 struct Request {
+  std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
   ParsedRecipe recipe;
   std::vector<ParsedRecipe> further;    // the same for the platforms after the first
   std::optional<oci::Reference> index;  // --manifest
+  recipes::Recipe finished;             // what it means, with its bases known
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
+  CacheRequests caches;
   ProgressKind progress = ProgressKind::automatic;
   std::vector<std::string> notes;
   bool has_own_times = false;  // --timestamp
@@ -65,8 +77,38 @@ Result<std::optional<oci::Reference>> index_name(const Arguments& arguments,
   return std::optional(std::move(name));
 }
 
-// All that can be wrong with the words and the text comes out here, before the store is opened.
-Result<Request> read_request(Session& session, const Arguments& arguments) {
+// The text of the recipe, and where it stands in the context.
+Result<RecipeText> find_text(Session& session, const Arguments& arguments, Request& request,
+                             const CancelToken& cancel) {
+  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
+  const std::string file = arguments.value("file");
+  if (path == "-" && file == "-") {
+    return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
+  }
+  request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
+  if (request.unpacked && request.unpacked->text) {
+    if (!file.empty())
+      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
+    return recipe_text({.name = path, .path = {}, .context_directory = {}, .language = {}, .also_there = {}},
+                       *request.unpacked->text);
+  }
+  const bool is_unpacked = request.unpacked.has_value() && file != "-";
+  const RecipeSource source =
+      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+                  : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  request.options.context_directory =
+      request.unpacked ? request.unpacked->directory : source.context_directory;
+  request.options.recipe_file = source.path;
+  if (!source.also_there.empty()) {
+    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
+                                        printable(source.name), join(source.also_there, ", ")));
+  }
+  return read_recipe(source);
+}
+
+// All that can be wrong with the words and the text comes out here, before the store is opened (but for
+// contexts that must be unpacked there).
+Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
   request.progress = TRY(choose_progress(session, arguments));
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
@@ -78,21 +120,18 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
     request.outputs.push_back(TRY(build::parse_output(text)));
     if (platforms.size() > 1) TRY(check_holds_all(request.outputs.back()));
   }
-  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
-  const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
-  request.options.context_directory = source.context_directory;
-  if (!source.also_there.empty()) {
-    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
-                                        printable(source.name), join(source.also_there, ", ")));
-  }
-  RecipeRequest said{.args = TRY(build_arguments(session, arguments)),
-                     .target = request.options.target,
-                     .platform = request.options.platform,
-                     .epoch = TRY(source_date_epoch(session.environment()))};
-  request.recipe = TRY(parse_recipe(TRY(read_recipe(source)), said));
+  request.caches = TRY(parse_caches(arguments));
+  TRY(read_context_options(arguments, session.environment(), request.options));
+  RecipeRequest wanted;
+  wanted.args = TRY(build_arguments(session, arguments));
+  wanted.target = request.options.target;
+  wanted.platform = request.options.platform;
+  wanted.epoch = TRY(source_date_epoch(session.environment()));
+  RecipeText text = TRY(find_text(session, arguments, request, cancel));
+  request.recipe = TRY(parse_recipe(std::move(text), wanted));
   for (std::size_t i = 1; i < platforms.size(); ++i) {
-    said.platform = platforms[i];
-    request.further.push_back(TRY(parse_recipe(request.recipe.source, said)));
+    wanted.platform = platforms[i];
+    request.further.push_back(TRY(parse_recipe(request.recipe.source, wanted)));
   }
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
   if (request.options.tags.empty() && !request.index && !name.empty())
@@ -114,10 +153,10 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, const ParsedRecipe& recipe,
-                               build::BuildObserver& progress, const CancelToken& cancel) {
+Result<> finish(build::Workshop& workshop, Request& request, const ParsedRecipe& recipe,
+                build::BuildObserver& progress, const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
-  FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options.obtain_image, cancel));
+  FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
   const std::string warnings = TRY(note_findings(recipe, request.options.context_directory, finished));
   if (!warnings.empty()) progress.note(warnings);
@@ -130,14 +169,15 @@ Result<recipes::Recipe> finish(build::Workshop& workshop, Request& request, cons
   const bool is_containerfile = recipe.containerfile.has_value();
   if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
     request.options.epoch = finished.recipe.epoch;
-  return std::move(finished.recipe);
+  request.finished = std::move(finished.recipe);
+  return {};
 }
 
 Result<build::BuildResult> build_one(build::Workshop& workshop, Request& request, const ParsedRecipe& parsed,
                                      build::BuildObserver& progress, const CancelToken& cancel,
                                      build::FailedStep& failed) {
-  const recipes::Recipe recipe = TRY(finish(workshop, request, parsed, progress, cancel));
-  return build::build_image(workshop, recipe, request.options, progress, cancel, &failed);
+  TRY(finish(workshop, request, parsed, progress, cancel));
+  return build::build_image(workshop, request.finished, request.options, progress, cancel, &failed);
 }
 
 Result<build::BuildResult> build_image(build::Workshop& workshop, Request& request, Progress& progress,
@@ -168,11 +208,12 @@ Result<build::BuildResult> build_index(build::Workshop& workshop, Request& reque
     const oci::Platform platform = *recipe.request.platform;
     request.options.platform = platform;
     observer.set_platform(platform.to_string());
-    const build::BuildResult one = TRY_WHILE(build_one(workshop, request, recipe, observer, cancel, failed),
-                                             "building for {}", platform.to_string());
+    build::BuildResult one = TRY_WHILE(build_one(workshop, request, recipe, observer, cancel, failed),
+                                       "building for {}", platform.to_string());
     built.push_back({platform, one.manifest});
     result.steps_run += one.steps_run;
     result.steps_cached += one.steps_cached;
+    if (!result.cache_failure) result.cache_failure = std::move(one.cache_failure);
     return {};
   };
   TRY(build_for(request.recipe));
@@ -200,6 +241,14 @@ Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& r
                                  : build_index(workshop, request, progress, cancel, failed);
 }
 
+FailurePlace failure_place(const Request& request, const build::FailedStep& failed) {
+  return {.file = request.recipe.source.file,
+          .line = failed.location.line,
+          .step = failed.number,
+          .exit_code = failed.exit_code,
+          .lines = recipes::excerpt(request.recipe.source.text, request.finished, failed.location)};
+}
+
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   std::vector<std::string> names;
   for (const oci::Reference& tag : tags) {
@@ -209,6 +258,45 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   }
   return names;
 }
+
+/// Docker's keys.
+std::string metadata(build::Workshop& workshop, const build::BuildResult& result,
+                     const std::vector<oci::Reference>& tags) {
+  const std::string manifest = result.manifest.to_string();
+  const auto size = workshop.blobs().size_of(result.manifest);
+  std::vector<std::string> names;
+  for (const oci::Reference& tag : tags) names.push_back(tag.to_string());
+  const bool is_index = result.image_id.digest == result.manifest;
+  Json json = {{"buildx.build.ref", "ecrin/local/" + result.manifest.hex().substr(0, 25)},
+               {"containerimage.digest", manifest},
+               {"containerimage.descriptor",
+                {{"mediaType", is_index ? oci::media_type::k_index : oci::media_type::k_manifest},
+                 {"digest", manifest},
+                 {"size", size ? size->value_or(0) : std::uint64_t{0}}}}};
+  if (!is_index) json["containerimage.config.digest"] = result.image_id.digest.to_string();
+  if (!names.empty()) json["image.name"] = join(names, ",");
+  return dump_json_pretty(json) + "\n";
+}
+
+/// Where progress goes: standard error, or a file.
+class ProgressOutput {
+public:
+  static Result<std::unique_ptr<ProgressOutput>> open(const Arguments& arguments) {
+    auto output = std::make_unique<ProgressOutput>();
+    if (const auto path = arguments.find("logfile")) {
+      output->m_file = TRY(posix::open(TRY(absolute_path(*path)), O_WRONLY | O_CREAT | O_TRUNC, 0644));
+      output->m_lines = std::make_unique<StatusLine>(
+          [file = &output->m_file](std::string_view text) { (void)posix::write_full(*file, text); },
+          StatusLine::Size());
+    }
+    return output;
+  }
+  StatusLine& lines(Session& session) { return m_lines ? *m_lines : session.console(); }
+
+private:
+  Fd m_file;
+  std::unique_ptr<StatusLine> m_lines;
+};
 
 // Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
 Outcome check(const Request& request, const std::string& format) {
@@ -236,7 +324,9 @@ Outcome call(const Request& request, const Call& wanted) {
 
 Outcome run(Session& session, const Arguments& arguments) {
   const Call wanted = parse_call(arguments.value("call", "build"));
-  Request request = TRY(read_request(session, arguments));
+  const auto output = TRY(ProgressOutput::open(arguments));
+  const Interrupts interrupts;
+  Request request = TRY(read_request(session, arguments, interrupts.token()));
   if (wanted.method != CallMethod::build) return call(request, wanted);
   if (arguments.on("check")) return check(request, arguments.value("format"));
   if (arguments.find("format")) {
@@ -244,20 +334,20 @@ Outcome run(Session& session, const Arguments& arguments) {
                                .hint("add --check, or leave it out"));
   }
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
-  const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image =
       remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));
+  add_caches(request.options, request.caches, session, *workshop, *registries, request.progress);
   const Clock clock = steady_clock();
   const double start = clock();
-  const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
+  const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
   if (!result) {
     // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
     const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
-    progress->failed(result.error());
+    progress->failed(result.error(), failure_place(request, failed));
     if (progress->reports_errors()) return code;
     return std::unexpected(Failure(std::move(result).error(), code));
   }
@@ -269,9 +359,13 @@ Outcome run(Session& session, const Arguments& arguments) {
                        .steps_run = result->steps_run,
                        .steps_cached = result->steps_cached});
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
+  if (const auto file = arguments.find("metadata-file"))
+    TRY(write_file_atomically(*file, metadata(*workshop, *result, names_of(request))));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
-  return 0;
+  if (!result->cache_failure) return 0;
+  return std::unexpected(
+      Failure(std::move(*result->cache_failure), interrupts.exit_code(k_cache_not_written)));
 }
 
 std::vector<Flag> flags() {
@@ -279,6 +373,10 @@ std::vector<Flag> flags() {
       {.name = "allow-secret-in-layer",
        .value = "",
        .help = "take layers and settings that hold the bytes of a mounted secret"},
+      {.name = "annotation",
+       .value = "NAME=VALUE",
+       .help = "an annotation of the image's manifest",
+       .occurs = Occurs::often},
       {.name = "build-arg",
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
@@ -288,6 +386,11 @@ std::vector<Flag> flags() {
        .help = "build arguments from a file, one a line",
        .occurs = Occurs::often,
        .completion = Completion::file},
+      {.name = "build-context",
+       .value = "NAME=VALUE",
+       .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
+               "oci-layout://DIRECTORY, a git URL, an archive",
+       .occurs = Occurs::often},
       {.name = "call",
        .value = "METHOD",
        .help = "build nothing, only say what the recipe has: outline, targets or check",
@@ -296,6 +399,10 @@ std::vector<Flag> flags() {
       {.name = "check",
        .value = "",
        .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
+      {.name = "env",
+       .value = "NAME=VALUE",
+       .help = "a variable of the image; NAME alone takes it from the environment",
+       .occurs = Occurs::often},
       {.name = "explain",
        .value = "",
        .help = "say for each step why it ran and was not taken from the cache"},
@@ -311,7 +418,20 @@ std::vector<Flag> flags() {
        .value = "FILE",
        .help = "write the image's ID to a file; of several platforms, the digest of their index",
        .completion = Completion::file},
+      {.name = "ignorefile",
+       .value = "FILE",
+       .help = "patterns of what is not part of the context, in place of its own",
+       .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
+      {.name = "label", .value = "NAME=VALUE", .help = "a label of the image", .occurs = Occurs::often},
+      {.name = "logfile",
+       .value = "FILE",
+       .help = "write progress to a file instead of standard error",
+       .completion = Completion::file},
+      {.name = "metadata-file",
+       .value = "FILE",
+       .help = "write digests and names of the image to a file, as JSON",
+       .completion = Completion::file},
       {.name = "manifest",
        .value = "NAME",
        .help = "add what is built to the index of this name, which is made if there is none",
@@ -320,8 +440,12 @@ std::vector<Flag> flags() {
        .value = "MODE",
        .help = "of run steps that do not say: private (default), host or none",
        .completion = Completion::word,
-       .words = {"private", "host", "none"}},
+       .words = {"private", "host", "none", "default", "bridge", "pasta", "slirp4netns"}},
       {.name = "no-cache", .value = "", .help = "run all steps"},
+      {.name = "no-cache-filter",
+       .value = "STAGE[,STAGE...]",
+       .help = "run all steps of these stages",
+       .occurs = Occurs::often},
       {.name = "output",
        .letter = 'o',
        .value = "SPEC",
@@ -348,6 +472,8 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE, for steps that ask for it",
        .occurs = Occurs::often},
+      {.name = "squash", .value = "", .help = "make one layer of all that the build adds to the base"},
+      {.name = "squash-all", .value = "", .help = "make one layer of all layers, those of the base too"},
       {.name = "ssh",
        .value = "SPEC",
        .help = "default, ID=SOCKET or ID=KEY[,KEY...]: an ssh-agent for steps that ask for it",
@@ -362,6 +488,28 @@ std::vector<Flag> flags() {
       {.name = "timestamp",
        .value = "SECONDS",
        .help = "times in the image: seconds since 1970, or 'now' for the real ones"},
+      {.name = "unsetenv",
+       .value = "NAME",
+       .help = "take a variable out of the image",
+       .occurs = Occurs::often},
+  };
+}
+
+// That scripts pass to other tools, and that say here what is so in any case.
+std::vector<Flag> foreign_flags() {
+  return {
+      {.name = "compress", .value = "", .help = "accepted: the store keeps layers as they are"},
+      {.name = "force-rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "accepted with oci",
+       .completion = Completion::word,
+       .words = {"oci", "docker"}},
+      {.name = "layers", .value = "", .help = "accepted: every step is cached"},
+      {.name = "load", .value = "", .help = "accepted: the image is in the store"},
+      {.name = "provenance", .value = "BOOL", .help = "accepted with false"},
+      {.name = "rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "sbom", .value = "BOOL", .help = "accepted with false"},
   };
 }
 
@@ -374,11 +522,15 @@ const Verb& build_verb() {
       .summary = "Build an image from a recipe",
       .details =
           "PATH is a recipe (its directory is the context) or a context directory with a Containerfile, "
-          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. Steps that ran before with "
-          "the same inputs are taken from the "
+          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
+          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on "
+          "standard "
+          "input. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(
+          with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()), cache_flags()),
+          registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,

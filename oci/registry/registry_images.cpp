@@ -158,6 +158,15 @@ Result<RegistryImages::Found> RegistryImages::find(const Reference& name, const 
   });
 }
 
+Result<RegistryImages::Found> RegistryImages::find_at_home(const Reference& name, const CancelToken* cancel) {
+  Places places;
+  places.push_back(std::make_unique<Place>(*m_transport, m_access, TRY(m_access.push_endpoint(name))));
+  RawManifest top = TRY(places.front()->manifest(places.front()->manifest_name(), cancel));
+  Found found{.name = name.with_default_tag(), .top = top, .source = nullptr};
+  found.source = std::make_unique<FoundSource>(std::move(places), 0, std::move(top));
+  return found;
+}
+
 Result<Digest> RegistryImages::current_digest(const Reference& name, const CancelToken* cancel) {
   return for_first_name(m_access, name, [&](const Reference& full) -> Result<Digest> {
     const Places places = TRY(places_of(*m_transport, m_access, full));

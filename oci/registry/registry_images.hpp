@@ -27,6 +27,8 @@ public:
   /// The first that has it: of the full names that a short one may mean, of the mirrors of each. A mirror
   /// that fails is passed over, also later when it lacks a blob. not_found when none has it.
   Result<Found> find(const Reference& name, const CancelToken* cancel);
+  /// The same at the registry itself, under the full name as it is: what a mirror has may be old.
+  Result<Found> find_at_home(const Reference& name, const CancelToken* cancel);
   /// The digest that the name has now, without reading the manifest where the registry allows that.
   Result<Digest> current_digest(const Reference& name, const CancelToken* cancel);
   Result<std::vector<std::string>> list_tags(const Reference& name, const CancelToken* cancel);

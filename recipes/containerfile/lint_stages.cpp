@@ -90,7 +90,6 @@ private:
       TRY(check_word(transfer->chown));
       TRY(check_word(transfer->chmod));
       TRY(check_word(transfer->checksum));
-      TRY(check_words(transfer->exclude));
       for (const Heredoc& heredoc : instruction.heredocs) {
         if (heredoc.expand) TRY(check_word(Word{.text = heredoc.content, .span = heredoc.span}, false));
       }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "oci/image_config.hpp"
@@ -27,6 +28,9 @@ struct LowerOptions {
   /// each image and platform.
   std::function<Result<oci::ImageConfig>(const std::string& reference, const oci::Platform& platform)>
       base_config;
+  /// Does something else stand in for the stage or image of this name? Then base_config knows it, and no
+  /// stage is meant.
+  std::function<bool(std::string_view name)> is_replaced = {};
 };
 
 struct UndefinedVariable {

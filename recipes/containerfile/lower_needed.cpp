@@ -8,6 +8,10 @@
 namespace ecrin::recipes::containerfile {
 namespace {
 
+bool is_replaced(const Lowering& all, std::string_view name) {
+  return all.options.is_replaced && all.options.is_replaced(name);
+}
+
 Result<std::string> expand_global(Lowering& all, const Word& word) {
   const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
     const auto found = all.globals.find(name);
@@ -86,6 +90,7 @@ Result<> read_base(Lowering& all, std::size_t index, BaseConfigs& known) {
     stage.platform.reset();
     return {};
   }
+  if (is_replaced(all, name)) return read_image_base(all, stage, name, known);
   // Only stages above can be meant: FROM with the name of a later one, or its own, is an image.
   if (const auto named = all.by_name.find(to_lower(name)); named != all.by_name.end()) {
     const auto after = std::ranges::lower_bound(named->second, index);
@@ -134,6 +139,7 @@ Result<FileSource> find_file_source(Lowering& all, std::size_t user, const Sourc
     return refuse(source, span, fmt::format("'from' takes no variables: '{}'", printable(from, 80)),
                   "give the image a name of its own: FROM $IMAGE AS name, and use the name");
   }
+  if (is_replaced(all, from)) return FileSource{std::nullopt, std::string(from)};
   std::optional<std::size_t> stage;
   const bool is_number = !from.empty() && from.find_first_not_of("0123456789") == std::string_view::npos;
   if (const auto named = all.by_name.find(to_lower(from)); named != all.by_name.end()) {

@@ -45,7 +45,8 @@ Result<Parts> expand_parts(StageScope& scope, const Instruction& instruction,
       return scope.refuse(heredoc.span,
                           fmt::format("'{}' cannot be the name of a file", printable(heredoc.name, 80)));
     }
-    parts.files.push_back({heredoc.name, TRY(scope.expand_heredoc(heredoc))});
+    std::string content = TRY(scope.expand_heredoc(heredoc));
+    parts.files.push_back({heredoc.name, std::move(content)});
   }
   parts.destination = TRY(scope.expand(transfer.destination));
   // Where one is, as docker takes it.
@@ -75,12 +76,14 @@ Result<> check_checksum(const StageScope& scope, const Word& word, const std::st
     return scope.refuse(
         word.span, fmt::format("--checksum of a git source is a commit, not '{}'", printable(checksum, 80)));
   }
-  const bool good = checksum.starts_with("sha256:") && checksum.size() == 7 + 64 &&
+  const bool good = ((checksum.starts_with("sha256:") && checksum.size() == 7 + 64) ||
+                     (checksum.starts_with("sha512:") && checksum.size() == 7 + 128)) &&
                     checksum.find_first_not_of("0123456789abcdef", 7) == std::string::npos;
   if (good) return {};
-  return scope.refuse(
-      word.span, fmt::format("--checksum is sha256: and 64 hex digits, not '{}'", printable(checksum, 100)),
-      "'sha256sum FILE' prints it");
+  return scope.refuse(word.span,
+                      fmt::format("--checksum is sha256: and 64 hex digits, or sha512: and 128, not '{}'",
+                                  printable(checksum, 100)),
+                      "'sha256sum FILE' prints them");
 }
 
 Result<StepKind> lower_add(StageScope& scope, const TransferInstruction& transfer, Parts parts) {

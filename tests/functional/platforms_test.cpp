@@ -163,6 +163,26 @@ TEST_CASE("a build for several platforms is written whole, or refused before it 
   CHECK(ecrin.store_state() == before);
 }
 
+TEST_CASE("what is said of the image counts for each platform", "[any-driver]") {
+  Ecrin ecrin(Ecrin::Base::none);
+  make_base(ecrin);
+  const std::string metadata = ecrin.scratch() / "metadata";
+  const std::string id = must_build(ecrin, "FROM localhost/base\nCOPY <<a <<b /\na\nb\n",
+                                    {"--platform", "linux/amd64,linux/arm64", "-t", "app", "--squash-all",
+                                     "--label", "l=1", "--metadata-file", metadata});
+  const auto told = nlohmann::json::parse(content(metadata));
+  CHECK(told.at("containerimage.digest") == id);
+  CHECK(told.at("containerimage.descriptor").at("mediaType") == "application/vnd.oci.image.index.v1+json");
+  CHECK_FALSE(told.contains("containerimage.config.digest"));
+  for (const std::string platform : {"linux/amd64", "linux/arm64"}) {
+    const auto shown = ecrin.json({"inspect", "--platform", platform, "app"})[0];
+    CHECK(shown.at("Config").at("Labels").at("l") == "1");
+    CHECK(shown.at("RootFS").at("Layers").size() == 1);
+  }
+  // No image of its own, squashed or not.
+  CHECK(lines_of(ecrin.must({"images", "-q"})).size() == 2);
+}
+
 TEST_CASE("when one platform fails, nothing gets a name", "[any-driver]") {
   Ecrin ecrin(Ecrin::Base::none);
   make_base(ecrin);

@@ -206,5 +206,44 @@ TEST_CASE("jobs and network") {
   CHECK(options({"--jobs=3", "--network=none"})->jobs == 3);
   CHECK(options({"--network=none"})->network == run::NetworkMode::none);
   CHECK_FALSE(options({"--jobs=many"}));
-  CHECK_FALSE(options({"--network=bridge"}));
+  CHECK_FALSE(options({"--network=moon"}));
+}
+
+TEST_CASE("ssh-agents: a socket of the environment, or keys") {
+  Directory directory;
+  const std::string key = directory.file("key", "x"), second = directory.file("second", "y");
+  const auto agent = parse_ssh("default=" + key + "," + second, nothing);
+  REQUIRE(agent);
+  CHECK(agent->id == "default");
+  CHECK(agent->keys == std::vector<std::string>{key, second});
+  CHECK(agent->socket.empty());
+  const auto missing = parse_ssh("default", nothing);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message().contains("SSH_AUTH_SOCK"));
+  CHECK_FALSE(parse_ssh("", nothing));
+  CHECK_FALSE(parse_ssh("a=/no/such/file", nothing));
+  CHECK_FALSE(options({"--ssh", "a=" + key, "--ssh", "a=" + second}));
+}
+
+TEST_CASE("the words of docker and buildah for networks, and flags that mean nothing here") {
+  for (const char* word : {"private", "default", "bridge"})
+    CHECK(options({"--network", word})->network == run::NetworkMode::private_network);
+  CHECK(
+      options({"--rm", "--force-rm", "--layers", "--compress", "--load", "--format", "oci", "--sbom=false"}));
+  CHECK_FALSE(options({"--format", "docker"}));
+  CHECK_FALSE(options({"--provenance"}));
+  CHECK(options({"--no-cache-filter", "a,b"})->no_cache_stages == std::vector<std::string>{"a", "b"});
+  CHECK(options({"--squash", "--squash-all"})->squash == build::Squash::all);
+}
+
+TEST_CASE("what the command line says of the image") {
+  const auto found = options({"--label", "a=b=c", "--label", "d", "--env", "TOKEN", "--env", "NONE",
+                              "--annotation", "manifest:x=y", "--unsetenv", "P"},
+                             token);
+  REQUIRE(found);
+  using Pairs = std::vector<recipes::KeyValue>;
+  CHECK(found->image.labels == Pairs{{"a", "b=c"}, {"d", ""}});
+  CHECK(found->image.env == Pairs{{"TOKEN", "secret"}});
+  CHECK(found->image.annotations == Pairs{{"x", "y"}});
+  CHECK(found->image.unset_env == std::vector<std::string>{"P"});
 }

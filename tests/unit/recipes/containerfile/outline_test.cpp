@@ -14,7 +14,8 @@ LowerOptions with(std::map<std::string, std::string> args = {}, std::string targ
           .host_args = {},
           .target = std::move(target),
           .platform = oci::Platform::parse("linux/arm64").value(),
-          .base_config = {}};
+          .base_config = {},
+          .is_replaced = {}};
 }
 
 std::vector<OutlineTarget> targets(std::string_view text) {

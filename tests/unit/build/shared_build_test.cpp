@@ -1,0 +1,534 @@
+// Shared caches in builds: two stores as two machines, a cache in memory that counts and misbehaves, and an
+// executor without containers.
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "base/hash.hpp"
+#include "base/posix.hpp"
+#include "build/session.hpp"
+#include "build/shared_document.hpp"
+#include "oci/blob_store.hpp"
+#include "oci/endpoints.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/build/fixture.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+using namespace ecrin::recipes;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// A registry's repository, as far as a cache needs one.
+struct MemoryPlace {
+  std::mutex mutex;
+  std::map<oci::Digest, std::string> blobs;
+  std::map<oci::Digest, oci::RawManifest> manifests;
+  std::optional<oci::RawManifest> top;
+  int fetched = 0, sent = 0, written = 0;
+  std::function<void()> before_rows;
+  std::optional<Error> failure;  // of every use
+
+  CachePlace place();
+  CacheTarget target(bool all_steps = true);
+};
+
+class MemorySide final : public oci::ImageSource, public oci::ImageDestination {
+public:
+  MemorySide(MemoryPlace& at, std::optional<oci::RawManifest> top) : m_at(at), m_top(std::move(top)) {}
+  std::string name() const override { return "memory"; }
+  Result<oci::RawManifest> manifest(const std::optional<oci::Descriptor>& instance,
+                                    const CancelToken*) override {
+    if (!instance) return *m_top;
+    const std::scoped_lock lock(m_at.mutex);
+    return m_at.manifests.at(instance->digest);
+  }
+  Result<std::unique_ptr<Source>> blob(const oci::Descriptor& descriptor, std::uint64_t offset,
+                                       const CancelToken*) override {
+    const std::scoped_lock lock(m_at.mutex);
+    if (m_at.failure) return std::unexpected(*m_at.failure);
+    const auto found = m_at.blobs.find(descriptor.digest);
+    if (found == m_at.blobs.end()) return fail(ErrorKind::not_found, "no blob");
+    if (oci::media_type::is_layer(descriptor.media_type)) ++m_at.fetched;
+    return std::make_unique<MemorySource>(found->second.substr(offset));
+  }
+  Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken*) override {
+    const std::scoped_lock lock(m_at.mutex);
+    return m_at.blobs.contains(descriptor.digest) ? oci::Presence::present : oci::Presence::absent;
+  }
+  Result<> put_blob(const oci::Descriptor& descriptor, const oci::BlobOpener& open, const oci::BlobContext&,
+                    const CancelToken*) override {
+    const auto source = oci::verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
+    std::string bytes = TRY(read_all(*source, 1u << 30));
+    const bool is_layer = oci::media_type::is_layer(descriptor.media_type);
+    if (m_at.before_rows && !is_layer) std::exchange(m_at.before_rows, nullptr)();
+    const std::scoped_lock lock(m_at.mutex);
+    if (m_at.failure) return std::unexpected(*m_at.failure);
+    if (is_layer) ++m_at.sent;
+    m_at.blobs[descriptor.digest] = std::move(bytes);
+    return {};
+  }
+  Result<> put_manifest(const oci::RawManifest& manifest, Place place, const CancelToken*) override {
+    const std::scoped_lock lock(m_at.mutex);
+    if (place == Place::child) m_at.manifests[manifest.digest] = manifest;
+    if (place == Place::top) m_top = manifest;
+    return {};
+  }
+  Result<> commit(const CancelToken*) override {
+    const std::scoped_lock lock(m_at.mutex);
+    ++m_at.written;
+    m_at.top = m_top;
+    return {};
+  }
+
+private:
+  MemoryPlace& m_at;
+  std::optional<oci::RawManifest> m_top;
+};
+
+CachePlace MemoryPlace::place() {
+  return {.name = "memory",
+          .open_source = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageSource>> {
+            const std::scoped_lock lock(mutex);
+            if (failure) return std::unexpected(*failure);
+            if (!top) return fail(ErrorKind::not_found, "nothing there");
+            return std::make_unique<MemorySide>(*this, top);
+          }};
+}
+
+CacheTarget MemoryPlace::target(bool all_steps) {
+  return {.place = place(),
+          .open_destination = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageDestination>> {
+            return std::make_unique<MemorySide>(*this, std::nullopt);
+          },
+          .all_steps = all_steps};
+}
+
+/// A script writes a file with its name, the tree's height and, after "random", something else each time.
+/// "slow" takes long enough to be worth a transfer.
+class FakeExecutor final : public StepExecutor {
+public:
+  explicit FakeExecutor(Session& session) : m_session(session) {}
+  Result<StepOutcome> execute(const StepScope& scope) override {
+    const auto* run = scope.step.plan->as<RunStep>();
+    const std::string script = run ? std::get<std::string>(run->command) : "copied";
+    {
+      const std::scoped_lock lock(m_mutex);
+      ran.push_back(script);
+    }
+    if (script.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(160));
+    if (script.ends_with("nothing")) return StepOutcome{};
+    TRY(m_session.directories(scope.below, scope.stop));
+    static int random = 0;
+    const std::string content =
+        fmt::format("{} {}", scope.below.layers.size(), script.ends_with("random") ? ++random : 0);
+    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+    const std::string name = sha256_hex(script);
+    Fd file = TRY(posix::open_at(draft.diff(), name, O_WRONLY | O_CREAT, 0644));
+    TRY(posix::write_full(file, content));
+    TRY(posix::set_times_at(draft.diff(), name, {}));
+    return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
+  }
+  Words ran;
+
+private:
+  Session& m_session;
+  std::mutex m_mutex;
+};
+
+class Recorder final : public BuildObserver {
+public:
+  void planned(std::size_t) override {}
+  void step_started(const StepInfo&) override {}
+  void step_output(const StepInfo&, std::string_view) override {}
+  void step_finished(const StepInfo& step, const StepResult& result) override {
+    ++finished;
+    results[step.text] = result;
+  }
+  void note(const std::string& message) override { notes.push_back(message); }
+  std::size_t finished = 0;
+  std::map<std::string, StepResult> results;
+  Words notes;
+};
+
+struct Built {
+  Result<BuildResult> result;
+  Words ran;
+  Recorder observer;
+};
+
+/// One machine: a store and a context of its own.
+struct Machine {
+  testing::TemporaryDirectory scratch;
+  std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
+  BuildOptions options;
+
+  Machine() {
+    options.context_directory = scratch.path() + "/context";
+    REQUIRE(posix::make_directories(options.context_directory, 0755));
+    options.now = 1'000'000'000;
+    options.jobs = 3;
+    options.explain = true;
+  }
+  Built build(const Recipe& recipe) {
+    const CancelToken cancel;
+    Session session(*workshop, recipe, options, cancel);
+    if (auto prepared = prepare(session); !prepared) return {std::unexpected(prepared.error()), {}, {}};
+    FakeExecutor executor(session);
+    Recorder observer;
+    auto result = run_build(session, executor, observer);
+    std::ranges::sort(executor.ran);
+    return {std::move(result), executor.ran, observer};
+  }
+  Built build(const Recipe& recipe, MemoryPlace& cache) {
+    options.cache_from = {cache.place()};
+    options.cache_to = {cache.target()};
+    return build(recipe);
+  }
+};
+
+Step script(std::string text) {
+  return {RunStep{.command = text}, {.line = 7, .column = 1}, "run: " + text};
+}
+Step env() {
+  return {EnvStep{{{"A", "b"}}}, {}, "env: A"};
+}
+Step copy_from(std::string stage) {
+  CopyStep step;
+  step.from = stage;
+  step.sources = {"/x"};
+  step.destination = "/";
+  return {step, {}, "copy: from " + stage};
+}
+Stage stage(std::string name, std::vector<Step> steps) {
+  Stage stage;
+  stage.name = std::move(name);
+  stage.from = FromScratch{};
+  stage.steps = std::move(steps);
+  return stage;
+}
+Recipe recipe_of(std::vector<Stage> stages) {
+  Recipe recipe;
+  recipe.file = "recipe.yaml";
+  recipe.stages = std::move(stages);
+  return recipe;
+}
+Recipe single(std::vector<Step> steps) {
+  return recipe_of({stage("main", std::move(steps))});
+}
+bool has_note(const Built& built, std::string_view part) {
+  return std::ranges::any_of(built.observer.notes,
+                             [&](const std::string& note) { return note.contains(part); });
+}
+
+}  // namespace
+
+TEST_CASE("what one machine built, another takes from the cache") {
+  MemoryPlace cache;
+  Machine first, second;
+  const Recipe recipe =
+      single({script("slow a"), env(), script("slow b random"), script("slow nothing"), env()});
+  const Built made = first.build(recipe, cache);
+  REQUIRE(made.result);
+  CHECK_FALSE(made.result->cache_failure);
+  CHECK(cache.sent == 2);
+  CHECK(has_note(made, "there is no cache 'memory' yet"));
+  const Built taken = second.build(recipe, cache);
+  REQUIRE(taken.result);
+  CHECK(taken.ran.empty());
+  CHECK(taken.result->steps_run == 0);
+  CHECK(taken.result->image_id == made.result->image_id);
+  CHECK(taken.observer.results.at("run: slow a").from == "memory");
+  CHECK(taken.observer.results.at("run: slow nothing").from == "memory");
+  CHECK(taken.observer.finished == recipe.stages[0].steps.size() + 1);
+  CHECK(cache.fetched == 2);
+  CHECK(cache.sent == 2);
+  CHECK(cache.written == 1);
+  // Now it is in the second's own store.
+  const Built again = second.build(recipe, cache);
+  REQUIRE(again.result);
+  CHECK(again.ran.empty());
+  CHECK(again.observer.results.at("run: slow a").from.empty());
+  CHECK(cache.fetched == 2);
+}
+
+TEST_CASE("only what is needed is fetched") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  Recipe recipe =
+      recipe_of({stage("tools", {script("slow t")}), stage("main", {copy_from("tools"), script("slow m")})});
+  const Built made = first.build(recipe, cache);
+  REQUIRE(made.result);
+  CHECK(cache.sent == 3);
+  const Built taken = second.build(recipe, cache);
+  REQUIRE(taken.result);
+  CHECK(taken.ran.empty());
+  CHECK(cache.fetched == 2);  // not that of "tools"
+  CHECK(taken.observer.results.at("run: slow t").from == "memory");
+  // A new step that needs the other stage fetches it.
+  recipe.stages[1].steps.push_back(script("new"));
+  recipe.stages.push_back(stage("last", {copy_from("tools"), script("last")}));
+  third.options.target = "last";
+  cache.fetched = 0;
+  const Built more = third.build(recipe, cache);
+  REQUIRE(more.result);
+  CHECK(more.ran == Words{"last"});
+  CHECK(cache.fetched == 1);
+}
+
+TEST_CASE("steps that are faster to run than to fetch run, and what follows is found all the same") {
+  MemoryPlace cache;
+  Machine first, second;
+  const Recipe recipe = single({script("quick"), script("slow a")});
+  REQUIRE(first.build(recipe, cache).result);
+  CHECK(cache.sent == 2);  // "slow a" would be lost without "quick"
+  const Recipe only = single({script("only quick")});
+  Machine third;
+  REQUIRE(third.build(only, cache).result);
+  CHECK(cache.sent == 2);
+  const Built built = second.build(only, cache);
+  REQUIRE(built.result);
+  CHECK(built.ran == Words{"only quick"});
+  CHECK(built.observer.results.at("run: only quick").reasons.front().starts_with("running it is faster"));
+}
+
+TEST_CASE("mode=min exports the steps of the image only") {
+  MemoryPlace cache;
+  Machine first, second;
+  const Recipe recipe =
+      recipe_of({stage("tools", {script("slow t")}), stage("main", {copy_from("tools"), script("slow m")})});
+  first.options.cache_to = {cache.target(false)};
+  REQUIRE(first.build(recipe).result);
+  CHECK(cache.sent == 2);
+  second.options.cache_from = {cache.place()};
+  const Built taken = second.build(recipe);
+  REQUIRE(taken.result);
+  CHECK(taken.ran.empty());
+  CHECK(taken.observer.results.at("run: slow t").from.empty());
+}
+
+TEST_CASE("a bad layer is a note and a miss") {
+  MemoryPlace cache;
+  Machine first;
+  const Recipe recipe = single({script("slow a"), script("slow b random"), script("slow c")});
+  const Built made = first.build(recipe, cache);
+  REQUIRE(made.result);
+  const auto blobs = cache.blobs;
+  for (const auto& [digest, bytes] : blobs) {
+    if (bytes.starts_with("{")) continue;
+    for (const std::string& instead : {std::string("x"), bytes + "x", bytes.substr(1), std::string()}) {
+      cache.blobs = blobs;
+      cache.blobs[digest] = instead;
+      Machine second;
+      second.options.cache_from = {cache.place()};
+      const Built built = second.build(recipe);
+      REQUIRE(built.result);
+      CHECK(built.ran.size() >= 1);
+      CHECK(has_note(built, "is not used"));
+      CHECK(built.observer.finished == 4);
+      CHECK(second.workshop->images().load(built.result->manifest));
+    }
+    cache.blobs = blobs;
+    cache.blobs.erase(digest);
+    Machine second;
+    second.options.cache_from = {cache.place()};
+    const Built built = second.build(recipe);
+    REQUIRE(built.result);
+    CHECK(built.ran.size() >= 1);
+  }
+}
+
+TEST_CASE("rows that lie about their layers are a miss") {
+  MemoryPlace cache;
+  Machine first;
+  const Recipe recipe = single({script("slow a"), script("slow b")});
+  const Built made = first.build(recipe, cache);
+  REQUIRE(made.result);
+  auto document = read_shared_cache(*cache.place().open_source(nullptr).value(), nullptr, nullptr);
+  REQUIRE(document);
+  SharedRows rows = document->rows;
+  REQUIRE(rows.steps.size() == 2);
+  std::swap(rows.steps[0].layer->diff_id, rows.steps[1].layer->diff_id);
+  MemorySide side(cache, std::nullopt);
+  REQUIRE(write_shared_cache(
+      side, rows, []() -> Result<bool> { return true; }, nullptr));
+  Machine second;
+  second.options.cache_from = {cache.place()};
+  const Built built = second.build(recipe);
+  REQUIRE(built.result);
+  CHECK(built.ran == Words{"slow a", "slow b"});
+  CHECK(built.result->image_id == made.result->image_id);
+}
+
+TEST_CASE("what is no cache, of another version, or out of reach is a note") {
+  const Recipe recipe = single({script("a")});
+  const auto build_with = [&](const std::function<void(MemoryPlace&)>& change, std::string_view note) {
+    MemoryPlace cache;
+    Machine first, second;
+    REQUIRE(first.build(recipe, cache).result);
+    change(cache);
+    second.options.cache_from = {cache.place()};
+    const Built built = second.build(recipe);
+    REQUIRE(built.result);
+    CHECK(built.ran == Words{"a"});
+    INFO((built.observer.notes.empty() ? std::string() : built.observer.notes.front()));
+    CHECK(has_note(built, note));
+  };
+  const auto change_rows = [](std::string from, std::string to) {
+    return [=](MemoryPlace& cache) {
+      std::string rows;
+      for (const auto& [digest, bytes] : cache.blobs) {
+        if (bytes.starts_with("{")) rows = bytes;
+      }
+      const std::size_t at = rows.find(from);
+      REQUIRE(at != std::string::npos);
+      rows.replace(at, from.size(), to);
+      std::string manifest = cache.top->bytes;
+      const std::string old = "\"config\":{\"digest\":\"";
+      const std::size_t config = manifest.find(old) + old.size();
+      manifest.replace(config, 71, oci::Digest::of(rows).to_string());
+      const std::size_t size = manifest.find("\"size\":", config) + 7;
+      manifest.replace(size, manifest.find('}', size) - size, std::to_string(rows.size()));
+      cache.blobs[oci::Digest::of(rows)] = rows;
+      cache.top->bytes = manifest;
+      cache.top->digest = oci::Digest::of(manifest);
+    };
+  };
+  build_with([](MemoryPlace& cache) { cache.failure = Error(ErrorKind::network, "nobody answers"); },
+             "nobody answers");
+  build_with([](MemoryPlace& cache) { cache.failure = Error(ErrorKind::denied, "go away"); }, "go away");
+  build_with([](MemoryPlace& cache) { cache.blobs.clear(); }, "is not used");
+  build_with(change_rows("\"version\":1", "\"version\":9"), "version 9");
+  build_with(change_rows("\"steps\":[", "\"steps\":[7,"), "steps[0]");
+  build_with(
+      [](MemoryPlace& cache) {
+        cache.top->bytes.replace(cache.top->bytes.find("ecrin.build-cache.v1"), 20, "other.thing-there.v1");
+      },
+      "no build cache");
+}
+
+TEST_CASE("what is there and is no cache of ours is not written over") {
+  MemoryPlace cache;
+  Machine first, second;
+  REQUIRE(first.build(single({script("a")}), cache).result);
+  std::string& bytes = cache.top->bytes;
+  bytes.replace(bytes.find("ecrin.build-cache.v1"), 20, "other.thing-there.v1");
+  const std::string before = bytes;
+  second.options.cache_to = {cache.target()};
+  const Built built = second.build(single({script("slow b")}));
+  REQUIRE(built.result);
+  REQUIRE(built.result->cache_failure);
+  CHECK(built.result->cache_failure->message().contains("no build cache of ecrin"));
+  CHECK(cache.top->bytes == before);
+  second.options.cache_to.front().ignore_error = true;
+  const Built ignored = second.build(single({script("slow b")}));
+  REQUIRE(ignored.result);
+  CHECK_FALSE(ignored.result->cache_failure);
+  CHECK(has_note(ignored, "was not written"));
+}
+
+TEST_CASE("two builders that write at once lose no rows") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  // The second writes between the first's reading and writing.
+  cache.before_rows = [&] { REQUIRE(second.build(single({script("slow b")}), cache).result); };
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  CHECK(cache.written == 2);
+  third.options.cache_from = {cache.place()};
+  CHECK(third.build(single({script("slow a")})).ran.empty());
+  CHECK(third.build(single({script("slow b")})).ran.empty());
+
+  MemoryPlace crowd;
+  std::vector<std::unique_ptr<Machine>> machines;
+  for (int i = 0; i < 4; ++i) machines.push_back(std::make_unique<Machine>());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] {
+      const CancelToken cancel;
+      machines[static_cast<std::size_t>(i)]->options.cache_to = {crowd.target()};
+      (void)machines[static_cast<std::size_t>(i)]->build(single({script("slow " + std::to_string(i))}));
+    });
+  for (std::thread& thread : threads) thread.join();
+  Machine last;
+  last.options.cache_from = {crowd.place()};
+  for (int i = 0; i < 4; ++i) CHECK(last.build(single({script("slow " + std::to_string(i))})).ran.empty());
+}
+
+TEST_CASE("an export that fails leaves the image and tells it") {
+  MemoryPlace cache;
+  Machine first;
+  first.options.cache_to = {cache.target()};
+  cache.failure = Error(ErrorKind::network, "the wire is cut");
+  const Built built = first.build(single({script("slow a")}));
+  REQUIRE(built.result);
+  REQUIRE(built.result->cache_failure);
+  CHECK(built.result->cache_failure->message().contains("the wire is cut"));
+  CHECK_FALSE(built.result->cache_failure->trace().empty());
+  CHECK(first.workshop->images().load(built.result->manifest));
+  CHECK_FALSE(cache.top);
+}
+
+TEST_CASE("a build with --no-cache asks no cache, and adds to one") {
+  MemoryPlace cache;
+  Machine first, second;
+  const Recipe recipe = single({script("slow a")});
+  REQUIRE(first.build(recipe, cache).result);
+  second.options.no_cache = true;
+  const Built built = second.build(recipe, cache);
+  REQUIRE(built.result);
+  CHECK(built.ran == Words{"slow a"});
+  CHECK(cache.sent == 1);
+}
+
+TEST_CASE("with --explain a build says why a cache had nothing") {
+  MemoryPlace cache;
+  Machine first, second;
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  second.options.cache_from = {cache.place()};
+  second.options.epoch = 5;
+  const Built built = second.build(single({script("slow a"), script("other")}));
+  REQUIRE(built.result);
+  const auto& reasons = built.observer.results.at("run: slow a").reasons;
+  CHECK(std::ranges::count(reasons, "cache 'memory': epoch changed: '0' -> '5'") == 1);
+  CHECK(std::ranges::count(built.observer.results.at("run: other").reasons, "cache 'memory': no such step") ==
+        1);
+}
+
+TEST_CASE("a cache in a directory: one writer after the other") {
+  testing::TemporaryDirectory shared;
+  const std::string directory = shared.path() + "/cache";
+  Machine first, second, third;
+  const auto use = [&](Machine& machine) {
+    const auto open = [&machine, directory](const CancelToken*) {
+      return oci::open_source({oci::Transport::layout, directory, "build-cache"},
+                              {.images = machine.workshop->images()});
+    };
+    const CachePlace place{.name = directory, .open_source = open};
+    machine.options.cache_from = {place};
+    machine.options.cache_to = {{.place = place,
+                                 .open_destination =
+                                     [&machine, directory](const CancelToken*) {
+                                       return oci::open_destination(
+                                           {oci::Transport::layout, directory, "build-cache"},
+                                           {.images = machine.workshop->images()});
+                                     },
+                                 .exclusive = true,
+                                 .all_steps = true}};
+  };
+  use(first);
+  use(second);
+  use(third);
+  std::optional<Built> one, two;
+  std::thread beside([&] { one = first.build(single({script("slow a")})); });
+  two = second.build(single({script("slow b")}));
+  beside.join();
+  REQUIRE(one->result);
+  REQUIRE(two->result);
+  CHECK_FALSE(one->result->cache_failure);
+  CHECK_FALSE(two->result->cache_failure);
+  CHECK(third.build(single({script("slow a")})).ran.empty());
+  CHECK(third.build(single({script("slow b")})).ran.empty());
+}
