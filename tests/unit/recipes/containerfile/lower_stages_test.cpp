@@ -174,3 +174,16 @@ TEST_CASE("a long chain of stages ends") {
     text += "FROM s" + std::to_string(i - 1) + " AS s" + std::to_string(i) + "\n";
   CHECK(lowered(text).recipe.stages.size() == 5'000);
 }
+
+TEST_CASE("what stands in for a stage is no stage: it is not lowered") {
+  const std::string text =
+      "FROM nowhere AS tools\nFROM base AS other\nFROM tools\nCOPY --from=tools /x /x\nCOPY --from=other /y "
+      "/y";
+  Request request;
+  request.images["tools"].env = {"PATH=/tools"};
+  request.replaced = {"tools"};
+  const Lowered result = lowered(text, request);
+  CHECK(stage_names(result) == Texts{"other", "stage-2"});
+  CHECK(std::get<FromImage>(result.recipe.stages.back().from).reference == "tools");
+  CHECK(steps<CopyStep>(result)[0].from == "tools");
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ struct Request {
   std::optional<oci::Platform> platform = {};
   std::map<std::string, oci::ImageConfig> images = {{"base", {}}};
   std::map<std::string, std::string> host_args = {};
+  std::set<std::string, std::less<>> replaced = {};
 };
 
 inline Result<Lowered> try_lower(std::string_view text, const Request& request = {}) {
@@ -32,7 +34,8 @@ inline Result<Lowered> try_lower(std::string_view text, const Request& request =
          const auto found = request.images.find(name);
          if (found == request.images.end()) return fail(ErrorKind::not_found, "no image '{}'", name);
          return found->second;
-       }});
+       },
+       .is_replaced = [&](std::string_view name) { return request.replaced.contains(name); }});
 }
 
 inline Lowered lowered(std::string_view text, const Request& request = {}) {
