@@ -72,6 +72,7 @@ struct BuildOptions {
   bool allow_secret_in_layer = false;  // a layer or config that holds a secret is otherwise an error
   std::vector<SshAgent> ssh_agents;
   std::vector<oci::Reference> tags;                      // full names
+  oci::Role role = oci::Role::own;                       // of the image: a part is one of an index to be
   std::map<std::string, std::string> proxy_environment;  // http_proxy...: into RUN, never into keys or images
   std::string home;                    // whose ssh keys and known hosts serve for git; "" = none
   std::string ssh_agent;               // socket, for git; "" = none

@@ -146,12 +146,12 @@ Result<oci::ImageRecord> commit_image(Session& session, const std::vector<Commit
                            .config = parts.config};
     const oci::NewLayer layer = TRY(squash_layers(session.workshop, image, first, &session.cancel));
     const oci::NewImage squashed = TRY(oci::replace_layers(image, first, layer, parts.config.created));
-    return oci::store_image(session.workshop.images(), squashed, session.options.tags);
+    return oci::store_image(session.workshop.images(), squashed, session.options.tags, session.options.role);
   }
   // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
   if (config_is_new || manifest_is_new) TRY(blobs.sync());
   TRY(session.workshop.layers().sync());
-  return session.workshop.images().add(manifest, session.options.tags);
+  return session.workshop.images().add(manifest, session.options.tags, session.options.role);
 }
 
 }  // namespace ecrin::build

@@ -71,8 +71,9 @@ private:
     const BuildOptions& options = m_session.options;
     const std::string& context =
         options.context_name.empty() ? options.context_directory : options.context_name;
-    return {context + '\n' + m_session.recipe.file, stage_of(index).name, plan(index).ordinal,
-            plan(index).text};
+    return {context + '\n' + m_session.recipe.file +
+                (options.platform ? '\n' + options.platform->to_string() : ""),
+            stage_of(index).name, plan(index).ordinal, plan(index).text};
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;

@@ -13,7 +13,8 @@ struct StepInfo {
   std::size_t number = 0;  // from 1 over the whole build, in plan order
   std::size_t total = 0;
   std::string stage;
-  std::string text;  // "from: bootstrap debian bookworm", "run: make"
+  std::string text;           // "from: bootstrap debian bookworm", "run: make"
+  std::string platform = {};  // "" where the whole build is for one
 };
 
 struct StepResult {

@@ -12,6 +12,7 @@ namespace ecrin::cli {
 namespace {
 
 constexpr std::uint64_t k_build_arg_file_limit = std::uint64_t{1} << 20;
+constexpr std::size_t k_platform_limit = 100;
 
 }  // namespace
 
@@ -133,6 +134,27 @@ Result<run::NetworkMode> parse_network(std::string_view name) {
 
 namespace {
 
+/// With the variant as docker writes it: "linux/arm64/v8" is linux/arm64, "linux/arm" is linux/arm/v7.
+oci::Platform in_docker_words(oci::Platform platform) {
+  std::string& variant = platform.variant;
+  if (platform.architecture == "arm" && variant.empty()) variant = "v7";
+  if (platform.architecture == "arm64" && variant == "v8") variant.clear();
+  if (platform.architecture == "amd64" && variant == "v1") variant.clear();
+  return platform;
+}
+
+Result<> add_platforms(std::vector<oci::Platform>& platforms, std::string_view list) {
+  for (const std::string& word : split(list, ',')) {
+    const std::string_view name = trim(word);
+    oci::Platform platform = name == "local" ? oci::Platform::host() : TRY(oci::Platform::parse(name));
+    platform = in_docker_words(std::move(platform));
+    if (std::ranges::find(platforms, platform) == platforms.end()) platforms.push_back(platform);
+    if (platforms.size() > k_platform_limit)
+      return fail(ErrorKind::limit, "a build is for at most {} platforms", k_platform_limit);
+  }
+  return {};
+}
+
 /// NAME=VALUE; `alone` says what NAME without a value is.
 Result<std::vector<recipes::KeyValue>> read_pairs(const Arguments& arguments, std::string_view flag,
                                                   const Environment* environment) {
@@ -189,15 +211,21 @@ Result<> check_foreign_flags(const Arguments& arguments) {
 
 }  // namespace
 
+Result<std::vector<oci::Platform>> build_platforms(const Arguments& arguments,
+                                                   const Environment& environment) {
+  std::vector<oci::Platform> platforms;
+  for (const std::string& list : arguments.values("platform")) TRY(add_platforms(platforms, list));
+  if (!platforms.empty()) return platforms;
+  if (const auto usual = environment("DOCKER_DEFAULT_PLATFORM"); usual && !usual->empty()) {
+    TRY_WHILE(add_platforms(platforms, *usual), "reading DOCKER_DEFAULT_PLATFORM");
+  }
+  return platforms;
+}
+
 Result<build::BuildOptions> build_options(const Arguments& arguments, const Environment& environment,
                                           std::int64_t now) {
   build::BuildOptions options;
   options.target = arguments.value("target");
-  if (const auto platform = arguments.find("platform")) {
-    options.platform = TRY(oci::Platform::parse(*platform));
-  } else if (const auto usual = environment("DOCKER_DEFAULT_PLATFORM"); usual && !usual->empty()) {
-    options.platform = TRY_WHILE(oci::Platform::parse(*usual), "reading DOCKER_DEFAULT_PLATFORM");
-  }
   options.epoch = TRY(source_date_epoch(environment));
   if (const auto timestamp = arguments.find("timestamp")) {
     options.current_time = *timestamp == "now";

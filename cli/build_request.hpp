@@ -21,7 +21,12 @@ Result<std::vector<std::string>> read_build_arg_file(const std::string& path);
 Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment);
 Result<run::NetworkMode> parse_network(std::string_view name);
 
-/// All but the recipe's part; `now` in seconds.
+/// --platform, else DOCKER_DEFAULT_PLATFORM: lists, each platform once, "local" for this machine's. None: no
+/// word about it.
+Result<std::vector<oci::Platform>> build_platforms(const Arguments& arguments,
+                                                   const Environment& environment);
+
+/// All but the recipe's part and what depends on the platform; `now` in seconds.
 Result<build::BuildOptions> build_options(const Arguments& arguments, const Environment& environment,
                                           std::int64_t now);
 

@@ -122,8 +122,12 @@ std::string OutputLines::latest() const {
   return "";
 }
 
+std::string step_place(const build::StepInfo& step) {
+  return printable(step.platform.empty() ? step.stage : step.platform + " " + step.stage);
+}
+
 std::string step_label(const build::StepInfo& step) {
-  return fmt::format("[{}/{} {}]", step.number, step.total, printable(step.stage));
+  return fmt::format("[{}/{} {}]", step.number, step.total, step_place(step));
 }
 
 std::string step_outcome(const build::StepResult& result) {

@@ -81,11 +81,13 @@ public:
 
 private:
   static Json step_event(const char* event, const build::StepInfo& step) {
-    return {{"event", event},
-            {"number", step.number},
-            {"total", step.total},
-            {"stage", step.stage},
-            {"text", step.text}};
+    Json object = {{"event", event},
+                   {"number", step.number},
+                   {"total", step.total},
+                   {"stage", step.stage},
+                   {"text", step.text}};
+    if (!step.platform.empty()) object["platform"] = step.platform;
+    return object;
   }
   void write(const Json& event) { m_console.print(dump_json(event)); }
 

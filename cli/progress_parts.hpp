@@ -30,6 +30,8 @@ private:
   std::deque<std::string> m_tail;
 };
 
+/// "build", or "linux/arm64 build" in a build for several platforms.
+std::string step_place(const build::StepInfo& step);
 std::string step_label(const build::StepInfo& step);  // "[3/9 build]"
 /// "4.2s, 12 MB, 431 entries", "cached", "failed after 4.2s", "stopped"
 std::string step_outcome(const build::StepResult& result);

@@ -42,7 +42,7 @@ public:
     using State = build::StepResult::State;
     const std::lock_guard lock(m_mutex);
     std::string text = fmt::format("{} [{}/{}] {}: {}  {}", mark(result.state), step.number, step.total,
-                                   printable(step.stage), printable(step.text), dim(brief(result)));
+                                   step_place(step), printable(step.text), dim(brief(result)));
     for (const std::string& reason : result.reasons) text += "\n    " + dim("because: " + printable(reason));
     if (const auto running = m_running.find(step.number); running != m_running.end()) {
       if (result.state == State::failed) {
@@ -111,7 +111,7 @@ private:
       // A narrow terminal cuts the step's text, never its time.
       const std::string time = "  " + human_duration(m_clock() - running.since);
       const std::string text = fmt::format("{} [{}/{}] {}: {}", paint(wheel, "36"), step.number, step.total,
-                                           printable(step.stage), printable(step.text));
+                                           step_place(step), printable(step.text));
       const std::size_t room = std::max(m_console.columns(), time.size()) - time.size();
       lines.push_back(elide(text, room) + dim(time));
       if (const std::string latest = running.output.latest(); !latest.empty())

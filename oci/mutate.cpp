@@ -236,13 +236,13 @@ Result<NewImage> replace_layers(const Image& image, std::size_t first, const New
 }
 
 Result<ImageRecord> store_image(ImageStore& images, const NewImage& image,
-                                const std::vector<Reference>& names) {
+                                const std::vector<Reference>& names, Role role) {
   BlobStore& blobs = images.blobs();
   const bool is_new = !TRY(blobs.size_of(Digest::of(image.manifest_bytes)));
   TRY(blobs.put_bytes(media_type::k_config, image.config_bytes));
   const Descriptor manifest = TRY(blobs.put_bytes(image.manifest_type, image.manifest_bytes));
   if (is_new) TRY(blobs.sync());
-  return images.add(manifest, names);
+  return images.add(manifest, names, role);
 }
 
 }  // namespace ecrin::oci

@@ -89,7 +89,7 @@ Result<RebasedImage> rebase(const Rebase& request, const std::string& created);
 
 /// Writes the documents and records the image under `names`. The layers must be there.
 Result<ImageRecord> store_image(ImageStore& images, const NewImage& image,
-                                const std::vector<Reference>& names);
+                                const std::vector<Reference>& names, Role role = Role::own);
 
 /// Docker's own layer types have the same bytes as the OCI ones; a manifest of ours uses one family of names.
 Descriptor as_oci_layer(Descriptor layer);

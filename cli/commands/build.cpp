@@ -1,7 +1,9 @@
 // verb: build
 #include "build/build.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
@@ -9,6 +11,7 @@
 #include "base/text.hpp"
 #include "build/output.hpp"
 #include "cli/build_context.hpp"
+#include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
 #include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
@@ -17,6 +20,7 @@
 #include "cli/progress.hpp"
 #include "cli/recipe_check.hpp"
 #include "cli/recipe_file.hpp"
+#include "cli/recipe_outline.hpp"
 #include "cli/registries.hpp"
 #include "cli/run_settings.hpp"
 #include "cli/session.hpp"
@@ -31,7 +35,9 @@ constexpr int k_cache_not_written = 123;
 struct Request {
   std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
   ParsedRecipe recipe;
-  recipes::Recipe finished;  // what it means, with its bases known
+  std::vector<ParsedRecipe> further;    // the same for the platforms after the first
+  std::optional<oci::Reference> index;  // --manifest
+  recipes::Recipe finished;             // what it means, with its bases known
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   CacheRequests caches;
@@ -57,6 +63,18 @@ Result<std::map<std::string, std::string>> build_arguments(const Session& sessio
   }
   for (const std::string& text : arguments.values("build-arg")) texts.push_back(text);
   return parse_build_args(texts, session.environment());
+}
+
+// --manifest
+Result<std::optional<oci::Reference>> index_name(const Arguments& arguments,
+                                                 const std::vector<oci::Reference>& tags) {
+  const auto text = arguments.find("manifest");
+  if (!text) return std::optional<oci::Reference>();
+  oci::Reference name = TRY(parse_new_name(*text));
+  if (std::ranges::find(tags, name) != tags.end())
+    return fail(ErrorKind::invalid, "'{}' cannot be both the image (-t) and the index (--manifest)",
+                printable(*text));
+  return std::optional(std::move(name));
 }
 
 // The text of the recipe, and where it stands in the context.
@@ -94,9 +112,13 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
   Request request;
   request.progress = TRY(choose_progress(session, arguments));
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
+  const std::vector<oci::Platform> platforms = TRY(build_platforms(arguments, session.environment()));
+  if (!platforms.empty()) request.options.platform = platforms.front();
+  request.index = TRY(index_name(arguments, request.options.tags));
   request.has_own_times = arguments.find("timestamp").has_value();
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
+    if (platforms.size() > 1) TRY(check_holds_all(request.outputs.back()));
   }
   request.caches = TRY(parse_caches(arguments));
   TRY(read_context_options(arguments, session.environment(), request.options));
@@ -106,11 +128,22 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
   wanted.platform = request.options.platform;
   wanted.epoch = TRY(source_date_epoch(session.environment()));
   RecipeText text = TRY(find_text(session, arguments, request, cancel));
-  request.recipe = TRY(parse_recipe(std::move(text), std::move(wanted)));
+  request.recipe = TRY(parse_recipe(std::move(text), wanted));
+  for (std::size_t i = 1; i < platforms.size(); ++i) {
+    wanted.platform = platforms[i];
+    request.further.push_back(TRY(parse_recipe(request.recipe.source, wanted)));
+  }
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
-  if (request.options.tags.empty() && !name.empty())
+  if (request.options.tags.empty() && !request.index && !name.empty())
     request.options.tags.push_back(TRY(parse_new_name(name)));
   return request;
+}
+
+// All that the build gives names to.
+std::vector<oci::Reference> names_of(const Request& request) {
+  std::vector<oci::Reference> names = request.options.tags;
+  if (request.index) names.push_back(*request.index);
+  return names;
 }
 
 bool writes_to_standard_output(const Request& request) {
@@ -120,12 +153,12 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<> finish(build::Workshop& workshop, Request& request, Progress& progress, const CancelToken& cancel) {
+Result<> finish(build::Workshop& workshop, Request& request, const ParsedRecipe& recipe,
+                build::BuildObserver& progress, const CancelToken& cancel) {
   for (const std::string& note : request.notes) progress.note(note);
-  FinishedRecipe finished = TRY(finish_recipe(request.recipe, workshop, request.options, cancel));
+  FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
-  const std::string warnings =
-      TRY(note_findings(request.recipe, request.options.context_directory, finished));
+  const std::string warnings = TRY(note_findings(recipe, request.options.context_directory, finished));
   if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
@@ -133,23 +166,79 @@ Result<> finish(build::Workshop& workshop, Request& request, Progress& progress,
   request.options.target = finished.target;
   for (const auto& [name, value] : finished.proxies) request.options.proxy_environment[name] = value;
   // A build argument wins over the surroundings, as it does with docker.
-  const bool is_containerfile = request.recipe.containerfile.has_value();
+  const bool is_containerfile = recipe.containerfile.has_value();
   if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
     request.options.epoch = finished.recipe.epoch;
   request.finished = std::move(finished.recipe);
   return {};
 }
 
-Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
-                                           const CancelToken& cancel, build::FailedStep& failed) {
-  TRY(finish(workshop, request, progress, cancel));
-  build::BuildResult result =
-      TRY(build::build_image(workshop, request.finished, request.options, progress, cancel, &failed));
+Result<build::BuildResult> build_one(build::Workshop& workshop, Request& request, const ParsedRecipe& parsed,
+                                     build::BuildObserver& progress, const CancelToken& cancel,
+                                     build::FailedStep& failed) {
+  TRY(finish(workshop, request, parsed, progress, cancel));
+  return build::build_image(workshop, request.finished, request.options, progress, cancel, &failed);
+}
+
+Result<build::BuildResult> build_image(build::Workshop& workshop, Request& request, Progress& progress,
+                                       const CancelToken& cancel, build::FailedStep& failed) {
+  if (request.index && request.options.tags.empty()) request.options.role = oci::Role::part;
+  build::BuildResult result = TRY(build_one(workshop, request, request.recipe, progress, cancel, failed));
+  if (request.index) {
+    const oci::Platform platform = request.options.platform.value_or(oci::Platform::host());
+    TRY(add_to_index(workshop, *request.index, {{platform, result.manifest}}));
+  }
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
               "writing the image to '{}'", printable(output.destination));
   }
   return result;
+}
+
+// An image for each platform, one after another: what they share the first one leaves in the cache. The
+// result is their index.
+Result<build::BuildResult> build_index(build::Workshop& workshop, Request& request, Progress& progress,
+                                       const CancelToken& cancel, build::FailedStep& failed) {
+  const std::vector<oci::Reference> tags = std::exchange(request.options.tags, {});
+  request.options.role = oci::Role::part;
+  PlatformObserver observer(progress);
+  std::vector<PlatformImage> built;
+  build::BuildResult result;
+  const auto build_for = [&](const ParsedRecipe& recipe) -> Result<> {
+    const oci::Platform platform = *recipe.request.platform;
+    request.options.platform = platform;
+    observer.set_platform(platform.to_string());
+    build::BuildResult one = TRY_WHILE(build_one(workshop, request, recipe, observer, cancel, failed),
+                                       "building for {}", platform.to_string());
+    built.push_back({platform, one.manifest});
+    result.steps_run += one.steps_run;
+    result.steps_cached += one.steps_cached;
+    if (!result.cache_failure) result.cache_failure = std::move(one.cache_failure);
+    return {};
+  };
+  TRY(build_for(request.recipe));
+  for (const ParsedRecipe& recipe : request.further) TRY(build_for(recipe));
+  request.options.tags = tags;
+  std::optional<oci::ImageRecord> index;
+  if (!request.index || !tags.empty()) index = TRY(make_index(workshop.images(), built, tags));
+  if (request.index) {
+    const oci::ImageRecord added = TRY(add_to_index(workshop, *request.index, built));
+    if (!index) index = added;
+  }
+  result.manifest = index->manifest;
+  result.image_id = index->id;
+  for (const build::OutputSpec& output : request.outputs) {
+    TRY_WHILE(write_index_output(workshop, index->manifest, tags.empty() ? names_of(request) : tags, built,
+                                 output, cancel),
+              "writing the images to '{}'", printable(output.destination));
+  }
+  return result;
+}
+
+Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
+                                           const CancelToken& cancel, build::FailedStep& failed) {
+  return request.further.empty() ? build_image(workshop, request, progress, cancel, failed)
+                                 : build_index(workshop, request, progress, cancel, failed);
 }
 
 FailurePlace failure_place(const Request& request, const build::FailedStep& failed) {
@@ -177,13 +266,14 @@ std::string metadata(build::Workshop& workshop, const build::BuildResult& result
   const auto size = workshop.blobs().size_of(result.manifest);
   std::vector<std::string> names;
   for (const oci::Reference& tag : tags) names.push_back(tag.to_string());
+  const bool is_index = result.image_id.digest == result.manifest;
   Json json = {{"buildx.build.ref", "ecrin/local/" + result.manifest.hex().substr(0, 25)},
-               {"containerimage.config.digest", result.image_id.digest.to_string()},
                {"containerimage.digest", manifest},
                {"containerimage.descriptor",
-                {{"mediaType", oci::media_type::k_manifest},
+                {{"mediaType", is_index ? oci::media_type::k_index : oci::media_type::k_manifest},
                  {"digest", manifest},
                  {"size", size ? size->value_or(0) : std::uint64_t{0}}}}};
+  if (!is_index) json["containerimage.config.digest"] = result.image_id.digest.to_string();
   if (!names.empty()) json["image.name"] = join(names, ",");
   return dump_json_pretty(json) + "\n";
 }
@@ -215,10 +305,29 @@ Outcome check(const Request& request, const std::string& format) {
   return report.findings.empty() ? 0 : 1;
 }
 
+// --call: words about the recipe in place of a build.
+Outcome call(const Request& request, const Call& wanted) {
+  switch (wanted.method) {
+    case CallMethod::build:
+      break;
+    case CallMethod::check:
+      return check(request, wanted.format);
+    case CallMethod::outline:
+      TRY(print_outline(request.recipe, wanted.format));
+      break;
+    case CallMethod::targets:
+      TRY(print_targets(request.recipe, wanted.format));
+      break;
+  }
+  return 0;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
+  const Call wanted = parse_call(arguments.value("call", "build"));
   const auto output = TRY(ProgressOutput::open(arguments));
   const Interrupts interrupts;
   Request request = TRY(read_request(session, arguments, interrupts.token()));
+  if (wanted.method != CallMethod::build) return call(request, wanted);
   if (arguments.on("check")) return check(request, arguments.value("format"));
   if (arguments.find("format")) {
     return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
@@ -245,13 +354,13 @@ Outcome run(Session& session, const Arguments& arguments) {
   const std::string id = result->image_id.digest.to_string();
   progress->succeeded({.image_id = id,
                        .manifest = result->manifest.to_string(),
-                       .names = shown_names(request.options.tags),
+                       .names = shown_names(names_of(request)),
                        .seconds = clock() - start,
                        .steps_run = result->steps_run,
                        .steps_cached = result->steps_cached});
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
   if (const auto file = arguments.find("metadata-file"))
-    TRY(write_file_atomically(*file, metadata(*workshop, *result, request.options.tags)));
+    TRY(write_file_atomically(*file, metadata(*workshop, *result, names_of(request))));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
   if (!result->cache_failure) return 0;
@@ -282,6 +391,11 @@ std::vector<Flag> flags() {
        .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
                "oci-layout://DIRECTORY, a git URL, an archive",
        .occurs = Occurs::often},
+      {.name = "call",
+       .value = "METHOD",
+       .help = "build nothing, only say what the recipe has: outline, targets or check",
+       .completion = Completion::word,
+       .words = call_words()},
       {.name = "check",
        .value = "",
        .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
@@ -302,7 +416,7 @@ std::vector<Flag> flags() {
        .help = "of --check: json, or a template like '{{.line}} {{.ruleName}}'"},
       {.name = "iidfile",
        .value = "FILE",
-       .help = "write the image's ID to a file",
+       .help = "write the image's ID to a file; of several platforms, the digest of their index",
        .completion = Completion::file},
       {.name = "ignorefile",
        .value = "FILE",
@@ -318,6 +432,10 @@ std::vector<Flag> flags() {
        .value = "FILE",
        .help = "write digests and names of the image to a file, as JSON",
        .completion = Completion::file},
+      {.name = "manifest",
+       .value = "NAME",
+       .help = "add what is built to the index of this name, which is made if there is none",
+       .completion = Completion::image},
       {.name = "network",
        .value = "MODE",
        .help = "of run steps that do not say: private (default), host or none",
@@ -334,7 +452,10 @@ std::vector<Flag> flags() {
        .help = "also write the image: type=oci|oci-dir|oci-archive|docker-archive|tar|local,dest=PATH",
        .occurs = Occurs::often,
        .completion = Completion::file},
-      {.name = "platform", .value = "OS/ARCH", .help = "build for this platform; default: this machine's"},
+      {.name = "platform",
+       .value = "OS/ARCH[,OS/ARCH...]",
+       .help = "build for this platform, or an index of images for these; default: this machine's",
+       .occurs = Occurs::often},
       {.name = "progress",
        .value = "KIND",
        .help = "auto (default), tty, plain, json or quiet",

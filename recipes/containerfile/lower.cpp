@@ -86,23 +86,6 @@ void name_stages(Lowering& all) {
   }
 }
 
-Result<std::size_t> find_target(const Lowering& all) {
-  const std::string& target = all.options.target;
-  if (target.empty()) return all.stages.size() - 1;
-  if (const auto named = all.by_name.find(to_lower(target)); named != all.by_name.end())
-    return named->second.back();
-  if (const auto number = parse_unsigned(target, SIZE_MAX); number && *number < all.stages.size())
-    return static_cast<std::size_t>(*number);
-  std::vector<std::string> names;
-  for (const auto& [name, indices] : all.by_name) names.push_back(name);
-  Error error(ErrorKind::not_found, fmt::format("there is no stage '{}' in '{}'", printable(target, 80),
-                                                printable(all.options.file)));
-  const std::string numbers = fmt::format("their numbers are 0 to {}", all.stages.size() - 1);
-  return std::unexpected(std::move(error).hint(
-      names.empty() ? "the stages have no names; " + numbers
-                    : printable(fmt::format("there are {}; {}", join(names, ", "), numbers), 400)));
-}
-
 Result<> read_epoch(Lowering& all) {
   const auto found = all.globals.find("SOURCE_DATE_EPOCH");
   const std::string text =
@@ -161,6 +144,23 @@ void note_arguments(Lowering& all) {
 }
 
 }  // namespace
+
+Result<std::size_t> find_target(const Lowering& all) {
+  const std::string& target = all.options.target;
+  if (target.empty()) return all.stages.size() - 1;
+  if (const auto named = all.by_name.find(to_lower(target)); named != all.by_name.end())
+    return named->second.back();
+  if (const auto number = parse_unsigned(target, SIZE_MAX); number && *number < all.stages.size())
+    return static_cast<std::size_t>(*number);
+  std::vector<std::string> names;
+  for (const auto& [name, indices] : all.by_name) names.push_back(name);
+  Error error(ErrorKind::not_found, fmt::format("there is no stage '{}' in '{}'", printable(target, 80),
+                                                printable(all.options.file)));
+  const std::string numbers = fmt::format("their numbers are 0 to {}", all.stages.size() - 1);
+  return std::unexpected(std::move(error).hint(
+      names.empty() ? "the stages have no names; " + numbers
+                    : printable(fmt::format("there are {}; {}", join(names, ", "), numbers), 400)));
+}
 
 std::optional<std::string> Lowering::given(const std::string& name) const {
   if (const auto found = options.args.find(name); found != options.args.end()) return found->second;

@@ -60,6 +60,8 @@ Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::str
 
 /// Platform arguments, and the ARGs before the first FROM. The stages follow.
 Result<> read_globals(Lowering& all);
+/// By --target, else the last stage.
+Result<std::size_t> find_target(const Lowering& all);
 /// Which stages the target needs, with their bases.
 Result<> find_needed(Lowering& all);
 
@@ -100,6 +102,7 @@ Result<Stage> lower_stage(Lowering& all, std::size_t index);
 /// None: the instruction makes no step.
 Result<std::optional<StepKind>> lower_instruction(StageScope& scope, const Instruction& instruction);
 Result<StepKind> lower_run(StageScope& scope, const Instruction& instruction, const RunInstruction& run);
+Result<Mount> lower_mount(StageScope& scope, const MountFlag& flag);
 Result<StepKind> lower_transfer(StageScope& scope, const Instruction& instruction,
                                 const TransferInstruction& transfer);
 

@@ -180,6 +180,8 @@ Result<> MountReader::finish() {
   return {};
 }
 
+}  // namespace
+
 Result<Mount> lower_mount(StageScope& scope, const MountFlag& flag) {
   MountReader reader{.scope = scope, .flag = flag};
   // The type first: what the others mean depends on it.
@@ -192,6 +194,8 @@ Result<Mount> lower_mount(StageScope& scope, const MountFlag& flag) {
   TRY(reader.finish());
   return std::move(reader.mount);
 }
+
+namespace {
 
 /// A script that is one here-document and nothing else is that document; else the shell gets the text as it
 /// stands, documents included.

@@ -28,6 +28,17 @@ Result<build::BuildOptions> options(std::vector<std::string> words,
   return build_options(TRY(parse_arguments(build_verb(), words)), environment, 1000);
 }
 
+/// Joined by blanks; or the message.
+std::string platforms(std::vector<std::string> words, const Environment& environment = nothing) {
+  const auto arguments = parse_arguments(build_verb(), words);
+  REQUIRE(arguments);
+  const auto list = build_platforms(*arguments, environment);
+  if (!list) return list.error().message();
+  std::string text;
+  for (const oci::Platform& platform : *list) text += (text.empty() ? "" : " ") + platform.to_string();
+  return text;
+}
+
 class Directory {
 public:
   Directory() {
@@ -129,8 +140,23 @@ TEST_CASE("DOCKER_DEFAULT_PLATFORM is the platform where nothing says it") {
     if (name == "DOCKER_DEFAULT_PLATFORM") return "linux/arm64";
     return std::nullopt;
   };
-  CHECK(options({}, usual)->platform->architecture == "arm64");
-  CHECK(options({"--platform=linux/s390x"}, usual)->platform->architecture == "s390x");
+  CHECK(platforms({}, usual) == "linux/arm64");
+  CHECK(platforms({"--platform=linux/s390x"}, usual) == "linux/s390x");
+}
+
+TEST_CASE("--platform takes lists, each platform once and in docker's words") {
+  CHECK(platforms({}).empty());
+  CHECK(platforms({"--platform", "linux/amd64,linux/arm64", "--platform=s390x"}) ==
+        "linux/amd64 linux/arm64 linux/s390x");
+  CHECK(platforms({"--platform", "linux/arm64/v8, aarch64,linux/arm64"}) == "linux/arm64");
+  CHECK(platforms({"--platform", "linux/arm,linux/arm/v7,linux/arm/v6"}) == "linux/arm/v7 linux/arm/v6");
+  CHECK(platforms({"--platform", "x86_64,linux/amd64/v1,linux/amd64/v3"}) == "linux/amd64 linux/amd64/v3");
+  CHECK(platforms({"--platform", "local"}) == oci::Platform::host().to_string());
+  CHECK(platforms({"--platform", "linux/amd64,"}).starts_with("invalid platform ''"));
+  CHECK(platforms({"--platform", ""}).starts_with("invalid platform ''"));
+  std::string many;
+  for (int i = 0; i < 101; ++i) many += "linux/a" + std::to_string(i) + ",";
+  CHECK(platforms({"--platform", many + "linux/b"}) == "a build is for at most 100 platforms");
 }
 
 TEST_CASE("times: --timestamp wins over SOURCE_DATE_EPOCH") {

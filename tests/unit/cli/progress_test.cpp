@@ -36,6 +36,19 @@ const BuildSummary k_summary{.image_id = "sha256:0123456789abcdef0123456789abcde
 
 }  // namespace
 
+TEST_CASE("in a build for several platforms a step says its own") {
+  build::StepInfo step = k_second;
+  step.platform = "linux/arm64";
+  for (const ProgressKind kind : {ProgressKind::plain, ProgressKind::json}) {
+    Screen screen;
+    const auto progress = make_progress(kind, screen.console, {}, steady_clock());
+    progress->step_started(step);
+    CHECK(screen.text.find(kind == ProgressKind::plain
+                               ? "[2/3 linux/arm64 build] run: make\n"
+                               : "\"platform\":\"linux/arm64\"") != std::string::npos);
+  }
+}
+
 TEST_CASE("plain progress: a line an event") {
   Screen screen;
   const auto progress = make_progress(ProgressKind::plain, screen.console, {}, steady_clock());

@@ -95,6 +95,43 @@ TEST_CASE("platforms are arguments") {
   CHECK(refusal("FROM --platform=what/ever/is/this base") != "accepted");
 }
 
+TEST_CASE("a stage on the building platform still knows the target, as with docker") {
+  Request request;
+  request.platform = oci::Platform::parse("linux/s390x").value();
+  const std::string host = oci::Platform::host().to_string();
+  const Lowered result = lowered(
+      "FROM --platform=$BUILDPLATFORM base AS build\nARG TARGETPLATFORM BUILDPLATFORM\nRUN x\n"
+      "FROM build AS child\nRUN x\nFROM base\nARG TARGETARCH\nRUN x\nCOPY --from=child /a /a",
+      request);
+  REQUIRE(result.recipe.stages.size() == 3);
+  CHECK(result.recipe.stages[0].platform == oci::Platform::host());
+  // What begins with it is for the same machine.
+  CHECK(result.recipe.stages[1].platform == oci::Platform::host());
+  CHECK(result.recipe.stages[2].platform == std::nullopt);
+  const auto* run = std::get_if<RunStep>(&result.recipe.stages[1].steps[0].kind);
+  REQUIRE(run);
+  CHECK(run->env == Pairs{{"BUILDPLATFORM", host}, {"TARGETPLATFORM", "linux/s390x"}});
+  CHECK(steps<RunStep>(result)[0].env == Pairs{{"TARGETARCH", "s390x"}});
+}
+
+TEST_CASE("--build-arg with the name of a platform argument changes its text, not what is built") {
+  Request request = with({{"TARGETPLATFORM", "linux/riscv64"}, {"BUILDPLATFORM", "linux/ppc64le"}});
+  request.platform = oci::Platform::parse("linux/arm64").value();
+  const std::string text = "FROM --platform=$BUILDPLATFORM base\nARG TARGETPLATFORM TARGETARCH\nRUN x";
+  const Lowered result = lowered(text, request);
+  CHECK(result.recipe.stages[0].platform == oci::Platform::parse("linux/ppc64le").value());
+  CHECK(steps<RunStep>(result)[0].env == Pairs{{"TARGETARCH", "arm64"}, {"TARGETPLATFORM", "linux/riscv64"}});
+  CHECK(result.notes.empty());
+  CHECK(lowered("FROM base\nRUN x", request).recipe.stages[0].platform == std::nullopt);
+  // A default wins over the platform, an argument over the default.
+  CHECK(steps<RunStep>(lowered("FROM base\nARG TARGETARCH=mine\nRUN x", request))[0].env ==
+        Pairs{{"TARGETARCH", "mine"}});
+  CHECK(steps<RunStep>(lowered("FROM base\nARG TARGETPLATFORM=mine\nRUN x", request))[0].env ==
+        Pairs{{"TARGETPLATFORM", "linux/riscv64"}});
+  CHECK(steps<RunStep>(lowered("ARG TARGETOS=mine\nFROM base\nARG TARGETOS\nRUN x", request))[0].env ==
+        Pairs{{"TARGETOS", "mine"}});
+}
+
 TEST_CASE("TARGETSTAGE is what is built") {
   const std::string text =
       "FROM base AS One\nARG TARGETSTAGE\nRUN x\nFROM base AS two\nARG TARGETSTAGE\nRUN x";
