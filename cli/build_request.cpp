@@ -195,7 +195,12 @@ Result<build::ImageSettings> image_settings(const Arguments& arguments, const En
 
 /// Flags that scripts pass to other tools: what they ask for is so in any case, or is refused.
 Result<> check_foreign_flags(const Arguments& arguments) {
-  if (arguments.value("format", "oci") != "oci") {
+  const std::string format = arguments.value("format", "oci");
+  if (!arguments.on("check") && format != "oci" && format != "docker") {
+    return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
+                               .hint("add --check, or leave it out"));
+  }
+  if (format == "docker") {
     return std::unexpected(
         Error(ErrorKind::unsupported, "--format docker: images in the store are OCI images")
             .hint("-o type=docker-archive,dest=FILE writes docker's form, 'ecrin push --format v2s2' pushes "
