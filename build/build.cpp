@@ -11,7 +11,7 @@ Result<BuildResult> build_image(Workshop& workshop, const recipes::Recipe& recip
   TRY(prepare(session));
   const std::unique_ptr<StepExecutor> executor = make_executor(session);
   auto result = run_build(session, *executor, observer);
-  if (failed) failed->exit_code = session.exit_code;
+  if (failed) *failed = {.exit_code = session.exit_code, .kept = session.kept_step};
   return result;
 }
 

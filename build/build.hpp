@@ -36,7 +36,8 @@ struct BuildOptions {
   bool current_time = false;              // --timestamp=now: times stay, `created` is now
   bool no_cache = false;
   bool explain = false;
-  unsigned jobs = 0;                                             // steps at once; 0 = number of processors
+  bool keep_failed = true;  // a RUN that failed stays as it is, for `ecrin debug`
+  unsigned jobs = 0;        // steps at once; 0 = number of processors
   run::NetworkMode network = run::NetworkMode::private_network;  // of RUN steps that do not say
   std::vector<Secret> secrets;
   std::vector<oci::Reference> tags;                      // full names
@@ -55,6 +56,7 @@ struct BuildResult {
 /// A failing RUN step: this error carries its exit code (ErrorKind::system, code() is errno and stays 0).
 struct FailedStep {
   int exit_code = 0;
+  std::string kept;  // the id under which it is kept (build/kept_steps.hpp); "" = it is not
 };
 
 /// Builds. On error the store holds all steps that finished (they are cached) and nothing else.

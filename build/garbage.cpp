@@ -11,6 +11,7 @@
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
+#include "build/kept_steps.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
@@ -41,6 +42,7 @@ private:
   Result<> remove_images();
   Result<> collect_needed();
   Result<> remove_cache_entries();
+  Result<> remove_kept();
   Result<> retire_layers();
   Result<> remove_blobs();
   Result<> delete_trees();
@@ -151,6 +153,26 @@ Result<> Pruner::remove_cache_entries() {
   return {};
 }
 
+// Failed steps that were kept go with the build cache, but not under the hands of somebody who looks into
+// one.
+Result<> Pruner::remove_kept() {
+  KeptSteps kept(m_database);
+  const std::set<std::string> held = as_set(TRY(m_workshop.store().held("layer")));
+  for (const KeptStep& step : TRY(kept.list())) {
+    const bool is_new = m_options.until && step.created >= *m_options.until;
+    const bool is_recent = m_options.used_since && step.created >= *m_options.used_since;
+    const bool goes = m_options.cache && m_options.labels.empty() && !is_new && !is_recent &&
+                      !held.contains(step.own_layer);
+    if (goes) {
+      TRY(kept.remove_row(step.id));
+      ++m_report.kept_steps;
+    } else {
+      m_needed_layers.insert(step.layers.begin(), step.layers.end());
+    }
+  }
+  return {};
+}
+
 Result<> Pruner::retire_layers() {
   for (const fs::Layer& layer : m_layers) {
     if (m_needed_layers.contains(layer.id)) continue;
@@ -228,6 +250,7 @@ Result<> Pruner::decide() {
   m_report.leases = m_dead_leases.size();
   TRY(remove_images());
   TRY(collect_needed());
+  TRY(remove_kept());
   TRY(remove_cache_entries());
   TRY(retire_layers());
   return transaction.commit();
@@ -311,6 +334,7 @@ Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
   report.layers += second.layers;
   report.blobs += second.blobs;
   report.cache_entries += second.cache_entries;
+  report.kept_steps += second.kept_steps;
   report.bytes += second.bytes;
   return report;
 }

@@ -90,6 +90,8 @@ struct Session {
   const BuildOptions& options;
   const CancelToken& cancel;
   std::atomic<int> exit_code = 0;  // of a RUN that failed
+  std::mutex kept_mutex;
+  std::string kept_step;  // under which it is kept; "" = it is not
 
   Plan plan;
   BuildTime time;

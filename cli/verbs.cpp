@@ -62,6 +62,7 @@ constexpr Missing k_missing[] = {
 std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
       &build_verb(),
+      &debug_verb(),
       &run_verb(),
       &images_verb(),
       &tag_verb(),

@@ -3,14 +3,18 @@
 
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
+#include "build/kept_steps.hpp"
 #include "build/output.hpp"
+#include "build/until.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
 #include "cli/registries.hpp"
 #include "cli/session.hpp"
+#include "cli/step_shell.hpp"
 #include "cli/table.hpp"
 #include "recipes/yaml_recipe.hpp"
 
@@ -22,6 +26,7 @@ struct Request {
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
+  std::string on_failure;  // keep, shell, or a command
 };
 
 // All that can be wrong with the words and the recipe comes out here, before the store is opened.
@@ -29,6 +34,9 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
   Request request;
   request.progress =
       arguments.on("quiet") ? ProgressKind::quiet : TRY(parse_progress(arguments.value("progress", "auto")));
+  request.on_failure = arguments.value("on-failure", "keep");
+  if (request.on_failure.empty())
+    return fail(ErrorKind::invalid, "--on-failure is keep, shell or a command, not ''");
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
@@ -41,6 +49,14 @@ Result<Request> read_request(Session& session, const Arguments& arguments) {
       text, {.file = source.name == "-" ? "standard input" : source.name,
              .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment())),
              .platform = request.options.platform}));
+  if (const auto until = arguments.find("until")) {
+    build::CutRecipe cut =
+        TRY_WHILE(build::cut_recipe(request.recipe, request.options.target, *until), "reading --until");
+    request.recipe = std::move(cut.recipe);
+    request.options.target = std::move(cut.target);
+    // The recipe's own name is for the whole image.
+    request.recipe.name.clear();
+  }
   if (request.options.tags.empty() && !request.recipe.name.empty()) {
     request.options.tags.push_back(TRY(parse_new_name(request.recipe.name)));
   }
@@ -66,6 +82,38 @@ Result<build::BuildResult> build_and_write(build::Workshop& workshop, const Requ
   return result;
 }
 
+// A step failed and is kept: the error is told, then what --on-failure says is done. The exit code stays the
+// step's.
+Outcome after_failure(Session& session, build::Workshop& workshop, const Request& request, Error error,
+                      Progress& progress, const build::FailedStep& failed, const Interrupts& interrupts) {
+  const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
+  const std::string& wanted = request.on_failure;
+  const std::string reopen = fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept);
+  progress.failed(error);
+  const bool opens = wanted != "keep" && interrupts.signal() == 0;
+  if (!opens) {
+    if (progress.reports_errors()) return code;
+    return std::unexpected(Failure(std::move(error).hint(reopen), code));
+  }
+  if (!progress.reports_errors()) session.console().print(format_error(error, session.style().colour));
+  if (wanted == "shell" && !has_terminal()) {
+    session.console().print(
+        format_warning("no shell is opened, because this is no terminal", session.style().colour));
+    session.console().print("hint: " + reopen);
+    return code;
+  }
+  build::KeptSteps kept(workshop.store().database());
+  const build::KeptStep step = TRY(kept.find(failed.kept));
+  std::vector<std::string> command;
+  if (wanted != "shell") command = {"/bin/sh", "-c", wanted};
+  const Outcome entered = enter_step(session, workshop, step, request.options, command, interrupts.token());
+  if (!entered) {
+    session.console().print(format_error(entered.error().error, session.style().colour));
+    session.console().print("hint: " + reopen);
+  }
+  return code;
+}
+
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   std::vector<std::string> names;
   for (const oci::Reference& tag : tags) {
@@ -88,6 +136,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
+  if (!result && !failed.kept.empty())
+    return after_failure(session, *workshop, request, std::move(result).error(), *progress, failed,
+                         interrupts);
   if (!result) {
     // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
     const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
@@ -133,6 +184,11 @@ std::vector<Flag> flags() {
        .completion = Completion::word,
        .words = {"private", "host", "none"}},
       {.name = "no-cache", .value = "", .help = "run all steps"},
+      {.name = "on-failure",
+       .value = "WHAT",
+       .help =
+           "of a step that fails: keep it for 'ecrin debug' (default), open a shell in it, or run a command "
+           "in it"},
       {.name = "output",
        .letter = 'o',
        .value = "SPEC",
@@ -165,6 +221,9 @@ std::vector<Flag> flags() {
       {.name = "timestamp",
        .value = "SECONDS",
        .help = "times in the image: seconds since 1970, or 'now' for the real ones"},
+      {.name = "until",
+       .value = "STEP",
+       .help = "stop at a step and make its image: a step's number, :LINE, STAGE or STAGE:NUMBER"},
   };
 }
 
