@@ -1,6 +1,7 @@
 #include "build/commit.hpp"
 
 #include "base/text.hpp"
+#include "build/image_steps.hpp"
 #include "oci/mutate.hpp"
 
 namespace ecrin::build {
@@ -23,7 +24,8 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
       parts.manifest.layers.push_back(oci::as_oci_layer(layer));
     }
   }
-  const auto add_history = [&](const std::string& text, bool empty) {
+  const auto add_history = [&](const std::string& text, bool empty, const oci::ImageConfig& state) {
+    parts.states.push_back(state);
     oci::HistoryEntry entry;
     entry.created = parts.config.created;
     entry.created_by = text;
@@ -34,7 +36,7 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     const PlanStep& step = *steps[i].step->plan;
     const bool is_image = step.is_from() && !makes_layer(step);
     // What a base image or another stage is says its own history.
-    if (!is_image) add_history(step.text, !steps[i].layer.has_value());
+    if (!is_image) add_history(step.text, !steps[i].layer.has_value(), steps[i].step->after);
     if (steps[i].layer) {
       const fs::Layer& layer = *steps[i].layer;
       const oci::Digest diff_id = TRY(oci::Digest::parse(layer.diff_id));
@@ -48,7 +50,8 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     const bool stage_ends = i + 1 == steps.size() || steps[i + 1].step->plan->stage != step.stage;
     if (stage_ends) {
       const std::string changes = describe(plan.stages[step.stage].stage->config);
-      if (!changes.empty()) add_history(changes, true);
+      if (!changes.empty())
+        add_history(changes, true, i + 1 == steps.size() ? parts.config : steps[i + 1].step->before);
     }
   }
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
@@ -67,7 +70,13 @@ Result<oci::ImageRecord> commit_image(Session& session, const std::vector<Commit
   // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
   if (config_is_new || manifest_is_new) TRY(blobs.sync());
   TRY(session.workshop.layers().sync());
-  return session.workshop.images().add(manifest, session.options.tags);
+  const oci::ImageRecord record = TRY(session.workshop.images().add(manifest, session.options.tags));
+  const ImagePointer& base = steps.back().step->base;
+  TRY(record_states(session.workshop.store().database(), record.id.digest.to_string(),
+                    {.base = base ? base->id().digest.to_string() : "",
+                     .base_entries = parts.config.history.size() - parts.states.size(),
+                     .states = std::move(parts.states)}));
+  return record;
 }
 
 }  // namespace ecrin::build

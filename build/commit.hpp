@@ -16,7 +16,8 @@ struct CommittedStep {
 
 struct ImageParts {
   oci::ImageConfig config;
-  oci::ImageManifest manifest;  // without its config's descriptor
+  oci::ImageManifest manifest;           // without its config's descriptor
+  std::vector<oci::ImageConfig> states;  // after each entry of the history that is not the base's
 };
 /// Pure: the same steps, layers and times give the same bytes.
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,

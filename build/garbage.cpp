@@ -11,6 +11,7 @@
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
+#include "build/image_steps.hpp"
 #include "build/kept_steps.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
@@ -97,6 +98,10 @@ Result<> Pruner::remove_images() {
     if (mounted.contains(record.manifest.to_string()) || !is_asked_for(record)) roots.insert(record.manifest);
   }
   const std::set<oci::Digest> kept = oci::reachable(records, roots);
+  std::vector<std::string> remaining;
+  for (const oci::ImageRecord& record : records)
+    if (kept.contains(record.manifest)) remaining.push_back(record.id.digest.to_string());
+  TRY(forget_states(m_database, remaining));
   for (const oci::ImageRecord& record : records) {
     if (kept.contains(record.manifest)) continue;
     for (const char* sql :

@@ -158,6 +158,10 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
       request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
   const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
   process.args.insert(process.args.end(), command.begin(), command.end());
+  if (request.shell) {
+    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
+    process.args = request.command.empty() ? std::vector<std::string>{shell} : request.command;
+  }
   if (process.args.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, "there is no command: the image has no default one")

@@ -64,6 +64,7 @@ std::span<const Verb* const> verbs() {
       &build_verb(),
       &debug_verb(),
       &run_verb(),
+      &shell_verb(),
       &images_verb(),
       &tag_verb(),
       &untag_verb(),

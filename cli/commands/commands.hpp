@@ -48,6 +48,7 @@ const Verb& referrers_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
 const Verb& save_verb();
+const Verb& shell_verb();
 const Verb& squash_verb();
 const Verb& tag_verb();
 const Verb& unshare_verb();
