@@ -78,6 +78,11 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
   std::vector<std::optional<CachedStep>> found(queries.size());
   std::vector<std::string> top(queries.size());  // the uppermost layer of each step's tree
   for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (queries[i].known_top) {
+      top[i] = *queries[i].known_top;
+      found[i] = CachedStep{};
+      continue;
+    }
     const auto& parent = queries[i].parent;
     if (parent && !found[*parent]) continue;
     if (parent) top[i] = top[*parent];

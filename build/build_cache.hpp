@@ -47,6 +47,8 @@ public:
   struct Query {
     std::string key;
     std::optional<std::size_t> parent;  // an earlier query: the step whose tree this one starts from
+    std::optional<std::string> known_top =
+        std::nullopt;  // a tree that stands: its uppermost layer; not asked for
   };
   /// One answer a query, in order. What is found is held by this process. A result is found only
   /// when its parent is, with the very layer that it was made on: a step that ran twice with different

@@ -50,8 +50,10 @@ public:
         m_hasher(session.workshop.layers(), *session.cache,
                  std::max(1u, std::thread::hardware_concurrency())) {}
   Result<BuildResult> run();
+  Result<std::vector<BuiltStep>> run_steps();
 
 private:
+  Result<> finish_steps();
   Result<> look_up();
   void mark_needed(std::size_t index);
   Result<> schedule();
@@ -68,7 +70,9 @@ private:
   }
   std::size_t target() const { return m_session.plan.stages[m_session.plan.target].last; }
   StepInfo info(std::size_t index) const {
-    return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
+    // Trees that stand already are no steps of this build; their stages are nothing else, but for the last.
+    const std::size_t starts = m_session.starts.size();
+    return {index + 1 - starts, m_session.plan.steps.size() - starts, stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
     return {m_session.options.context_directory + '\n' + m_session.recipe.file, stage_of(index).name,
@@ -96,6 +100,8 @@ LayerChain Engine::chain(std::size_t index) const {
   chain.base = m_session.steps[index].base;
   for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
     if (m_outcomes[*i].layer) chain.layers.push_back(*m_outcomes[*i].layer);
+    if (const StartingTree* start = m_session.start_of(plan(*i)))
+      chain.layers.insert(chain.layers.end(), start->layers.rbegin(), start->layers.rend());
   }
   std::reverse(chain.layers.begin(), chain.layers.end());
   return chain;
@@ -108,7 +114,12 @@ Result<> Engine::look_up() {
   m_finished.assign(count, 0);
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    for (const PreparedStep& step : m_session.steps) queries.push_back({step.key, step.plan->parent});
+    for (const PreparedStep& step : m_session.steps) {
+      BuildCache::Query query{step.key, step.plan->parent};
+      if (const StartingTree* start = m_session.start_of(*step.plan))
+        query.known_top = start->layers.empty() ? "" : start->layers.back().id;
+      queries.push_back(std::move(query));
+    }
     auto found = TRY(m_session.cache->find(queries));
     for (std::size_t i = 0; i < count; ++i) {
       if (!found[i]) continue;
@@ -116,6 +127,8 @@ Result<> Engine::look_up() {
       m_outcomes[i] = {std::move(found[i]->layer), found[i]->bytes, found[i]->entries};
     }
   }
+  for (std::size_t i = 0; i < count; ++i)
+    if (m_session.start_of(plan(i))) m_fates[i] = Fate::cached;
   mark_needed(target());
   m_in_image.assign(count, 0);
   for (std::optional<std::size_t> i = target(); i; i = plan(*i).parent) m_in_image[*i] = 1;
@@ -241,6 +254,7 @@ Result<> Engine::schedule() {
       tasks.push_back(std::move(task));
       continue;
     }
+    if (m_session.start_of(plan(i))) continue;
     StepResult result{
         .state = StepResult::State::cached, .bytes = m_outcomes[i].bytes, .entries = m_outcomes[i].entries};
     if (m_fates[i] == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
@@ -270,13 +284,15 @@ Result<oci::ImageRecord> Engine::commit() {
 Result<> Engine::record_use() {
   std::vector<BuildCache::Use> uses;
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
+    if (m_session.start_of(plan(i))) continue;
     if (m_fates[i] == Fate::cached || m_finished[i]) uses.push_back({slot(i), m_session.steps[i].key});
   }
   return m_session.cache->record_use(uses, m_session.options.now);
 }
 
-Result<BuildResult> Engine::run() {
-  m_observer.with([&](BuildObserver& observer) { observer.planned(m_session.steps.size()); });
+Result<> Engine::finish_steps() {
+  const std::size_t total = m_session.steps.size() - m_session.starts.size();
+  m_observer.with([&](BuildObserver& observer) { observer.planned(total); });
   for (const std::string& note : m_session.notes) m_observer.note_once(note);
   TRY(look_up());
   auto finished = schedule();
@@ -289,6 +305,25 @@ Result<BuildResult> Engine::run() {
     }
     return std::unexpected(std::move(finished).error());
   }
+  return {};
+}
+
+Result<std::vector<BuiltStep>> Engine::run_steps() {
+  TRY(finish_steps());
+  std::vector<BuiltStep> steps;
+  const PlanStage& stage = m_session.plan.stages[m_session.plan.target];
+  for (std::size_t i = stage.first + 1; i <= stage.last; ++i) {
+    BuiltStep step{.layer = std::nullopt, .ran = m_fates[i] == Fate::runs};
+    if (m_outcomes[i].layer) step.layer = TRY(m_hasher.sealed(*m_outcomes[i].layer));
+    steps.push_back(std::move(step));
+  }
+  TRY(m_session.workshop.layers().sync());
+  TRY(record_use());
+  return steps;
+}
+
+Result<BuildResult> Engine::run() {
+  TRY(finish_steps());
   const oci::ImageRecord image = TRY_WHILE(commit(), "making the image");
   TRY(record_use());
   BuildResult result{.manifest = image.manifest, .image_id = image.id};
@@ -300,6 +335,10 @@ Result<BuildResult> Engine::run() {
 
 Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer) {
   return Engine(session, executor, observer).run();
+}
+
+Result<std::vector<BuiltStep>> run_steps(Session& session, StepExecutor& executor, BuildObserver& observer) {
+  return Engine(session, executor, observer).run_steps();
 }
 
 }  // namespace ecrin::build

@@ -13,6 +13,7 @@
 #include "build/image_needs.hpp"
 #include "build/image_steps.hpp"
 #include "build/kept_steps.hpp"
+#include "build/working_containers.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
@@ -93,9 +94,12 @@ Result<> Pruner::remove_images() {
     const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
     std::erase_if(roots, [&](const oci::Digest& digest) { return !held.contains(digest.to_string()); });
   }
+  const std::set<std::string> worked_on = as_set(TRY(WorkingContainers(m_workshop.store()).needs()).bases);
   const std::set<std::string> mounted = TRY(m_mounts.mounted_manifests());
   for (const oci::ImageRecord& record : records) {
-    if (mounted.contains(record.manifest.to_string()) || !is_asked_for(record)) roots.insert(record.manifest);
+    const std::string manifest = record.manifest.to_string();
+    if (mounted.contains(manifest) || worked_on.contains(manifest) || !is_asked_for(record))
+      roots.insert(record.manifest);
   }
   const std::set<oci::Digest> kept = oci::reachable(records, roots);
   std::vector<std::string> remaining;
@@ -124,6 +128,8 @@ Result<> Pruner::collect_needed() {
   for (const fs::Layer& layer : m_layers) {
     if (m_needed.diff_ids.contains(layer.diff_id)) m_needed_layers.insert(layer.id);
   }
+  for (std::string& id : TRY(WorkingContainers(m_workshop.store()).needs()).layers)
+    m_needed_layers.insert(std::move(id));
   return {};
 }
 

@@ -56,6 +56,15 @@ struct PreparedStep {
   std::string bootstrap_sources;                           // text of sources.list
 };
 
+/// A tree that stands already, step by step, with all that the steps on it need: where a stage starts in
+/// place of its `from`.
+struct StartingTree {
+  ImagePointer base;
+  std::vector<fs::Layer> layers;  // of steps; sealed
+  oci::ImageConfig config;        // in force
+  std::string tree_key;
+};
+
 struct StepOutcome {
   std::optional<fs::Layer> layer;  // none: nothing changed
   std::uint64_t bytes = 0;
@@ -98,7 +107,10 @@ struct Session {
   std::unique_ptr<BuildContext> context;
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
-  std::vector<std::string> notes;  // met while preparing
+  std::vector<std::string> notes;              // met while preparing
+  std::map<std::string, StartingTree> starts;  // by stage; given before prepare()
+
+  const StartingTree* start_of(const PlanStep& step) const;
 
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
@@ -118,6 +130,13 @@ Result<> prepare(Session& session);
 
 /// Runs what is not cached, records it, and makes the image.
 Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer);
+
+/// The steps of the target stage after its `from`, without an image: for trees that grow step by step.
+struct BuiltStep {
+  std::optional<fs::Layer> layer;  // sealed; none: nothing changed
+  bool ran = false;
+};
+Result<std::vector<BuiltStep>> run_steps(Session& session, StepExecutor& executor, BuildObserver& observer);
 
 /// The executor for real: containers, the context, the network.
 std::unique_ptr<StepExecutor> make_executor(Session& session);

@@ -41,6 +41,10 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
 /// Mounts and ids are left to the caller, who has the root file system.
 Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image);
 
+/// What --env-file and --env say, in this order.
+Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
+                                                     const Environment& environment);
+
 /// Sets NAME=VALUE in a list of variables, replacing an earlier one.
 void set_variable(std::vector<std::string>& env, const std::string& assignment);
 /// The lines of an --env-file: NAME=VALUE, NAME (taken from the environment), # comments.

@@ -11,7 +11,12 @@
 namespace ecrin::cli {
 
 const Verb& append_verb();
+const Verb& add_into_verb();
 const Verb& build_verb();
+const Verb& commit_verb();
+const Verb& copy_into_verb();
+const Verb& from_verb();
+const Verb& rm_verb();
 const Verb& completion_verb();
 const Verb& config_verb();
 const Verb& copy_verb();

@@ -2,11 +2,18 @@
 #include "cli/commands/commands.hpp"
 #include "cli/registries.hpp"
 #include "cli/run_container.hpp"
+#include "cli/working_steps.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 Outcome run(Session& session, const Arguments& arguments) {
+  if (arguments.has("into")) return run_into(session, arguments);
+  for (const char* flag : {"no-cache", "secret"}) {
+    if (arguments.has(flag))
+      return std::unexpected(
+          Error(ErrorKind::invalid, fmt::format("--{} is for steps of a build (--into)", flag)));
+  }
   return run_in_foreground(session, TRY(container_request(arguments, session.environment())), arguments);
 }
 
@@ -38,6 +45,9 @@ std::vector<Flag> flags() {
        .value = "",
        .help = "a small process 1 reaps processes and passes signals on (default true)"},
       {.name = "interactive", .letter = 'i', .value = "", .help = "give the program standard input"},
+      {.name = "into",
+       .value = "CONTAINER",
+       .help = "run a step of a build in a working container ('ecrin from')"},
       {.name = "mount",
        .value = "SPEC",
        .help = "type=bind|volume|tmpfs,source=...,destination=...[,readonly]",
@@ -48,6 +58,7 @@ std::vector<Flag> flags() {
        .help = "private (default), host or none",
        .completion = Completion::word,
        .words = {"private", "host", "none"}},
+      {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
       {.name = "pull",
        .value = "WHEN",
@@ -58,6 +69,10 @@ std::vector<Flag> flags() {
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
       {.name = "rm", .value = "", .help = "accepted: containers are always removed at their end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
+      {.name = "secret",
+       .value = "SPEC",
+       .help = "with --into: id=NAME,src=FILE or id=NAME,env=VARIABLE",
+       .occurs = Occurs::often},
       {.name = "tmpfs",
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",
@@ -87,7 +102,10 @@ const Verb& run_verb() {
       .details =
           "In the foreground; the exit code is the program's, 128+N after signal N, 126 or 127 when it "
           "cannot be "
-          "executed or found, 125 when ecrin fails. Flags end at IMAGE.",
+          "executed or found, 125 when ecrin fails. Flags end at IMAGE.\n\n"
+          "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
+          "container, as RUN "
+          "in a recipe, and comes from the cache when it ran before on the same tree.",
       .flags = with_flags(flags(), registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,

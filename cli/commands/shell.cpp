@@ -11,8 +11,8 @@ namespace {
 
 // Those of `ecrin run`, but for what a shell decides itself.
 std::vector<Flag> flags() {
-  constexpr std::array<std::string_view, 6> k_own = {"entrypoint", "interactive", "into",
-                                                     "rm",         "rootfs",      "tty"};
+  constexpr std::array<std::string_view, 8> k_own = {"entrypoint", "interactive", "into",   "no-cache",
+                                                     "rm",         "rootfs",      "secret", "tty"};
   std::vector<Flag> flags;
   for (const Flag& flag : run_verb().flags)
     if (std::ranges::find(k_own, flag.name) == k_own.end()) flags.push_back(flag);

@@ -110,8 +110,8 @@ TEST_CASE("a command on failure gets the build's secrets; the exit code is the s
 
 TEST_CASE("failed steps are listed, bounded, removed and pruned") {
   Ecrin ecrin;
-  const std::string recipe = "from: localhost/busybox\nsteps: [{run: echo x > /x; false}]\n";
-  for (int i = 0; i < 5; ++i) REQUIRE(ecrin.try_build(recipe).code == 1);
+  ecrin.context("recipe.yaml", "from: localhost/busybox\nsteps: [{run: echo x > /x; false}]\n");
+  for (int i = 0; i < 5; ++i) REQUIRE(ecrin({"build", ecrin.context_directory()}).code == 1);
   auto list = ecrin.json({"debug", "--list", "--format", "json"});
   REQUIRE(list.size() == 3);
   CHECK(list[0]["ExitCode"] == 1);
