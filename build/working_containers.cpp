@@ -134,6 +134,15 @@ Result<std::vector<std::string>> WorkingContainers::names() {
   return names;
 }
 
+Result<std::vector<std::string>> WorkingContainers::based_on(const std::string& manifest) {
+  auto lock = m_store->database().lock();
+  auto select = TRY(m_store->database().prepare("SELECT name FROM working_containers WHERE base = ?1"));
+  select.bind(1, manifest);
+  std::vector<std::string> names;
+  while (TRY(select.step()) == Statement::Step::row) names.push_back(select.text(0));
+  return names;
+}
+
 Result<> WorkingContainers::add(const WorkingContainer& container) {
   auto transaction = TRY(m_store->database().begin());
   auto select = TRY(m_store->database().prepare("SELECT 1 FROM working_containers WHERE name = ?1"));

@@ -49,6 +49,7 @@ public:
   Result<WorkingContainer> need(const std::string& name);
   Result<std::vector<WorkingContainer>> list();  // by name
   Result<std::vector<std::string>> names();      // also of those that another version made
+  Result<std::vector<std::string>> based_on(const std::string& manifest);
   /// A new one; a name that is taken is a conflict.
   Result<> add(const WorkingContainer& container);
   Result<> update(const WorkingContainer& container);

@@ -111,6 +111,8 @@ Result<recipes::Mount> parse_step_mount(std::string_view text) {
     if (mount.id.empty())
       return fail(ErrorKind::invalid, "--mount '{}' names no secret: id=NAME", printable(text));
   }
+  // As a recipe has it, so that both give the same key.
+  if (mount.type == Type::cache && mount.id.empty()) mount.id = mount.target;
   if (mount.type != Type::secret && mount.target.empty())
     return fail(ErrorKind::invalid, "--mount '{}' has no target", printable(text));
   return std::move(mount);

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "build/garbage.hpp"
+#include "build/working_containers.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
@@ -11,7 +12,24 @@
 namespace ecrin::cli {
 namespace {
 
-Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record) {
+// A working container cannot do without its base; with --force it goes, too.
+Result<> free_from_containers(oci::ImageStore& images, const oci::ImageRecord& record, bool force) {
+  build::WorkingContainers containers(images.blobs().store());
+  for (const std::string& name : TRY(containers.based_on(record.manifest.to_string()))) {
+    if (!force) {
+      return std::unexpected(
+          Error(ErrorKind::conflict,
+                fmt::format("image {} is the base of working container '{}'", short_id(record.id), name))
+              .hint(fmt::format("remove that first: ecrin rm {}; or give -f", name)));
+    }
+    const FileLock lock = TRY(containers.lock(name, nullptr));
+    TRY(containers.remove(name));
+  }
+  return {};
+}
+
+Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record, bool force) {
+  TRY(free_from_containers(images, record, force));
   TRY(images.remove(record.manifest));
   for (const std::string& name : record.names) print_line("Untagged: " + name);
   print_line("Deleted: " + record.id.digest.hex());
@@ -36,7 +54,7 @@ Result<> remove_one(oci::ImageStore& images, const std::string& words, bool forc
               fmt::format("image {} has several names: {}", short_id(record.id), join(record.names, ", ")))
             .hint("remove a name, or give -f to remove the image with all its names"));
   }
-  return remove_image(images, record);
+  return remove_image(images, record, force);
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
@@ -63,7 +81,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     for (const oci::ImageRecord& record : TRY(images.list_all())) {
       // Gone already with the index that it came with.
       if (!images.find_any(record.manifest.to_string())) continue;
-      keep_going(remove_image(images, record));
+      keep_going(remove_image(images, record, force));
     }
   } else {
     for (const std::string& words : arguments.operands()) keep_going(remove_one(images, words, force));
@@ -96,7 +114,8 @@ const Verb& rmi_verb() {
               {.name = "force",
                .letter = 'f',
                .value = "",
-               .help = "remove an ID with all its names; ignore what is missing"},
+               .help = "remove an ID with all its names, and working containers made from it; ignore what is "
+                       "missing"},
           },
       .completion = Completion::image,
       .run = run,
