@@ -11,6 +11,15 @@ namespace {
 
 constexpr std::size_t k_text_length = 200;
 
+class SilentObserver final : public BuildObserver {
+public:
+  void planned(std::size_t) override {}
+  void step_started(const StepInfo&) override {}
+  void step_output(const StepInfo&, std::string_view) override {}
+  void step_finished(const StepInfo&, const StepResult&) override {}
+  void note(const std::string&) override {}
+};
+
 // As a YAML recipe calls its steps: the history must be the same.
 std::string step_text(const recipes::StepKind& kind) {
   return printable(fmt::format("{}: {}", to_lower(recipes::instruction_name(kind)), recipes::summary(kind)),
@@ -76,6 +85,9 @@ Result<WorkingContainer> start_container(Workshop& workshop, const std::string& 
   recipe.stages.push_back(std::move(stage));
   Session session(workshop, recipe, options, cancel);
   TRY(prepare(session));
+  // A recipe looks its `from` up before its steps: it must find it there.
+  SilentObserver observer;
+  TRY(run_steps(session, *make_executor(session), observer));
   const PreparedStep& from = session.steps.back();
   WorkingContainer container;
   container.created = options.now;
