@@ -37,16 +37,32 @@ Result<Named> is_named(const Fd& directory, const std::string& name, const Fd& f
 
 }  // namespace
 
-Result<FileLock> FileLock::acquire_named(const Fd& directory, const std::string& name,
+Result<FileLock> FileLock::acquire_named(const Fd& directory, const std::string& name, mode_t permissions,
                                          const CancelToken* cancel) {
   for (;;) {
     if (cancel) TRY(cancel->check());
-    auto lock = TRY(acquire_now(TRY(posix::open_at(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)),
-                                Mode::exclusive));
-    if (lock && TRY(is_named(directory, name, lock->file())) == Named::yes) return std::move(*lock);
+    if (auto lock = TRY(acquire_named_now(directory, name, permissions))) return std::move(*lock);
     // flock(2) cannot be told to stop waiting when the user wants to.
-    if (!lock) std::this_thread::sleep_for(k_look_again);
+    std::this_thread::sleep_for(k_look_again);
   }
+}
+
+Result<std::optional<FileLock>> FileLock::acquire_named_now(const Fd& directory, const std::string& name,
+                                                            mode_t permissions) {
+  for (;;) {
+    Fd file = TRY(posix::open_at(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, permissions));
+    auto lock = TRY(acquire_now(std::move(file), Mode::exclusive));
+    if (!lock || TRY(is_named(directory, name, lock->file())) == Named::yes) return lock;
+  }
+}
+
+Result<std::optional<FileLock>> FileLock::acquire_existing_now(const Fd& directory, const std::string& name) {
+  auto file = posix::open_at(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+  if (!file && file.error().kind() == ErrorKind::not_found) return std::nullopt;
+  if (!file) return std::unexpected(file.error());
+  auto lock = TRY(acquire_now(std::move(*file), Mode::exclusive));
+  if (lock && TRY(is_named(directory, name, lock->file())) == Named::no) return std::nullopt;
+  return lock;
 }
 
 Result<FileLock> FileLock::acquire(Fd file, Mode mode) {

@@ -17,10 +17,16 @@ public:
   static Result<FileLock> acquire(Fd file, Mode mode);
   /// Empty when somebody else holds it.
   static Result<std::optional<FileLock>> acquire_now(Fd file, Mode mode);
-  /// The exclusive lock on `name` in `directory`, which is made when it is missing. Waits, until `cancel`. A
-  /// file that was removed or moved meanwhile by whoever had the lock does not count.
-  static Result<FileLock> acquire_named(const Fd& directory, const std::string& name,
+  /// The exclusive lock on `name` in `directory`, which is made with `permissions` when it is missing. Waits,
+  /// until `cancel`. A file that was removed or moved meanwhile by whoever had the lock does not count.
+  static Result<FileLock> acquire_named(const Fd& directory, const std::string& name, mode_t permissions,
                                         const CancelToken* cancel);
+  /// The same without waiting: empty when somebody else holds it.
+  static Result<std::optional<FileLock>> acquire_named_now(const Fd& directory, const std::string& name,
+                                                           mode_t permissions);
+  /// The exclusive lock on a file that must exist, without waiting: empty when somebody else holds it, and
+  /// when there is no such file (any more).
+  static Result<std::optional<FileLock>> acquire_existing_now(const Fd& directory, const std::string& name);
   const Fd& file() const { return m_file; }
 
 private:

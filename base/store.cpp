@@ -60,23 +60,12 @@ bool is_full(const Error& error) {
   return error.code() == ENOSPC || error.code() == EDQUOT;
 }
 
-// Is the locked file still the one with this name?
-Result<bool> is_file_at(const Fd& file, const Fd& dir, const std::string& name) {
-  const struct stat ours = TRY(posix::stat_fd(file));
-  const auto there = posix::lstat_at(dir, name);
-  if (!there && there.error().kind() == ErrorKind::not_found) return false;
-  if (!there) return std::unexpected(there.error());
-  return ours.st_dev == there->st_dev && ours.st_ino == there->st_ino;
-}
-
-// The lock of a lease whose process is gone; empty when it lives, or when the file is gone.
-Result<std::optional<FileLock>> take_over(const Fd& work, const std::string& name) {
-  auto file = posix::open_at(work, name, O_RDWR | O_NOFOLLOW);
-  if (!file && file.error().kind() == ErrorKind::not_found) return std::nullopt;
-  if (!file) return std::unexpected(file.error());
-  std::optional<FileLock> lock = TRY(FileLock::acquire_now(std::move(*file), FileLock::Mode::exclusive));
-  if (!lock || !TRY(is_file_at(lock->file(), work, name))) return std::nullopt;
-  return lock;
+// What a directory hands down to all that is made in it would change the permissions of what is unpacked, and
+// add attributes that no layer has.
+Result<> drop_default_acl(const Fd& directory) {
+  constexpr const char* k_default_acl = "system.posix_acl_default";
+  if (!TRY(posix::get_xattr_at(directory, ".", k_default_acl))) return {};
+  return posix::remove_xattr_at(directory, ".", k_default_acl);
 }
 
 Result<> remove_holds(Database& database, std::string_view lease) {
@@ -105,6 +94,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
     const std::unique_ptr<char, decltype(&::free)> path(::realpath(root.c_str(), nullptr), &::free);
     if (!path) return fail_errno("cannot resolve '{}'", printable(root));
     store->m_path = path.get();
+    if (store->m_path == "/")
+      return std::unexpected(Error(ErrorKind::invalid, "a store needs a directory of its own")
+                                 .hint("name one, as in --root ~/store"));
+    TRY(drop_default_acl(store->m_directory));
     store->m_frees = purpose == Purpose::freeing;
     if (store->m_frees) (void)posix::unlink_at(store->m_directory, k_reserve_name);
     store->m_work = TRY(store->subdirectory("tmp"));
@@ -185,7 +178,7 @@ Result<> Store::tie_lease_to(const std::string& other) {
 Result<bool> Store::is_alive(const std::string& lease) {
   if (lease == m_lease) return true;
   if (TRY(posix::exists_at(m_work, lock_name(lease))) == posix::Exists::no) return false;
-  return !TRY(take_over(m_work, lock_name(lease)));
+  return !TRY(FileLock::acquire_existing_now(m_work, lock_name(lease)));
 }
 
 Result<> Store::end_lease(const std::string& lease) {
@@ -196,7 +189,11 @@ Result<> Store::end_lease(const std::string& lease) {
 
 Result<Fd> Store::subdirectory(const std::string& relative) {
   auto existing = posix::open_at(m_directory, relative, O_RDONLY | O_DIRECTORY);
-  if (existing || existing.error().kind() != ErrorKind::not_found) return existing;
+  if (existing) {
+    TRY(drop_default_acl(*existing));
+    return existing;
+  }
+  if (existing.error().kind() != ErrorKind::not_found) return existing;
   std::string path;
   for (const std::string& name : split(relative, '/')) {
     path += path.empty() ? name : "/" + name;
@@ -258,7 +255,7 @@ Result<std::vector<std::string>> Store::dead_leases() {
     } else if (name.ends_with(k_new_suffix)) {
       const auto status = posix::lstat_at(m_work, entry.name);
       if (status && status->st_mtim.tv_sec + k_new_seconds < ::time(nullptr) &&
-          TRY(take_over(m_work, entry.name))) {
+          TRY(FileLock::acquire_existing_now(m_work, entry.name))) {
         TRY(remove_if_there(m_work, entry.name));
       }
     }
@@ -267,7 +264,7 @@ Result<std::vector<std::string>> Store::dead_leases() {
   std::vector<std::string> dead;
   for (const std::string& lease : leases) {
     const std::string name = lock_name(lease);
-    const std::optional<FileLock> taken = TRY(take_over(m_work, name));
+    const std::optional<FileLock> taken = TRY(FileLock::acquire_existing_now(m_work, name));
     // Without a lock it is alive, unless there is no file at all: a tree and holds come after the file.
     if (!taken && TRY(posix::exists_at(m_work, name)) == posix::Exists::yes) continue;
     if (holders.contains(lease)) TRY(remove_holds(*m_database, lease));

@@ -294,23 +294,9 @@ Result<> Pruner::delete_trees() {
 // it would be gone on with by the next pull of the same image, if that ever came.
 Result<> Pruner::remove_downloads() {
   if (!m_options.downloads) return {};
-  const auto directory =
-      posix::open_at(m_workshop.store().directory(), "downloads", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-  if (!directory) {
-    if (directory.error().kind() == ErrorKind::not_found) return {};
-    return std::unexpected(directory.error());
-  }
-  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(*directory))) {
-    auto file = posix::open_at(*directory, entry.name, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-    if (!file) continue;  // gone meanwhile, or no file of a download
-    const struct stat status = TRY(posix::stat_fd(*file));
-    if (m_options.until && status.st_mtim.tv_sec >= *m_options.until) continue;
-    const auto lock = TRY(FileLock::acquire_now(std::move(*file), FileLock::Mode::exclusive));
-    if (!lock) continue;
-    TRY(posix::unlink_at(*directory, entry.name));
-    m_report.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
-    ++m_report.downloads;
-  }
+  const auto removed = TRY(m_workshop.blobs().remove_partial_downloads(m_options.until));
+  m_report.bytes += removed.bytes;
+  m_report.downloads += removed.count;
   return {};
 }
 
@@ -319,7 +305,6 @@ Result<PruneReport> Pruner::run() {
   TRY(decide());
   TRY(find_spare_layers());
   TRY(remove_blobs());
-  m_report.bytes += TRY(m_workshop.blobs().remove_partial_downloads());
   TRY(delete_trees());
   TRY(remove_downloads());
   return std::move(m_report);

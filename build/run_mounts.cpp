@@ -3,9 +3,6 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <thread>
-
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
@@ -108,26 +105,16 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const s
   const std::string name = sha256_hex(mount.id.empty() ? target : mount.id).substr(0, 32);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
-  const auto lock_file = [&](const std::string& of) {
-    return posix::open_at(cache, of + ".lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-  };
+  const auto lock_name = [](const std::string& of) { return of + ".lock"; };
   using Sharing = recipes::Mount::Sharing;
   std::string data = "data";
   if (mount.sharing == Sharing::locked) {
-    while (true) {
-      auto lock = TRY(FileLock::acquire_now(TRY(lock_file(data)), FileLock::Mode::exclusive));
-      if (lock) {
-        m_locks.push_back(std::move(*lock));
-        break;
-      }
-      TRY(m_scope.stop.check());
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop)));
   } else if (mount.sharing == Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {
       data = fmt::format("private-{}", i);
-      auto lock = TRY(FileLock::acquire_now(TRY(lock_file(data)), FileLock::Mode::exclusive));
+      auto lock = TRY(FileLock::acquire_named_now(cache, lock_name(data), 0600));
       if (!lock) continue;
       m_locks.push_back(std::move(*lock));
       locked = true;

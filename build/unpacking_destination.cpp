@@ -44,7 +44,7 @@ private:
     // Whoever else wants this layer, in this process or another, waits and then finds it.
     const Fd locks = TRY(m_workshop.store().subdirectory(k_locks));
     const std::string lock_name = diff_id.digest.algorithm_name() + "-" + diff_id.digest.hex();
-    const FileLock lock = TRY(FileLock::acquire_named(locks, lock_name, cancel));
+    const FileLock lock = TRY(FileLock::acquire_named(locks, lock_name, 0600, cancel));
     const Defer remove_lock([&] { (void)posix::unlink_at(locks, lock_name); });
     oci::BlobStore& blobs = m_workshop.blobs();
     if (TRY(m_workshop.layers().find(diff_id.digest.to_string()))) {

@@ -96,7 +96,7 @@ Result<FileLock> WorkingContainers::lock(const std::string& name, const CancelTo
   if (!is_container_name(name))
     return fail(ErrorKind::not_found, "there is no working container '{}'", printable(name));
   const Fd directory = TRY(m_store->subdirectory("working"));
-  return FileLock::acquire_named(directory, name + ".lock", cancel);
+  return FileLock::acquire_named(directory, name + ".lock", 0600, cancel);
 }
 
 Result<std::optional<WorkingContainer>> WorkingContainers::get(const std::string& name) {
@@ -134,13 +134,12 @@ Result<std::vector<std::string>> WorkingContainers::names() {
   return names;
 }
 
-Result<std::vector<std::string>> WorkingContainers::based_on(const std::string& manifest) {
+Result<std::vector<std::pair<std::string, std::string>>> WorkingContainers::bases() {
   auto lock = m_store->database().lock();
-  auto select = TRY(m_store->database().prepare("SELECT name FROM working_containers WHERE base = ?1"));
-  select.bind(1, manifest);
-  std::vector<std::string> names;
-  while (TRY(select.step()) == Statement::Step::row) names.push_back(select.text(0));
-  return names;
+  auto select = TRY(m_store->database().prepare("SELECT name, base FROM working_containers ORDER BY name"));
+  std::vector<std::pair<std::string, std::string>> bases;
+  while (TRY(select.step()) == Statement::Step::row) bases.emplace_back(select.text(0), select.text(1));
+  return bases;
 }
 
 Result<> WorkingContainers::add(const WorkingContainer& container) {

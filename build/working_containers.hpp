@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/cancel.hpp"
@@ -49,7 +50,7 @@ public:
   Result<WorkingContainer> need(const std::string& name);
   Result<std::vector<WorkingContainer>> list();  // by name
   Result<std::vector<std::string>> names();      // also of those that another version made
-  Result<std::vector<std::string>> based_on(const std::string& manifest);
+  Result<std::vector<std::pair<std::string, std::string>>> bases();  // names, and manifests they begin with
   /// A new one; a name that is taken is a conflict.
   Result<> add(const WorkingContainer& container);
   Result<> update(const WorkingContainer& container);

@@ -9,16 +9,6 @@ namespace {
 // Whoever is faster than that, again and again, does not let anybody else in.
 constexpr int k_tries = 20;
 
-Result<oci::Descriptor> image_entry(oci::ImageStore& images, const oci::ImageRecord& record) {
-  oci::Descriptor entry = record.descriptor();
-  if (record.kind == oci::ImageKind::artifact) {
-    entry.artifact_type = record.artifact_type;
-    return entry;
-  }
-  entry.platform = TRY(images.load(record.manifest)).config.platform;
-  return entry;
-}
-
 }  // namespace
 
 Result<oci::ImageRecord> find_index(oci::ImageStore& images, const std::string& name) {
@@ -49,21 +39,6 @@ Result<oci::ImageRecord> edit_index(oci::ImageStore& images, const std::string& 
     if (replaced || replaced.error().kind() != ErrorKind::not_found) return replaced;
   }
   return fail(ErrorKind::conflict, "other processes keep changing the index '{}'", printable(name));
-}
-
-Result<std::vector<oci::Descriptor>> entries_of(oci::ImageStore& images, const std::string& words,
-                                                Entries entries) {
-  if (words.find("://") != std::string::npos)
-    return std::unexpected(
-        Error(ErrorKind::unsupported, fmt::format("'{}' is not in the store", printable(words)))
-            .hint("only images of the store go into an index: bring it in first"));
-  const oci::ImageRecord record = TRY(find_any_image(images, words));
-  if (record.kind == oci::ImageKind::index && entries == Entries::all)
-    return TRY(images.load_index(record.manifest)).index.manifests;
-  // Of an index, this machine's.
-  if (record.kind == oci::ImageKind::index)
-    return std::vector{TRY(image_entry(images, TRY(find_image(images, words))))};
-  return std::vector{TRY(image_entry(images, record))};
 }
 
 std::vector<Flag> entry_flags() {

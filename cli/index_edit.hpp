@@ -1,5 +1,5 @@
-// What the verbs of `ecrin manifest` share: entries made of what the user names, and an index changed in
-// place of the one that its name meant.
+// What the verbs of `ecrin manifest` share: an index changed in place of the one that its name meant, and the
+// flags that say what stands in an entry.
 #pragma once
 
 #include <functional>
@@ -20,12 +20,6 @@ Result<oci::ImageRecord> edit_index(oci::ImageStore& images, const std::string& 
 
 /// Stores the bytes of an index of our own, safe from a power cut.
 Result<oci::Descriptor> store_index(oci::ImageStore& images, const oci::ImageIndex& index);
-
-/// What an index needs to list `words`: an image with its platform, an artifact; of an index all entries
-/// (`all`) or this machine's.
-enum class Entries { all, one };
-Result<std::vector<oci::Descriptor>> entries_of(oci::ImageStore& images, const std::string& words,
-                                                Entries entries);
 
 /// The flags that say what stands in an entry: --annotation, --arch, --os ...
 std::vector<Flag> entry_flags();

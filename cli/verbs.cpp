@@ -74,6 +74,7 @@ std::span<const Verb* const> verbs() {
       &pull_verb(),
       &push_verb(),
       &copy_verb(),
+      &delete_verb(),
       &referrers_verb(),
       &login_verb(),
       &logout_verb(),

@@ -69,20 +69,11 @@ NameLock::NameLock(Fd directory, std::string file, FileLock lock)
 Result<NameLock> NameLock::acquire(Store& store, const std::string& name) {
   Fd directory = TRY(store.subdirectory("containers"));
   const std::string file = name + ".lock";
-  while (true) {
-    Fd opened = TRY(posix::open_at(directory, file, O_RDWR | O_CREAT, 0600));
-    const struct stat mine = TRY(posix::stat_fd(opened));
-    auto lock = TRY(FileLock::acquire_now(std::move(opened), FileLock::Mode::exclusive));
-    if (!lock) {
-      return std::unexpected(
-          Error(ErrorKind::conflict, fmt::format("a container with the name '{}' is running", name))
-              .hint("take another --name, or stop that one first"));
-    }
-    // Its last owner may have removed the file between our open and our lock: then the name is on another
-    // file now.
-    const auto there = posix::lstat_at(directory, file);
-    if (there && there->st_ino == mine.st_ino) return NameLock(std::move(directory), file, *std::move(lock));
-  }
+  auto lock = TRY(FileLock::acquire_named_now(directory, file, 0600));
+  if (lock) return NameLock(std::move(directory), file, *std::move(lock));
+  return std::unexpected(
+      Error(ErrorKind::conflict, fmt::format("a container with the name '{}' is running", name))
+          .hint("take another --name, or stop that one first"));
 }
 
 NameLock::~NameLock() {

@@ -1,6 +1,4 @@
 // Downloads into the blob store: partial files that survive their process, one lock a blob.
-#include <chrono>
-#include <thread>
 #include <vector>
 
 #include "base/posix.hpp"
@@ -11,34 +9,11 @@ namespace ecrin::oci {
 namespace {
 
 constexpr const char* k_downloads = "downloads";
-constexpr std::chrono::milliseconds k_lock_interval{50};
+// The file becomes the blob.
+constexpr mode_t k_blob_permissions = 0644;
 
 std::string partial_name(const Digest& digest) {
   return digest.algorithm_name() + "-" + digest.hex();
-}
-
-// Is the open file still what its name leads to? Whoever had the lock before may have moved or removed it.
-Result<bool> is_named(const Fd& directory, const std::string& name, const Fd& file) {
-  const Result<struct stat> named = posix::lstat_at(directory, name);
-  if (!named) {
-    if (named.error().kind() == ErrorKind::not_found) return false;
-    return std::unexpected(named.error());
-  }
-  const struct stat open = TRY(posix::stat_fd(file));
-  return named->st_dev == open.st_dev && named->st_ino == open.st_ino;
-}
-
-// Waits for the lock, and for the user's patience.
-Result<FileLock> lock_partial(const Fd& directory, const std::string& name, const CancelToken* cancel) {
-  for (;;) {
-    if (cancel) TRY(cancel->check());
-    Fd file = TRY(posix::open_at(directory, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0644));
-    auto lock = TRY(FileLock::acquire_now(std::move(file), FileLock::Mode::exclusive));
-    if (!lock)
-      std::this_thread::sleep_for(k_lock_interval);
-    else if (TRY(is_named(directory, name, lock->file())))
-      return *std::move(lock);
-  }
 }
 
 /// One try to complete a partial file.
@@ -126,8 +101,8 @@ Result<BlobStore::Download> BlobStore::download(const Descriptor& descriptor, co
   if (TRY(hold_if_there(descriptor))) return Download::present;
   const Fd directory = TRY(m_store.subdirectory(k_downloads));
   const std::string name = partial_name(descriptor.digest);
-  FileLock lock = TRY_WHILE(lock_partial(directory, name, cancel), "waiting for another download of {}",
-                            descriptor.digest.to_string());
+  FileLock lock = TRY_WHILE(FileLock::acquire_named(directory, name, k_blob_permissions, cancel),
+                            "waiting for another download of {}", descriptor.digest.to_string());
   if (TRY(hold_if_there(descriptor))) {
     TRY(posix::unlink_at(directory, name));
     return Download::present;
@@ -152,22 +127,19 @@ Result<BlobStore::Download> BlobStore::download(const Descriptor& descriptor, co
   return Download::downloaded;
 }
 
-Result<std::uint64_t> BlobStore::remove_partial_downloads() {
+Result<BlobStore::Removed> BlobStore::remove_partial_downloads(std::optional<std::int64_t> until) {
+  Removed removed;
   const Fd directory = TRY(m_store.subdirectory(k_downloads));
-  std::uint64_t bytes = 0;
   for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
-    Result<Fd> file = posix::open_at(directory, entry.name, O_RDWR | O_NOFOLLOW);
-    if (!file) {
-      if (file.error().kind() == ErrorKind::not_found) continue;  // finished meanwhile
-      return std::unexpected(std::move(file).error());
-    }
-    const auto size = static_cast<std::uint64_t>(TRY(posix::stat_fd(*file)).st_size);
-    const auto lock = TRY(FileLock::acquire_now(*std::move(file), FileLock::Mode::exclusive));
-    if (!lock || !TRY(is_named(directory, entry.name, lock->file()))) continue;
+    const auto lock = TRY(FileLock::acquire_existing_now(directory, entry.name));
+    if (!lock) continue;  // going on, or finished meanwhile
+    const struct stat status = TRY(posix::stat_fd(lock->file()));
+    if (until && status.st_mtim.tv_sec >= *until) continue;
     TRY(posix::unlink_at(directory, entry.name));
-    bytes += size;
+    removed.bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    ++removed.count;
   }
-  return bytes;
+  return removed;
 }
 
 }  // namespace ecrin::oci

@@ -44,8 +44,13 @@ public:
   using Opener = std::function<Result<std::unique_ptr<Source>>(std::uint64_t offset)>;
   Result<Download> download(const Descriptor& descriptor, const Opener& open, Sink* also,
                             const CancelToken* cancel);
-  /// Removes what interrupted downloads left, except where one is going on. Returns how many bytes that gave.
-  Result<std::uint64_t> remove_partial_downloads();
+  /// Removes what interrupted downloads left, except where one is going on; with `until` (seconds since
+  /// 1970), only what was last written before.
+  struct Removed {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;  // on the disk
+  };
+  Result<Removed> remove_partial_downloads(std::optional<std::int64_t> until);
   /// Holds it for this process when it can be opened: as a file of the right size, or from the provider.
   Result<bool> has(const Descriptor& descriptor);
   /// Verified bytes; not_found when neither the store nor the provider has it.

@@ -6,8 +6,8 @@ namespace {
 
 class StoreDestination final : public ImageDestination {
 public:
-  StoreDestination(ImageStore& images, std::vector<Reference> names)
-      : m_images(images), m_names(std::move(names)) {}
+  StoreDestination(ImageStore& images, std::vector<Reference> names, Role role)
+      : m_images(images), m_names(std::move(names)), m_role(role) {}
 
   std::string name() const override { return "the store"; }
 
@@ -40,13 +40,15 @@ public:
     // A row in the database must never name a blob that a power cut can still take away.
     TRY(m_images.blobs().sync());
     for (const Descriptor& child : m_children) TRY(m_images.add_any(child, {}, Role::part));
-    TRY(m_images.add_any(m_top, m_names));
+    if (m_role == Role::own || !media_type::is_index(m_top.media_type))
+      TRY(m_images.add_any(m_top, m_names, m_role));
     return {};
   }
 
 private:
   ImageStore& m_images;
   std::vector<Reference> m_names;
+  Role m_role;  // of the top one
   std::vector<Descriptor> m_children;
   Descriptor m_top;
 };
@@ -54,7 +56,11 @@ private:
 }  // namespace
 
 std::unique_ptr<ImageDestination> make_store_destination(ImageStore& images, std::vector<Reference> names) {
-  return std::make_unique<StoreDestination>(images, std::move(names));
+  return std::make_unique<StoreDestination>(images, std::move(names), Role::own);
+}
+
+std::unique_ptr<ImageDestination> make_parts_destination(ImageStore& images) {
+  return std::make_unique<StoreDestination>(images, std::vector<Reference>{}, Role::part);
 }
 
 }  // namespace ecrin::oci

@@ -85,7 +85,7 @@ Finding check_ranges(const IdentityRequest& request) {
                                fs::contiguous_ids(choice.gids));
     return finding;
   }
-  finding.level = Level::note;
+  finding.level = Level::lack;
   finding.fact = choice.problem;
   finding.meaning = "only one user id can be used in containers: programs that change to other users fail";
   finding.fix = choice.fix;
@@ -97,7 +97,7 @@ Finding check_map_programs(const IdentityRequest& request) {
   Finding finding{.name = "newuidmap and newgidmap"};
   const std::string path = find_program("newuidmap", request.search_path);
   if (path.empty() || find_program("newgidmap", request.search_path).empty()) {
-    finding.level = ::getuid() == 0 ? Level::note : Level::problem;
+    finding.level = ::getuid() == 0 ? Level::lack : Level::problem;
     finding.fact = "not found";
     finding.meaning = "ranges of /etc/subuid cannot be used";
     finding.fix = "apt install uidmap (Debian, Ubuntu), dnf install shadow-utils (Fedora)";
@@ -105,7 +105,7 @@ Finding check_map_programs(const IdentityRequest& request) {
   }
   finding.fact = path;
   if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-    finding.level = Level::note;
+    finding.level = Level::lack;
     finding.meaning = "no_new_privs is set on this process, so they cannot become root";
     finding.fix =
         "start the outer container without --security-opt no-new-privileges "
@@ -135,7 +135,7 @@ Finding check_network(const std::string& search_path) {
   const NetworkProbe probe = probe_private_network(search_path);
   finding.fact = probe.problem.empty() ? probe.helper : probe.problem;
   if (!probe.problem.empty()) {
-    finding.level = Level::note;
+    finding.level = Level::lack;
     finding.meaning = "build steps use the host's network; 'run' needs --network=host or none";
     finding.fix = probe.hint;
   }
@@ -161,7 +161,7 @@ Finding check_bootstrap(const std::string& search_path) {
   Finding finding{.name = "mmdebstrap"};
   finding.fact = find_program("mmdebstrap", search_path);
   if (!finding.fact.empty()) return finding;
-  finding.level = Level::note;
+  finding.level = Level::lack;
   finding.fact = "not found";
   finding.meaning = "recipes cannot start from a bootstrapped Debian or Ubuntu";
   finding.fix = "apt install mmdebstrap";

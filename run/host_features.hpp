@@ -9,7 +9,12 @@
 namespace ecrin::run {
 
 struct Finding {
-  enum class Level { ok, note, problem };
+  enum class Level {
+    ok,
+    note,     // worth knowing; all that ecrin does can be done
+    lack,     // something that users may ask for cannot be had
+    problem,  // nothing can be built or run
+  };
   Level level = Level::ok;
   std::string name;     // "user namespaces", "subuid ranges", "private network", ...
   std::string fact;     // what was found

@@ -21,6 +21,7 @@ const Verb& completion_verb();
 const Verb& config_verb();
 const Verb& copy_verb();
 const Verb& debug_verb();
+const Verb& delete_verb();
 const Verb& df_verb();
 const Verb& diff_verb();
 const Verb& doctor_verb();

@@ -70,19 +70,32 @@ std::vector<Finding> examine(Session& session) {
   return findings;
 }
 
-std::string_view level_name(Level level) {
-  return level == Level::ok ? "ok" : level == Level::note ? "note" : "problem";
+struct LevelLook {
+  std::string_view name;  // in JSON
+  std::string_view symbol;
+  std::string_view plain;
+  int colour;
+};
+
+LevelLook look(Level level) {
+  switch (level) {
+    case Level::ok:
+      return {"ok", "✔", "ok  ", 32};
+    case Level::note:
+      return {"note", "•", "note", 36};
+    case Level::lack:
+      return {"lack", "!", "LACK", 33};
+    case Level::problem:
+      break;
+  }
+  return {"problem", "✘", "BAD ", 31};
 }
 
 std::string mark(Level level, const ProgressStyle& style) {
-  const char* text = style.utf8 ? (level == Level::ok     ? "✔"
-                                   : level == Level::note ? "!"
-                                                          : "✘")
-                                : (level == Level::ok     ? "ok  "
-                                   : level == Level::note ? "note"
-                                                          : "BAD ");
-  if (style.colour == Colour::no) return text;
-  return fmt::format("\033[{}m{}\033[0m", level == Level::ok ? 32 : level == Level::note ? 33 : 31, text);
+  const LevelLook shown = look(level);
+  const std::string_view text = style.utf8 ? shown.symbol : shown.plain;
+  if (style.colour == Colour::no) return std::string(text);
+  return fmt::format("\033[{}m{}\033[0m", shown.colour, text);
 }
 
 Outcome run_doctor(Session& session, const Arguments& arguments) {
@@ -90,7 +103,7 @@ Outcome run_doctor(Session& session, const Arguments& arguments) {
   if (arguments.value("format") == "json") {
     Json list = Json::array();
     for (const Finding& finding : findings) {
-      list.push_back({{"level", level_name(finding.level)},
+      list.push_back({{"level", look(finding.level).name},
                       {"name", finding.name},
                       {"fact", finding.fact},
                       {"meaning", finding.meaning},
@@ -105,10 +118,9 @@ Outcome run_doctor(Session& session, const Arguments& arguments) {
       if (!finding.fix.empty()) print_line(indent + "fix: " + finding.fix);
     }
   }
-  const auto count = [&findings](Level level) {
-    return std::ranges::count(findings, level, &Finding::level);
-  };
-  return count(Level::problem) > 0 ? 2 : count(Level::note) > 0 ? 1 : 0;
+  Level worst = Level::ok;
+  for (const Finding& finding : findings) worst = std::max(worst, finding.level);
+  return worst == Level::problem ? 2 : worst == Level::lack ? 1 : 0;
 }
 
 }  // namespace
@@ -119,7 +131,9 @@ const Verb& doctor_verb() {
       .operands = "",
       .summary = "Say what works on this machine, what does not, and how to fix it",
       .details =
-          "Exit code 0: everything works; 1: something is slower or missing; 2: nothing can be built or run.",
+          "Exit code 0: all that ecrin needs works; 1: something that users may ask for is missing; 2: "
+          "nothing can "
+          "be built or run.",
       .flags = {{.name = "format",
                  .letter = 'f',
                  .value = "FORMAT",

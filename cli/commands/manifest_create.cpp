@@ -3,7 +3,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/index_edit.hpp"
-#include "cli/session.hpp"
+#include "cli/index_entries.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
@@ -12,16 +12,8 @@ namespace {
 Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& words = arguments.operands();
   const oci::Reference name = TRY(parse_new_name(words.front()));
-  const Entries which = arguments.on("all") ? Entries::all : Entries::one;
+  const auto sources = TRY(entry_sources(arguments, 1));
   oci::ImageStore* images = TRY(session.images());
-  std::vector<oci::Descriptor> entries;
-  for (std::size_t i = 1; i < words.size(); ++i)
-    for (oci::Descriptor& entry : TRY(entries_of(*images, words[i], which)))
-      entries.push_back(std::move(entry));
-  const auto add_all = [&](oci::ImageIndex& index) -> Result<> {
-    for (const oci::Descriptor& entry : entries) index.set(entry);
-    return {};
-  };
   const auto existing = images->find_any(name.to_string());
   if (!existing && existing.error().kind() != ErrorKind::not_found)
     return std::unexpected(Failure(existing.error()));
@@ -29,6 +21,13 @@ Outcome run(Session& session, const Arguments& arguments) {
     return std::unexpected(
         Error(ErrorKind::conflict, fmt::format("there is an image '{}' already", name.to_string()))
             .hint("give --amend to add to an index, or remove it first"));
+  const Interrupts interrupts;
+  const auto entries = obtain_entries(session, arguments, sources, interrupts);
+  if (!entries) return std::unexpected(Failure(entries.error(), interrupts.exit_code(125)));
+  const auto add_all = [&](oci::ImageIndex& index) -> Result<> {
+    for (const oci::Descriptor& entry : *entries) index.set(entry);
+    return {};
+  };
   if (existing) {
     print_line(TRY(edit_index(*images, name.to_string(), add_all)).id.digest.hex());
     return 0;
@@ -50,14 +49,13 @@ const Verb& manifest_create_verb() {
       .name = "manifest create",
       .operands = "NAME [IMAGE...]",
       .summary = "Make an index: one name for the images of several platforms",
-      .details = "The images must be in the store. Prints the ID of the index.",
-      .flags =
-          {
-              {.name = "all",
-               .value = "",
-               .help = "of an IMAGE that is an index, take all images that it lists"},
-              {.name = "amend", .letter = 'a', .value = "", .help = "add to the index when there is one"},
-          },
+      .details =
+          "IMAGE is in the store, or elsewhere, as for 'ecrin copy': docker://NAME, oci:DIR[:NAME] and so "
+          "on; "
+          "then it is copied into the store. Prints the ID of the index.",
+      .flags = with_entry_source_flags({
+          {.name = "amend", .letter = 'a', .value = "", .help = "add to the index when there is one"},
+      }),
       .least_operands = 1,
       .completion = Completion::image,
       .run = run,

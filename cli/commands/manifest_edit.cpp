@@ -3,7 +3,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/index_edit.hpp"
-#include "cli/session.hpp"
+#include "cli/index_entries.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
@@ -30,22 +30,18 @@ Result<oci::Digest> meant_entry(oci::ImageStore& images, const oci::ImageIndex& 
 }
 
 Outcome run_add(Session& session, const Arguments& arguments) {
-  const std::vector<std::string>& words = arguments.operands();
+  const std::string& name = arguments.operands().front();
+  const auto sources = TRY(entry_sources(arguments, 1));
   oci::ImageStore* images = TRY(session.images());
-  const Entries which = arguments.on("all") ? Entries::all : Entries::one;
-  TRY(find_index(*images, words.front()));
-  std::vector<oci::Descriptor> entries;
-  for (std::size_t i = 1; i < words.size(); ++i) {
-    for (oci::Descriptor& entry : TRY(entries_of(*images, words[i], which))) {
-      TRY(apply_entry_flags(entry, arguments));
-      entries.push_back(std::move(entry));
-    }
-  }
-  const oci::ImageRecord record =
-      TRY(edit_index(*images, words.front(), [&](oci::ImageIndex& index) -> Result<> {
-        for (const oci::Descriptor& entry : entries) index.set(entry);
-        return {};
-      }));
+  TRY(find_index(*images, name));
+  const Interrupts interrupts;
+  auto entries = obtain_entries(session, arguments, sources, interrupts);
+  if (!entries) return std::unexpected(Failure(std::move(entries).error(), interrupts.exit_code(125)));
+  for (oci::Descriptor& entry : *entries) TRY(apply_entry_flags(entry, arguments));
+  const oci::ImageRecord record = TRY(edit_index(*images, name, [&](oci::ImageIndex& index) -> Result<> {
+    for (const oci::Descriptor& entry : *entries) index.set(entry);
+    return {};
+  }));
   print_line(record.id.digest.hex());
   return 0;
 }
@@ -77,22 +73,19 @@ Outcome run_remove(Session& session, const Arguments& arguments) {
 }  // namespace
 
 const Verb& manifest_add_verb() {
-  static const Verb verb = [] {
-    std::vector<Flag> flags = entry_flags();
-    flags.insert(
-        flags.begin(),
-        {.name = "all", .value = "", .help = "of an IMAGE that is an index, take all that it lists"});
-    return Verb{
-        .name = "manifest add",
-        .operands = "INDEX IMAGE...",
-        .summary = "Add images to an index",
-        .details = "The images must be in the store; their platforms are read from them. Prints the new ID.",
-        .flags = std::move(flags),
-        .least_operands = 2,
-        .completion = Completion::image,
-        .run = run_add,
-    };
-  }();
+  static const Verb verb{
+      .name = "manifest add",
+      .operands = "INDEX IMAGE...",
+      .summary = "Add images to an index",
+      .details =
+          "IMAGE is in the store, or elsewhere, as for 'ecrin copy': docker://NAME, oci:DIR[:NAME] and so "
+          "on; "
+          "then it is copied into the store. Platforms are read from the images. Prints the new ID.",
+      .flags = with_entry_source_flags(entry_flags()),
+      .least_operands = 2,
+      .completion = Completion::image,
+      .run = run_add,
+  };
   return verb;
 }
 

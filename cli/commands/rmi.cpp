@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "build/garbage.hpp"
+#include "build/image_mounts.hpp"
 #include "build/working_containers.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
@@ -12,11 +13,45 @@
 namespace ecrin::cli {
 namespace {
 
-// A working container cannot do without its base; with --force it goes, too.
-Result<> free_from_containers(oci::ImageStore& images, const oci::ImageRecord& record, bool force) {
-  build::WorkingContainers containers(images.blobs().store());
-  for (const std::string& name : TRY(containers.based_on(record.manifest.to_string()))) {
-    if (!force) {
+enum class Force { no, yes };
+
+struct Removal {
+  oci::ImageStore& images;
+  build::ImageMounts& mounts;
+  Force force;
+};
+
+// An index takes images with it that came only as its parts.
+Result<bool> goes_with(oci::ImageStore& images, const oci::ImageRecord& record, const std::string& manifest) {
+  if (record.manifest.to_string() == manifest) return true;
+  const bool is_entry = std::ranges::any_of(
+      record.entries, [&](const oci::Digest& entry) { return entry.to_string() == manifest; });
+  if (!is_entry) return false;
+  const auto part = images.find_any(manifest);
+  if (!part && part.error().kind() == ErrorKind::not_found) return false;
+  if (!part) return std::unexpected(part.error());
+  return part->part && part->names.empty();
+}
+
+Result<> check_unused(const Removal& removal, const oci::ImageRecord& record) {
+  for (const build::ImageMount& mount : TRY(removal.mounts.list())) {
+    if (!TRY(goes_with(removal.images, record, mount.manifest))) continue;
+    const std::string path = removal.mounts.path(mount);
+    return std::unexpected(
+        Error(ErrorKind::conflict,
+              fmt::format("image {} is in use: it is mounted at '{}'", short_id(record.id), printable(path)))
+            .hint(fmt::format("'ecrin image unmount {}' first, or give -f: then the mount stays until that",
+                              printable(path))));
+  }
+  return {};
+}
+
+// A working container cannot do without its base: by force it goes, too.
+Result<> free_from_containers(const Removal& removal, const oci::ImageRecord& record) {
+  build::WorkingContainers containers(removal.images.blobs().store());
+  for (const auto& [name, base] : TRY(containers.bases())) {
+    if (base.empty() || !TRY(goes_with(removal.images, record, base))) continue;
+    if (removal.force == Force::no) {
       return std::unexpected(
           Error(ErrorKind::conflict,
                 fmt::format("image {} is the base of working container '{}'", short_id(record.id), name))
@@ -28,9 +63,10 @@ Result<> free_from_containers(oci::ImageStore& images, const oci::ImageRecord& r
   return {};
 }
 
-Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record, bool force) {
-  TRY(free_from_containers(images, record, force));
-  TRY(images.remove(record.manifest));
+Result<> remove_image(const Removal& removal, const oci::ImageRecord& record) {
+  if (removal.force == Force::no) TRY(check_unused(removal, record));
+  TRY(free_from_containers(removal, record));
+  TRY(removal.images.remove(record.manifest));
   for (const std::string& name : record.names) print_line("Untagged: " + name);
   print_line("Deleted: " + record.id.digest.hex());
   return {};
@@ -38,34 +74,36 @@ Result<> remove_image(oci::ImageStore& images, const oci::ImageRecord& record, b
 
 // By name: the name goes, and the image with its last one. By ID: the image goes, with all names only if
 // forced.
-Result<> remove_one(oci::ImageStore& images, const std::string& words, bool force) {
-  auto found = find_any_image(images, words);
-  if (!found && found.error().kind() == ErrorKind::not_found && force) return {};
+Result<> remove_one(const Removal& removal, const std::string& words) {
+  auto found = find_any_image(removal.images, words);
+  const bool forced = removal.force == Force::yes;
+  if (!found && found.error().kind() == ErrorKind::not_found && forced) return {};
   const oci::ImageRecord record = TRY(std::move(found));
   const auto name = meant_name(record, words);
   if (name && record.names.size() > 1) {
-    TRY(images.untag(TRY(oci::Reference::parse(*name))));
+    TRY(removal.images.untag(TRY(oci::Reference::parse(*name))));
     print_line("Untagged: " + *name);
     return {};
   }
-  if (!name && record.names.size() > 1 && !force) {
+  if (!name && record.names.size() > 1 && !forced) {
     return std::unexpected(
         Error(ErrorKind::conflict,
               fmt::format("image {} has several names: {}", short_id(record.id), join(record.names, ", ")))
             .hint("remove a name, or give -f to remove the image with all its names"));
   }
-  return remove_image(images, record, force);
+  return remove_image(removal, record);
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
   const bool all = arguments.on("all");
-  const bool force = arguments.on("force");
   if (all == !arguments.operands().empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rmi' needs IMAGE... or --all"));
   }
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   oci::ImageStore& images = workshop->images();
+  build::ImageMounts mounts = TRY(build::ImageMounts::open(workshop->store()));
+  const Removal removal{images, mounts, arguments.on("force") ? Force::yes : Force::no};
   // One image that is missing must not keep the others: the first error is told at the end, the rest as it
   // comes.
   std::optional<Error> first_error;
@@ -81,10 +119,10 @@ Outcome run(Session& session, const Arguments& arguments) {
     for (const oci::ImageRecord& record : TRY(images.list_all())) {
       // Gone already with the index that it came with.
       if (!images.find_any(record.manifest.to_string())) continue;
-      keep_going(remove_image(images, record, force));
+      keep_going(remove_image(removal, record));
     }
   } else {
-    for (const std::string& words : arguments.operands()) keep_going(remove_one(images, words, force));
+    for (const std::string& words : arguments.operands()) keep_going(remove_one(removal, words));
   }
   // What only these images held goes now; the build cache keeps what it has.
   TRY(build::prune(*workshop, {.images = false, .all_images = false, .cache = false, .blobs = false}));
@@ -107,15 +145,15 @@ const Verb& rmi_verb() {
       .details =
           "A name is taken from its image; an image goes with its last name. An image given by ID goes when "
           "it has at "
-          "most one name, or with -f.",
+          "most one name, or with -f. One that 'ecrin image mount' shows stays, unless -f is given.",
       .flags =
           {
               {.name = "all", .letter = 'a', .value = "", .help = "remove all images"},
               {.name = "force",
                .letter = 'f',
                .value = "",
-               .help = "remove an ID with all its names, and working containers made from it; ignore what is "
-                       "missing"},
+               .help = "remove an ID with all its names, what is mounted, and working containers made from "
+                       "it; ignore what is missing"},
           },
       .completion = Completion::image,
       .run = run,

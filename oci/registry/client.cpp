@@ -132,7 +132,14 @@ Result<> RegistryClient::delete_manifest(const ManifestName& manifest, const Can
       TRY_WHILE(m_connection.send_with_retry(call, k_error_body_limit, cancel), "deleting {}", what);
   if (answer.response.status == 202 || answer.response.status == 200 || answer.response.status == 204)
     return {};
-  return std::unexpected(m_connection.refusal(answer, "cannot delete " + what));
+  Error refused = m_connection.refusal(answer, "cannot delete " + what);
+  if (refused.kind() != ErrorKind::unsupported) return std::unexpected(std::move(refused));
+  return std::unexpected(
+      Error(ErrorKind::unsupported, fmt::format("{} does not let images be deleted, so '{}' stays",
+                                                endpoint().registry, name_of(manifest)))
+          .hint("its owner can allow it (docker's registry: "
+                "REGISTRY_STORAGE_DELETE_ENABLED=true), or delete the image by the "
+                "registry's own means"));
 }
 
 }  // namespace ecrin::oci

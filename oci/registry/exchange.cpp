@@ -62,6 +62,16 @@ std::string explanation(const std::string& body) {
   return printable(join(texts, ", "), k_shown_text);
 }
 
+// Some registries say with a plain 400 that they do not do such things.
+bool says_unsupported(const std::string& body) {
+  const Result<Json> json = parse_json(body, "error");
+  if (!json || !json->is_object()) return false;
+  const Result<const Json*> errors = json_array(*json, "errors", "error");
+  return errors && *errors && std::any_of((*errors)->begin(), (*errors)->end(), [](const Json& error) {
+           return error.is_object() && member(error, "code") == "UNSUPPORTED";
+         });
+}
+
 ErrorKind kind_of(int status) {
   if (status == 401 || status == 403) return ErrorKind::denied;
   if (status == 404 || status == 410) return ErrorKind::not_found;
@@ -172,7 +182,8 @@ Error refusal(int status, const std::string& body, const std::string& retry_afte
   std::string text = fmt::format("{}: status {}", asked.action, status);
   if (!why.empty()) text += ", " + why;
   if (!retry_after.empty()) text += fmt::format(", and asks to wait ({})", printable(retry_after, 40));
-  Error error(kind_of(status), std::move(text));
+  Error error(status == 400 && says_unsupported(body) ? ErrorKind::unsupported : kind_of(status),
+              std::move(text));
   const std::string hint = hint_of(status, asked);
   return hint.empty() ? error : std::move(error).hint(hint);
 }

@@ -40,6 +40,12 @@ private:
   std::unique_ptr<RegistryClient> m_client;
 };
 
+Result<Digest> digest_at(RegistryClient& client, const ManifestName& name, const CancelToken* cancel) {
+  if (const auto head = TRY(client.head_manifest(name, cancel))) return head->digest;
+  // Says why, and asks those registries that answer no HEAD.
+  return (TRY(client.get_manifest(name, cancel))).digest;
+}
+
 using Places = std::vector<std::unique_ptr<Place>>;
 
 Result<Places> places_of(HttpTransport& transport, const RegistryAccess& access, const Reference& name) {
@@ -156,12 +162,18 @@ Result<Digest> RegistryImages::current_digest(const Reference& name, const Cance
   return for_first_name(m_access, name, [&](const Reference& full) -> Result<Digest> {
     const Places places = TRY(places_of(*m_transport, m_access, full));
     return at_first_place(places, 0, [&](Place& place, std::size_t) -> Result<Digest> {
-      RegistryClient& client = *TRY(place.client(cancel));
-      if (const auto head = TRY(client.head_manifest(place.manifest_name(), cancel))) return head->digest;
-      // Says why, and asks those registries that answer no HEAD.
-      return (TRY(client.get_manifest(place.manifest_name(), cancel))).digest;
+      return digest_at(*TRY(place.client(cancel)), place.manifest_name(), cancel);
     });
   });
+}
+
+Result<Digest> RegistryImages::remove(const Reference& name, const CancelToken* cancel) {
+  Place place(*m_transport, m_access, TRY(m_access.push_endpoint(name)));
+  RegistryClient& client = *TRY(place.client(cancel));
+  // By the tag some registries would only remove the tag, and others nothing.
+  const Digest digest = TRY(digest_at(client, place.manifest_name(), cancel));
+  TRY(client.delete_manifest({.tag = "", .digest = digest}, cancel));
+  return digest;
 }
 
 Result<std::vector<std::string>> RegistryImages::list_tags(const Reference& name, const CancelToken* cancel) {

@@ -35,6 +35,10 @@ public:
   Result<std::vector<Descriptor>> list_referrers(const Reference& name, const std::string& artifact_type,
                                                  const CancelToken* cancel);
 
+  /// Deletes the manifest or index that a full name means now, at the registry itself, with all of its tags
+  /// there. Returns its digest.
+  Result<Digest> remove(const Reference& name, const CancelToken* cancel);
+
   /// A full name.
   Result<std::unique_ptr<ImageDestination>> destination(const Reference& name,
                                                         RegistryDestinationOptions options,

@@ -152,6 +152,21 @@ std::string_view search_path(const std::vector<std::string>& environment) {
   return k_default_path;
 }
 
+// Who writes a command for a shell may not have thought of one.
+std::string missing_shell_hint(const std::string& program) {
+  const std::string name = program.substr(program.rfind('/') + 1);
+  if (name != "sh" && name != "bash" && name != "dash" && name != "ash") return "";
+  if (::access("/bin/sh", X_OK) == 0) return "there is /bin/sh in this image";
+  return "there is no shell in this image: give the program and its arguments as a list (in a recipe: "
+         "run: [PROGRAM, ARGUMENT]), or copy a shell into the image";
+}
+
+Error not_found(const std::string& program, std::string message) {
+  Error error(ErrorKind::program_not_found, std::move(message));
+  const std::string hint = missing_shell_hint(program);
+  return hint.empty() ? error : std::move(error).hint(hint);
+}
+
 Error exec_error(int code, const std::string& program, const std::string& file) {
   const std::string what = fmt::format("cannot run '{}' in the container", printable(program));
   if (code == ENOEXEC)
@@ -169,8 +184,9 @@ Error exec_error(int code, const std::string& program, const std::string& file) 
       return Error(ErrorKind::program_not_executable, Error::from_errno(code, what).message())
           .hint("the file has no execute permission");
   }
-  return Error(code == ENOENT ? ErrorKind::program_not_found : ErrorKind::program_not_executable,
-               Error::from_errno(code, what).message());
+  std::string message = Error::from_errno(code, what).message();
+  if (code == ENOENT) return not_found(program, std::move(message));
+  return Error(ErrorKind::program_not_executable, std::move(message));
 }
 
 Error execute(Stage& stage) {
@@ -194,9 +210,8 @@ Error execute(Stage& stage) {
     if (!denied && ::access(file.c_str(), F_OK) == 0) denied = exec_error(code, program, file);
   }
   if (denied) return *denied;
-  return Error(ErrorKind::program_not_found,
-               fmt::format("cannot run '{}' in the container: not found in PATH ({})", printable(program),
-                           printable(path)));
+  return not_found(program, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
+                                        printable(program), printable(path)));
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 // Images shown in directories: for all programs of the user, as copies, and inside `ecrin unshare`.
+#include <signal.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
@@ -71,6 +75,89 @@ TEST_CASE("a mount in use is unmounted by force only", "[any-driver]") {
     ecrin.must({"image", "umount", "-f", "busybox"});
     CHECK(ecrin.must({"image", "mount"}).empty());
   }
+}
+
+TEST_CASE("a mounted image is removed by force only, and can be read until it is unmounted", "[any-driver]") {
+  const std::string driver = GENERATE("", "copy");
+  Ecrin ecrin;
+  if (driver.empty() && !has_fuse(ecrin)) ECRIN_SKIP("no fuse-overlayfs, fusermount3 or /dev/fuse");
+  build_owned(ecrin);
+  ecrin.must({"tag", "owned", "second"});
+  ecrin.must({"manifest", "create", "multi", "owned"});
+  ecrin.driver = driver;
+  const std::string path = ecrin.must({"image", "mount", "owned"});
+  ecrin.must({"rmi", "second"});  // a name is nothing that is mounted
+  const std::string id = full_id(ecrin.inspect("owned").at("Id")).substr(7, 12);
+  for (const Arguments& words : std::vector<Arguments>{{"rmi", "owned"}, {"rmi", id}, {"rmi", "--all"}}) {
+    const Outcome refused = ecrin(words);
+    INFO(refused.description);
+    CHECK(refused.code == 2);
+    CHECK(contains(refused.err, "is in use: it is mounted at '" + path + "'"));
+    CHECK(contains(refused.err, "-f"));
+    CHECK(ecrin({"exists", "owned"}).code == 0);
+  }
+  CHECK(exists(path + "/bin/busybox"));
+  ecrin.must({"rmi", "-f", "owned"});
+  CHECK(ecrin({"exists", "owned"}).code == 1);
+  ecrin.must({"prune", "-f"});
+  CHECK(exists(path + "/bin/busybox"));
+  ecrin.must({"image", "unmount", path});
+  CHECK_FALSE(exists(path));
+  ecrin.must({"prune", "-f"});
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+  CHECK(names_in(ecrin.root() + "/layers").empty());
+}
+
+TEST_CASE("an image that came with an index is not removed with it while it is mounted", "[any-driver]") {
+  Ecrin maker;
+  maker.must({"manifest", "create", "multi", "busybox"});
+  maker.must({"save", "-o", maker.scratch() / "multi.tar", "multi"});
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.must({"load", "-i", maker.scratch() / "multi.tar"});
+  ecrin.driver = "copy";
+  const std::string path = ecrin.must({"image", "mount", "multi"});
+  CHECK(ecrin({"rmi", "multi"}).code == 2);
+  ecrin.must({"image", "unmount", path});
+  ecrin.must({"rmi", "multi"});
+  CHECK(ecrin.json({"images", "-a", "--format", "json"}).empty());
+}
+
+TEST_CASE("a copy that was killed half way is garbage, and the next one works", "[any-driver]") {
+  Ecrin ecrin;
+  // With directories that only the user namespace can empty.
+  ecrin.build(R"(
+from: localhost/busybox
+steps:
+  - run: for i in $(seq 300); do mkdir /d$i && echo $i > /d$i/file && chmod 700 /d$i && chown -R 42:43 /d$i; done
+)",
+              {"-t", "many"});
+  ecrin.driver = "copy";
+  const std::string mounts = ecrin.root() + "/mounts";
+  const auto progress = [&] {  // files of the tree that there are, plus one for its directory
+    const std::vector<std::string> ids = names_in(mounts);
+    return ids.empty() ? 0 : 1 + names_in(mounts + "/" + ids.back() + "/merged").size();
+  };
+  for (const std::size_t wanted : {1u, 2u, 150u}) {
+    INFO(wanted);
+    {
+      Running mounting(ecrin.invocation({"image", "mount", "many"}));
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+      while (progress() < wanted && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      mounting.signal(SIGKILL);
+      CHECK(mounting.wait().code == 128 + SIGKILL);
+    }
+    REQUIRE(progress() >= wanted);
+    const bool lists_first = wanted == 2;
+    if (lists_first) CHECK(ecrin.must({"image", "mount"}).empty());
+    ecrin.must({"prune", "-f"});
+    CHECK(names_in(mounts).empty());
+    CHECK(ecrin.left_behind().empty());
+    const std::string path = ecrin.must({"image", "mount", "many"});
+    CHECK(names_in(path).size() > 300);
+    CHECK(ecrin.json({"image", "mount", "--format", "json"}).size() == 1);
+    ecrin.must({"image", "unmount", "many"});
+  }
+  CHECK(names_in(mounts).empty());
 }
 
 TEST_CASE("a copy can be read, and stays until it is unmounted", "[any-driver]") {

@@ -1,4 +1,6 @@
 // Files that tools stumble over: they must survive build, save, load and run unchanged.
+#include <sys/xattr.h>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
 #include "tests/support/setting.hpp"
@@ -168,4 +170,51 @@ TEST_CASE("a sparse file of more than 8 GiB survives", "[any-driver][heavy]") {
   Invocation inside = other.invocation({"run", "--rm", "sparse", "sh", "-c", facts[2]});
   inside.timeout = std::chrono::seconds(600);
   CHECK(run(inside).out == "8589938688\nfirstlast");
+}
+
+TEST_CASE("a default ACL on the store's directory changes no layer and nothing in a container") {
+  Ecrin plain(Ecrin::Base::none);
+  Ecrin inheriting(Ecrin::Base::none);
+  const auto give_default_acl = [&](const std::string& directory) {
+    // Version 2; user::rwx, user:2:rwx, group::rwx, mask::rwx, other::r-x
+    const unsigned char acl[] = {2, 0, 0,   0,   1,   0,   7,  0, 255, 255, 255, 255, 2,   0,  7,
+                                 0, 2, 0,   0,   0,   4,   0,  7, 0,   255, 255, 255, 255, 16, 0,
+                                 7, 0, 255, 255, 255, 255, 32, 0, 5,   0,   255, 255, 255, 255};
+    return ::setxattr(directory.c_str(), "system.posix_acl_default", acl, sizeof acl, 0) == 0;
+  };
+  const auto has_acl = [](const std::string& path) {
+    return ::lgetxattr(path.c_str(), "system.posix_acl_default", nullptr, 0) > 0 ||
+           ::lgetxattr(path.c_str(), "system.posix_acl_access", nullptr, 0) > 0;
+  };
+  if (!exists(inheriting.root())) make_directory(inheriting.root());
+  if (!give_default_acl(inheriting.root())) ECRIN_SKIP("the file system has no ACLs");
+  const std::string recipe = R"(
+from: localhost/busybox
+steps:
+  - run: mkdir /d && echo x > /d/f && mkdir -m 700 /e && touch /e/g && umask 000 && touch /open && mkdir /wide
+  - copy: {src: f, dest: /f}
+  - write: {dest: /w/x, content: hello}
+)";
+  const std::string look =
+      "mkdir /new && touch /new/f && stat -c '%n %a' /d /d/f /e /open /wide /w /bin /new /new/f";
+  std::vector<std::string> digests;
+  std::vector<std::string> seen;
+  for (Ecrin* ecrin : {&plain, &inheriting}) {
+    ecrin->must({"load", "-q", "-i", setting().busybox});
+    ecrin->context("f", "content", 0640);
+    ecrin->build(recipe, {"-t", "made"});
+    digests.push_back(ecrin->inspect("made").at("Digest"));
+    seen.push_back(ecrin->in_container("made", {"sh", "-c", look}));
+  }
+  CHECK(digests[0] == digests[1]);
+  CHECK(seen[0] == seen[1]);
+  for (const std::string& layer : names_in(inheriting.root() + "/layers"))
+    CHECK_FALSE(has_acl(inheriting.root() + "/layers/" + layer));
+
+  // Somebody gives the directories of a store such ACLs later.
+  give_default_acl(inheriting.root());
+  for (const std::string& name : names_in(inheriting.root()))
+    (void)give_default_acl(inheriting.root() + "/" + name);
+  inheriting.build(recipe, {"-t", "again", "--no-cache"});
+  CHECK(inheriting.inspect("again").at("Digest") == digests[0]);
 }

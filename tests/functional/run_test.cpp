@@ -274,3 +274,20 @@ TEST_CASE("a running image cannot be taken away") {
   CHECK(outcome.code == 0);
   CHECK(contains(outcome.out, "someone"));
 }
+
+TEST_CASE("a shell that the image does not have is told as that", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.build("from: scratch\nsteps:\n  - write: {dest: /x, content: x}\n", {"-t", "bare"});
+  const std::string hint = "there is no shell in this image";
+  for (const std::string shell : {"sh", "/bin/sh", "bash"}) {
+    const Outcome outcome = ecrin({"run", "bare", shell, "-c", "true"});
+    INFO(outcome.description);
+    CHECK(outcome.code == 127);
+    CHECK(contains(outcome.err, hint));
+  }
+  CHECK_FALSE(contains(ecrin({"run", "bare", "ls"}).err, hint));
+  CHECK(contains(ecrin({"run", "busybox", "bash"}).err, "there is /bin/sh in this image"));
+  const Outcome build = ecrin.try_build("from: localhost/bare\nsteps:\n  - run: echo hi\n");
+  CHECK_FALSE(build);
+  CHECK(contains(build.err, hint));
+}

@@ -12,7 +12,8 @@ namespace {
 
 std::string configuration(const std::string& directory, const DockerRegistryOptions& options) {
   std::string text = "version: 0.1\nlog: {level: info}\nstorage:\n  filesystem: {rootdirectory: '" +
-                     directory + "/data'}\n  delete: {enabled: true}\nhttp:\n  addr: '127.0.0.1:0'\n";
+                     directory + "/data'}\n  delete: {enabled: " + (options.deletes ? "true" : "false") +
+                     "}\nhttp:\n  addr: '127.0.0.1:0'\n";
   if (!options.certificate.empty())
     text += "  tls: {certificate: '" + options.certificate + "', key: '" + options.key + "'}\n";
   if (!options.username.empty())

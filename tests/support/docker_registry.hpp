@@ -14,6 +14,7 @@ struct DockerRegistryOptions {
   std::string password;
   std::string certificate;  // TLS; "" = plain
   std::string key;
+  bool deletes = true;
 };
 
 class DockerRegistry {

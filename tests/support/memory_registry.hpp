@@ -88,6 +88,7 @@ struct MemoryRegistryOptions {
   int token_seconds = 300;  // how long tokens live
   bool referrers = true;    // the API; without it there is the tag
   bool mounts = true;
+  bool deletes = true;
   std::string blob_host;  // "http://other.test": blobs are redirected there; "" = not
   std::uint64_t chunk_minimum = 0;
   std::uint64_t page = 1000;          // entries of a list, at most

@@ -31,6 +31,8 @@ std::uint64_t number(const RegistryRequest& request, const std::string& name, st
 RegistryAnswer MemoryRegistry::manifests(const RegistryRequest& request, Repository& repository,
                                          const std::string& name) {
   if (request.method == "PUT") return put_manifest(request, repository, name);
+  if (request.method == "DELETE" && !m_options.deletes)
+    return error_answer(405, "UNSUPPORTED", "The operation is unsupported.");
   const auto tag = repository.tags.find(name);
   if (request.method == "DELETE" && tag != repository.tags.end()) {
     repository.tags.erase(tag);
@@ -39,7 +41,7 @@ RegistryAnswer MemoryRegistry::manifests(const RegistryRequest& request, Reposit
   const auto found = repository.manifests.find(tag == repository.tags.end() ? name : tag->second);
   if (found == repository.manifests.end()) return error_answer(404, "MANIFEST_UNKNOWN", "manifest unknown");
   if (request.method == "DELETE") {
-    std::erase_if(repository.tags, [&](const auto& one) { return one.second == name; });
+    std::erase_if(repository.tags, [&](const auto& one) { return one.second == found->first; });
     repository.manifests.erase(found);
     return {.status = 202};
   }

@@ -1,6 +1,6 @@
 // The registry client with real connections: against Debian's docker-registry, plain, with a password and
-// with TLS, and against the registry in memory behind a server, for the faults. Needs no user of its own:
-// everything stays on 127.0.0.1 and in a temporary directory.
+// with TLS, and against the registry in memory behind a server, for the faults. Everything stays on 127.0.0.1
+// and in a temporary directory.
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,6 +10,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/docker_registry.hpp"
 #include "tests/support/registry_server.hpp"
+#include "tests/support/setting.hpp"
 #include "tests/support/temp_directory.hpp"
 
 using namespace ecrin;
@@ -99,11 +100,9 @@ void round_trip(RegistryClient& client) {
 
 }  // namespace
 
-#define NEEDS_DOCKER_REGISTRY()                                               \
-  if (!DockerRegistry::installed()) {                                         \
-    WARN("skipped: docker-registry and htpasswd (apache2-utils) are needed"); \
-    return;                                                                   \
-  }
+#define NEEDS_DOCKER_REGISTRY()     \
+  if (!DockerRegistry::installed()) \
+  ECRIN_SKIP("docker-registry and htpasswd (apache2-utils) are not installed")
 
 TEST_CASE("docker-registry: up and down, plain") {
   NEEDS_DOCKER_REGISTRY();

@@ -49,3 +49,50 @@ TEST_CASE("file lock: no file is an error") {
   CHECK(!FileLock::acquire(Fd(), FileLock::Mode::shared));
   CHECK(!FileLock::acquire_now(Fd(), FileLock::Mode::shared));
 }
+
+TEST_CASE("file lock: a named one makes the file with the permissions that were asked for") {
+  const test::TempDirectory directory;
+  const auto mode = [&](const char* name) {
+    return posix::lstat_at(directory.fd(), name).value().st_mode & 0777;
+  };
+  const FileLock first = FileLock::acquire_named(directory.fd(), "a", 0600, nullptr).value();
+  const auto second = FileLock::acquire_named_now(directory.fd(), "b", 0644).value();
+  REQUIRE(second);
+  CHECK(mode("a") == 0600);
+  CHECK(mode("b") == 0644);
+  CHECK(!FileLock::acquire_named_now(directory.fd(), "a", 0600).value());
+}
+
+TEST_CASE("file lock: waiting for a named one can be stopped") {
+  const test::TempDirectory directory;
+  const FileLock lock = FileLock::acquire_named(directory.fd(), "lock", 0600, nullptr).value();
+  CancelToken cancel;
+  auto waiting = std::async(std::launch::async, [&] {
+    return FileLock::acquire_named(directory.fd(), "lock", 0600, &cancel).has_value();
+  });
+  CHECK(waiting.wait_for(std::chrono::milliseconds(30)) == std::future_status::timeout);
+  cancel.cancel();
+  CHECK(!waiting.get());
+}
+
+TEST_CASE("file lock: a file that its owner removed does not count for who waited for it") {
+  const test::TempDirectory directory;
+  std::optional<FileLock> lock = FileLock::acquire_named(directory.fd(), "lock", 0600, nullptr).value();
+  auto waiting = std::async(std::launch::async, [&] {
+    return FileLock::acquire_named(directory.fd(), "lock", 0600, nullptr).value();
+  });
+  CHECK(waiting.wait_for(std::chrono::milliseconds(30)) == std::future_status::timeout);
+  posix::unlink_at(directory.fd(), "lock").value();
+  lock.reset();
+  const FileLock got = waiting.get();
+  CHECK(posix::stat_fd(got.file()).value().st_ino == posix::lstat_at(directory.fd(), "lock").value().st_ino);
+  CHECK(!FileLock::acquire_existing_now(directory.fd(), "lock").value());
+}
+
+TEST_CASE("file lock: no symlink and no missing file is locked") {
+  const test::TempDirectory directory;
+  posix::symlink_at("elsewhere", directory.fd(), "link").value();
+  CHECK(!FileLock::acquire_named_now(directory.fd(), "link", 0600));
+  CHECK(!FileLock::acquire_existing_now(directory.fd(), "missing").value());
+  CHECK(posix::exists_at(directory.fd(), "missing").value() == posix::Exists::no);
+}

@@ -73,6 +73,20 @@ TEST_CASE("store: opening makes what is missing, private to the user") {
   CHECK(posix::exists_at(store->directory(), "db.sqlite").value() == posix::Exists::yes);
 }
 
+TEST_CASE("store: the root of the file system is no store, and stays as it is") {
+  const auto has_database = [] {
+    return posix::exists_at(posix::open("/", O_RDONLY | O_DIRECTORY).value(), "db.sqlite").value();
+  };
+  const auto before = has_database();
+  for (const char* root : {"/", "//", "/.", "/proc/self/root"}) {
+    const auto store = Store::open(root);
+    REQUIRE(!store);
+    CHECK(store.error().message().contains("directory of its own"));
+    CHECK(store.error().hint_text().contains("--root"));
+  }
+  CHECK(has_database() == before);
+}
+
 TEST_CASE("store: a root that cannot be used is refused with a hint") {
   const test::TempDirectory directory;
   REQUIRE(posix::open_at(directory.fd(), "file", O_WRONLY | O_CREAT, 0644));

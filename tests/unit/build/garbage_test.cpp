@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/posix.hpp"
 #include "build/usage.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/build/fixture.hpp"
@@ -136,6 +137,16 @@ TEST_CASE("prune takes only images that fit the labels and the age") {
   CHECK(fixture.recorded() == std::set<oci::Digest>{one.digest});
   must(prune(*fixture.workshop, {.labels = {{.key = "layer", .value = std::nullopt, .present = false}}}));
   CHECK(fixture.recorded().size() == 1);
+}
+
+TEST_CASE("parts of downloads stay when prune does not look at them, and when they are too young") {
+  Fixture fixture;
+  const Fd downloads = must(fixture.workshop->store().subdirectory("downloads"));
+  must(posix::open_at(downloads, "sha256-" + std::string(64, 'a'), O_WRONLY | O_CREAT, 0644));
+  CHECK(must(prune(*fixture.workshop, {.downloads = false})).downloads == 0);
+  CHECK(must(prune(*fixture.workshop, {.until = 1})).downloads == 0);
+  CHECK(must(prune(*fixture.workshop, {})).downloads == 1);
+  CHECK(must(posix::list_directory(downloads)).empty());
 }
 
 TEST_CASE("a damaged index or artifact does not keep the store from getting smaller") {

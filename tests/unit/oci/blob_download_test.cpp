@@ -138,7 +138,7 @@ TEST_CASE("who waits for another download can be stopped, and it is not taken aw
   user.join();
   REQUIRE_FALSE(waited);
   CHECK(waited.error().kind() == ErrorKind::cancelled);
-  CHECK(must(fixture.blobs->remove_partial_downloads()) == 0);
+  CHECK(must(fixture.blobs->remove_partial_downloads({})).count == 0);
   CHECK(exists(partial(fixture, blob.digest)));
 }
 
@@ -147,6 +147,8 @@ TEST_CASE("what interrupted downloads left can be removed") {
   Server server{.bytes = layer_bytes(300'000, 3), .cut_at = 100'000};
   const Descriptor blob = server.descriptor();
   CHECK_FALSE(fixture.blobs->download(blob, server.opener(), nullptr, nullptr));
-  CHECK(must(fixture.blobs->remove_partial_downloads()) == 100'000);
+  CHECK(must(fixture.blobs->remove_partial_downloads(1)).count == 0);  // it is younger
+  CHECK(exists(partial(fixture, blob.digest)));
+  CHECK(must(fixture.blobs->remove_partial_downloads({})).count == 1);
   CHECK_FALSE(exists(partial(fixture, blob.digest)));
 }

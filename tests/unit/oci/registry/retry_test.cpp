@@ -85,3 +85,15 @@ TEST_CASE("a loop of tries ends with success, with the last answer or with the u
   CHECK(send_with_retry(settings, after(0, 200), &cancel).error().kind() == ErrorKind::cancelled);
   CHECK(calls == 0);
 }
+
+TEST_CASE("a registry that does not do such things is told from one that was asked wrongly") {
+  const auto kind = [](int status, const std::string& body) {
+    return refusal(status, body, "", {.action = "cannot", .registry = "r", .repository = ""}).kind();
+  };
+  const std::string unsupported = R"({"errors": [{"code": "UNSUPPORTED", "message": "no"}]})";
+  CHECK(kind(405, "") == ErrorKind::unsupported);
+  CHECK(kind(400, unsupported) == ErrorKind::unsupported);
+  CHECK(kind(404, unsupported) == ErrorKind::not_found);
+  CHECK(kind(400, R"({"errors": [{"code": "NAME_INVALID"}, 7, {"code": 8}]})") == ErrorKind::invalid);
+  CHECK(kind(400, "<html>") == ErrorKind::invalid);
+}
