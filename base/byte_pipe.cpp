@@ -12,8 +12,8 @@
 namespace ecrin {
 
 namespace {
-constexpr std::size_t k_block_size = 256 * 1024;
-constexpr std::size_t k_blocks = 6;  // 1.5 MiB under way at most
+constexpr std::size_t k_block_size = 128 * 1024;
+constexpr std::size_t k_blocks = 4;  // 512 KiB under way at most: a pull has two pipes for each layer
 }  // namespace
 
 class BytePipeState {

@@ -76,10 +76,11 @@ Result<std::unique_ptr<Source>> decompress(Compression compression, std::unique_
     case Compression::zstd:
       return make_zstd_source(std::move(source));
     case Compression::bzip2:
+      return make_bzip2_source(std::move(source));
     case Compression::xz:
-      break;
+      return make_xz_source(std::move(source));
   }
-  return fail(ErrorKind::unsupported, "{} compression is not supported here", name_of(compression));
+  return fail(ErrorKind::unsupported, "this compression is not known");
 }
 
 Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, Compression* found) {

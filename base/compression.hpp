@@ -1,4 +1,5 @@
-// gzip and zstd as Source and Sink. The only place that knows zlib, ISA-L and zstd.
+// gzip and zstd as Source and Sink, bzip2 and xz as Source. The only place that knows zlib, ISA-L, zstd,
+// libbz2 and liblzma.
 //
 // Reading takes what the world writes: several gzip members, several zstd frames, skippable frames (so
 // zstd:chunked reads as plain zstd), and refuses truncated streams and trailing garbage.
@@ -19,7 +20,7 @@ enum class Compression { none, gzip, zstd, bzip2, xz };
 /// By magic number; at least 6 bytes should be given. Tar and everything unknown is `none`.
 Compression detect_compression(std::span<const std::byte> head);
 
-/// A source of the plain bytes. bzip2 and xz are read through libarchive by fs/: here they are unsupported.
+/// A source of the plain bytes.
 Result<std::unique_ptr<Source>> decompress(Compression compression, std::unique_ptr<Source> source);
 
 /// Looks at the first bytes of `source` and decompresses what it finds; tells which in `found`.

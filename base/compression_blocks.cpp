@@ -26,6 +26,8 @@ public:
     while (!bytes.empty()) {
       // Only here, so that the last block is known as such and never empty behind others.
       if (m_block.bytes.size() == block_size) TRY(hand_over(Last::no));
+      // At once: growing by and by would copy the block several times.
+      if (m_started && m_block.bytes.empty()) m_block.bytes.reserve(block_size);
       const std::size_t size = std::min(block_size - m_block.bytes.size(), bytes.size());
       m_block.bytes.append(reinterpret_cast<const char*>(bytes.data()), size);
       bytes = bytes.subspan(size);
@@ -63,9 +65,8 @@ private:
       return put_packed(packed, block.bytes.size());
     }
     if (!m_pool) m_pool.emplace(m_threads);
-    // One more than there are threads waits for its turn; with the one that is being filled that is the
-    // bound.
-    while (m_running.size() > m_threads) TRY(write_first());
+    // As many as there are threads; with the one that is being filled that is the bound.
+    while (m_running.size() >= m_threads) TRY(write_first());
     const std::size_t size = block.bytes.size();
     m_running.push_back({size, m_pool->submit([format = m_format, block = std::move(block), last] {
                            return format->pack(block.before, block.bytes, last);

@@ -13,6 +13,8 @@ constexpr std::size_t k_compression_block = 256 * 1024;
 
 Result<std::unique_ptr<Source>> make_gzip_source(std::unique_ptr<Source> source);
 Result<std::unique_ptr<Source>> make_zstd_source(std::unique_ptr<Source> source);
+Result<std::unique_ptr<Source>> make_bzip2_source(std::unique_ptr<Source> source);
+Result<std::unique_ptr<Source>> make_xz_source(std::unique_ptr<Source> source);
 
 /// A block of the input, compressed by itself.
 struct PackedBlock {

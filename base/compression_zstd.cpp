@@ -92,12 +92,15 @@ public:
         ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)))
       return fail(ErrorKind::system, "cannot start compressing with zstd");
     PackedBlock packed;
-    packed.bytes.resize(ZSTD_compressBound(block.size()));
-    const std::size_t size =
-        ZSTD_compress2(context.get(), packed.bytes.data(), packed.bytes.size(), block.data(), block.size());
+    // The bound is more than the block: what is not written takes no memory this way.
+    std::size_t size = 0;
+    packed.bytes.resize_and_overwrite(
+        ZSTD_compressBound(block.size()), [&](char* bytes, std::size_t capacity) {
+          size = ZSTD_compress2(context.get(), bytes, capacity, block.data(), block.size());
+          return ZSTD_isError(size) ? 0 : size;
+        });
     if (ZSTD_isError(size))
       return fail(ErrorKind::system, "cannot compress with zstd: {}", ZSTD_getErrorName(size));
-    packed.bytes.resize(size);
     return packed;
   }
 

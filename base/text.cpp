@@ -87,6 +87,24 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
+std::string decode_percent(std::string_view text) {
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  const auto digit = [&](std::size_t at) {
+    const char c = at < text.size() ? text[at] : ' ';
+    return k_digits.find(c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c);
+  };
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && digit(i + 1) != std::string_view::npos && digit(i + 2) != std::string_view::npos) {
+      decoded += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
+      i += 2;
+    } else {
+      decoded += text[i];
+    }
+  }
+  return decoded;
+}
+
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
     const CodePoint point = decode_utf8(text);

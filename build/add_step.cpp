@@ -1,136 +1,207 @@
-// ADD: as COPY from the context, and archives are unpacked and URLs fetched. FROM a root file system: the
-// same for a whole tree.
-#include "base/compression.hpp"
+// ADD: as COPY from the context, and archives are unpacked, URLs and git repositories fetched. FROM a root
+// file system: the same for a whole tree.
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/archive_file.hpp"
 #include "build/executor.hpp"
 #include "build/fetch.hpp"
+#include "build/git_fetch.hpp"
 #include "build/pattern.hpp"
+#include "build/unpack_archive.hpp"
 #include "fs/layer_apply.hpp"
 
 namespace ecrin::build {
 
 namespace {
 
-constexpr std::size_t k_tar_block = 512;
+/// Something that becomes one file, or what is in it.
+struct AddedFile {
+  std::string name;  // for the file in a directory
+  Fd file;
+};
 
-enum class Content { tar, other };
-/// Is this a tar archive (compressed or not)? Told by its bytes, as docker does.
-Result<Content> content_of(const Fd& file) {
-  Fd copy = TRY(posix::open(posix::fd_path(file), O_RDONLY));
-  Compression compression = Compression::none;
-  auto plain = decompress_any(std::make_unique<FdSource>(std::move(copy)), &compression);
-  if (!plain) {
-    // What cannot be decompressed here (bzip2, xz) is refused only if it is to be unpacked.
-    return plain.error().kind() == ErrorKind::unsupported ? Content::tar : Content::other;
-  }
-  std::vector<std::byte> head(k_tar_block);
-  std::size_t size = 0;
-  while (size < head.size()) {
-    const auto more = (*plain)->read(std::span(head).subspan(size));
-    if (!more || *more == 0) return Content::other;
-    size += *more;
-  }
-  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
-  return text.substr(257, 5) == "ustar" ? Content::tar : Content::other;
-}
+/// The step's sources, fetched and told apart, before anything is written.
+struct Sources {
+  std::vector<SourceItem> plain;    // of the context
+  std::vector<AddedFile> archives;  // to be unpacked
+  std::vector<AddedFile> files;     // downloads that stay files
+  struct Tree {
+    GitCheckout checkout;
+    Fd root;
+    bool with_git_directory;
+  };
+  std::vector<Tree> trees;
+  std::vector<FetchedFile> downloads;  // they live as long as they are read
+};
 
-Result<> unpack(const Fd& file, const Fd& directory, fs::ApplyForm form, const CancelToken& stop) {
-  Fd copy = TRY(posix::open(posix::fd_path(file), O_RDONLY));
-  auto plain = decompress_any(std::make_unique<FdSource>(std::move(copy)));
-  if (!plain && plain.error().kind() == ErrorKind::unsupported) {
-    return std::unexpected(std::move(plain).error().hint("compress it with gzip or zstd"));
+Result<> fetch_url(Sources& sources, Session& session, const StepScope& scope, const recipes::AddStep& add,
+                   const std::string& url) {
+  FetchedFile fetched;
+  if (const auto known = scope.step.fetched.find(url); known != scope.step.fetched.end()) {
+    fetched = known->second;
+  } else {
+    fetched = TRY(fetch_to_store(session, url, add.checksum, scope.stop));
   }
-  TRY(fs::apply_layer(TRY(std::move(plain)), directory, form, {}, &stop));
+  AddedFile file{url_file_name(url), TRY(posix::open(fetched.path, O_RDONLY))};
+  const bool unpacks = add.unpack.value_or(false) && TRY(content_of(file.file)) == FileContent::archive;
+  (unpacks ? sources.archives : sources.files).push_back(std::move(file));
+  sources.downloads.push_back(std::move(fetched));
   return {};
 }
 
-Result<> add_fetched(const StepScope& scope, Session& session, const recipes::AddStep& add,
-                     const std::string& url, const std::string& destination, const Attributes& attributes,
-                     UpperTree& upper) {
-  FetchedFile file;
-  if (const auto known = scope.step.fetched.find(url); known != scope.step.fetched.end()) {
-    file = known->second;
-  } else {
-    if (!add.checksum.starts_with("sha256:")) {
-      return fail(ErrorKind::unsupported, "cannot check '{}': only sha256 checksums are known",
-                  printable(add.checksum));
+Result<> fetch_git(Sources& sources, Session& session, const StepScope& scope, const recipes::AddStep& add,
+                   const PreparedGit& git) {
+  const bool keeps = git.source.keep_git_directory.value_or(add.keep_git_directory);
+  GitCheckout checkout = TRY(fetch_commit(session.workshop, git.source, git.commit,
+                                          keeps ? GitDirectory::keep : GitDirectory::leave_out,
+                                          git_options(session), &scope.stop));
+  const Fd whole = TRY(posix::open(checkout.path, O_RDONLY | O_DIRECTORY));
+  const std::string& below = git.source.subdirectory;
+  const RootPath found = TRY(resolve_in_root(whole, below));
+  if (!found.status || !S_ISDIR(found.status->st_mode)) {
+    return fail(ErrorKind::not_found, "there is no directory '{}' in the repository", printable(below));
+  }
+  Fd root = TRY(open_real_directory(whole, found.path));
+  sources.trees.push_back({std::move(checkout), std::move(root), keeps});
+  return {};
+}
+
+Result<Sources> collect(Session& session, const StepScope& scope, const recipes::AddStep& add) {
+  Sources sources;
+  for (const SourceItem& item : scope.step.selection.items) {
+    if (add.unpack.value_or(true) && S_ISREG(item.entries.front().status.st_mode)) {
+      Fd file = TRY(posix::open_beneath_no_symlinks(session.context->root(), item.entries.front().path,
+                                                    O_RDONLY | O_NONBLOCK));
+      if (TRY(content_of(file)) == FileContent::archive) {
+        sources.archives.push_back({item.named, std::move(file)});
+        continue;
+      }
     }
-    file = TRY(fetch_to_store(session, url, add.checksum.substr(7), scope.stop));
+    sources.plain.push_back(item);
   }
-  const std::string name = url_file_name(url);
+  for (const std::string& source : add.sources) {
+    if (const auto git = scope.step.git.find(source); git != scope.step.git.end()) {
+      TRY_WHILE(fetch_git(sources, session, scope, add, git->second), "adding '{}'", printable(source));
+    } else if (is_url(source)) {
+      TRY_WHILE(fetch_url(sources, session, scope, add, source), "adding '{}'", printable(source));
+    }
+  }
+  return sources;
+}
+
+Result<> copy_download(const AddedFile& file, const std::string& destination, const CopyOptions& options,
+                       UpperTree& upper) {
   const bool into_directory = destination.ends_with('/');
-  if (into_directory && name.empty()) {
-    return fail(ErrorKind::invalid, "'{}' has no file name: give one as the destination", printable(url));
+  if (into_directory && file.name.empty()) {
+    return fail(ErrorKind::invalid, "the URL has no file name: give one as the destination");
   }
-  const std::string target = TRY(file_target(upper, destination, name, into_directory));
-  const Fd source = TRY(posix::open(file.path, O_RDONLY));
+  const std::string target = TRY(file_target(upper, destination, file.name, into_directory));
   Fd out = TRY(upper.put_file(target));
-  TRY(posix::copy_file_data(source, out, static_cast<std::uint64_t>(TRY(posix::stat_fd(source)).st_size)));
+  const auto size = static_cast<std::uint64_t>(TRY(posix::stat_fd(file.file)).st_size);
+  TRY(posix::copy_file_data(file.file, out, size));
   TRY(out.close());
-  return upper.seal(target, attributes, S_IFREG);
+  return upper.seal(target, file_attributes(options, 0600), S_IFREG);  // docker's mode of a download
+}
+
+Result<> copy_tree(const Sources::Tree& tree, const recipes::AddStep& add, const std::string& destination,
+                   CopyOptions options, UpperTree& upper, const CancelToken* cancel) {
+  std::vector<std::string> patterns = add.exclude;
+  if (!tree.with_git_directory) patterns.push_back("**/.git");  // submodules have one each
+  const IgnoreRules exclude = TRY(IgnoreRules::from_patterns(patterns));
+  const SourceTree source{&tree.root, nullptr, "the repository", ""};
+  const Selection selection = TRY(select_sources(source, {"/"}, exclude, cancel));
+  // git knows executable files and others, whatever the umask makes of them.
+  const std::string own = "u=rwX,go=rX";
+  options.mode_change =
+      TRY(ModeChange::parse(add.mode_change.empty() ? own : fmt::format("{},{}", own, add.mode_change)));
+  options.xattrs = fs::XattrScope::user;
+  return copy_selection(source, selection.items, destination, options, upper, cancel);
+}
+
+Result<> unpack_here(const AddedFile& archive, const Fd& root, const std::string& destination,
+                     const recipes::AddStep& add, const CopyOptions& options, UpperTree& upper,
+                     const CancelToken* cancel) {
+  const RootPath target = TRY(upper.locate(destination));
+  if (target.status && !S_ISDIR(target.status->st_mode)) {
+    return fail(ErrorKind::conflict, "'{}' is not a directory", printable(destination));
+  }
+  TRY(upper.make_directory(target.path));
+  // What an archive leaves out is made as tar makes it.
+  upper.make_directories_with(0755, std::nullopt);
+  const auto owner = add.owner.empty() ? std::nullopt : options.owner;
+  TRY(unpack_archive(TRY(open_archive(archive.file)), root, upper, target.path, owner, cancel));
+  upper.make_directories_with(add.mode.value_or(0755), options.owner);
+  return {};
+}
+
+/// All that the step adds. `root` is the tree that `upper` writes to; only archives need it.
+Result<> write_all(Session& session, const StepScope& scope, const recipes::AddStep& add,
+                   const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
+  CopyOptions options = TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
+  const std::string destination = absolute_path(scope.step.before, add.destination);
+  for (const AddedFile& archive : sources.archives) {
+    TRY_WHILE(unpack_here(archive, root, destination, add, options, upper, &scope.stop), "unpacking '{}'",
+              printable(archive.name));
+  }
+  if (!sources.plain.empty()) {
+    CopyOptions checked = options;
+    checked.must_be_unchanged = true;
+    TRY(copy_selection(session.context->tree(), sources.plain, destination, checked, upper, &scope.stop));
+  }
+  for (const AddedFile& file : sources.files) {
+    TRY_WHILE(copy_download(file, destination, options, upper), "adding '{}'", printable(file.name));
+  }
+  for (const Sources::Tree& tree : sources.trees) {
+    TRY(copy_tree(tree, add, destination, options, upper, &scope.stop));
+  }
+  for (const recipes::InlineFile& file : add.files) {
+    TRY(copy_inline_file(file.name, file.content, destination, options, upper));
+  }
+  return upper.finish();
 }
 
 }  // namespace
 
 Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const recipes::AddStep& add) {
+  const Sources sources = TRY(collect(session, scope, add));
   LowerView lower(session, scope.below, scope.stop);
-  const Fd* root = TRY(lower.root());
-  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  UpperTree upper(draft.diff(), root, file_time(session));
-  const auto owner = TRY(find_owner(add.owner, lower));
-  const std::string destination = absolute_path(scope.step.before, add.destination);
-
-  std::vector<SourceItem> plain;
-  for (const SourceItem& item : scope.step.selection.items) {
-    if (item.is_directory()) {
-      plain.push_back(item);
-      continue;
-    }
-    const Fd file = TRY(posix::open_beneath_no_symlinks(session.context->root(), item.entries.front().path,
-                                                        O_RDONLY | O_NONBLOCK));
-    if (TRY(content_of(file)) == Content::other) {
-      plain.push_back(item);
-      continue;
-    }
-    const RootPath target = TRY(upper.locate(destination));
-    const Fd directory = TRY(upper.open_directory(target.path));
-    TRY_WHILE(unpack(file, directory, fs::ApplyForm::plain_tree, scope.stop), "unpacking '{}'",
-              printable(item.named));
+  if (sources.archives.empty()) {
+    const Fd* root = TRY(lower.root());
+    fs::LayerDraft draft = TRY(session.workshop.layers().draft());
+    UpperTree upper(draft.diff(), root, file_time(session));
+    TRY(write_all(session, scope, add, sources, lower, upper, draft.diff()));
+    return publish_changes(session, std::move(draft), root, {}, scope.stop);
   }
-  if (!plain.empty()) {
-    CopyOptions options;
-    options.owner = owner;
-    options.mode = add.mode;
-    if (!session.options.current_time) options.mtime = file_time(session);
-    options.must_be_unchanged = true;
-    TRY(copy_selection(session.context->tree(), plain, destination, options, upper, &scope.stop));
+  // An archive says of the tree below only what it needs to know itself: it is unpacked through a mount, as a
+  // program in a container would do it.
+  TreeMount mount = TRY(
+      mount_layers(session.workshop, TRY(session.directories(scope.below, scope.stop)), Access::writable));
+  {
+    const Fd merged = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
+    UpperTree upper(merged, nullptr, file_time(session));
+    TRY(write_all(session, scope, add, sources, lower, upper, merged));
   }
-  // Docker's mode of a downloaded file is 0600.
-  const Attributes attributes{
-      .mode = add.mode.value_or(0600), .uid = owner.first, .gid = owner.second, .mtime = file_time(session)};
-  for (const std::string& source : add.sources) {
-    if (!is_url(source)) continue;
-    TRY_WHILE(add_fetched(scope, session, add, source, destination, attributes, upper), "adding '{}'",
-              printable(source));
-  }
-  TRY(upper.finish());
-  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+  TRY(mount.tree->finish());
+  mount.tree.reset();
+  return publish_changes(session, std::move(*mount.draft), TRY(lower.root()), {}, scope.stop);
 }
 
 Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,
                                    const recipes::FromRootfs& rootfs) {
   Fd file;
+  FetchedFile fetched;
   if (is_url(rootfs.location)) {
-    const FetchedFile fetched = TRY(fetch_to_store(session, rootfs.location, rootfs.sha256, scope.stop));
+    const std::string checksum = rootfs.sha256.empty() ? "" : "sha256:" + rootfs.sha256;
+    fetched = TRY(fetch_to_store(session, rootfs.location, checksum, scope.stop));
     file = TRY(posix::open(fetched.path, O_RDONLY));
   } else {
     const BuildContext* context = TRY(session.need_context());
     file = TRY(posix::open_in_root(context->root(), rootfs.location, O_RDONLY | O_NONBLOCK));
   }
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  TRY_WHILE(unpack(file, draft.diff(), fs::ApplyForm::plain_tree, scope.stop), "unpacking '{}'",
-            printable(rootfs.location));
+  TRY_WHILE(
+      fs::apply_layer(TRY(open_archive(file)), draft.diff(), fs::ApplyForm::plain_tree, {}, &scope.stop),
+      "unpacking '{}'", printable(rootfs.location));
   return publish_changes(session, std::move(draft), nullptr, {}, scope.stop);
 }
 

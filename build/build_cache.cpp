@@ -4,6 +4,7 @@
 
 #include "base/compression.hpp"
 #include "base/stream.hpp"
+#include "base/text.hpp"
 
 namespace ecrin::build {
 
@@ -32,6 +33,11 @@ std::optional<KeyInputs> unpack_inputs(std::string packed) {
 constexpr std::int64_t k_use_granularity = 3600;
 
 }  // namespace
+
+std::string tree_name(const std::string& layer_id, const std::string& below, bool independent) {
+  if (layer_id.empty()) return below;
+  return independent ? layer_id + " " + below : layer_id;
+}
 
 Result<> migrate_build_tables(Database& database) {
   static constexpr std::array<std::string_view, 1> k_steps = {R"sql(
@@ -76,23 +82,27 @@ Result<std::unique_ptr<BuildCache>> BuildCache::open(Database& database, fs::Lay
 
 Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vector<Query>& queries) {
   std::vector<std::optional<CachedStep>> found(queries.size());
-  std::vector<std::string> top(queries.size());  // the uppermost layer of each step's tree
+  std::vector<std::string> tree(queries.size());  // by tree_name
+  std::vector<char> whole(queries.size(), 0);     // is everything below each step there?
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    if (queries[i].known_top) {
-      top[i] = *queries[i].known_top;
+    if (queries[i].known_tree) {
+      tree[i] = *queries[i].known_tree;
+      whole[i] = 1;
       found[i] = CachedStep{};
       continue;
     }
     const auto& parent = queries[i].parent;
-    if (parent && !found[*parent]) continue;
-    if (parent) top[i] = top[*parent];
+    const bool independent = queries[i].independent;
+    const bool is_based = !parent || (whole[*parent] && found[*parent]);
+    if (!is_based && !independent) continue;
+    const std::string below = parent ? tree[*parent] : "";
     CachedStep step;
     std::string layer;
     {
       auto lock = m_database.lock();
       auto select = TRY(
           m_database.prepare("SELECT layer, bytes, entries FROM build_steps WHERE key = ?1 AND below = ?2"));
-      select.bind(1, queries[i].key).bind(2, top[i]);
+      select.bind(1, queries[i].key).bind(2, independent ? "" : below);
       if (TRY(select.step()) == Statement::Step::done) continue;
       if (!select.is_null(0)) layer = select.text(0);
       step.bytes = static_cast<std::uint64_t>(select.integer(1));
@@ -102,8 +112,10 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
       // Found and held in one go, or gone: between the row and here it may have been collected.
       step.layer = TRY(m_layers.find_id(layer));
       if (!step.layer) continue;
-      top[i] = step.layer->id;
+      layer = step.layer->id;
     }
+    tree[i] = tree_name(layer, below, independent);
+    whole[i] = is_based ? 1 : 0;
     found[i] = std::move(step);
   }
   return found;
@@ -127,9 +139,13 @@ Result<std::optional<KeyInputs>> BuildCache::inputs_of(const std::string& key) {
 Result<> BuildCache::add(const FinishedStep& step, std::int64_t now) {
   const std::string inputs = TRY(pack(*step.inputs));
   auto lock = m_database.lock();
-  const auto current = [&](const std::string& id) -> const std::string& {
-    const auto replaced = m_replaced.find(id);
-    return replaced == m_replaced.end() ? id : replaced->second;
+  const auto current = [&](const std::string& name) {
+    std::vector<std::string> ids = split(name, ' ');
+    for (std::string& id : ids) {
+      const auto replaced = m_replaced.find(id);
+      if (replaced != m_replaced.end()) id = replaced->second;
+    }
+    return join(ids, " ");
   };
   auto insert =
       TRY(m_database.prepare("INSERT OR REPLACE INTO build_steps (key, layer, text, bytes, entries, "
@@ -155,7 +171,8 @@ Result<> BuildCache::replace_layer(const std::string& id, const std::string& by)
   auto transaction = TRY(m_database.begin());
   m_replaced[id] = by;
   for (const char* sql : {"UPDATE build_steps SET layer = ?2 WHERE layer = ?1",
-                          "UPDATE build_steps SET below = ?2 WHERE below = ?1"}) {
+                          "UPDATE build_steps SET below = ?2 WHERE below = ?1",
+                          "UPDATE build_steps SET below = replace(below, ?1, ?2) WHERE below LIKE '% %'"}) {
     auto update = TRY(m_database.prepare(sql));
     update.bind(1, id).bind(2, by);
     TRY(update.run());

@@ -32,13 +32,17 @@ struct CachedStep {
 struct FinishedStep {
   std::string key;
   std::string layer_id;  // "" = no layer
-  std::string below_id;  // the layer that it was made on; "" = the base's own
+  std::string below_id;  // what it was made on (tree_name); "" = the base's own
   std::string text;
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
   double seconds = 0;
   const KeyInputs* inputs = nullptr;
 };
+
+/// How the tree is called that a step makes: by its uppermost layer, whose row says what that was made on. An
+/// independent layer says nothing of what is below, so all down to the next other one are named: "a b c".
+std::string tree_name(const std::string& layer_id, const std::string& below, bool independent);
 
 class BuildCache {
 public:
@@ -47,12 +51,13 @@ public:
   struct Query {
     std::string key;
     std::optional<std::size_t> parent;  // an earlier query: the step whose tree this one starts from
-    std::optional<std::string> known_top =
-        std::nullopt;  // a tree that stands: its uppermost layer; not asked for
+    bool independent = false;  // its layer is the same on any tree: found also when its parent is not
+    std::optional<std::string> known_tree = std::nullopt;  // a tree that stands: its tree_name; not asked for
   };
   /// One answer a query, in order. What is found is held by this process. A result is found only
   /// when its parent is, with the very layer that it was made on: a step that ran twice with different
-  /// outcomes never mixes the two.
+  /// outcomes never mixes the two. An independent one is found by itself, and what stands on it only when all
+  /// below it was found too.
   Result<std::vector<std::optional<CachedStep>>> find(const std::vector<Query>& queries);
   /// Results may also have keys of their content, "FAMILY CONTENT": is there one of this family?
   Result<bool> has_family(const std::string& family);

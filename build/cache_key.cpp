@@ -62,14 +62,9 @@ struct KindInputs {
 
   void operator()(const recipes::RunStep& run) {
     add("kind", "run");
-    if (const auto* script = std::get_if<std::string>(&run.command)) {
-      add("command", *script);
-      add("shell", words(before.shell.empty() ? recipes::Stage{}.shell : before.shell));
-    } else if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) {
-      add("arguments", words(*list));
-    } else {
-      add_files({std::get<recipes::InlineFile>(run.command)});
-    }
+    // What runs, however it was said.
+    add("command", words(run_arguments(run, settings.shell)));
+    if (const auto* file = std::get_if<recipes::InlineFile>(&run.command)) add_files({*file});
     add("user", run.user.empty() ? before.user : run.user);
     add("workdir", before.working_dir);
     static constexpr const char* k_networks[] = {"", "none", "host", "private"};
@@ -77,6 +72,7 @@ struct KindInputs {
                                                                 : k_networks[static_cast<int>(run.network)]);
     add_environment(inputs, before.env, run.env);
     for (const recipes::Mount& mount : run.mounts) add("mount " + mount.target, mount_options(mount));
+    inputs.insert(inputs.end(), settings.run.begin(), settings.run.end());
   }
   void operator()(const recipes::CopyStep& copy) {
     add("kind", "copy");
@@ -205,6 +201,14 @@ bool makes_layer(const PlanStep& step) {
          step.as<recipes::WriteStep>() || step.as<recipes::WorkdirStep>();
 }
 
+bool is_independent(const PlanStep& step) {
+  if (const auto* copy = step.as<recipes::CopyStep>())
+    return copy->link && !copy->mode && copy->mode_change.empty();
+  if (const auto* add = step.as<recipes::AddStep>())
+    return add->link && !add->mode && add->mode_change.empty();
+  return false;
+}
+
 KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, const KeySettings& settings,
                       const std::string& parent_key) {
   KeyInputs inputs;
@@ -216,7 +220,7 @@ KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, cons
   }
   inputs.push_back({"platform", settings.platform});
   inputs.push_back({"epoch", settings.epoch});
-  inputs.push_back({"parent", parent_key});
+  inputs.push_back({"parent", is_independent(step) ? "" : parent_key});
   return inputs;
 }
 

@@ -14,7 +14,7 @@
 namespace ecrin::build {
 
 /// Raised whenever the meaning of an input or the bytes of a result change: old entries then never match.
-inline constexpr std::uint64_t k_cache_key_version = 3;
+inline constexpr std::uint64_t k_cache_key_version = 4;
 
 /// One named thing that a key depends on: "command", "env PATH", "file src/main.c", "parent". Names are
 /// unique within a key, except that the order of equal names counts.
@@ -35,8 +35,10 @@ std::optional<KeyInputs> decode_inputs(std::string_view bytes);
 /// What of the build as a whole goes into keys.
 struct KeySettings {
   std::string platform;
-  std::string epoch;            // seconds, or "kept" when times stay as they are
-  std::string default_network;  // of RUN steps that do not say
+  std::string epoch;                    // seconds, or "kept" when times stay as they are
+  std::string default_network;          // of RUN steps that do not say
+  std::vector<std::string> shell = {};  // in force
+  KeyInputs run = {};                   // of all RUN steps
 };
 
 /// The inputs of a step that the recipe's text alone determines (with the config in force before it). Inputs
@@ -46,6 +48,10 @@ KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, cons
 
 /// May this step make a layer? Others only change the config; they pass their parent's key on.
 bool makes_layer(const PlanStep& step);
+
+/// Is the step's layer independent of the tree below it (COPY and ADD with `link`)? As docker has it, not
+/// with a mode.
+bool is_independent(const PlanStep& step);
 
 /// Why the key differs from an earlier one: one line a reason, at most `limit` and a line that counts the
 /// rest. Values are shown for what people wrote, not for digests. `parent_ran` is the text of the step before

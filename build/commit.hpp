@@ -30,11 +30,19 @@ Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig con
                                   const std::vector<HistoryStep>& steps, const BuildTime& time);
 /// Pure: the same steps, layers and times give the same bytes.
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
-                              const BuildTime& time);
+                              const BuildTime& time, const ImageSettings& settings = {});
+
+/// What of the image says a secret, where one does: "the variable 'TOKEN'".
+struct SpokenSecret {
+  std::string id;
+  std::string place;
+};
+std::optional<SpokenSecret> find_secret(const ImageParts& parts, const GuardedSecrets& secrets);
 
 /// Writes blobs, makes layers and blobs durable, then records the image with its names and its steps.
 Result<oci::ImageRecord> store_image(Workshop& workshop, ImageParts parts, const ImagePointer& base,
-                                     const std::vector<oci::Reference>& names);
+                                     const std::vector<oci::Reference>& names, Squash squash,
+                                     const CancelToken& cancel);
 /// The image of a build.
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps);
 

@@ -58,15 +58,27 @@ Result<std::string> hash_file(const Fd& root, const SourceEntry& entry, const Ca
 
 }  // namespace
 
-Result<std::unique_ptr<BuildContext>> BuildContext::open(const std::string& directory, Database& database) {
+BuildContext::BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database,
+                           const ContextOptions& options)
+    : m_directory(std::move(directory)),
+      m_display_name(options.name.empty() ? "the context"
+                                          : fmt::format("the context '{}'", printable(options.name))),
+      m_prefix(options.name.empty() ? "file " : fmt::format("file {}:", options.name)),
+      m_is_temporary(options.is_temporary),
+      m_root(std::move(root)),
+      m_ignore(std::move(ignore)),
+      m_database(database) {}
+
+Result<std::unique_ptr<BuildContext>> BuildContext::open(const std::string& directory, Database& database,
+                                                         ContextOptions options) {
   Fd root = TRY_WHILE(posix::open(directory, O_RDONLY | O_DIRECTORY), "opening the build context");
-  IgnoreFile ignore = TRY_WHILE(read_ignore_file(root), "reading the build context");
+  IgnoreFile ignore = TRY_WHILE(read_ignore_file(root, options.ignore), "reading the build context");
   return std::unique_ptr<BuildContext>(
-      new BuildContext(directory, std::move(root), std::move(ignore), database));
+      new BuildContext(directory, std::move(root), std::move(ignore), database, options));
 }
 
 Result<> BuildContext::load() {
-  if (m_loaded) return {};
+  if (m_loaded || m_is_temporary) return {};
   auto lock = m_database.lock();
   auto select = TRY(m_database.prepare("SELECT path, stamp, digest FROM build_files WHERE context = ?1"));
   select.bind(1, m_directory);
@@ -135,7 +147,7 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
   std::map<std::pair<dev_t, ino_t>, std::string> links;
   for (const SourceItem& item : items) {
     if (item.named != item.entries.front().path) {
-      inputs.push_back({"file " + item.named, "link " + item.entries.front().path});
+      inputs.push_back({m_prefix + item.named, "link " + item.entries.front().path});
     }
     for (const SourceEntry& entry : item.entries) {
       const mode_t mode = entry.status.st_mode & 07777;
@@ -151,11 +163,13 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
       } else if (S_ISLNK(entry.status.st_mode)) {
         const Fd parent = TRY(open_real_directory(m_root, parent_path(entry.path)));
         value = "symlink " + TRY(posix::readlink_at(parent, base_name(entry.path)));
+      } else if (S_ISFIFO(entry.status.st_mode)) {
+        value = fmt::format("fifo {:04o}", mode);
       } else {
         const Fd directory = TRY(open_real_directory(m_root, entry.path));
         value = fmt::format("directory {:04o}{}", mode, TRY(xattrs_of(directory)));
       }
-      inputs.push_back({"file " + (entry.path.empty() ? "." : entry.path), std::move(value)});
+      inputs.push_back({m_prefix + (entry.path.empty() ? "." : entry.path), std::move(value)});
     }
   }
   return inputs;
@@ -186,7 +200,7 @@ void BuildContext::remember(const std::string& what, const struct stat& file, st
 }
 
 Result<> BuildContext::save(std::int64_t now) {
-  if (m_computed.empty()) return {};
+  if (m_computed.empty() || m_is_temporary) return {};
   auto transaction = TRY(m_database.begin());
   for (const auto& [path, computed] : m_computed) {
     if (computed.changed > now - 2) continue;

@@ -20,18 +20,25 @@
 
 namespace ecrin::build {
 
+struct ContextOptions {
+  std::string name;  // of a named one
+  IgnorePlaces ignore;
+  bool is_temporary = false;  // unpacked for this build: nothing is to be remembered of its files
+};
+
 class BuildContext {
 public:
   /// Opens the directory and reads its ignore file.
-  static Result<std::unique_ptr<BuildContext>> open(const std::string& directory, Database& database);
+  static Result<std::unique_ptr<BuildContext>> open(const std::string& directory, Database& database,
+                                                    ContextOptions options = {});
 
   const std::string& directory() const { return m_directory; }
   const Fd& root() const { return m_root; }
   bool has_ignore_file() const { return !m_ignore.name.empty(); }
   /// For COPY and bind mounts: what the ignore file leaves.
-  SourceTree tree() const { return {&m_root, &m_ignore.rules, "the context", m_ignore.name}; }
+  SourceTree tree() const { return {&m_root, &m_ignore.rules, m_display_name, m_ignore.name}; }
 
-  /// One input for each selected file: "file <path>".
+  /// One input for each selected file: "file <path>", of a named context "file <name>:<path>".
   Result<KeyInputs> inputs(const std::vector<SourceItem>& items, const CancelToken* cancel);
   /// Digest of one file that the recipe names outside of COPY (a root file system, an archive).
   Result<std::string> file_digest(const std::string& path, const CancelToken* cancel);
@@ -54,17 +61,17 @@ private:
     Known known;
     std::int64_t changed = 0;
   };
-  BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database)
-      : m_directory(std::move(directory)),
-        m_root(std::move(root)),
-        m_ignore(std::move(ignore)),
-        m_database(database) {}
+  BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database,
+               const ContextOptions& options);
   Result<> load();
   /// Fills m_computed for the files whose digest is not known, on all processors.
   Result<> compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel);
   const std::string* digest_of(const SourceEntry& entry) const;
 
   std::string m_directory;
+  std::string m_display_name;
+  std::string m_prefix;  // of the names of inputs
+  bool m_is_temporary;
   Fd m_root;
   IgnoreFile m_ignore;
   Database& m_database;

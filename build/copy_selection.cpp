@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "base/posix.hpp"
@@ -15,15 +16,22 @@ bool same_content(const struct stat& a, const struct stat& b) {
          a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
 }
 
+mode_t mode_for(const CopyOptions& options, mode_t own) {
+  if (S_ISLNK(own)) return own & 07777;
+  if (options.mode) return *options.mode;
+  return options.mode_change ? options.mode_change->apply(own) : own & 07777;
+}
+
 class Copier {
 public:
   Copier(const SourceTree& tree, const CopyOptions& options, UpperTree& upper, const CancelToken* cancel)
       : m_tree(tree), m_options(options), m_upper(upper), m_cancel(cancel) {}
 
+  /// Names of one file stay so within one item: what another one brings may replace them.
+  void begin_item() { m_links.clear(); }
   Result<> copy(const SourceEntry& entry, const std::string& target);
   Attributes attributes(const struct stat& status) const {
-    const bool has_mode = m_options.mode && !S_ISLNK(status.st_mode);
-    return {.mode = static_cast<mode_t>(has_mode ? *m_options.mode : status.st_mode & 07777),
+    return {.mode = mode_for(m_options, status.st_mode),
             .uid = m_options.owner ? m_options.owner->first : status.st_uid,
             .gid = m_options.owner ? m_options.owner->second : status.st_gid,
             .mtime = m_options.mtime.value_or(status.st_mtim)};
@@ -42,7 +50,7 @@ private:
   const CancelToken* m_cancel;
   std::string m_parent_path;
   Fd m_parent;
-  std::map<std::pair<dev_t, ino_t>, std::string> m_links;  // files with several names -> first target
+  std::map<std::pair<dev_t, ino_t>, std::string> m_links;  // of the item: files with several names -> first
 };
 
 Result<const Fd*> Copier::source_parent(const std::string& path) {
@@ -118,25 +126,47 @@ Result<std::string> file_target(UpperTree& upper, const std::string& destination
   return is_directory || must_be_directory ? join_path(found.path, name) : found.path;
 }
 
+Attributes file_attributes(const CopyOptions& options, mode_t own_mode) {
+  const auto [uid, gid] = options.owner.value_or(std::pair<uid_t, gid_t>{0, 0});
+  return {.mode = mode_for(options, S_IFREG | own_mode),
+          .uid = uid,
+          .gid = gid,
+          .mtime = options.mtime.value_or(timespec{})};
+}
+
+Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,
+                          const CopyOptions& options, UpperTree& upper) {
+  const std::string target = TRY(file_target(upper, destination, name, destination.ends_with('/')));
+  Fd file = TRY(upper.put_file(target));
+  TRY_WHILE(posix::write_full(file, content), "writing '/{}'", printable(target));
+  TRY(file.close());
+  return upper.seal(target, file_attributes(options, 0644), S_IFREG);
+}
+
 Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,
                         const std::string& destination, const CopyOptions& options, UpperTree& upper,
                         const CancelToken* cancel) {
   const RootPath base = TRY(upper.locate(destination));
   const bool exists = base.status.has_value();
   const bool is_directory = exists && S_ISDIR(base.status->st_mode);
-  const bool wants_directory = destination.ends_with('/');
+  // What becomes of a directory is a directory, so that files beside it find one.
+  const bool wants_directory =
+      destination.ends_with('/') ||
+      (items.size() > 1 &&
+       std::any_of(items.begin(), items.end(), [](const auto& item) { return item.is_directory(); }));
   if (items.size() > 1 && !wants_directory && !is_directory) {
     return fail(ErrorKind::invalid,
                 "several sources need a directory as destination: write '{}/' with a slash at its end",
                 printable(destination));
   }
-  if (exists && !is_directory && (wants_directory || items.size() > 1)) {
+  if (exists && !is_directory && wants_directory) {
     return fail(ErrorKind::conflict, "cannot copy into '{}': it is not a directory", printable(destination));
   }
   Copier copier(tree, options, upper, cancel);
   for (const SourceItem& item : items) {
+    copier.begin_item();
     if (!item.is_directory()) {
-      const bool inside = is_directory || wants_directory || items.size() > 1;
+      const bool inside = is_directory || wants_directory;
       TRY(copier.copy(item.entries.front(),
                       inside ? join_path(base.path, base_name(item.named)) : base.path));
       continue;
@@ -146,8 +176,8 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
                   printable(item.named), printable(destination));
     }
     for (const SourceEntry& entry : item.entries) {
-      // The destination keeps what it was when it was there; a new one becomes like the source.
-      if (entry.relative.empty() && is_directory) {
+      // The destination stays what it is, or is as any directory that had to be made.
+      if (entry.relative.empty()) {
         TRY(upper.make_directory(base.path));
       } else {
         TRY(copier.copy(entry, join_path(base.path, entry.relative)));

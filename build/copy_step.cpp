@@ -5,30 +5,54 @@
 
 namespace ecrin::build {
 
+Result<Selection> select_for_copy(const SourceTree& tree, const recipes::CopyStep& copy,
+                                  const CancelToken* cancel) {
+  const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(copy.exclude), "reading 'exclude'");
+  return copy.parents ? select_with_parents(tree, copy.sources, exclude, cancel)
+                      : select_sources(tree, copy.sources, exclude, cancel);
+}
+
+void note_unmatched(const Selection& selection, const SourceTree& tree,
+                    const std::function<void(const std::string&)>& note) {
+  for (const std::string& pattern : selection.unmatched) {
+    note(fmt::format("'{}' matches nothing in {}", printable(pattern), tree.name));
+  }
+}
+
 Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const recipes::CopyStep& copy) {
   LowerView lower(session, scope.below, scope.stop);
   const Fd* root = TRY(lower.root());
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
   UpperTree upper(draft.diff(), root, file_time(session));
-  CopyOptions options;
-  options.owner = TRY(find_owner(copy.owner, lower));
-  options.mode = copy.mode;
+  CopyOptions options = TRY(target_options(session, {copy.owner, copy.mode, copy.mode_change}, lower, upper));
   const std::string destination = absolute_path(scope.step.before, copy.destination);
-  if (copy.from.empty()) {
+  if (copy.sources.size() + copy.files.size() > 1 && !destination.ends_with('/')) {
+    const RootPath target = TRY(upper.locate(destination));
+    if (!copy.files.empty() && !(target.status && S_ISDIR(target.status->st_mode))) {
+      return fail(ErrorKind::invalid,
+                  "several sources need a directory as destination: write '{}/' with a slash at its end",
+                  printable(destination));
+    }
+  }
+  const BuildContext* files = copy.sources.empty() ? nullptr : TRY(session.files_of(copy.from));
+  if (files) {
     // Whose checkout it was, and when, leaves no trace.
-    if (!session.options.current_time) options.mtime = file_time(session);
     options.must_be_unchanged = true;
-    TRY(copy_selection(session.context->tree(), scope.step.selection.items, destination, options, upper,
-                       &scope.stop));
-  } else {
+    TRY(copy_selection(files->tree(), scope.step.selection.items, destination, options, upper, &scope.stop));
+  } else if (!copy.from.empty()) {
     const OtherTree other = TRY_WHILE(mount_other(session, scope, copy.from, Access::read_only),
                                       "mounting '{}' to copy from it", printable(copy.from));
     const SourceTree tree{&other.root, nullptr, fmt::format("'{}'", printable(copy.from)), ""};
-    const IgnoreRules exclude = TRY(IgnoreRules::from_patterns(copy.exclude));
-    const Selection selection = TRY(select_sources(tree, copy.sources, exclude, &scope.stop));
-    options.xattrs = fs::XattrScope::layer;
-    if (copy.owner.empty()) options.owner.reset();  // a stage's files keep their owners
-    TRY(copy_selection(tree, selection.items, destination, options, upper, &scope.stop));
+    const Selection selection = TRY(select_for_copy(tree, copy, &scope.stop));
+    note_unmatched(selection, tree, scope.note);
+    CopyOptions from_other = options;
+    from_other.mtime.reset();
+    from_other.xattrs = fs::XattrScope::layer;
+    if (copy.owner.empty()) from_other.owner.reset();  // a stage's files keep their owners
+    TRY(copy_selection(tree, selection.items, destination, from_other, upper, &scope.stop));
+  }
+  for (const recipes::InlineFile& file : copy.files) {
+    TRY(copy_inline_file(file.name, file.content, destination, options, upper));
   }
   TRY(upper.finish());
   return publish_changes(session, std::move(draft), root, {}, scope.stop);

@@ -55,10 +55,12 @@ public:
 private:
   Result<> finish_steps();
   Result<> look_up();
+  std::vector<char> steps_without_cache() const;
   void mark_needed(std::size_t index);
   Result<> schedule();
   Result<> execute(std::size_t index, const CancelToken& stop);
-  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop);
+  Result<StepOutcome> perform(std::size_t index, const CancelToken& stop, StepFailure& failure);
+  void note_failure(std::size_t index, const StepFailure& failure);
   std::vector<std::string> reasons(std::size_t index);
   std::vector<std::string> found_reasons(std::size_t index, const KeyInputs& found);
   Result<oci::ImageRecord> commit();
@@ -75,15 +77,16 @@ private:
     return {index + 1 - starts, m_session.plan.steps.size() - starts, stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
-    return {m_session.options.context_directory + '\n' + m_session.recipe.file, stage_of(index).name,
-            plan(index).ordinal, plan(index).text};
+    const BuildOptions& options = m_session.options;
+    const std::string& context =
+        options.context_name.empty() ? options.context_directory : options.context_name;
+    return {context + '\n' + m_session.recipe.file, stage_of(index).name, plan(index).ordinal,
+            plan(index).text};
   }
   /// The tree of a finished step.
   LayerChain chain(std::size_t index) const;
-  std::string top_layer(std::size_t index) const {
-    const LayerChain layers = chain(index);
-    return layers.layers.empty() ? "" : layers.layers.back().id;
-  }
+  /// What a step's tree is called in the cache.
+  std::string tree_of(std::optional<std::size_t> index) const;
 
   Session& m_session;
   StepExecutor& m_executor;
@@ -107,6 +110,26 @@ LayerChain Engine::chain(std::size_t index) const {
   return chain;
 }
 
+std::string Engine::tree_of(std::optional<std::size_t> index) const {
+  if (!index) return "";
+  // Up from the first step whose layer says what is below it.
+  std::vector<std::size_t> steps;
+  std::string name;
+  for (auto i = index; i; i = plan(*i).parent) {
+    if (const StartingTree* start = m_session.start_of(plan(*i))) {
+      name = start->name();
+      break;
+    }
+    steps.push_back(*i);
+    if (m_outcomes[*i].layer && !is_independent(plan(*i))) break;
+  }
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    const auto& layer = m_outcomes[*step].layer;
+    name = tree_name(layer ? layer->id : "", name, is_independent(plan(*step)));
+  }
+  return name;
+}
+
 Result<> Engine::look_up() {
   const std::size_t count = m_session.steps.size();
   m_fates.assign(count, Fate::not_needed);
@@ -114,10 +137,12 @@ Result<> Engine::look_up() {
   m_finished.assign(count, 0);
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    for (const PreparedStep& step : m_session.steps) {
-      BuildCache::Query query{step.key, step.plan->parent};
-      if (const StartingTree* start = m_session.start_of(*step.plan))
-        query.known_top = start->layers.empty() ? "" : start->layers.back().id;
+    const std::vector<char> fresh = steps_without_cache();
+    // No step has the empty key, so it is not found.
+    for (std::size_t i = 0; i < count; ++i) {
+      BuildCache::Query query{fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
+                              is_independent(plan(i))};
+      if (const StartingTree* start = m_session.start_of(plan(i))) query.known_tree = start->name();
       queries.push_back(std::move(query));
     }
     auto found = TRY(m_session.cache->find(queries));
@@ -135,10 +160,30 @@ Result<> Engine::look_up() {
   return {};
 }
 
+// Those of stages that shall run again, and all that begin from or look into them: keys do not tell results.
+std::vector<char> Engine::steps_without_cache() const {
+  const std::vector<std::string>& stages = m_session.options.no_cache_stages;
+  std::vector<char> fresh(m_session.steps.size(), 0);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    bool is_fresh = std::find(stages.begin(), stages.end(), stage_of(i).name) != stages.end();
+    if (plan(i).parent && fresh[*plan(i).parent]) is_fresh = true;
+    for (const StepInput& input : plan(i).inputs) {
+      if (input.stage_step && fresh[*input.stage_step]) is_fresh = true;
+    }
+    fresh[i] = is_fresh ? 1 : 0;
+  }
+  return fresh;
+}
+
 // A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
-// parents (BuildCache::find), so its tree is complete.
+// parents (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by
+// itself.
 void Engine::mark_needed(std::size_t index) {
-  if (m_fates[index] != Fate::not_needed) return;
+  if (m_fates[index] == Fate::cached) {
+    if (is_independent(plan(index))) mark_needed(*plan(index).parent);
+    return;
+  }
+  if (m_fates[index] == Fate::runs) return;
   m_fates[index] = Fate::runs;
   if (plan(index).parent) mark_needed(*plan(index).parent);
   for (const StepInput& input : plan(index).inputs) {
@@ -149,6 +194,7 @@ void Engine::mark_needed(std::size_t index) {
 std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!m_session.options.explain) return {};
   if (m_session.options.no_cache) return {"--no-cache"};
+  if (steps_without_cache()[index]) return {"--no-cache-filter"};
   auto earlier = m_session.cache->earlier(slot(index));
   if (!earlier || !*earlier) return {"no earlier run of this step"};
   const auto& parent = plan(index).parent;
@@ -171,9 +217,10 @@ std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInput
   return explain_difference((*earlier)->inputs, found, "");
 }
 
-Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) {
+Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop, StepFailure& failure) {
   if (!makes_layer(plan(index))) return StepOutcome{};
-  const LayerChain below = plan(index).parent ? chain(*plan(index).parent) : LayerChain{};
+  const bool is_alone = !plan(index).parent || is_independent(plan(index));
+  const LayerChain below = is_alone ? LayerChain{} : chain(*plan(index).parent);
   std::map<std::size_t, LayerChain> inputs;
   for (const StepInput& input : plan(index).inputs) {
     if (input.stage_step) inputs.emplace(*input.stage_step, chain(*input.stage_step));
@@ -189,8 +236,19 @@ Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop) 
           },
       .note = [&](const std::string& message) { m_observer.note_once(message); },
       .stop = stop,
+      .failure = failure,
   };
   return m_executor.execute(scope);
+}
+
+void Engine::note_failure(std::size_t index, const StepFailure& failure) {
+  const std::scoped_lock lock(m_session.failure_mutex);
+  if (m_session.failed.number != 0) return;
+  m_session.failed = {.exit_code = failure.exit_code,
+                      .location = plan(index).location,
+                      .number = info(index).number,
+                      .stage = stage_of(index).name,
+                      .kept = failure.kept};
 }
 
 Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
@@ -200,13 +258,15 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   result.reasons = reasons(index);
   m_observer.with([&](BuildObserver& observer) { observer.step_started(step); });
   const auto start = Clock::now();
-  auto outcome = perform(index, stop);
+  StepFailure failure;
+  auto outcome = perform(index, stop, failure);
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   if (!outcome) {
     const bool cancelled = outcome.error().kind() == ErrorKind::cancelled;
     result.state = cancelled ? StepResult::State::cancelled : StepResult::State::failed;
     m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
     if (cancelled) return std::unexpected(std::move(outcome).error());
+    note_failure(index, failure);
     return std::unexpected(std::move(outcome).error().context(
         fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
                     plan(index).location.line, printable(step.text, 80))));
@@ -218,7 +278,7 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   inputs.insert(inputs.end(), outcome->found.begin(), outcome->found.end());
   m_outcomes[index] = *outcome;
   m_finished[index] = 1;
-  const std::string below = plan(index).parent ? top_layer(*plan(index).parent) : "";
+  const std::string below = is_independent(plan(index)) ? "" : tree_of(plan(index).parent);
   TRY(m_session.cache->add({.key = m_session.steps[index].key,
                             .layer_id = outcome->layer ? outcome->layer->id : "",
                             .below_id = below,
@@ -245,9 +305,16 @@ Result<> Engine::schedule() {
       const auto wait_for = [&](std::size_t other) {
         if (task_of[other]) task.after.push_back(*task_of[other]);
       };
-      if (plan(i).parent) wait_for(*plan(i).parent);
+      // Under an independent layer others may still be in the making; it needs none of them itself.
+      for (auto below = plan(i).parent; below && !is_independent(plan(i)); below = plan(*below).parent) {
+        wait_for(*below);
+        if (!is_independent(plan(*below))) break;
+      }
       for (const StepInput& input : plan(i).inputs) {
-        if (input.stage_step) wait_for(*input.stage_step);
+        for (auto step = input.stage_step; step; step = plan(*step).parent) {
+          wait_for(*step);
+          if (!is_independent(plan(*step))) break;
+        }
       }
       task.run = [this, i](const CancelToken& stop) { return execute(i, stop); };
       task_of[i] = tasks.size();

@@ -2,6 +2,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/layer_hasher.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::build {
@@ -19,14 +20,18 @@ Result<const Fd*> LowerView::root() {
 }
 
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop) {
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop,
+                                    const GuardedSecrets& secrets) {
   fs::CanonicalOptions options;
   options.epoch = session.time.clamp;
   options.own_mount_points = std::move(own_mount_points);
   const fs::ChangesetSummary summary = TRY(fs::canonicalise(draft.diff(), lower, options, &stop));
   if (summary.empty()) return StepOutcome{};
-  return StepOutcome{TRY(session.workshop.layers().publish(std::move(draft))), summary.bytes,
-                     summary.entries};
+  std::optional<HashedLayer> hashed;
+  if (!secrets.empty()) hashed = TRY(hash_layer(draft.diff(), secrets, &stop));
+  fs::Layer layer = TRY(session.workshop.layers().publish(std::move(draft)));
+  if (hashed) layer = TRY(session.workshop.layers().seal(layer.id, hashed->diff_id, hashed->size));
+  return StepOutcome{std::move(layer), summary.bytes, summary.entries};
 }
 
 Result<OtherTree> mount_other(Session& session, const StepScope& scope, const std::string& name,
@@ -54,12 +59,25 @@ Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& 
   if (!only_numbers) {
     root = TRY(lower.root());
     if (!root) {
-      return fail(ErrorKind::not_found,
-                  "cannot look up the owner '{}': there is no /etc/passwd below this step", printable(owner));
+      auto error = Error(ErrorKind::not_found,
+                         fmt::format("cannot look up the owner '{}': there is no /etc/passwd below this step",
+                                     printable(owner)));
+      return std::unexpected(std::move(error).hint("give the owner in numbers: 1000:1000"));
     }
   }
   const run::Owner found = TRY(run::look_up_owner(root ? *root : nothing, owner));
   return std::pair{found.uid, found.gid};
+}
+
+Result<CopyOptions> target_options(const Session& session, const TargetWords& words, LowerView& lower,
+                                   UpperTree& upper) {
+  CopyOptions options;
+  options.owner = TRY(find_owner(words.owner, lower));
+  options.mode = words.mode;
+  if (!words.mode_change.empty()) options.mode_change = TRY(ModeChange::parse(words.mode_change));
+  if (!session.options.current_time) options.mtime = file_time(session);
+  upper.make_directories_with(words.mode.value_or(0755), options.owner);
+  return options;
 }
 
 struct timespec file_time(const Session& session) {

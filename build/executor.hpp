@@ -33,9 +33,11 @@ private:
   Fd m_root;  // after the mount, so that it is closed before
 };
 
-/// Makes what a step left canonical and publishes it; nothing when the step changed nothing.
+/// Makes what a step left canonical and publishes it; nothing when the step changed nothing. A layer that
+/// holds one of `secrets` is not published: it is hashed before anybody sees it.
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop);
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop,
+                                    const GuardedSecrets& secrets = {});
 
 /// The tree of another stage or image as a source.
 struct OtherTree {
@@ -47,6 +49,16 @@ Result<OtherTree> mount_other(Session& session, const StepScope& scope, const st
 
 /// Owner ids from "user:group" (names are looked up in the tree below); "" = root.
 Result<std::pair<uid_t, gid_t>> find_owner(const std::string& owner, LowerView& lower);
+
+/// What COPY and ADD say about owner and mode. Directories that have to be made on the way take part in it,
+/// as docker has it: owner and octal mode are theirs too.
+struct TargetWords {
+  const std::string& owner;
+  const std::optional<std::uint32_t>& mode;
+  const std::string& mode_change;
+};
+Result<CopyOptions> target_options(const Session& session, const TargetWords& words, LowerView& lower,
+                                   UpperTree& upper);
 
 /// Private networks for RUN steps. What cannot be had once is not tried again in this build.
 class StepNetworks {
@@ -69,6 +81,7 @@ struct StepProgram {
 struct ProgramEnd {
   ExitStatus status;
   std::vector<std::string> mount_points;  // that were made for it
+  GuardedSecrets secrets;                 // that it saw
 };
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
                                const recipes::RunStep& run, const TreeMount& mount,
@@ -77,9 +90,10 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
 /// How a step failed.
 struct StepEnd {
   int exit_code = 0;
-  std::vector<std::string> mount_points;
+  std::vector<std::string> mount_points = {};
+  GuardedSecrets secrets = {};
 };
-/// Keeps the tree and all that the step had for `ecrin debug`; session.kept_step then names it.
+/// Keeps the tree and all that the step had for `ecrin debug`; scope.failure.kept then names it.
 void keep_failed_step(Session& session, const StepScope& scope, const recipes::RunStep& run, TreeMount mount,
                       StepEnd end);
 

@@ -17,11 +17,53 @@ std::string url_file_name(std::string_view url) {
   url = url.substr(0, url.find_first_of("?#"));
   const std::size_t host = url.find("://") + 3;
   const std::size_t path = url.find('/', host);
-  return path == std::string_view::npos ? "" : base_name(url.substr(path + 1));
+  if (path == std::string_view::npos) return "";
+  const std::string name = decode_percent(base_name(url.substr(path + 1)));
+  // What an escape hides is no path.
+  const bool is_name = name.find_first_of(std::string_view("/\0", 2)) == std::string::npos;
+  return is_name && name != "." && name != ".." ? name : "";
 }
 
-Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, const std::string& sha256,
+GitOptions git_options(const Session& session) {
+  GitOptions options{.search_path = session.workshop.options().search_path,
+                     .environment = session.options.proxy_environment,
+                     .home = session.options.home};
+  if (!session.options.ssh_agent.empty()) options.environment["SSH_AUTH_SOCK"] = session.options.ssh_agent;
+  return options;
+}
+
+namespace {
+
+struct Checksum {
+  HashAlgorithm algorithm = HashAlgorithm::sha256;
+  std::string_view name = "SHA-256";
+  std::string hex;  // "" = any
+};
+
+Result<Checksum> parse_checksum(const std::string& text) {
+  if (text.empty()) return Checksum{};
+  Checksum checksum;
+  if (text.starts_with("sha512:")) {
+    checksum = {HashAlgorithm::sha512, "SHA-512", ""};
+  } else if (!text.starts_with("sha256:")) {
+    return fail(ErrorKind::unsupported, "cannot check '{}': sha256 and sha512 checksums are known",
+                printable(text));
+  }
+  checksum.hex = to_lower(text.substr(7));
+  const std::size_t size = checksum.algorithm == HashAlgorithm::sha512 ? 128 : 64;
+  if (checksum.hex.size() != size ||
+      checksum.hex.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return fail(ErrorKind::invalid, "'{}' is no checksum: {} hexadecimal digits are needed", printable(text),
+                size);
+  }
+  return checksum;
+}
+
+}  // namespace
+
+Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, const std::string& checksum,
                                    const CancelToken& cancel) {
+  const Checksum wanted = TRY(parse_checksum(checksum));
   const std::string name = "fetch-" + Store::unique_name();
   auto temporary = std::make_shared<Fd>(TRY(session.workshop.store().temporary()));
   // Also for a download that fails half way.
@@ -32,7 +74,9 @@ Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, con
   Fd file = TRY(posix::open_at(*temporary, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
   FdSink to_file(file);
   BufferedSink buffered(to_file);
-  HashingSink hash(&buffered);
+  HashingSink second(&buffered, HashAlgorithm::sha512);
+  const bool needs_both = wanted.algorithm != HashAlgorithm::sha256;
+  HashingSink hash(needs_both ? static_cast<Sink*>(&second) : &buffered);
   oci::FetchOptions options;
   options.transport.proxies = session.options.proxy_environment;
   TRY(oci::fetch_url(url, hash, options, &cancel));
@@ -40,9 +84,10 @@ Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, con
   TRY(file.close());
   FetchedFile fetched{session.workshop.store().temporary_path() + "/" + name, hash.finish_hex(),
                       std::move(remover)};
-  if (!sha256.empty() && fetched.sha256 != sha256) {
-    return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}", printable(url),
-                fetched.sha256, sha256);
+  const std::string found = needs_both ? second.finish_hex() : fetched.sha256;
+  if (!wanted.hex.empty() && found != wanted.hex) {
+    return fail(ErrorKind::invalid, "'{}' has the {} {}, but the recipe says {}", printable(url), wanted.name,
+                found, wanted.hex);
   }
   return fetched;
 }

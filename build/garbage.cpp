@@ -8,6 +8,7 @@
 #include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "base/text.hpp"
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
@@ -139,7 +140,7 @@ Result<> Pruner::remove_cache_entries() {
     auto select = TRY(m_database.prepare("SELECT key, layer, below, created, last_used FROM build_steps"));
     while (TRY(select.step()) == Statement::Step::row) {
       CacheEntry entry{.key = select.text(0),
-                       .layer = select.is_null(1) ? select.text(2) : select.text(1),
+                       .layer = select.is_null(1) ? split(select.text(2), ' ').front() : select.text(1),
                        .created = select.integer(3),
                        .last_used = select.integer(4)};
       if (!entry.layer.empty() && !m_needed_layers.contains(entry.layer)) entries.push_back(std::move(entry));

@@ -72,19 +72,34 @@ bool IgnoreRules::ignores(std::string_view path) const {
   return state.ignored;
 }
 
-Result<IgnoreFile> read_ignore_file(const Fd& root) {
+namespace {
+
+Result<IgnoreFile> read_rules(const Fd& file, const std::string& name) {
+  const struct stat status = TRY(posix::stat_fd(file));
+  if (!S_ISREG(status.st_mode)) {
+    return fail(ErrorKind::invalid, "the ignore file '{}' is not a regular file", printable(name));
+  }
+  const std::string text = TRY_WHILE(posix::read_fd(file, k_ignore_file_limit), "reading '{}'", name);
+  return IgnoreFile{name, TRY(IgnoreRules::parse(text, name))};
+}
+
+}  // namespace
+
+Result<IgnoreFile> read_ignore_file(const Fd& root, const IgnorePlaces& places) {
+  if (!places.given.empty()) {
+    return read_rules(TRY(posix::open(places.given, O_RDONLY | O_NONBLOCK)), places.given);
+  }
+  for (const char* ending : {".containerignore", ".dockerignore"}) {
+    if (places.recipe.empty()) break;
+    // The recipe is the user's own word: what stands beside it may lie anywhere.
+    const auto file = posix::open(places.recipe + ending, O_RDONLY | O_NONBLOCK);
+    if (file) return read_rules(*file, base_name(places.recipe) + ending);
+    if (file.error().kind() != ErrorKind::not_found) return std::unexpected(file.error());
+  }
   for (const char* name : {".containerignore", ".dockerignore"}) {
-    auto file = posix::open_in_root(root, name, O_RDONLY | O_NONBLOCK);
-    if (!file) {
-      if (file.error().kind() == ErrorKind::not_found) continue;
-      return std::unexpected(std::move(file).error());
-    }
-    const struct stat status = TRY(posix::stat_fd(*file));
-    if (!S_ISREG(status.st_mode)) {
-      return fail(ErrorKind::invalid, "'{}' in the context is not a regular file", name);
-    }
-    const std::string text = TRY_WHILE(posix::read_fd(*file, k_ignore_file_limit), "reading '{}'", name);
-    return IgnoreFile{name, TRY(IgnoreRules::parse(text, name))};
+    const auto file = posix::open_in_root(root, name, O_RDONLY | O_NONBLOCK);
+    if (file) return read_rules(*file, name);
+    if (file.error().kind() != ErrorKind::not_found) return std::unexpected(file.error());
   }
   return IgnoreFile{};
 }

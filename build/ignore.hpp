@@ -41,12 +41,17 @@ private:
   bool m_takes_back = false;
 };
 
-/// The rules of a context: `.containerignore`, else `.dockerignore`, else none. Read inside `root` only; must
-/// be a regular file.
+/// The rules of a context. Only one file counts: the one that is given, else the one beside the recipe
+/// (<recipe>.containerignore, <recipe>.dockerignore), else the context's .containerignore or .dockerignore.
 struct IgnoreFile {
   std::string name;  // "" = there is none
   IgnoreRules rules;
 };
-Result<IgnoreFile> read_ignore_file(const Fd& root);
+struct IgnorePlaces {
+  std::string given;   // absolute; "" = none. It must be there
+  std::string recipe;  // absolute; "" = none
+};
+/// What lies in `root` is read inside of it only, and must be a regular file.
+Result<IgnoreFile> read_ignore_file(const Fd& root, const IgnorePlaces& places = {});
 
 }  // namespace ecrin::build

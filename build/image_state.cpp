@@ -38,11 +38,19 @@ std::string absolute_path(const oci::ImageConfig& config, std::string_view path)
   return cleaned;
 }
 
-void begin_stage(oci::ImageConfig& config, const recipes::Stage& stage) {
-  for (const auto& [name, value] : stage.env) set_variable(config.env, name, value);
-  if (!stage.user.empty()) config.user = stage.user;
-  const std::vector<std::string> default_shell = recipes::Stage{}.shell;
-  if (stage.shell != default_shell) config.shell = stage.shell;
+std::vector<std::string> first_shell(const recipes::Stage& stage, const oci::ImageConfig& config) {
+  if (!stage.shell.empty()) return stage.shell;
+  return config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : config.shell;
+}
+
+std::vector<std::string> run_arguments(const recipes::RunStep& run, const std::vector<std::string>& shell) {
+  if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) return *list;
+  if (const auto* file = std::get_if<recipes::InlineFile>(&run.command)) {
+    return {std::string(k_script_directory) + "/" + file->name};
+  }
+  std::vector<std::string> words = shell;
+  words.push_back(std::get<std::string>(run.command));
+  return words;
 }
 
 namespace {
@@ -94,43 +102,6 @@ void apply_step(oci::ImageConfig& config, const PlanStep& step) {
   } else if (const auto* label = step.as<recipes::LabelStep>()) {
     for (const auto& [name, value] : label->labels) config.labels[name] = value;
   }
-}
-
-void apply_stage_config(oci::ImageConfig& config, const recipes::StageConfig& changes) {
-  if (changes.entrypoint) {
-    config.entrypoint = changes.entrypoint;
-    if (!changes.cmd) config.cmd.reset();
-  }
-  if (changes.cmd) config.cmd = changes.cmd;
-  for (const auto& [name, value] : changes.env) set_variable(config.env, name, value);
-  if (changes.user) config.user = *changes.user;
-  if (changes.workdir) config.working_dir = absolute_path(config, *changes.workdir);
-  if (config.working_dir.size() > 1 && config.working_dir.ends_with('/')) config.working_dir.pop_back();
-  for (const auto& [name, value] : changes.labels) config.labels[name] = value;
-  add_sorted(config.exposed_ports, changes.ports);
-  add_sorted(config.volumes, changes.volumes);
-  if (changes.stop_signal) config.stop_signal = *changes.stop_signal;
-  if (changes.healthcheck) config.healthcheck = changes.healthcheck;
-}
-
-std::string describe(const recipes::StageConfig& changes) {
-  std::vector<std::string> parts;
-  const auto list = [](const std::vector<std::string>& words) {
-    std::vector<std::string> quoted;
-    for (const std::string& word : words) quoted.push_back(shell_quote(word));
-    return join(quoted, " ");
-  };
-  if (changes.entrypoint) parts.push_back("entrypoint " + list(*changes.entrypoint));
-  if (changes.cmd) parts.push_back("cmd " + list(*changes.cmd));
-  for (const auto& [name, value] : changes.env) parts.push_back("env " + name);
-  if (changes.user) parts.push_back("user " + *changes.user);
-  if (changes.workdir) parts.push_back("workdir " + *changes.workdir);
-  for (const auto& [name, value] : changes.labels) parts.push_back("label " + name);
-  if (!changes.ports.empty()) parts.push_back("ports " + join(changes.ports, " "));
-  if (!changes.volumes.empty()) parts.push_back("volumes " + join(changes.volumes, " "));
-  if (changes.stop_signal) parts.push_back("stop-signal " + *changes.stop_signal);
-  if (changes.healthcheck) parts.push_back("healthcheck");
-  return parts.empty() ? "" : "config: " + join(parts, ", ");
 }
 
 }  // namespace ecrin::build

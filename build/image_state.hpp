@@ -1,5 +1,5 @@
-// What steps without a layer do: env, workdir, user, labels and a stage's `config:` change the image config
-// that the following steps and the image itself have. Pure.
+// What steps without a layer do: they change the image config that the following steps and the image itself
+// have. Pure.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,9 @@
 
 namespace ecrin::build {
 
+/// Where a script that is a file of the recipe stands while it runs.
+inline constexpr std::string_view k_script_directory = "/dev/pipes";
+
 /// Sets NAME=value, in the place of an earlier one, else at the end.
 void set_variable(std::vector<std::string>& environment, const std::string& name, const std::string& value);
 /// The value, or nullptr.
@@ -22,14 +25,13 @@ const std::string* find_variable(const std::vector<std::string>& environment, st
 /// (it says "a directory").
 std::string absolute_path(const oci::ImageConfig& config, std::string_view path);
 
-/// The config with which a stage's steps begin, from that of its base.
-void begin_stage(oci::ImageConfig& config, const recipes::Stage& stage);
 /// What this step changes (nothing for RUN, COPY, ADD and WRITE).
 void apply_step(oci::ImageConfig& config, const PlanStep& step);
-/// A stage's `config:`, at its end. Docker's rule: a new entrypoint drops a command that came from the base.
-void apply_stage_config(oci::ImageConfig& config, const recipes::StageConfig& changes);
-/// The line that `config:` leaves in the image's history; "" when it is empty.
-std::string describe(const recipes::StageConfig& changes);
+
+/// The shell that runs scripts when a stage begins with this config.
+std::vector<std::string> first_shell(const recipes::Stage& stage, const oci::ImageConfig& config);
+/// The words of a command: those of the exec form, or the shell in force with the script.
+std::vector<std::string> run_arguments(const recipes::RunStep& run, const std::vector<std::string>& shell);
 
 /// Seconds for files: everything later becomes this. INT64_MAX: times stay.
 struct BuildTime {

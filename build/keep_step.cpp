@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/kept_steps.hpp"
+#include "build/layer_hasher.hpp"
 #include "build/step_spec.hpp"
 
 namespace ecrin::build {
@@ -20,6 +21,7 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   StepSpec spec;
   spec.run = run;
   spec.before = scope.step.before;
+  spec.shell = scope.step.shell;
   spec.platform = scope.step.platform;
   spec.context_directory = session.options.context_directory;
   spec.clamp = session.time.clamp;
@@ -27,7 +29,9 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   spec.tree = TRY(layer_ids(session, scope.below, scope.stop));
   for (const StepInput& input : scope.step.plan->inputs) {
     LayerChain image;
-    if (!input.stage_step) image.base = scope.step.images.at(input.name);
+    if (const auto found = scope.step.images.find(input.name); found != scope.step.images.end())
+      image.base = found->second;
+    if (!input.stage_step && !image.base) continue;  // files from elsewhere, which are not kept
     const LayerChain& chain = input.stage_step ? scope.chain_of(*input.stage_step) : image;
     StepSpec::Input used{.name = input.name, .layers = {}};
     used.layers = TRY(layer_ids(session, chain, scope.stop));
@@ -50,6 +54,9 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
     options.epoch = INT64_MAX;
     options.own_mount_points = std::move(end.mount_points);
     const auto summary = TRY(fs::canonicalise(mount.draft->diff(), root, options, &scope.stop));
+    // A secret that the step wrote down stays nowhere.
+    if (!summary.empty() && !end.secrets.empty())
+      TRY(hash_layer(mount.draft->diff(), end.secrets, &scope.stop));
     if (!summary.empty()) {
       step.own_layer = TRY(session.workshop.layers().publish(std::move(*mount.draft))).id;
       spec.tree.push_back(step.own_layer);
@@ -80,14 +87,13 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
 void keep_failed_step(Session& session, const StepScope& scope, const recipes::RunStep& run, TreeMount mount,
                       StepEnd end) {
   if (!session.options.keep_failed) return;
-  const auto kept = keep(session, scope, run, std::move(mount), std::move(end));
+  const auto kept = keep(session, scope, run, std::move(mount), end);
   if (!kept) {
     // Why the step failed is what the user must hear.
-    log::debug("cannot keep the failed step: {}", kept.error().message());
+    log::debug("cannot keep the failed step: {}", without_secrets(kept.error(), end.secrets).message());
     return;
   }
-  const std::scoped_lock lock(session.kept_mutex);
-  if (session.kept_step.empty()) session.kept_step = kept->id;
+  scope.failure.kept = kept->id;
 }
 
 }  // namespace ecrin::build

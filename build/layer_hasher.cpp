@@ -6,14 +6,25 @@
 
 namespace ecrin::build {
 
+Result<HashedLayer> hash_layer(const Fd& directory, const GuardedSecrets& secrets, const CancelToken* stop) {
+  HashingSink hash(nullptr);
+  BufferedSink buffered(hash);
+  if (secrets.empty()) {
+    TRY(fs::write_layer(directory, buffered, stop));
+  } else {
+    SecretGuardSink guard(buffered, secrets);
+    TRY(fs::write_layer(directory, guard, stop, [&](const fs::TarEntry& entry) { guard.begin(entry); }));
+  }
+  TRY(buffered.finish());
+  return HashedLayer{"sha256:" + hash.finish_hex(), hash.count()};
+}
+
 Result<fs::Layer> LayerHasher::hash(const fs::Layer& layer) {
   TRY(m_stop.check());
   const Fd directory = TRY(posix::open(m_layers.path(layer), O_RDONLY | O_DIRECTORY));
-  HashingSink hash(nullptr);
-  BufferedSink buffered(hash);
-  TRY_WHILE(fs::write_layer(directory, buffered, &m_stop), "computing the diff ID of layer {}", layer.id);
-  TRY(buffered.finish());
-  fs::Layer sealed = TRY(m_layers.seal(layer.id, "sha256:" + hash.finish_hex(), hash.count()));
+  const HashedLayer hashed =
+      TRY_WHILE(hash_layer(directory, {}, &m_stop), "computing the diff ID of layer {}", layer.id);
+  fs::Layer sealed = TRY(m_layers.seal(layer.id, hashed.diff_id, hashed.size));
   if (sealed.id != layer.id) TRY(m_cache.replace_layer(layer.id, sealed.id));
   return sealed;
 }

@@ -10,9 +10,17 @@
 #include "base/cancel.hpp"
 #include "base/thread_pool.hpp"
 #include "build/build_cache.hpp"
+#include "build/secrets.hpp"
 #include "fs/layer_store.hpp"
 
 namespace ecrin::build {
+
+struct HashedLayer {
+  std::string diff_id;
+  std::uint64_t size = 0;  // of the tar
+};
+/// Over a layer's directory. Fails when an entry holds one of `secrets`.
+Result<HashedLayer> hash_layer(const Fd& directory, const GuardedSecrets& secrets, const CancelToken* stop);
 
 class LayerHasher {
 public:

@@ -22,12 +22,50 @@ struct Planner {
     return std::nullopt;
   }
 
+  const StandInOf& stand_in_of;
+  std::map<std::string, std::size_t> directories;  // name -> plan stage
+
+  StandIn stand_in(const std::string& name) const { return stand_in_of ? stand_in_of(name) : StandIn::none; }
+
   Result<std::size_t> add_stage(std::size_t index);
-  Result<StepInput> add_input(const std::string& name);
+  std::size_t add_directory(const std::string& name);
+  enum class Use { as_tree, copied };
+  Result<StepInput> add_input(const std::string& name, Use use = Use::as_tree);
   Result<std::vector<StepInput>> inputs_of(const recipes::StepKind& kind);
 };
 
-Result<StepInput> Planner::add_input(const std::string& name) {
+std::size_t Planner::add_directory(const std::string& name) {
+  if (const auto known = directories.find(name); known != directories.end()) return known->second;
+  recipes::CopyStep copy;
+  copy.from = name;
+  copy.sources = {"/"};
+  copy.destination = "/";
+  recipes::Stage& stage = plan.made.emplace_back();
+  stage.name = name;
+  stage.from = recipes::FromScratch{};
+  PlanStage planned_stage{.stage = &stage, .first = plan.steps.size(), .last = plan.steps.size() + 1};
+  PlanStep from{.index = planned_stage.first, .stage = plan.stages.size(), .what = stage.from};
+  from.text = describe(stage.from);
+  PlanStep files{.index = planned_stage.last,
+                 .stage = plan.stages.size(),
+                 .ordinal = 1,
+                 .parent = planned_stage.first,
+                 .inputs = {{name, std::nullopt}},
+                 .what = recipes::StepKind(copy)};
+  files.text = "copy: the context " + name;
+  plan.steps.push_back(std::move(from));
+  plan.steps.push_back(std::move(files));
+  directories[name] = plan.stages.size();
+  plan.stages.push_back(planned_stage);
+  return directories[name];
+}
+
+Result<StepInput> Planner::add_input(const std::string& name, Use use) {
+  const StandIn instead = stand_in(name);
+  if (instead == StandIn::directory && use == Use::as_tree) {
+    return StepInput{name, plan.stages[add_directory(name)].last};
+  }
+  if (instead != StandIn::none) return StepInput{name, std::nullopt};
   const auto stage = find_stage(name);
   if (!stage) return StepInput{name, std::nullopt};
   const std::size_t position = TRY(add_stage(*stage));
@@ -37,10 +75,12 @@ Result<StepInput> Planner::add_input(const std::string& name) {
 Result<std::vector<StepInput>> Planner::inputs_of(const recipes::StepKind& kind) {
   std::vector<StepInput> inputs;
   if (const auto* copy = std::get_if<recipes::CopyStep>(&kind)) {
-    if (!copy->from.empty()) inputs.push_back(TRY(add_input(copy->from)));
+    if (!copy->from.empty()) inputs.push_back(TRY(add_input(copy->from, Use::copied)));
   } else if (const auto* run = std::get_if<recipes::RunStep>(&kind)) {
     for (const recipes::Mount& mount : run->mounts) {
-      if (mount.type == recipes::Mount::Type::bind && !mount.from.empty()) {
+      const bool has_source =
+          mount.type == recipes::Mount::Type::bind || mount.type == recipes::Mount::Type::cache;
+      if (has_source && !mount.from.empty()) {
         inputs.push_back(TRY(add_input(mount.from)));
       }
     }
@@ -59,7 +99,17 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
   marks[index] = Mark::open;
 
   std::optional<std::size_t> parent;
-  if (const auto* from = std::get_if<recipes::FromStage>(&stage.from)) {
+  recipes::From base_of_stage = stage.from;
+  std::string name;
+  if (const auto* from = std::get_if<recipes::FromStage>(&stage.from)) name = from->name;
+  if (const auto* from = std::get_if<recipes::FromImage>(&stage.from)) name = from->reference;
+  const StandIn instead = name.empty() ? StandIn::none : stand_in(name);
+  if (instead == StandIn::directory) {
+    base_of_stage = recipes::FromStage{name};
+    parent = plan.stages[add_directory(name)].last;
+  } else if (instead == StandIn::image) {
+    base_of_stage = recipes::FromImage{name};
+  } else if (const auto* from = std::get_if<recipes::FromStage>(&stage.from)) {
     const auto base = find_stage(from->name);
     if (!base) return fail(ErrorKind::not_found, "there is no stage '{}'", printable(from->name));
     const std::size_t position = TRY(add_stage(*base));
@@ -84,12 +134,7 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
     parent = step.index;
     plan.steps.push_back(std::move(step));
   };
-  add(stage.from, stage.from_location, describe(stage.from), {});
-  if (!stage.workdir.empty()) {
-    // The stage's own workdir must exist as much as that of a step.
-    add(recipes::StepKind(recipes::WorkdirStep{stage.workdir}), stage.location, "workdir: " + stage.workdir,
-        {});
-  }
+  add(base_of_stage, stage.from_location, describe(stage.from), {});
   for (std::size_t i = 0; i < stage.steps.size(); ++i) {
     const recipes::Step& step = stage.steps[i];
     add(step.kind, step.location, step.text, std::move(inputs[i]));
@@ -103,9 +148,14 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
 
 }  // namespace
 
-Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target) {
+Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target, const StandInOf& stand_in_of) {
   if (recipe.stages.empty()) return fail(ErrorKind::invalid, "the recipe has no stage");
-  Planner planner{.recipe = recipe, .plan = {}, .marks = {}, .planned = {}};
+  Planner planner{.recipe = recipe,
+                  .plan = {},
+                  .marks = {},
+                  .planned = {},
+                  .stand_in_of = stand_in_of,
+                  .directories = {}};
   planner.marks.resize(recipe.stages.size(), Planner::Mark::none);
   std::size_t wanted = recipe.stages.size() - 1;
   if (!target.empty()) {

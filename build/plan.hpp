@@ -2,6 +2,8 @@
 // not need are not in it. Steps stand in an order in which everything a step depends on comes before it.
 #pragma once
 
+#include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,11 +52,18 @@ struct PlanStage {
 struct Plan {
   std::vector<PlanStage> stages;
   std::vector<PlanStep> steps;
-  std::size_t target = 0;  // in stages: always the last one
+  std::size_t target = 0;          // in stages: always the last one
+  std::list<recipes::Stage> made;  // that the recipe does not have: what stands for a directory
 };
 
-/// `target` "" is the last stage. The recipe must outlive the plan.
-Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target);
+/// What stands in for a stage or image of this name.
+enum class StandIn { none, image, directory };
+using StandInOf = std::function<StandIn(const std::string& name)>;
+
+/// `target` "" is the last stage. The recipe must outlive the plan. A directory that serves as base or is
+/// mounted becomes a stage that copies it; a COPY reads it directly.
+Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target,
+                       const StandInOf& stand_in_of = {});
 
 /// "from: scratch", "from: bootstrap debian bookworm"
 std::string describe(const recipes::From& from);

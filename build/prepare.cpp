@@ -1,9 +1,13 @@
 // What is known of each step before anything runs: its config, its inputs, its key.
+#include <algorithm>
+
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/base_image.hpp"
 #include "build/bootstrap_sources.hpp"
 #include "build/fetch.hpp"
+#include "build/mode_change.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/session.hpp"
@@ -32,6 +36,9 @@ public:
   Result<> add(const PlanStep& step);
 
 private:
+  /// The image of this name, or what stands in for it. nullptr: that is a directory, now open.
+  Result<ImagePointer> find_base(const std::string& name, const oci::Platform& platform);
+  Result<> open_named(const NamedContext& context, const std::string& name);
   Result<ImagePointer> find_image(const std::string& name, const oci::Platform& platform);
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
@@ -41,6 +48,8 @@ private:
   Result<> prepare_mounts(PreparedStep& step, const recipes::RunStep& run);
   Result<Selection> select(PreparedStep& step, const std::vector<std::string>& sources,
                            const IgnoreRules& exclude);
+
+  Result<Selection> add_selection(PreparedStep& step, BuildContext& context, Selection selection);
 
   Session& m_session;
   std::map<std::string, ImagePointer> m_images;  // by name and platform
@@ -56,6 +65,31 @@ Result<ImagePointer> Preparation::find_image(const std::string& name, const oci:
   auto image = std::make_shared<const oci::Image>(TRY(images.load(record.manifest)));
   m_images[known_as] = image;
   return image;
+}
+
+Result<> Preparation::open_named(const NamedContext& context, const std::string& name) {
+  if (m_session.named.contains(name)) return {};
+  const ContextAccess access{git_options(m_session), m_session.options.proxy_environment};
+  Session::NamedFiles named;
+  named.files = TRY_WHILE(
+      open_context(m_session.workshop, context.source, ContextUse::named, access, &m_session.cancel),
+      "opening the context '{}'", printable(name));
+  named.context =
+      TRY(BuildContext::open(named.files.directory, m_session.workshop.store().database(),
+                             {.name = name, .ignore = {}, .is_temporary = named.files.is_temporary}));
+  m_session.named.emplace(name, std::move(named));
+  return {};
+}
+
+Result<ImagePointer> Preparation::find_base(const std::string& name, const oci::Platform& platform) {
+  const NamedContext* context = find_named_context(m_session.options.named_contexts, name);
+  if (!context) return find_image(name, platform);
+  if (context->source.kind == ContextSource::Kind::image)
+    return find_image(context->source.location, platform);
+  if (context->source.kind == ContextSource::Kind::oci_layout)
+    return import_layout(m_session.workshop.images(), *context, platform);
+  TRY(open_named(*context, name));
+  return nullptr;
 }
 
 Result<ImagePointer> Preparation::import(const std::string& path, const std::string& reference,
@@ -95,16 +129,16 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.base = start->base;
     step.before = start->config;
     step.after = start->config;
+    step.shell = start->shell;
     return {};
   }
   ImagePointer base;
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
     step.before = parent.after;
-    apply_stage_config(step.before, m_session.plan.stages[parent.plan->stage].stage->config);
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
-    base = TRY(find_image(image->reference, step.platform));
+    base = TRY(find_base(image->reference, step.platform));
   } else if (const auto* layout = step.plan->from_as<recipes::FromOciLayout>()) {
     base = TRY(import(layout->directory, layout->reference, step.platform));
   } else if (const auto* archive = step.plan->from_as<recipes::FromArchive>()) {
@@ -138,8 +172,10 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     step.inputs.push_back({"image", diff_ids(*base)});
   }
   step.before.platform = base ? base->config.platform : step.platform;
+  // Triggers are for the stage that begins here; a front end has made steps of them.
+  step.before.on_build.clear();
   step.after = step.before;
-  begin_stage(step.after, stage);
+  step.shell = first_shell(stage, step.before);
   return {};
 }
 
@@ -147,7 +183,13 @@ Result<Selection> Preparation::select(PreparedStep& step, const std::vector<std:
                                       const IgnoreRules& exclude) {
   TRY(m_session.need_context());
   BuildContext& context = *m_session.context;
-  Selection selection = TRY(select_sources(context.tree(), sources, exclude, &m_session.cancel));
+  return add_selection(step, context,
+                       TRY(select_sources(context.tree(), sources, exclude, &m_session.cancel)));
+}
+
+Result<Selection> Preparation::add_selection(PreparedStep& step, BuildContext& context, Selection selection) {
+  note_unmatched(selection, context.tree(),
+                 [&](const std::string& note) { m_session.notes.push_back(note); });
   for (const std::string& path : selection.skipped) {
     m_session.notes.push_back(
         fmt::format("'{}' in the context is not copied: it is a special file", printable(path)));
@@ -159,9 +201,19 @@ Result<Selection> Preparation::select(PreparedStep& step, const std::vector<std:
 }
 
 Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& add) {
+  if (!add.mode_change.empty()) TRY(ModeChange::parse(add.mode_change));
   std::vector<std::string> local;
   for (const std::string& source : add.sources) {
-    if (!is_url(source)) {
+    if (auto git = TRY(parse_git_source(source))) {
+      if (!git->commit.empty() && !add.checksum.empty() && git->commit != to_lower(add.checksum)) {
+        return fail(ErrorKind::invalid, "'{}' is to be at the commit {} and at {}", printable(source),
+                    git->commit, printable(add.checksum));
+      }
+      if (!add.checksum.empty()) git->commit = to_lower(add.checksum);
+      std::string commit = TRY(find_commit(*git, git_options(m_session), &m_session.cancel));
+      step.inputs.push_back({"git " + source, commit});
+      step.git[source] = {std::move(*git), std::move(commit)};
+    } else if (!is_url(source)) {
       local.push_back(source);
     } else if (add.checksum.empty()) {
       // Only the bytes themselves can tell whether they changed.
@@ -170,7 +222,9 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
       step.fetched[source] = std::move(file);
     }
   }
-  if (!local.empty()) step.selection = TRY(select(step, local, {}));
+  if (local.empty()) return {};
+  const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(add.exclude), "reading 'exclude'");
+  step.selection = TRY(select(step, local, exclude));
   return {};
 }
 
@@ -178,6 +232,9 @@ Result<> Preparation::prepare_mounts(PreparedStep& step, const recipes::RunStep&
   step.mount_selections.resize(run.mounts.size());
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     const recipes::Mount& mount = run.mounts[i];
+    // Such a layer is not for builds that would refuse it.
+    if (mount.type == recipes::Mount::Type::secret && m_session.options.allow_secret_in_layer)
+      step.inputs.push_back({"secret " + mount.id, "may be in the layer"});
     if (mount.type != recipes::Mount::Type::bind || !mount.from.empty()) continue;
     if (has_wildcard(mount.source)) {
       return fail(ErrorKind::invalid, "the source '{}' of a mount cannot have wildcards",
@@ -193,15 +250,18 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     if (input.stage_step) {
       step.inputs.push_back({"stage " + input.name, m_session.steps[*input.stage_step].tree_key});
     } else {
-      const ImagePointer image = TRY(find_image(input.name, step.platform));
+      const ImagePointer image = TRY(find_base(input.name, step.platform));
+      if (!image) continue;
       step.inputs.push_back({"image " + input.name, diff_ids(*image)});
       step.images[input.name] = image;
     }
   }
   if (const auto* copy = step.plan->as<recipes::CopyStep>()) {
-    if (!copy->from.empty()) return {};
-    const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(copy->exclude), "reading 'exclude'");
-    step.selection = TRY(select(step, copy->sources, exclude));
+    if (!copy->mode_change.empty()) TRY(ModeChange::parse(copy->mode_change));
+    if (copy->sources.empty() || !TRY(m_session.files_of(copy->from))) return {};
+    BuildContext& files = copy->from.empty() ? *m_session.context : *m_session.named.at(copy->from).context;
+    step.selection =
+        TRY(add_selection(step, files, TRY(select_for_copy(files.tree(), *copy, &m_session.cancel))));
   } else if (const auto* add = step.plan->as<recipes::AddStep>()) {
     TRY(prepare_add(step, *add));
   } else if (const auto* run = step.plan->as<recipes::RunStep>()) {
@@ -218,7 +278,7 @@ Result<> Preparation::add(const PlanStep& plan) {
                   : m_session.options.platform ? *m_session.options.platform
                                                : oci::Platform::host();
   static constexpr const char* k_networks[] = {"none", "host", "private"};
-  const KeySettings settings{
+  KeySettings settings{
       .platform = step.platform.to_string(),
       .epoch = m_session.options.current_time ? "kept" : std::to_string(m_session.time.clamp),
       .default_network = k_networks[static_cast<int>(m_session.options.network)]};
@@ -232,12 +292,18 @@ Result<> Preparation::add(const PlanStep& plan) {
     step.base = parent->base;
     step.after = step.before;
     apply_step(step.after, plan);
+    const auto* shell = plan.as<recipes::ShellStep>();
+    step.shell = shell ? shell->shell : parent->shell;
+    settings.shell = step.shell;
+    settings.run = key_inputs(m_session.options.run);
     step.inputs = step_inputs(plan, step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }
   step.key = key_digest(step.inputs);
   if (const StartingTree* start = m_session.start_of(plan)) step.key = start->tree_key;
   step.tree_key = parent && !makes_layer(plan) ? parent->tree_key : step.key;
+  // Only its layer is independent: the tree after it is also what was below.
+  if (is_independent(plan)) step.tree_key = key_digest({{"below", parent->tree_key}, {"layer", step.key}});
   m_session.steps.push_back(std::move(step));
   return {};
 }
@@ -246,16 +312,27 @@ Result<> Preparation::add(const PlanStep& plan) {
 
 Result<> prepare(Session& session) {
   const BuildOptions& options = session.options;
-  session.plan = TRY(make_plan(session.recipe, options.target));
+  session.plan = TRY(make_plan(session.recipe, options.target, [&](const std::string& name) {
+    const NamedContext* context = find_named_context(options.named_contexts, name);
+    return !context ? StandIn::none : context->source.is_image() ? StandIn::image : StandIn::directory;
+  }));
   const std::int64_t epoch = options.epoch ? *options.epoch : session.recipe.epoch.value_or(0);
   session.time.clamp = options.current_time ? INT64_MAX : epoch;
   session.time.created = options.current_time ? options.now : epoch;
   Database& database = session.workshop.store().database();
   session.cache = TRY(BuildCache::open(database, session.workshop.layers()));
   if (!options.context_directory.empty()) {
-    session.context = TRY(BuildContext::open(options.context_directory, database));
+    session.context = TRY(BuildContext::open(options.context_directory, database,
+                                             {.name = "",
+                                              .ignore = {options.ignore_file, options.recipe_file},
+                                              .is_temporary = !options.context_name.empty()}));
   }
   Preparation preparation(session);
+  for (const std::string& name : options.no_cache_stages) {
+    const auto same = [&](const recipes::Stage& stage) { return stage.name == name; };
+    if (std::ranges::none_of(session.recipe.stages, same))
+      session.notes.push_back(fmt::format("--no-cache-filter: there is no stage '{}'", printable(name)));
+  }
   session.steps.reserve(session.plan.steps.size());  // steps point to each other
   for (const PlanStep& step : session.plan.steps) {
     TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", step.index + 1,
@@ -263,6 +340,7 @@ Result<> prepare(Session& session) {
               session.recipe.file, step.location.line);
   }
   if (session.context) TRY(session.context->save(options.now));
+  for (auto& [name, named] : session.named) TRY(named.context->save(options.now));
   return {};
 }
 

@@ -22,8 +22,7 @@ Result<LayerChain> find_layers(Workshop& workshop, const std::vector<std::string
 
 // The words before a script; of an interpreter that is no shell it is just as useful to have it open.
 std::vector<std::string> shell_of(const StepSpec& spec) {
-  const std::vector<std::string>& shell = spec.before.shell;
-  return {shell.empty() ? "/bin/sh" : shell.front()};
+  return {spec.shell.empty() ? "/bin/sh" : spec.shell.front()};
 }
 
 class Reopening {
@@ -53,6 +52,10 @@ private:
 // They were never written down: whoever has them may give them again.
 void Reopening::drop_secrets() {
   std::erase_if(m_spec.run.mounts, [&](const recipes::Mount& mount) {
+    if (mount.type == recipes::Mount::Type::ssh && m_options.ssh_agents.empty()) {
+      m_request.note("the step's ssh agent is not here any more");
+      return true;
+    }
     if (mount.type != recipes::Mount::Type::secret) return false;
     const auto& given = m_options.secrets;
     if (std::ranges::find(given, mount.id, &Secret::id) != given.end()) return false;
@@ -84,6 +87,12 @@ Result<> Reopening::open_context() {
 Result<> Reopening::select_binds() {
   std::vector<recipes::Mount> mounts;
   for (recipes::Mount& mount : m_spec.run.mounts) {
+    if (!mount.from.empty() &&
+        std::ranges::find(m_spec.inputs, mount.from, &StepSpec::Input::name) == m_spec.inputs.end()) {
+      m_request.note(fmt::format("'{}' is left out: its files came from '{}', outside of the store",
+                                 printable(mount.target), printable(mount.from)));
+      continue;
+    }
     std::optional<Selection> selection;
     if (mount.type == recipes::Mount::Type::bind && mount.from.empty()) {
       const std::string source = mount.source.empty() ? "/" : mount.source;
@@ -118,13 +127,16 @@ Result<ExitStatus> Reopening::run() {
   m_step.plan = &m_plan;
   m_step.platform = m_spec.platform;
   m_step.before = m_spec.before;
+  m_step.shell = m_spec.shell;
   const LayerChain below = TRY(find_layers(m_session.workshop, m_spec.tree));
+  StepFailure failure;
   const StepScope scope{.step = m_step,
                         .below = below,
                         .chain_of = [&](std::size_t input) -> const LayerChain& { return inputs.at(input); },
                         .output = [](std::string_view) {},
                         .note = m_request.note,
-                        .stop = m_session.cancel};
+                        .stop = m_session.cancel,
+                        .failure = failure};
   TreeMount mount = TRY(mount_layers(m_session.workshop, below.layers, Access::writable));
   StepNetworks networks(m_session.workshop.options().search_path);
   const StepProgram program{.prepare = m_request.prepare, .attend = m_request.attend};

@@ -3,17 +3,20 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
+#include "fs/tree.hpp"
 
 namespace ecrin::build {
 
 namespace {
 
-constexpr std::uint64_t k_secret_limit = 1u << 20;
+constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
@@ -26,28 +29,42 @@ Result<std::string> path_inside(const Fd& root, const std::string& path, const s
 
 }  // namespace
 
-Result<std::unique_ptr<SecretDirectory>> SecretDirectory::create(Workshop& workshop) {
-  const std::string name = "secrets-" + Store::unique_name();
+Result<std::unique_ptr<MemoryDirectory>> MemoryDirectory::create(Workshop& workshop, Programs programs) {
+  const std::string name = "memory-" + Store::unique_name();
   TRY(posix::mkdir_at(TRY(workshop.store().temporary()), name, 0700));
   const std::string path = workshop.store().temporary_path() + "/" + name;
   // Our own mount namespace: it goes with this process, however that ends.
-  if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=16m") != 0) {
+  const unsigned long flags = MS_NOSUID | MS_NODEV | (programs == Programs::yes ? 0 : MS_NOEXEC);
+  if (::mount("tmpfs", path.c_str(), "tmpfs", flags, "mode=0700,size=16m") != 0) {
     return fail_errno("cannot mount a tmpfs for secrets on '{}'", path);
   }
-  return std::unique_ptr<SecretDirectory>(new SecretDirectory(path));
+  return std::unique_ptr<MemoryDirectory>(new MemoryDirectory(path));
 }
 
-SecretDirectory::~SecretDirectory() {
+MemoryDirectory::~MemoryDirectory() {
+  m_relays.clear();
   ::umount2(m_path.c_str(), MNT_DETACH);
   ::rmdir(m_path.c_str());
 }
 
-Result<std::string> SecretDirectory::add(std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
+Result<std::string> MemoryDirectory::add(std::string_view content, mode_t mode, uid_t uid, gid_t gid) {
   const std::string name = std::to_string(m_count++);
   const Fd directory = TRY(posix::open(m_path, O_RDONLY | O_DIRECTORY));
   Fd file = TRY(posix::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0600));
   TRY(posix::write_full(file, content));
   TRY(file.close());
+  return finish(directory, name, mode, uid, gid);
+}
+
+Result<std::string> MemoryDirectory::add_relay(const std::string& target, mode_t mode, uid_t uid, gid_t gid) {
+  const std::string name = std::to_string(m_count++);
+  const Fd directory = TRY(posix::open(m_path, O_RDONLY | O_DIRECTORY));
+  m_relays.push_back(TRY(SocketRelay::start(directory, name, target)));
+  return finish(directory, name, mode, uid, gid);
+}
+
+Result<std::string> MemoryDirectory::finish(const Fd& directory, const std::string& name, mode_t mode,
+                                            uid_t uid, gid_t gid) {
   TRY(posix::chown_at(directory, name, uid, gid));
   TRY(posix::chmod_at(directory, name, mode));
   return m_path + "/" + name;
@@ -87,8 +104,33 @@ Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::siz
   return path_inside(other.root, other.mount->tree->path(), mount.source, "'" + printable(mount.from) + "'");
 }
 
+// A copy made elsewhere and moved here, so that nobody sees half of it.
+Result<> RunMounts::seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount) {
+  const OtherTree other = TRY_WHILE(mount_other(m_session, m_scope, mount.from, Access::read_only),
+                                    "mounting '{}'", printable(mount.from));
+  const RootPath source = TRY(resolve_in_root(other.root, mount.source.empty() ? "/" : mount.source));
+  if (!source.status || !S_ISDIR(source.status->st_mode)) {
+    return fail(ErrorKind::not_found, "there is no directory '{}' in '{}'", printable(mount.source),
+                printable(mount.from));
+  }
+  const Fd from = TRY(posix::open_in_root(other.root, source.path, O_RDONLY | O_DIRECTORY));
+  const fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+  TRY(posix::mkdir_at(draft.diff(), name, 0755));
+  const Fd seed = TRY(posix::open_at(draft.diff(), name, O_RDONLY | O_DIRECTORY));
+  TRY(fs::copy_tree(from, seed, fs::Hardlinks::keep));
+  TRY(posix::chown_at(draft.diff(), name, mount.uid, mount.gid));
+  TRY(posix::chmod_at(draft.diff(), name, mount.mode ? mount.mode : 0755));
+  const auto moved = posix::rename_at(draft.diff(), name, cache, name, RENAME_NOREPLACE);
+  // Another step was faster: then that one's is the cache.
+  if (!moved && moved.error().code() != EEXIST) return std::unexpected(moved.error());
+  return {};
+}
+
 Result<Fd> RunMounts::cache_directory(const Fd& parent, const std::string& name,
                                       const recipes::Mount& mount) {
+  if (!mount.from.empty() && TRY(posix::exists_at(parent, name)) == posix::Exists::no) {
+    TRY_WHILE(seed_cache(parent, name, mount), "filling a new cache");
+  }
   auto made = posix::mkdir_at(parent, name, 0755);
   if (made) {
     TRY(posix::chown_at(parent, name, mount.uid, mount.gid));
@@ -128,40 +170,76 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount, const s
   return path + "/" + data;
 }
 
-Result<> RunMounts::add_secret(const recipes::Mount& mount, const std::string& target) {
-  const Secret* secret = nullptr;
-  for (const Secret& candidate : m_session.options.secrets) {
-    if (candidate.id == mount.id) secret = &candidate;
-  }
-  if (!secret) {
+Result<> RunMounts::add_secret(const recipes::Mount& mount) {
+  if (!m_session.secrets.has(mount.id)) {
     if (!mount.required) return {};
     auto error =
         Error(ErrorKind::not_found, fmt::format("the secret '{}' was not given", printable(mount.id)));
     return std::unexpected(
         std::move(error).hint(fmt::format("give it with --secret id={},src=FILE", mount.id)));
   }
-  std::string content;
-  if (secret->value) {
-    content = *secret->value;
-  } else {
-    content = TRY_WHILE(posix::read_file(secret->file, k_secret_limit), "reading the secret '{}'",
-                        printable(mount.id));
+  const auto secret = TRY(m_session.secrets.read(mount.id));
+  const std::string_view content = secret->reveal();
+  m_secret_ids.push_back(mount.id);
+  if (!mount.environment.empty()) {
+    if (content.contains('\0') || content.size() >= k_variable_limit) {
+      return fail(ErrorKind::invalid, "the secret '{}' cannot be a variable: it {}", printable(mount.id),
+                  content.contains('\0') ? "holds a NUL byte" : "is too long");
+    }
+    m_environment.emplace_back(mount.environment, content);
+    if (mount.target.empty()) return {};
   }
-  if (!m_secrets) m_secrets = TRY(SecretDirectory::create(m_session.workshop));
+  if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
+  const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
-  m_mounts.push_back({target,
+  m_mounts.push_back({mount_target(target),
                       "bind",
-                      TRY(m_secrets->add(content, mode, mount.uid, mount.gid)),
+                      TRY(m_private->add(content, mode, mount.uid, mount.gid)),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
   return {};
 }
 
-Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
-  using Type = recipes::Mount::Type;
-  const std::string written =
-      mount.target.empty() && mount.type == Type::secret ? "/run/secrets/" + mount.id : mount.target;
+Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
+  const std::string id = mount.id.empty() ? "default" : mount.id;
+  const std::string target = mount_target(
+      mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", m_sockets) : mount.target);
+  const bool is_first = m_sockets++ == 0;
+  if (!m_session.ssh_agents.has(id)) {
+    if (!mount.required) return {};
+    auto error = Error(ErrorKind::not_found, fmt::format("no ssh-agent '{}' was given", printable(id)));
+    return std::unexpected(std::move(error).hint(
+        id == "default" ? "give yours with --ssh default" : fmt::format("give it with --ssh {}=SOCKET", id)));
+  }
+  const std::string agent = TRY(m_session.ssh_agents.socket(id));
+  if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
+  // A socket of our own: the agent's belongs to the user, the step's to whom the recipe says.
+  m_mounts.push_back({target,
+                      "bind",
+                      TRY(m_private->add_relay(agent, mount.mode ? mount.mode : 0600, mount.uid, mount.gid)),
+                      {"bind", "rw", "nosuid", "nodev", "noexec"}});
+  if (is_first) m_environment.emplace_back("SSH_AUTH_SOCK", target);
+  return {};
+}
+
+Result<> RunMounts::add_script(const recipes::InlineFile& script) {
+  if (!m_scripts)
+    m_scripts = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::yes));
+  m_mounts.push_back({fmt::format("{}/{}", k_script_directory, script.name),
+                      "bind",
+                      TRY(m_scripts->add(script.content, 0555, 0, 0)),
+                      {"bind", "ro", "nosuid", "nodev"}});
+  return {};
+}
+
+std::string RunMounts::mount_target(const std::string& written) const {
   std::string target = absolute_path(m_scope.step.before, written);
   if (target.size() > 1 && target.ends_with('/')) target.pop_back();
+  return target;
+}
+
+Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
+  using Type = recipes::Mount::Type;
+  const std::string target = mount_target(mount.target);
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:
@@ -178,9 +256,9 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
       return {};
     }
     case Type::secret:
-      return add_secret(mount, target);
+      return add_secret(mount);
     case Type::ssh:
-      return fail(ErrorKind::unsupported, "an ssh mount cannot be made");
+      return add_ssh(mount);
   }
   return {};
 }

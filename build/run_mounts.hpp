@@ -8,36 +8,51 @@
 #include <vector>
 
 #include "base/file_lock.hpp"
+#include "base/socket_relay.hpp"
 #include "build/executor.hpp"
 #include "oci/runtime_config.hpp"
 
 namespace ecrin::build {
 
 /// A directory in memory, mounted in our mount namespace: what is in it never reaches a disk.
-class SecretDirectory {
+class MemoryDirectory {
 public:
-  static Result<std::unique_ptr<SecretDirectory>> create(Workshop& workshop);
-  ~SecretDirectory();
+  enum class Programs { no, yes };  // may files in it be executed?
+  static Result<std::unique_ptr<MemoryDirectory>> create(Workshop& workshop, Programs programs);
+  ~MemoryDirectory();
   /// Path of the new file.
   Result<std::string> add(std::string_view content, mode_t mode, uid_t uid, gid_t gid);
+  /// Path of a new socket whose connections go to `target`.
+  Result<std::string> add_relay(const std::string& target, mode_t mode, uid_t uid, gid_t gid);
 
 private:
-  explicit SecretDirectory(std::string path) : m_path(std::move(path)) {}
+  explicit MemoryDirectory(std::string path) : m_path(std::move(path)) {}
+  Result<std::string> finish(const Fd& directory, const std::string& name, mode_t mode, uid_t uid, gid_t gid);
   std::string m_path;
   std::size_t m_count = 0;
+  std::vector<std::unique_ptr<SocketRelay>> m_relays;
 };
 
 class RunMounts {
 public:
   RunMounts(Session& session, const StepScope& scope) : m_session(session), m_scope(scope) {}
   Result<> add(const recipes::Mount& mount, std::size_t position);
+  /// A script that is part of the recipe, where run_arguments() finds it.
+  Result<> add_script(const recipes::InlineFile& script);
   std::vector<oci::RuntimeMount>& mounts() { return m_mounts; }
+  /// Variables that mounts bring: secrets, SSH_AUTH_SOCK.
+  const std::vector<recipes::KeyValue>& environment() const { return m_environment; }
+  /// Ids of the secrets that the step sees.
+  const std::vector<std::string>& secrets() const { return m_secret_ids; }
 
 private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount, const std::string& target);
-  Result<> add_secret(const recipes::Mount& mount, const std::string& target);
+  Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);
+  Result<> add_secret(const recipes::Mount& mount);
+  Result<> add_ssh(const recipes::Mount& mount);
+  std::string mount_target(const std::string& written) const;
   Result<Fd> cache_directory(const Fd& parent, const std::string& name, const recipes::Mount& mount);
 
   Session& m_session;
@@ -45,7 +60,11 @@ private:
   std::vector<OtherTree> m_trees;
   std::vector<fs::LayerDraft> m_copies;
   std::vector<FileLock> m_locks;
-  std::unique_ptr<SecretDirectory> m_secrets;
+  std::unique_ptr<MemoryDirectory> m_private;  // secrets, sockets
+  std::unique_ptr<MemoryDirectory> m_scripts;
+  std::vector<std::string> m_secret_ids;
+  std::vector<recipes::KeyValue> m_environment;
+  std::size_t m_sockets = 0;
   std::vector<oci::RuntimeMount> m_mounts;
 };
 

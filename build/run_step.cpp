@@ -17,16 +17,9 @@ namespace {
 constexpr const char* k_hostname = "build";
 constexpr int k_poll_milliseconds = 100;
 
-std::vector<std::string> arguments(const recipes::RunStep& run, const oci::ImageConfig& config) {
-  if (const auto* list = std::get_if<std::vector<std::string>>(&run.command)) return *list;
-  std::vector<std::string> shell = config.shell.empty() ? recipes::Stage{}.shell : config.shell;
-  shell.push_back(std::get<std::string>(run.command));
-  return shell;
-}
-
 std::vector<std::string> environment(const Session& session, const StepScope& scope,
                                      const recipes::RunStep& run, const run::UserIdentity& user,
-                                     std::vector<std::string> environment) {
+                                     const RunMounts& mounts, std::vector<std::string> environment) {
   std::string unused;
   if (!find_variable(environment, "HOME", unused)) set_variable(environment, "HOME", user.home);
   if (!session.options.current_time && !find_variable(environment, "SOURCE_DATE_EPOCH", unused)) {
@@ -37,6 +30,7 @@ std::vector<std::string> environment(const Session& session, const StepScope& sc
     if (!find_variable(scope.step.before.env, name, unused)) set_variable(environment, name, value);
   }
   for (const auto& [name, value] : run.env) set_variable(environment, name, value);
+  for (const auto& [name, value] : mounts.environment()) set_variable(environment, name, value);
   return environment;
 }
 
@@ -67,8 +61,11 @@ Result<Network> choose_network(const Session& session, StepNetworks& networks, c
 }
 
 // Passes on what the container prints until it closes the pipe; a wish to stop kills the container.
-Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope) {
+Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope, SecretMask mask) {
   std::vector<std::byte> buffer(64 * 1024);
+  const auto tell = [&](const std::string& text) {
+    if (!text.empty()) scope.output(text);
+  };
   while (true) {
     if (scope.stop.cancelled()) {
       (void)container.signal(SIGKILL);  // it may be gone already; its destructor waits for it
@@ -79,14 +76,17 @@ Result<> follow_output(run::Container& container, const Fd& pipe, const StepScop
     if (count < 0 && errno != EINTR) return fail_errno("cannot wait for output");
     if (count <= 0) continue;
     const std::size_t size = TRY(posix::read_some(pipe, buffer));
-    if (size == 0) return {};
-    scope.output({reinterpret_cast<const char*>(buffer.data()), size});
+    if (size == 0) {
+      tell(mask.finish());
+      return {};
+    }
+    tell(mask.add({reinterpret_cast<const char*>(buffer.data()), size}));
   }
 }
 
 Result<run::ContainerOptions> make_options(Session& session, const StepScope& scope,
                                            const recipes::RunStep& run, const TreeMount& mount,
-                                           const Network& network) {
+                                           const RunMounts& mounts, const Network& network) {
   const oci::ImageConfig& config = scope.step.before;
   run::ContainerOptions options;
   options.config = oci::default_runtime_config(config);
@@ -95,8 +95,8 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
   const run::UserIdentity user = TRY(run::look_up_user(root, run.user.empty() ? config.user : run.user));
 
   oci::RuntimeProcess& process = options.config.process;
-  process.args = arguments(run, config);
-  process.env = environment(session, scope, run, user, process.env);
+  process.args = run_arguments(run, scope.step.shell);
+  process.env = environment(session, scope, run, user, mounts, process.env);
   process.cwd = config.working_dir.empty() ? "/" : config.working_dir;
   process.uid = user.uid;
   process.gid = user.gid;
@@ -119,6 +119,7 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
       {"/etc/hosts", run::container_hosts(k_hostname)},
       {"/etc/hostname", std::string(k_hostname) + "\n"},
   };
+  apply(session.options.run, options);
   return options;
 }
 
@@ -146,8 +147,13 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
   }
+  if (const auto* script = std::get_if<recipes::InlineFile>(&run.command)) {
+    TRY_WHILE(mounts.add_script(*script), "preparing the script '{}'", printable(script->name));
+  }
+  ProgramEnd end;
+  end.secrets = session.secrets.guarded(mounts.secrets());
   const Network network = TRY(choose_network(session, networks, scope, run.network));
-  run::ContainerOptions options = TRY(make_options(session, scope, run, mount, network));
+  run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
   for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
   Pipe pipe;
   if (program) {
@@ -158,8 +164,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
     options.stdio.output = std::move(pipe.write);
   }
   run::Container container = TRY(run::Container::start(std::move(options)));
-  if (!program) TRY(follow_output(container, pipe.read, scope));
-  ProgramEnd end;
+  if (!program) TRY(follow_output(container, pipe.read, scope, SecretMask(end.secrets)));
   end.status = TRY(program ? program->attend(container) : container.wait());
   end.mount_points = container.created_mount_points();
   return end;
@@ -179,14 +184,16 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
     const ErrorKind kind = end.error().kind();
     if (kind == ErrorKind::program_not_found || kind == ErrorKind::program_not_executable) {
       keep_failed_step(session, scope, run, std::move(mount),
-                       {.exit_code = kind == ErrorKind::program_not_found ? 127 : 126, .mount_points = {}});
+                       {.exit_code = kind == ErrorKind::program_not_found ? 127 : 126});
     }
     return std::unexpected(std::move(end).error());
   }
   if (!end->status.success()) {
-    session.exit_code = end->status.shell_code();
+    scope.failure.exit_code = end->status.shell_code();
     keep_failed_step(session, scope, run, std::move(mount),
-                     {.exit_code = session.exit_code, .mount_points = std::move(end->mount_points)});
+                     {.exit_code = scope.failure.exit_code,
+                      .mount_points = std::move(end->mount_points),
+                      .secrets = std::move(end->secrets)});
     return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
                 printable(session.plan.stages[scope.step.plan->stage].stage->name), end->status.to_string());
   }
@@ -194,7 +201,12 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
   mount.tree.reset();
   LowerView lower(session, scope.below, scope.stop);
   const Fd* root = TRY(lower.root());
-  return publish_changes(session, std::move(*mount.draft), root, std::move(end->mount_points), scope.stop);
+  const GuardedSecrets& secrets = end->secrets;
+  auto outcome =
+      publish_changes(session, std::move(*mount.draft), root, std::move(end->mount_points), scope.stop,
+                      session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
+  if (!outcome) return std::unexpected(without_secrets(outcome.error(), secrets));
+  return outcome;
 }
 
 }  // namespace ecrin::build

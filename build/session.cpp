@@ -20,6 +20,12 @@ Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, con
   return layers;
 }
 
+std::string StartingTree::name() const {
+  std::string name;
+  for (std::size_t i = 0; i < layers.size(); ++i) name = tree_name(layers[i].id, name, independent[i]);
+  return name;
+}
+
 const StartingTree* Session::start_of(const PlanStep& step) const {
   if (!step.is_from()) return nullptr;
   const auto found = starts.find(plan.stages[step.stage].stage->name);
@@ -33,6 +39,12 @@ Result<const BuildContext*> Session::need_context() const {
         std::move(error).hint("give a directory: the files that the recipe copies are there"));
   }
   return context.get();
+}
+
+Result<const BuildContext*> Session::files_of(const std::string& name) const {
+  if (name.empty()) return need_context();
+  const auto found = named.find(name);
+  return found == named.end() ? nullptr : found->second.context.get();
 }
 
 }  // namespace ecrin::build

@@ -2,7 +2,6 @@
 // parts that run steps share. Internal to build/.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,8 +14,10 @@
 #include "build/build_cache.hpp"
 #include "build/cache_key.hpp"
 #include "build/context.hpp"
+#include "build/git_source.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
+#include "build/secrets.hpp"
 #include "fs/changeset.hpp"
 #include "fs/layer_store.hpp"
 #include "oci/image_store.hpp"
@@ -38,6 +39,12 @@ struct FetchedFile {
   std::shared_ptr<const void> remover = nullptr;
 };
 
+/// A git repository that a step adds.
+struct PreparedGit {
+  GitSource source;
+  std::string commit;
+};
+
 /// Everything about a step that is known before any step runs. Keys depend on content that is there (files of
 /// the context, images) and on the keys of other steps, never on their results.
 struct PreparedStep {
@@ -45,7 +52,8 @@ struct PreparedStep {
   oci::Platform platform;
   oci::ImageConfig before;  // config in force; without history and diff IDs
   oci::ImageConfig after;
-  ImagePointer base;  // of its tree
+  std::vector<std::string> shell;  // in force: runs scripts
+  ImagePointer base;               // of its tree
   KeyInputs inputs;
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
@@ -53,6 +61,7 @@ struct PreparedStep {
   Selection selection;                                     // COPY and ADD: files of the context
   std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
   std::map<std::string, FetchedFile> fetched;              // ADD: by URL
+  std::map<std::string, PreparedGit> git;                  // ADD: by source
   std::string bootstrap_sources;                           // text of sources.list
 };
 
@@ -61,8 +70,18 @@ struct PreparedStep {
 struct StartingTree {
   ImagePointer base;
   std::vector<fs::Layer> layers;  // of steps; sealed
+  std::vector<bool> independent;  // of each: the same on any tree
   oci::ImageConfig config;        // in force
+  std::vector<std::string> shell;
   std::string tree_key;
+  /// As the cache calls it (tree_name).
+  std::string name() const;
+};
+
+/// A command that ran and failed: the engine makes the exit code of the build of it.
+struct StepFailure {
+  int exit_code = 0;
+  std::string kept;  // under which it is kept; "" = it is not
 };
 
 struct StepOutcome {
@@ -80,6 +99,7 @@ struct StepScope {
   std::function<void(std::string_view)> output;
   std::function<void(const std::string&)> note;  // shown once a build
   const CancelToken& stop;
+  StepFailure& failure;
 };
 
 /// Runs the steps that make layers. The engine above it knows keys, order and cache, and no containers.
@@ -92,19 +112,31 @@ public:
 struct Session {
   Session(Workshop& the_workshop, const recipes::Recipe& the_recipe, const BuildOptions& the_options,
           const CancelToken& the_token)
-      : workshop(the_workshop), recipe(the_recipe), options(the_options), cancel(the_token) {}
+      : workshop(the_workshop),
+        recipe(the_recipe),
+        options(the_options),
+        cancel(the_token),
+        secrets(the_options.secrets),
+        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path) {}
 
   Workshop& workshop;
   const recipes::Recipe& recipe;
   const BuildOptions& options;
   const CancelToken& cancel;
-  std::atomic<int> exit_code = 0;  // of a RUN that failed
-  std::mutex kept_mutex;
-  std::string kept_step;  // under which it is kept; "" = it is not
+  Secrets secrets;
+  SshAgents ssh_agents;
+  std::mutex failure_mutex;
+  FailedStep failed;  // the first
 
   Plan plan;
   BuildTime time;
   std::unique_ptr<BuildContext> context;
+  /// Directories that stand in for images and stages, by the name that the recipe has for them.
+  struct NamedFiles {
+    ContextFiles files;
+    std::unique_ptr<BuildContext> context;
+  };
+  std::map<std::string, NamedFiles> named;
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
   std::vector<std::string> notes;              // met while preparing
@@ -115,6 +147,9 @@ struct Session {
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
   Result<const BuildContext*> need_context() const;
+  /// The files that a COPY takes: of the context for "", of a named one; nullptr: `name` is a stage or an
+  /// image.
+  Result<const BuildContext*> files_of(const std::string& name) const;
 
 private:
   struct Unpacked {
@@ -124,6 +159,13 @@ private:
   std::mutex m_mutex;
   std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
 };
+
+/// What a COPY takes from this tree.
+Result<Selection> select_for_copy(const SourceTree& tree, const recipes::CopyStep& copy,
+                                  const CancelToken* cancel);
+/// Globs without a match are no error: only told.
+void note_unmatched(const Selection& selection, const SourceTree& tree,
+                    const std::function<void(const std::string&)>& note);
 
 /// Fills plan, time, context and steps. Reads the context and the images that are named; runs nothing.
 Result<> prepare(Session& session);

@@ -17,8 +17,9 @@ public:
   Walker(const SourceTree& tree, const IgnoreRules& exclude, const CancelToken* cancel, Selection& selection)
       : m_tree(tree), m_exclude(exclude), m_cancel(cancel), m_selection(selection) {}
 
-  /// Adds what is below `path` (real) to `item`.
-  Result<> add_contents(SourceItem& item, const std::string& path);
+  /// Adds what is below `path` (real) to `item`: all, or what matches `include` with the directories that
+  /// lead there.
+  Result<> add_contents(SourceItem& item, const std::string& path, const Pattern* include = nullptr);
   /// All paths below the real directory `path` that match; `logical` is its path as the pattern says it.
   Result<> find_matches(const Pattern& pattern, const std::string& path, const std::string& logical,
                         std::size_t depth, std::vector<std::string>& matches);
@@ -29,13 +30,13 @@ private:
     struct stat status;
   };
   Result<std::vector<Child>> children(const std::string& path);
+  struct Above;
   Result<> add_below(SourceItem& item, const std::string& path, const std::string& relative,
-                     const IgnoreRules::State* ignore, const IgnoreRules::State* exclude);
+                     const Above& above);
   bool is_skipped(const struct stat& status) const {
-    // A context is a stranger's directory: nothing waits for a FIFO, and device nodes cannot be made in an
-    // image.
-    return S_ISSOCK(status.st_mode) || (m_tree.ignore && !S_ISREG(status.st_mode) &&
-                                        !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode));
+    // Device nodes are the host's own, and an ordinary user cannot make them.
+    const bool device = S_ISBLK(status.st_mode) || S_ISCHR(status.st_mode);
+    return S_ISSOCK(status.st_mode) || (m_tree.ignore && device);
   }
 
   const SourceTree& m_tree;
@@ -62,19 +63,38 @@ Result<std::vector<Walker::Child>> Walker::children(const std::string& path) {
   return children;
 }
 
+// What the directory above says about a path.
+struct Walker::Above {
+  const IgnoreRules::State* ignore = nullptr;
+  const IgnoreRules::State* exclude = nullptr;
+  const Pattern* include = nullptr;  // nullptr: everything is wanted
+};
+
+// Can there be a match below the directory `path`?
+bool may_match_below(const Pattern& pattern, const std::string& path) {
+  const std::string& start = pattern.literal_directory();
+  const std::size_t size = std::min(start.size(), path.size());
+  if (start.compare(0, size, path, 0, size) != 0) return false;
+  if (start.size() > size && start[size] != '/') return false;
+  if (path.size() > size && size > 0 && path[size] != '/') return false;
+  return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')) + 1 < pattern.depth();
+}
+
 Result<> Walker::add_below(SourceItem& item, const std::string& path, const std::string& relative,
-                           const IgnoreRules::State* ignore, const IgnoreRules::State* exclude) {
+                           const Above& above) {
   for (Child& child : TRY_WHILE(children(path), "reading {}", m_tree.name)) {
     const std::string child_path = join_path(path, child.name);
     const std::string child_relative = join_path(relative, child.name);
     IgnoreRules::State ignore_state, exclude_state;
-    if (m_tree.ignore) ignore_state = m_tree.ignore->state(ignore, child_path);
-    if (!m_exclude.empty()) exclude_state = m_exclude.state(exclude, child_relative);
-    const bool out = ignore_state.ignored || exclude_state.ignored;
+    if (m_tree.ignore) ignore_state = m_tree.ignore->state(above.ignore, child_path);
+    if (!m_exclude.empty()) exclude_state = m_exclude.state(above.exclude, child_relative);
+    const bool wanted = !above.include || above.include->matches(child_relative);
+    const bool out = ignore_state.ignored || exclude_state.ignored || !wanted;
     const bool is_directory = S_ISDIR(child.status.st_mode);
     if (out) {
       const bool may_come_back = (!ignore_state.ignored || m_tree.ignore->takes_back()) &&
-                                 (!exclude_state.ignored || m_exclude.takes_back());
+                                 (!exclude_state.ignored || m_exclude.takes_back()) &&
+                                 (wanted || may_match_below(*above.include, child_relative));
       if (!is_directory || !may_come_back) continue;
     }
     if (is_skipped(child.status)) {
@@ -93,15 +113,17 @@ Result<> Walker::add_below(SourceItem& item, const std::string& path, const std:
       item.entries.push_back({child_path, child_relative, child.status});
     }
     if (is_directory) {
-      TRY(add_below(item, child_path, child_relative, m_tree.ignore ? &ignore_state : nullptr,
-                    m_exclude.empty() ? nullptr : &exclude_state));
+      TRY(add_below(item, child_path, child_relative,
+                    {.ignore = m_tree.ignore ? &ignore_state : nullptr,
+                     .exclude = m_exclude.empty() ? nullptr : &exclude_state,
+                     .include = wanted ? nullptr : above.include}));
     }
     if (out && m_pending.size() > pending) m_pending.resize(pending);
   }
   return {};
 }
 
-Result<> Walker::add_contents(SourceItem& item, const std::string& path) {
+Result<> Walker::add_contents(SourceItem& item, const std::string& path, const Pattern* include) {
   IgnoreRules::State ignore;
   const bool inside = m_tree.ignore && !path.empty();
   if (inside) {
@@ -114,7 +136,8 @@ Result<> Walker::add_contents(SourceItem& item, const std::string& path) {
       first = false;
     }
   }
-  return add_below(item, path, "", inside ? &ignore : nullptr, nullptr);
+  return add_below(item, path, "",
+                   {.ignore = inside ? &ignore : nullptr, .exclude = nullptr, .include = include});
 }
 
 Result<> Walker::find_matches(const Pattern& pattern, const std::string& path, const std::string& logical,
@@ -139,6 +162,21 @@ std::unexpected<Error> no_match(const SourceTree& tree, const std::string& sourc
   return std::unexpected(std::move(error));
 }
 
+// The paths that a source stands for, as it says them.
+Result<std::vector<std::string>> names_of(const SourceTree& tree, Walker& walker, const Pattern& pattern) {
+  if (pattern.is_literal()) return std::vector<std::string>{pattern.literal()};
+  std::vector<std::string> names;
+  const RootPath start = TRY(resolve_in_root(*tree.root, pattern.literal_directory()));
+  if (start.status && S_ISDIR(start.status->st_mode)) {
+    const std::string& logical = pattern.literal_directory();
+    const auto depth =
+        logical.empty() ? 0 : static_cast<std::size_t>(std::count(logical.begin(), logical.end(), '/')) + 1;
+    TRY(walker.find_matches(pattern, start.path, logical, depth, names));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 }  // namespace
 
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
@@ -146,25 +184,10 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
   Selection selection;
   Walker walker(tree, exclude, cancel, selection);
   for (const std::string& source : sources) {
-    const std::string cleaned = relative_to_root(source);
-    const Pattern pattern = TRY(Pattern::compile(cleaned));
-    std::vector<std::string> names;
-    if (pattern.is_literal()) {
-      names.push_back(pattern.literal());
-    } else {
-      const RootPath start = TRY(resolve_in_root(*tree.root, pattern.literal_directory()));
-      if (start.status && S_ISDIR(start.status->st_mode)) {
-        const std::string& logical = pattern.literal_directory();
-        const auto depth =
-            logical.empty() ? 0
-                            : static_cast<std::size_t>(std::count(logical.begin(), logical.end(), '/')) + 1;
-        TRY(walker.find_matches(pattern, start.path, logical, depth, names));
-      }
-      std::sort(names.begin(), names.end());
-    }
+    const Pattern pattern = TRY(Pattern::compile(relative_to_root(source)));
     bool any = false;
     bool ignored = false;
-    for (std::string& name : names) {
+    for (std::string& name : TRY(names_of(tree, walker, pattern))) {
       const RootPath found = TRY_WHILE(resolve_in_root(*tree.root, name), "looking for '{}' in {}",
                                        printable(source), tree.name);
       if (!found.status) {
@@ -184,7 +207,7 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
           ignored = true;
           continue;
         }
-      } else if (!S_ISREG(found.status->st_mode)) {
+      } else if (!S_ISREG(found.status->st_mode) && !S_ISFIFO(found.status->st_mode)) {
         return fail(ErrorKind::invalid, "'{}' in {} is neither a file nor a directory", printable(item.named),
                     tree.name);
       } else if (exclude.ignores(base_name(item.named))) {
@@ -194,7 +217,41 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
       any = true;
       selection.items.push_back(std::move(item));
     }
-    if (!any) return no_match(tree, source, ignored);
+    if (any) continue;
+    if (pattern.is_literal()) return no_match(tree, source, ignored);
+    selection.unmatched.push_back(source);
+  }
+  return selection;
+}
+
+Result<Selection> select_with_parents(const SourceTree& tree, const std::vector<std::string>& sources,
+                                      const IgnoreRules& exclude, const CancelToken* cancel) {
+  Selection selection;
+  Walker walker(tree, exclude, cancel, selection);
+  for (const std::string& source : sources) {
+    const std::size_t pivot = source.find("/./");
+    const bool has_pivot = pivot != std::string::npos;
+    const Pattern start = TRY(Pattern::compile(relative_to_root(has_pivot ? source.substr(0, pivot) : "")));
+    const std::string rest = relative_to_root(has_pivot ? source.substr(pivot + 3) : source);
+    const Pattern wanted = TRY(Pattern::compile(rest));
+    bool any = false;
+    for (std::string& name : TRY(names_of(tree, walker, start))) {
+      const RootPath found = TRY_WHILE(resolve_in_root(*tree.root, name), "looking for '{}' in {}",
+                                       printable(source), tree.name);
+      if (!found.status || !S_ISDIR(found.status->st_mode)) continue;
+      SourceItem item{.named = std::move(name), .entries = {{found.path, "", *found.status}}};
+      TRY(walker.add_contents(item, found.path, rest.empty() ? nullptr : &wanted));
+      any = any || rest.empty() || item.entries.size() > 1;
+      selection.items.push_back(std::move(item));
+    }
+    if (any) continue;
+    if (start.is_literal() && wanted.is_literal()) {
+      const std::string whole = join_path(start.literal(), wanted.literal());
+      const bool ignored = tree.ignore && tree.ignore->ignores(whole);
+      if (ignored || !TRY(resolve_in_root(*tree.root, whole)).status) return no_match(tree, source, ignored);
+      continue;  // it was there; what the recipe excludes is no error
+    }
+    selection.unmatched.push_back(source);
   }
   return selection;
 }

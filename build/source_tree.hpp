@@ -43,12 +43,18 @@ struct SourceItem {
 
 struct Selection {
   std::vector<SourceItem> items;
-  std::vector<std::string> skipped;  // sockets, and in a context devices and FIFOs: paths
+  std::vector<std::string> skipped;    // sockets, and in a context devices: paths
+  std::vector<std::string> unmatched;  // globs that match nothing: that is no error
 };
 
-/// `exclude` are patterns relative to each item (to its name for a single file). A source without any match
-/// is not_found, with a hint when an ignore file is the cause.
+/// `exclude` are patterns relative to each item (to its name for a single file). A source without wildcards
+/// that is not there is not_found, with a hint when an ignore file is the cause.
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
                                  const IgnoreRules& exclude, const CancelToken* cancel = nullptr);
+/// The same, but with the directories that lead to what a source names, from the root on or from where "/./"
+/// stands in it: each item is that beginning. A source may have "**" here. No symlink is followed after the
+/// beginning.
+Result<Selection> select_with_parents(const SourceTree& tree, const std::vector<std::string>& sources,
+                                      const IgnoreRules& exclude, const CancelToken* cancel = nullptr);
 
 }  // namespace ecrin::build

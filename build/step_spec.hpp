@@ -17,6 +17,7 @@ namespace ecrin::build {
 struct StepSpec {
   recipes::RunStep run;
   oci::ImageConfig before;                                       // in force; without history
+  std::vector<std::string> shell;                                // in force
   oci::Platform platform;                                        // of the step
   std::string context_directory;                                 // "" = none
   std::int64_t clamp = 0;                                        // BuildTime

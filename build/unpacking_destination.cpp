@@ -15,7 +15,8 @@ constexpr const char* k_locks = "locks";
 class UnpackingDestination final : public oci::ImageDestination {
 public:
   UnpackingDestination(Workshop& workshop, std::vector<oci::Reference> names)
-      : m_workshop(workshop), m_store(oci::make_store_destination(workshop.images(), std::move(names))) {}
+      : m_workshop(workshop),
+        m_store(std::make_unique<oci::StoreDestination>(workshop.images(), std::move(names))) {}
 
   std::string name() const override { return m_store->name(); }
   Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken* cancel) override {
@@ -33,9 +34,9 @@ public:
   Result<> put_manifest(const oci::RawManifest& manifest, Place place, const CancelToken* cancel) override {
     return m_store->put_manifest(manifest, place, cancel);
   }
-  Result<> commit() override {
+  Result<> commit(const CancelToken* cancel) override {
     TRY(m_workshop.layers().sync());
-    return m_store->commit();
+    return m_store->commit(cancel);
   }
 
 private:

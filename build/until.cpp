@@ -99,10 +99,7 @@ Result<CutRecipe> cut_recipe(const recipes::Recipe& recipe, const std::string& t
   const Place place = TRY(find_place(recipe, target, until));
   CutRecipe cut{.recipe = recipe, .target = recipe.stages[place.stage].name};
   recipes::Stage& stage = cut.recipe.stages[place.stage];
-  // What a whole stage says at its end belongs to its last step.
-  if (place.steps == stage.steps.size()) return cut;
   stage.steps.resize(place.steps);
-  stage.config = {};
   return cut;
 }
 

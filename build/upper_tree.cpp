@@ -3,6 +3,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
+#include "fs/tree.hpp"
 
 namespace ecrin::build {
 
@@ -58,7 +59,8 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
     const Fd made_directory = TRY(posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     TRY(fs::set_root_metadata(made_directory, TRY(fs::root_metadata(source))));
   } else {
-    TRY(posix::chmod_at(parent, name, 0755));  // whatever the umask is
+    if (m_new_owner) TRY(fs::set_owner_at(parent, name, m_new_owner->first, m_new_owner->second));
+    TRY(posix::chmod_at(parent, name, m_new_mode));  // whatever the umask is
   }
   m_order.push_back(path);
   return &m_directories.emplace(path, directory).first->second;
@@ -158,9 +160,17 @@ Result<> UpperTree::set_xattrs(const std::string& path, const std::vector<posix:
   return fs::set_xattrs_at(*parent, name, xattrs);
 }
 
-Result<Fd> UpperTree::open_directory(const std::string& path) {
-  TRY(need_directory(path));
-  return open_real_directory(m_upper, path);
+Result<> UpperTree::remove(const std::string& path) {
+  if (path.empty()) return fail(ErrorKind::conflict, "cannot replace the root directory");
+  const Fd parent = TRY(open_real_directory(m_upper, parent_path(path)));
+  TRY(fs::remove_tree(parent, base_name(path)));
+  const auto is_gone = [&](const std::string& known) {
+    return known == path || (known.starts_with(path) && known[path.size()] == '/');
+  };
+  std::erase_if(m_directories, [&](const auto& directory) { return is_gone(directory.first); });
+  std::erase_if(m_order, is_gone);
+  m_parent.reset();
+  return {};
 }
 
 Result<> UpperTree::finish() {

@@ -15,6 +15,7 @@
 #include "base/cancel.hpp"
 #include "base/fd.hpp"
 #include "base/stream.hpp"
+#include "build/mode_change.hpp"
 #include "build/root_path.hpp"
 #include "build/source_tree.hpp"
 #include "fs/metadata.hpp"
@@ -35,11 +36,17 @@ public:
   UpperTree(const Fd& upper, const Fd* lower, struct timespec mtime)
       : m_upper(upper), m_lower(lower), m_mtime(mtime) {}
 
+  /// Directories that have to be made on the way get this mode and owner; before: 0755 and root.
+  void make_directories_with(mode_t mode, std::optional<std::pair<uid_t, gid_t>> owner) {
+    m_new_mode = mode;
+    m_new_owner = owner;
+  }
+
   /// Where a path leads: through symlinks of the tree below, and of what was written so far where there is no
   /// tree below. Paths given to the functions below are such real ones.
   Result<RootPath> locate(std::string_view path);
 
-  /// A directory and its parents; new ones get 0755 and root.
+  /// A directory and its parents.
   Result<> make_directory(const std::string& path);
   /// As make_directory for the parents; the directory itself gets these attributes, also if it was there;
   /// but one of the tree below keeps its time.
@@ -54,8 +61,9 @@ public:
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
   /// All that are given: who copies has chosen (fs::in_scope).
   Result<> set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs);
-  /// Makes and opens a directory, to be filled by somebody else.
-  Result<Fd> open_directory(const std::string& path);
+  /// Takes away what is there, directories with all in them. For writing into a plain directory: without a
+  /// tree below.
+  Result<> remove(const std::string& path);
   /// Sets the times of directories, which were changed by what was put into them. Last call.
   Result<> finish();
 
@@ -74,6 +82,8 @@ private:
   const Fd& m_upper;
   const Fd* m_lower;
   struct timespec m_mtime;
+  mode_t m_new_mode = 0755;
+  std::optional<std::pair<uid_t, gid_t>> m_new_owner;        // none: who we are, which is root
   std::unordered_map<std::string, Directory> m_directories;  // that are in the upper tree
   std::vector<std::string> m_order;                          // the same, parents first
   std::string m_parent_path;
@@ -84,6 +94,7 @@ private:
 struct CopyOptions {
   std::optional<std::pair<uid_t, gid_t>> owner;  // none: the source's own
   std::optional<std::uint32_t> mode;             // of files and directories
+  std::optional<ModeChange> mode_change;         // to the source's own mode
   std::optional<struct timespec> mtime;          // none: the source's own
   fs::XattrScope xattrs = fs::XattrScope::user;  // of a context; `layer` for a stage's tree
   /// A file that changed since it was selected is an error: its digest went into a key.
@@ -92,11 +103,18 @@ struct CopyOptions {
 };
 
 /// Copies a selection to `destination` (absolute; a trailing slash says "a directory") by docker's rules:
-/// several items need a directory; a file goes into a directory under its own name; a directory's contents go
-/// into it.
+/// several files need a directory; a file goes into a directory under its own name; a directory's contents go
+/// into it, but nothing of the directory's own metadata.
 Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& items,
                         const std::string& destination, const CopyOptions& options, UpperTree& upper,
                         const CancelToken* cancel);
+
+/// What a file gets that has a mode of its own and nothing else.
+Attributes file_attributes(const CopyOptions& options, mode_t own_mode);
+/// A file whose content is in memory, under its name in `destination` or in place of it. Its own mode is
+/// 0644.
+Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,
+                          const CopyOptions& options, UpperTree& upper);
 
 /// Where a file with this name goes.
 Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,

@@ -44,10 +44,15 @@ Result<std::optional<fs::Layer>> find_layer(Workshop& workshop, const std::strin
 Result<StartingTree> starting_tree(Workshop& workshop, const WorkingContainer& container) {
   StartingTree tree{.base = TRY(load_base(workshop, container)),
                     .layers = {},
+                    .independent = {},
                     .config = container.config,
+                    .shell = container.shell,
                     .tree_key = container.tree_key};
   for (const WorkingStep& step : container.steps) {
-    if (auto layer = TRY(find_layer(workshop, step.layer))) tree.layers.push_back(std::move(*layer));
+    auto layer = TRY(find_layer(workshop, step.layer));
+    if (!layer) continue;
+    tree.layers.push_back(std::move(*layer));
+    tree.independent.push_back(step.independent);
   }
   return tree;
 }
@@ -77,6 +82,7 @@ Result<WorkingContainer> start_container(Workshop& workshop, const std::string& 
   recipe.file = "ecrin from";
   recipes::Stage stage;
   stage.name = "main";
+  stage.shell = {"/bin/sh", "-e", "-c"};  // as in recipes in YAML
   if (image == "scratch") {
     stage.from = recipes::FromScratch{};
   } else {
@@ -95,6 +101,7 @@ Result<WorkingContainer> start_container(Workshop& workshop, const std::string& 
   if (from.base) container.base = from.base->manifest_descriptor.digest.to_string();
   container.platform = from.platform;
   container.config = from.after;
+  container.shell = from.shell;
   container.tree_key = from.tree_key;
   return container;
 }
@@ -125,16 +132,19 @@ Result<StepsReport> add_steps(Workshop& workshop, WorkingContainer& container, c
   TRY(prepare(session));
   const std::unique_ptr<StepExecutor> executor = make_executor(session);
   auto built = run_steps(session, *executor, observer);
-  if (failed) *failed = {.exit_code = session.exit_code, .kept = session.kept_step};
+  if (failed) *failed = session.failed;
   const std::vector<BuiltStep> steps = TRY(std::move(built));
 
   StepsReport report;
   const PlanStage& planned = session.plan.stages[session.plan.target];
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const PreparedStep& prepared = session.steps[planned.first + 1 + i];
-    WorkingStep step{.text = prepared.plan->text,
+    const auto* kind = std::get_if<recipes::StepKind>(&prepared.plan->what);
+    WorkingStep step{.text = kind ? recipes::history_text(*kind, prepared.shell) : prepared.plan->text,
                      .layer = steps[i].layer ? steps[i].layer->id : "",
+                     .independent = is_independent(*prepared.plan),
                      .after = prepared.after};
+    container.shell = prepared.shell;
     if (request.workdir) step.after.working_dir = container.config.working_dir;
     container.tree_key = prepared.tree_key;
     container.config = step.after;
@@ -146,7 +156,7 @@ Result<StepsReport> add_steps(Workshop& workshop, WorkingContainer& container, c
 }
 
 Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingContainer& container,
-                                          const BuildOptions& options) {
+                                          const BuildOptions& options, const CancelToken& cancel) {
   const ImagePointer base = TRY(load_base(workshop, container));
   std::vector<HistoryStep> history;
   for (const WorkingStep& step : container.steps) {
@@ -155,7 +165,7 @@ Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingConta
   }
   const BuildTime time{.clamp = 0, .created = options.current_time ? options.now : options.epoch.value_or(0)};
   ImageParts parts = TRY(assemble_image(base, container.config, history, time));
-  return store_image(workshop, std::move(parts), base, options.tags);
+  return store_image(workshop, std::move(parts), base, options.tags, options.squash, cancel);
 }
 
 }  // namespace ecrin::build

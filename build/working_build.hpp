@@ -32,6 +32,6 @@ Result<StepsReport> add_steps(Workshop& workshop, WorkingContainer& container, c
 
 /// The image of the container as it is now, under options.tags.
 Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingContainer& container,
-                                          const BuildOptions& options);
+                                          const BuildOptions& options, const CancelToken& cancel);
 
 }  // namespace ecrin::build

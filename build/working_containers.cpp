@@ -30,9 +30,10 @@ std::string encode(const WorkingContainer& container) {
   encoder.put(k_version);
   encoder.put(container.image).put(container.platform.to_string());
   encoder.put(container.config.to_bytes()).put(container.tree_key).put_flag(container.own_cmd);
+  encoder.put(container.shell);
   encoder.put(std::uint64_t{container.steps.size()});
   for (const WorkingStep& step : container.steps)
-    encoder.put(step.text).put(step.layer).put(step.after.to_bytes());
+    encoder.put(step.text).put(step.layer).put_flag(step.independent).put(step.after.to_bytes());
   return encoder.bytes();
 }
 
@@ -48,11 +49,13 @@ Result<> decode(std::string_view bytes, WorkingContainer& container) {
   const std::string config = decoder.get_string();
   container.tree_key = decoder.get_string();
   container.own_cmd = decoder.get_flag();
+  container.shell = decoder.get_strings();
   const std::uint64_t count = decoder.get_count(24);
   for (std::uint64_t i = 0; i < count && decoder.ok(); ++i) {
     WorkingStep step;
     step.text = decoder.get_string();
     step.layer = decoder.get_string();
+    step.independent = decoder.get_flag();
     step.after = TRY(oci::ImageConfig::parse(decoder.get_string(), what));
     container.steps.push_back(std::move(step));
   }

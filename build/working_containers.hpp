@@ -20,8 +20,9 @@
 namespace ecrin::build {
 
 struct WorkingStep {
-  std::string text;   // for the image's history
-  std::string layer;  // directory id; "" = it changed nothing
+  std::string text;          // for the image's history
+  std::string layer;         // directory id; "" = it changed nothing
+  bool independent = false;  // its layer is the same on any tree
   oci::ImageConfig after;
 };
 
@@ -31,9 +32,10 @@ struct WorkingContainer {
   std::string image;  // as the user named it; "scratch"
   std::string base;   // digest of its manifest; "" = scratch
   oci::Platform platform;
-  oci::ImageConfig config;  // in force; without history and diff IDs
-  std::string tree_key;     // of the tree, as the build cache knows it
-  bool own_cmd = false;     // the command does not come from the base
+  oci::ImageConfig config;         // in force; without history and diff IDs
+  std::string tree_key;            // of the tree, as the build cache knows it
+  bool own_cmd = false;            // the command does not come from the base
+  std::vector<std::string> shell;  // in force
   std::vector<WorkingStep> steps;
 };
 

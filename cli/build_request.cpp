@@ -5,101 +5,15 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/image_names.hpp"
+#include "cli/run_settings.hpp"
 #include "cli/standard_streams.hpp"
 
 namespace ecrin::cli {
 namespace {
 
-constexpr std::string_view k_recipe_names[] = {"recipe.yaml", "ecrin.yaml"};
-constexpr std::uint64_t k_recipe_limit = 1u << 20;  // what the parser takes
-
-std::unexpected<Error> containerfile_error(const std::string& name) {
-  return std::unexpected(
-      Error(ErrorKind::unsupported,
-            fmt::format("'{}' is a Containerfile: Containerfiles are not supported in this version",
-                        printable(name)))
-          .hint("write a recipe (recipe.yaml): see docs/recipes.md and recipes/examples/"));
-}
-
-bool is_containerfile_name(std::string_view path) {
-  std::string name = to_lower(path.substr(path.rfind('/') + 1));
-  return name.starts_with("containerfile") || name.starts_with("dockerfile") ||
-         name.ends_with(".dockerfile") || name.ends_with(".containerfile");
-}
-
-std::string parent_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-Result<std::string> recipe_in(const std::string& directory) {
-  const Fd context = TRY(posix::open(directory, O_PATH | O_DIRECTORY));
-  for (const std::string_view name : k_recipe_names) {
-    if (TRY(posix::exists_at(context, std::string(name))) == posix::Exists::yes) return std::string(name);
-  }
-  for (const char* name : {"Containerfile", "Dockerfile"}) {
-    if (TRY(posix::exists_at(context, name)) == posix::Exists::yes) return containerfile_error(name);
-  }
-  return std::unexpected(
-      Error(ErrorKind::not_found,
-            fmt::format("there is no recipe.yaml or ecrin.yaml in '{}'", printable(directory)))
-          .hint("name the recipe: ecrin build -f FILE, or ecrin build FILE"));
-}
+constexpr std::uint64_t k_build_arg_file_limit = std::uint64_t{1} << 20;
 
 }  // namespace
-
-bool looks_like_containerfile(std::string_view text) {
-  for (const std::string& raw : split(text.substr(0, 64 * 1024), '\n')) {
-    const std::string_view line = trim(raw);
-    if (line.empty() || line.starts_with('#')) continue;
-    const std::string lower = to_lower(line.substr(0, 5));
-    // "from:" is a recipe's; "FROM x" and "ARG x" begin every Containerfile.
-    return lower == "from " || lower == "from\t" || lower.starts_with("arg ");
-  }
-  return false;
-}
-
-Result<RecipeSource> find_recipe(const std::string& file, const std::string& path) {
-  const std::string place = TRY(absolute_path(path.empty() ? "." : path));
-  const struct stat status = TRY(posix::stat_fd(TRY(posix::open(place, O_PATH))));
-  if (!S_ISDIR(status.st_mode)) {
-    if (!file.empty()) {
-      return std::unexpected(
-          Error(ErrorKind::invalid, fmt::format("with -f, '{}' must be a directory", printable(path)))
-              .hint("it is the context that files are copied from"));
-    }
-    if (is_containerfile_name(path)) return containerfile_error(path);
-    return RecipeSource{.name = path, .path = place, .context_directory = parent_of(place)};
-  }
-  if (file == "-") return RecipeSource{.name = "-", .path = "", .context_directory = place};
-  if (!file.empty()) {
-    if (is_containerfile_name(file)) return containerfile_error(file);
-    // Where it stands for the user, else in the context: as docker and podman look for it.
-    const std::string here = TRY(absolute_path(file));
-    const Fd context = TRY(posix::open(place, O_PATH | O_DIRECTORY));
-    if (!posix::open(here, O_PATH) && !file.starts_with('/') &&
-        TRY(posix::exists_at(context, file)) == posix::Exists::yes) {
-      return RecipeSource{.name = file, .path = place + "/" + file, .context_directory = place};
-    }
-    return RecipeSource{.name = file, .path = here, .context_directory = place};
-  }
-  const std::string name = TRY(recipe_in(place));
-  const bool here = path.empty() || path == ".";
-  const std::string shown = here ? name : path + (path.ends_with('/') ? "" : "/") + name;
-  return RecipeSource{.name = shown, .path = place + "/" + name, .context_directory = place};
-}
-
-Result<std::string> read_recipe(const RecipeSource& source) {
-  std::string text;
-  if (source.path.empty()) {
-    text = TRY_WHILE(posix::read_fd(TRY(standard_stream(0)), k_recipe_limit),
-                     "reading the recipe from standard input");
-  } else {
-    text = TRY(posix::read_file(source.path, k_recipe_limit));
-  }
-  if (looks_like_containerfile(text)) return containerfile_error(source.name);
-  return text;
-}
 
 Result<build::Secret> parse_secret(std::string_view text, const Environment& environment) {
   build::Secret secret;
@@ -143,6 +57,43 @@ Result<build::Secret> parse_secret(std::string_view text, const Environment& env
   return secret;
 }
 
+Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment) {
+  build::SshAgent agent;
+  const std::size_t equals = text.find('=');
+  agent.id = text.substr(0, equals);
+  if (agent.id.empty()) {
+    return fail(ErrorKind::invalid, "--ssh is default, ID=SOCKET or ID=KEY[,KEY...], not '{}'",
+                printable(text));
+  }
+  std::vector<std::string> paths;
+  if (equals != std::string_view::npos) paths = split(text.substr(equals + 1), ',');
+  if (paths.empty()) {
+    const auto socket = environment("SSH_AUTH_SOCK");
+    if (!socket || socket->empty()) {
+      return std::unexpected(
+          Error(ErrorKind::not_found,
+                fmt::format("the ssh-agent '{}' is not there: SSH_AUTH_SOCK is not set", printable(agent.id)))
+              .hint(
+                  "start one (eval $(ssh-agent); ssh-add), or name a key: --ssh default=~/.ssh/id_ed25519"));
+    }
+    paths.push_back(*socket);
+  }
+  for (const std::string& written : paths) {
+    const std::string path = TRY(absolute_path(written));
+    const struct stat status = TRY_WHILE(posix::stat_fd(TRY(posix::open(path, O_PATH))),
+                                         "looking for the ssh-agent '{}'", printable(agent.id));
+    if (!S_ISSOCK(status.st_mode)) {
+      agent.keys.push_back(path);
+    } else if (paths.size() == 1) {
+      agent.socket = path;
+    } else {
+      return fail(ErrorKind::invalid, "--ssh '{}': a socket stands alone, keys can be several",
+                  printable(text));
+    }
+  }
+  return agent;
+}
+
 Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& texts,
                                                             const Environment& environment) {
   std::map<std::string, std::string> result;
@@ -159,19 +110,94 @@ Result<std::map<std::string, std::string>> parse_build_args(const std::vector<st
   return result;
 }
 
+Result<std::vector<std::string>> read_build_arg_file(const std::string& path) {
+  std::vector<std::string> result;
+  for (const std::string& raw : split(TRY(posix::read_file(path, k_build_arg_file_limit)), '\n')) {
+    std::string_view line = raw;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (trim(line).empty() || trim(line).starts_with('#')) continue;
+    result.emplace_back(line);
+  }
+  return result;
+}
+
 Result<run::NetworkMode> parse_network(std::string_view name) {
   if (name == "none") return run::NetworkMode::none;
   if (name == "host") return run::NetworkMode::host;
-  if (name == "private") return run::NetworkMode::private_network;
+  // Docker's and buildah's words for a network of its own.
+  for (const std::string_view word : {"private", "default", "bridge", "pasta", "slirp4netns"}) {
+    if (name == word) return run::NetworkMode::private_network;
+  }
   return fail(ErrorKind::invalid, "a network is none, host or private, not '{}'", printable(name));
 }
+
+namespace {
+
+/// NAME=VALUE; `alone` says what NAME without a value is.
+Result<std::vector<recipes::KeyValue>> read_pairs(const Arguments& arguments, std::string_view flag,
+                                                  const Environment* environment) {
+  std::vector<recipes::KeyValue> pairs;
+  for (const std::string& text : arguments.values(flag)) {
+    const std::size_t equals = text.find('=');
+    std::string name = text.substr(0, equals);
+    if (name.empty())
+      return fail(ErrorKind::invalid, "--{} needs NAME=VALUE, not '{}'", flag, printable(text));
+    if (equals != std::string::npos) {
+      pairs.emplace_back(std::move(name), text.substr(equals + 1));
+    } else if (environment == nullptr) {
+      pairs.emplace_back(std::move(name), "");
+    } else if (auto value = (*environment)(name)) {
+      pairs.emplace_back(std::move(name), *std::move(value));
+    }
+  }
+  return pairs;
+}
+
+Result<build::ImageSettings> image_settings(const Arguments& arguments, const Environment& environment) {
+  build::ImageSettings settings;
+  settings.labels = TRY(read_pairs(arguments, "label", nullptr));
+  settings.env = TRY(read_pairs(arguments, "env", &environment));
+  settings.unset_env = arguments.values("unsetenv");
+  settings.annotations = TRY(read_pairs(arguments, "annotation", nullptr));
+  for (auto& [name, value] : settings.annotations) {
+    // Docker: whose annotation it is, in front; a build makes manifests.
+    if (name.starts_with("manifest:")) name.erase(0, 9);
+    for (const char* other : {"index:", "manifest-descriptor:", "index-descriptor:", "manifest["}) {
+      if (name.starts_with(other))
+        return fail(ErrorKind::unsupported, "--annotation '{}': a build annotates its manifest only",
+                    printable(name));
+    }
+  }
+  return settings;
+}
+
+/// Flags that scripts pass to other tools: what they ask for is so in any case, or is refused.
+Result<> check_foreign_flags(const Arguments& arguments) {
+  if (arguments.value("format", "oci") != "oci") {
+    return std::unexpected(
+        Error(ErrorKind::unsupported, "--format docker: images in the store are OCI images")
+            .hint("-o type=docker-archive,dest=FILE writes docker's form, 'ecrin push --format v2s2' pushes "
+                  "it"));
+  }
+  for (const char* flag : {"provenance", "sbom"}) {
+    if (arguments.value(flag, "false") != "false")
+      return fail(ErrorKind::unsupported, "--{} {}: builds make no attestations", flag,
+                  printable(arguments.value(flag)));
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<build::BuildOptions> build_options(const Arguments& arguments, const Environment& environment,
                                           std::int64_t now) {
   build::BuildOptions options;
   options.target = arguments.value("target");
-  if (const auto platform = arguments.find("platform"))
+  if (const auto platform = arguments.find("platform")) {
     options.platform = TRY(oci::Platform::parse(*platform));
+  } else if (const auto usual = environment("DOCKER_DEFAULT_PLATFORM"); usual && !usual->empty()) {
+    options.platform = TRY_WHILE(oci::Platform::parse(*usual), "reading DOCKER_DEFAULT_PLATFORM");
+  }
   options.epoch = TRY(source_date_epoch(environment));
   if (const auto timestamp = arguments.find("timestamp")) {
     options.current_time = *timestamp == "now";
@@ -185,6 +211,15 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
     }
   }
   options.no_cache = arguments.on("no-cache");
+  for (const std::string& names : arguments.values("no-cache-filter")) {
+    for (std::string& name : split(names, ',')) options.no_cache_stages.push_back(std::move(name));
+  }
+  TRY(check_foreign_flags(arguments));
+  options.run = TRY(run_settings(arguments));
+  options.image = TRY(image_settings(arguments, environment));
+  options.squash = arguments.on("squash-all") ? build::Squash::all
+                   : arguments.on("squash")   ? build::Squash::above_base
+                                              : build::Squash::no;
   options.explain = arguments.on("explain");
   if (const auto jobs = arguments.find("jobs")) {
     const auto count = parse_unsigned(*jobs, 1024);
@@ -198,6 +233,14 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
       return fail(ErrorKind::invalid, "the secret '{}' is given twice", printable(secret.id));
     }
     options.secrets.push_back(std::move(secret));
+  }
+  options.allow_secret_in_layer = arguments.on("allow-secret-in-layer");
+  for (const std::string& text : arguments.values("ssh")) {
+    build::SshAgent agent = TRY(parse_ssh(text, environment));
+    if (std::ranges::find(options.ssh_agents, agent.id, &build::SshAgent::id) != options.ssh_agents.end()) {
+      return fail(ErrorKind::invalid, "the ssh-agent '{}' is given twice", printable(agent.id));
+    }
+    options.ssh_agents.push_back(std::move(agent));
   }
   for (const std::string& name : arguments.values("tag")) options.tags.push_back(TRY(parse_new_name(name)));
   options.proxy_environment = proxy_environment(environment);

@@ -30,7 +30,7 @@ public:
   }
   void note(const std::string&) override {}
   void succeeded(const BuildSummary&) override {}
-  void failed(const Error&) override {}
+  void failed(const Error&, const FailurePlace& place) override { print_place(m_console, place); }
 
 private:
   StatusLine& m_console;
@@ -147,6 +147,13 @@ std::string summary_line(const BuildSummary& summary) {
   return fmt::format("built {}{} in {}: {} {} run, {} cached", summary.image_id.substr(0, 19), names,
                      human_duration(summary.seconds), summary.steps_run,
                      summary.steps_run == 1 ? "step" : "steps", summary.steps_cached);
+}
+
+void print_place(StatusLine& console, const FailurePlace& place) {
+  if (place.lines.empty()) return;
+  std::string text = fmt::format("{}:{}", printable(place.file), place.line);
+  for (const std::string& line : recipes::format_excerpt(place.lines)) text += "\n" + line;
+  console.print(text);
 }
 
 std::unique_ptr<Progress> make_quiet_progress(StatusLine& console) {

@@ -12,6 +12,7 @@
 #include "build/observer.hpp"
 #include "cli/environment.hpp"
 #include "cli/status_line.hpp"
+#include "recipes/excerpt.hpp"
 
 namespace ecrin::cli {
 
@@ -27,11 +28,20 @@ struct BuildSummary {
   std::size_t steps_cached = 0;
 };
 
+/// Where a build failed, as far as that is known.
+struct FailurePlace {
+  std::string file;
+  int line = 0;  // 0: not known
+  std::size_t step = 0;
+  int exit_code = 0;  // of its command
+  std::vector<recipes::ExcerptLine> lines;
+};
+
 class Progress : public build::BuildObserver {
 public:
   /// The last calls of a build: one of them, once, from the thread that started it.
   virtual void succeeded(const BuildSummary& summary) = 0;
-  virtual void failed(const Error& error) = 0;
+  virtual void failed(const Error& error, const FailurePlace& place) = 0;
   /// Does failed() tell the error itself, so that nobody else must?
   virtual bool reports_errors() const { return false; }
 };

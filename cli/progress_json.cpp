@@ -1,4 +1,5 @@
 // One JSON object a line, for programs. The keys are a promise (docs/man/ecrin-build.1); more may come.
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
@@ -32,6 +33,7 @@ public:
     Json event = step_event("output", step);
     event["text"] = std::string(bytes);
     write(event);
+    m_output[step.number].add(bytes);
   }
   void step_finished(const build::StepInfo& step, const build::StepResult& result) override {
     Json event = step_event("finished", step);
@@ -41,6 +43,7 @@ public:
     event["entries"] = result.entries;
     event["reasons"] = result.reasons;
     write(event);
+    if (result.state != build::StepResult::State::failed) m_output.erase(step.number);
   }
   void note(const std::string& message) override { write({{"event", "note"}, {"text", message}}); }
   void succeeded(const BuildSummary& summary) override {
@@ -52,12 +55,26 @@ public:
            {"run", summary.steps_run},
            {"cached", summary.steps_cached}});
   }
-  void failed(const Error& error) override {
-    write({{"event", "error"},
-           {"kind", to_string(error.kind())},
-           {"text", error.message()},
-           {"while", error.trace()},
-           {"hint", error.hint_text()}});
+  void failed(const Error& error, const FailurePlace& place) override {
+    Json event = {{"event", "error"},
+                  {"kind", to_string(error.kind())},
+                  {"text", error.message()},
+                  {"while", error.trace()},
+                  {"hint", error.hint_text()}};
+    if (place.step != 0) {
+      event["number"] = place.step;
+      event["exit_code"] = place.exit_code;
+      event["file"] = place.file;
+      event["line"] = place.line;
+      event["source"] = Json::array();
+      for (const recipes::ExcerptLine& line : place.lines) {
+        event["source"].push_back({{"line", line.number}, {"text", line.text}, {"step", line.marked}});
+      }
+      OutputLines& output = m_output[place.step];
+      output.finish();
+      event["output"] = Json(std::vector<std::string>(output.tail().begin(), output.tail().end()));
+    }
+    write(event);
   }
   bool reports_errors() const override { return true; }
 
@@ -72,6 +89,7 @@ private:
   void write(const Json& event) { m_console.print(dump_json(event)); }
 
   StatusLine& m_console;
+  std::map<std::size_t, OutputLines> m_output;  // of steps that may fail
 };
 
 }  // namespace

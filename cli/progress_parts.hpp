@@ -36,6 +36,9 @@ std::string step_outcome(const build::StepResult& result);
 /// "built sha256:0123456789ab (hello:latest) in 12.3s: 5 steps run, 4 cached"
 std::string summary_line(const BuildSummary& summary);
 
+/// The step in its file; nothing where the place is not known.
+void print_place(StatusLine& console, const FailurePlace& place);
+
 std::unique_ptr<Progress> make_terminal_progress(StatusLine& console, const ProgressStyle& style,
                                                  Clock clock);
 std::unique_ptr<Progress> make_plain_progress(StatusLine& console);

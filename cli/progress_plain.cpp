@@ -44,7 +44,7 @@ public:
 
   void note(const std::string& message) override { m_console.print(fmt::format("note: {}", message)); }
   void succeeded(const BuildSummary& summary) override { m_console.print(summary_line(summary)); }
-  void failed(const Error&) override {}
+  void failed(const Error&, const FailurePlace& place) override { print_place(m_console, place); }
 
 private:
   void print_line(const build::StepInfo& step, const std::string& line) {

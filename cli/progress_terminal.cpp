@@ -61,7 +61,10 @@ public:
     end();
     m_console.print(summary_line(summary));
   }
-  void failed(const Error&) override { end(); }
+  void failed(const Error&, const FailurePlace& place) override {
+    end();
+    print_place(m_console, place);
+  }
 
 private:
   struct Running {

@@ -61,6 +61,7 @@ std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
       &build_verb(),
       &debug_verb(),
+      &recipe_convert_verb(),
       &run_verb(),
       &shell_verb(),
       &images_verb(),
@@ -114,7 +115,7 @@ std::span<const Verb* const> verbs() {
 }
 
 std::span<const std::string_view> nouns() {
-  static constexpr std::array<std::string_view, 2> k_nouns = {"image", "manifest"};
+  static constexpr std::array<std::string_view, 3> k_nouns = {"image", "manifest", "recipe"};
   return k_nouns;
 }
 

@@ -23,6 +23,7 @@
 #include "base/cancel.hpp"
 #include "base/fd.hpp"
 #include "base/stream.hpp"
+#include "fs/tar.hpp"
 
 namespace ecrin::fs {
 
@@ -70,7 +71,8 @@ Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper,
 /// The OCI layer of a canonical changeset: sorted depth first by name bytes, parents first, hardlinks to the
 /// first path of an inode, whiteouts as .wh. files, opaque directories with .wh..wh..opq right after their
 /// directory. Pure: the same directory gives the same bytes always. Does not finish the sink.
-Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel = nullptr);
+Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel = nullptr,
+                     EntryListener listener = {});
 
 /// The whole merged tree as one tar (export, --output type=tar): as write_layer, without whiteouts.
 Result<> write_tree(const Fd& tree, Sink& sink, const CancelToken* cancel = nullptr);

@@ -127,8 +127,8 @@ private:
   std::map<Inode, std::string> m_links;  // path of the first name
 };
 
-Result<> write(const Fd& root, Sink& sink, Form form, const CancelToken* cancel) {
-  TarWriter tar(sink);
+Result<> write(const Fd& root, Sink& sink, Form form, const CancelToken* cancel, EntryListener listener) {
+  TarWriter tar(sink, std::move(listener));
   Writer writer(tar, form);
   const RootMetadata metadata = TRY(root_metadata(root));
   const bool has_root = form == Form::layer ? TRY(has_root_mark(root)) : metadata != RootMetadata{};
@@ -141,12 +141,12 @@ Result<> write(const Fd& root, Sink& sink, Form form, const CancelToken* cancel)
 
 }  // namespace
 
-Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel) {
-  return write(changeset, sink, Form::layer, cancel);
+Result<> write_layer(const Fd& changeset, Sink& sink, const CancelToken* cancel, EntryListener listener) {
+  return write(changeset, sink, Form::layer, cancel, std::move(listener));
 }
 
 Result<> write_tree(const Fd& tree, Sink& sink, const CancelToken* cancel) {
-  return write(tree, sink, Form::plain, cancel);
+  return write(tree, sink, Form::plain, cancel, {});
 }
 
 }  // namespace ecrin::fs

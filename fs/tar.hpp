@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,9 @@ private:
   std::unique_ptr<State> m_state;
 };
 
+/// Hears of each entry before its bytes are written.
+using EntryListener = std::function<void(const TarEntry&)>;
+
 /// Writes deterministic PAX tar: the byte format is a promise (golden digests guard it). ustar headers; a PAX
 /// header only for what ustar cannot hold (path over 100/155 bytes or not splittable, link over 100 bytes,
 /// size or ids beyond octal, xattrs as SCHILY.xattr.*, non-ASCII names as raw bytes in ustar when they fit
@@ -61,7 +65,8 @@ private:
 /// order is the caller's.
 class TarWriter {
 public:
-  explicit TarWriter(Sink& sink) : m_sink(sink) {}
+  explicit TarWriter(Sink& sink, EntryListener listener = {})
+      : m_sink(sink), m_listener(std::move(listener)) {}
   /// A file's data must follow through write_data(), exactly entry.size bytes.
   Result<> add(const TarEntry& entry);
   Result<> write_data(std::span<const std::byte> bytes);
@@ -72,6 +77,7 @@ public:
 private:
   Result<> pad();
   Sink& m_sink;
+  EntryListener m_listener;
   std::uint64_t m_pending = 0;  // data bytes still due
   std::uint64_t m_padding = 0;
 };

@@ -219,6 +219,7 @@ Result<> write_pax_header(Sink& sink, const std::string& path, const Records& re
 }  // namespace
 
 Result<> TarWriter::add(const TarEntry& entry) {
+  if (m_listener) m_listener(entry);
   if (m_pending > 0) {
     return fail(ErrorKind::invalid, "the tar entry before '{}' lacks {} bytes of data", printable(entry.path),
                 m_pending);

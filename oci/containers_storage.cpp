@@ -143,8 +143,8 @@ public:
                                  .hint("choose one image with --platform"));
     return m_layout->put_manifest(manifest, place, cancel);
   }
-  Result<> commit() override {
-    TRY(m_layout->commit());
+  Result<> commit(const CancelToken* cancel) override {
+    TRY(m_layout->commit(cancel));
     m_layout.reset();  // and with it its lock
     if (m_tool.is_skopeo)
       return run(m_tool, {"--insecure-policy", "copy", "--quiet", "oci:" + m_exchange->path(),
@@ -187,8 +187,9 @@ Result<std::unique_ptr<ImageDestination>> open_containers_storage_destination(St
   auto exchange = TRY(Exchange::create(store));
   // podman takes the name from the index, but only of an archive; skopeo is told it.
   TRY(posix::make_directories(exchange->path(), 0700));
-  auto layout = TRY(tool.is_skopeo ? open_layout_destination(exchange->path(), "")
-                                   : open_layout_archive_destination(archive_in(*exchange), image));
+  auto layout = TRY(tool.is_skopeo ? open_layout_destination(exchange->path(), RefName::as_given)
+                                   : open_layout_archive_destination(archive_in(*exchange)));
+  if (!tool.is_skopeo) TRY(layout->call_next({image}));
   return std::make_unique<ContainersStorageDestination>(std::move(exchange), std::move(layout),
                                                         std::move(tool), std::move(image));
 }

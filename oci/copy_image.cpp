@@ -77,7 +77,6 @@ public:
                  [this](Blob& blob) { return copy_layer(blob); }));
     RawManifest top = TRY(put_manifests());
     TRY(m_stop.check());
-    TRY_WHILE(m_destination.commit(), "writing {}", m_destination.name());
     return top;
   }
 
@@ -247,10 +246,7 @@ private:
     if (!m_options.scratch) return fail(ErrorKind::unsupported, "there is no place to pack layers in");
     if (!image.config)
       return fail(ErrorKind::invalid, "the image config has no diff ID for each layer, which packing checks");
-    auto source = verified_source(TRY(opener(blob)(0)), blob.descriptor.digest, blob.descriptor.size);
-    const PackedLayer packed =
-        TRY(repack_layer(std::move(source), blob.descriptor.size, image.config->diff_ids[blob.layer],
-                         *m_options.compression, *m_options.scratch));
+    const PackedLayer packed = TRY(repack(blob));
     const LayerType type{.format = ManifestFormat::oci, .compression = m_options.compression->format};
     Descriptor descriptor{
         .media_type = std::string(type.media_type()), .digest = packed.digest, .size = packed.size};
@@ -261,6 +257,16 @@ private:
     const std::lock_guard lock(m_mutex);
     m_packed.emplace(blob.descriptor.digest, std::move(descriptor));
     return BlobOutcome::packed;
+  }
+
+  // One after the other, because each is packed by all processors and holds blocks for all of them. What was
+  // packed travels meanwhile.
+  Result<PackedLayer> repack(const Blob& blob) {
+    const std::lock_guard lock(m_packing);
+    TRY(m_stop.check());
+    auto source = verified_source(TRY(opener(blob)(0)), blob.descriptor.digest, blob.descriptor.size);
+    return repack_layer(std::move(source), blob.descriptor.size, blob.image->config->diff_ids[blob.layer],
+                        *m_options.compression, *m_options.scratch);
   }
 
   // Two layers may become equal: gzip and plain of the same bytes. Each digest is put once.
@@ -327,6 +333,7 @@ private:
   std::vector<Blob> m_blobs;
   std::map<Digest, std::size_t> m_index;  // in m_blobs
   std::map<Digest, Descriptor> m_edited;  // manifests that were made anew, by the digest they had
+  std::mutex m_packing;                   // held while a layer is packed
   std::mutex m_mutex;                     // guards what is below
   std::map<Digest, Descriptor> m_packed;  // layers, by the digest they had
   std::set<Digest> m_claimed;             // packed layers that somebody puts
@@ -335,9 +342,17 @@ private:
 
 }  // namespace
 
+Result<RawManifest> copy_content(ImageSource& source, ImageDestination& destination,
+                                 const CopyOptions& options, CopyObserver& observer,
+                                 const CancelToken* cancel) {
+  return Copy(source, destination, options, observer, cancel).run();
+}
+
 Result<RawManifest> copy_image(ImageSource& source, ImageDestination& destination, const CopyOptions& options,
                                CopyObserver& observer, const CancelToken* cancel) {
-  return Copy(source, destination, options, observer, cancel).run();
+  RawManifest top = TRY(copy_content(source, destination, options, observer, cancel));
+  TRY_WHILE(destination.commit(cancel), "writing {}", destination.name());
+  return top;
 }
 
 }  // namespace ecrin::oci

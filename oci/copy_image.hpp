@@ -43,7 +43,11 @@ enum class ManifestFormat { oci, docker };
 struct CopyOptions {
   bool all = false;                      // an index whole; else the one image for `platform`
   Platform platform = Platform::host();  // chosen from an index
-  std::size_t jobs = 6;                  // blobs at the same time
+  /// With `all`: of an index, what the source does not have is left out; the index stays as it is. At least
+  /// one manifest must be there.
+  bool partial = false;
+  bool images_only = false;  // what cannot run is refused
+  std::size_t jobs = 6;      // blobs at the same time
   /// Layers are packed so; without, they keep their bytes. What is packed already stays as it is unless
   /// `repack` is set.
   std::optional<LayerCompression> compression;
@@ -63,5 +67,10 @@ struct CopyOptions {
 /// when it is cancelled, nothing is visible at the destination that was not before.
 Result<RawManifest> copy_image(ImageSource& source, ImageDestination& destination, const CopyOptions& options,
                                CopyObserver& observer, const CancelToken* cancel);
+
+/// The same without the commit: for destinations that take several images.
+Result<RawManifest> copy_content(ImageSource& source, ImageDestination& destination,
+                                 const CopyOptions& options, CopyObserver& observer,
+                                 const CancelToken* cancel);
 
 }  // namespace ecrin::oci

@@ -49,13 +49,16 @@ private:
     return raw;
   }
 
-  Result<> add(const std::optional<Descriptor>& instance, int depth) {
-    if (instance && !m_seen.insert(instance->digest).second) return {};
+  // false: the source does not have it, and need not.
+  Result<bool> add(const std::optional<Descriptor>& instance, int depth) {
+    if (instance && m_seen.contains(instance->digest)) return true;
     if (depth > k_index_depth_limit)
       return fail(ErrorKind::limit, "image indexes are nested more than {} deep", k_index_depth_limit);
     PlannedManifest planned;
-    planned.raw = TRY(read(instance));
-    if (!instance) m_seen.insert(planned.raw.digest);
+    auto raw = read(instance);
+    if (!raw && raw.error().kind() == ErrorKind::not_found && depth > 0 && m_options.partial) return false;
+    planned.raw = TRY(std::move(raw));
+    m_seen.insert(planned.raw.digest);
     const std::string what = fmt::format("manifest {}", planned.raw.digest.to_string());
     std::string type;
     if (media_type::is_index(planned.raw.media_type)) {
@@ -66,19 +69,32 @@ private:
     } else {
       planned.image = TRY(ImageManifest::parse(planned.raw.bytes, what));
       type = planned.image->media_type;
+      const std::string& config = planned.image->config.media_type;
+      if (m_options.images_only && !media_type::is_image_config(config))
+        return fail(ErrorKind::unsupported, "{} is not a container image: its config has the media type '{}'",
+                    what, config);
     }
     if (type != planned.raw.media_type)
       return fail(ErrorKind::invalid, "{} says that it is '{}', but it was called '{}'", what, type,
                   planned.raw.media_type);
     m_observer.manifest(planned.raw);
+    TRY(add_children(planned, what, depth));
+    m_plan.manifests.push_back(std::move(planned));
+    return true;
+  }
+
+  Result<> add_children(const PlannedManifest& planned, const std::string& what, int depth) {
+    bool any = planned.children.empty();
     for (const Descriptor& child : planned.children) {
-      if (!media_type::is_manifest(child.media_type) && !media_type::is_index(child.media_type))
+      if (media_type::is_manifest(child.media_type) || media_type::is_index(child.media_type))
+        any = TRY(add(child, depth + 1)) || any;
+      else if (!m_options.partial)
         return fail(ErrorKind::unsupported, "{} names content of the media type '{}', which is no manifest",
                     what, child.media_type);
-      TRY(add(child, depth + 1));
     }
-    m_plan.manifests.push_back(std::move(planned));
-    return {};
+    if (any) return {};
+    return fail(ErrorKind::not_found, "{} has none of the images that the index {} lists", m_source.name(),
+                planned.raw.digest.to_string());
   }
 
   ImageSource& m_source;

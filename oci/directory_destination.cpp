@@ -6,7 +6,7 @@
 #include "base/posix.hpp"
 #include "oci/directory_writer.hpp"
 #include "oci/file_destinations.hpp"
-#include "oci/image_transport.hpp"
+#include "oci/image_files.hpp"
 
 namespace ecrin::oci {
 
@@ -67,7 +67,7 @@ public:
     return m_directory->put(file, manifest.descriptor(), std::make_unique<MemorySource>(manifest.bytes));
   }
 
-  Result<> commit() override {
+  Result<> commit(const CancelToken*) override {
     TRY(m_directory->replace(k_version_file, k_version));
     TRY(m_directory->replace(k_archive_manifest_file, m_top));
     m_directory->commit();

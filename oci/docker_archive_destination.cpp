@@ -7,8 +7,8 @@
 #include "oci/archive_writer.hpp"
 #include "oci/blob_store.hpp"
 #include "oci/file_destinations.hpp"
+#include "oci/image_files.hpp"
 #include "oci/image_manifest.hpp"
-#include "oci/image_transport.hpp"
 #include "oci/layer_repack.hpp"
 #include "oci/reference.hpp"
 
@@ -16,16 +16,26 @@ namespace ecrin::oci {
 
 namespace {
 
-class DockerArchiveDestination final : public ImageDestination {
+class DockerArchiveDestination final : public ImageCollection {
 public:
-  DockerArchiveDestination(ArchiveOutput output, std::string path, std::vector<std::string> tags, Fd scratch)
-      : m_output(std::move(output)),
-        m_path(std::move(path)),
-        m_tags(std::move(tags)),
-        m_scratch(std::move(scratch)) {}
+  DockerArchiveDestination(ArchiveOutput output, std::string path, Fd scratch)
+      : m_output(std::move(output)), m_path(std::move(path)), m_scratch(std::move(scratch)) {}
 
   std::string name() const override { return "docker-archive:" + m_path; }
   bool takes_several() const override { return false; }
+
+  Result<> call_next(std::vector<std::string> names) override {
+    m_tags.clear();
+    for (const std::string& text : names) {
+      Reference name = TRY(Reference::parse(text)).with_default_tag();
+      if (name.tag.empty())
+        return fail(ErrorKind::invalid, "an image in a docker archive is called by a tag, not '{}'",
+                    printable(text));
+      name.digest.reset();
+      m_tags.push_back(name.to_string());
+    }
+    return {};
+  }
 
   Result<Presence> find_blob(const Descriptor&, const CancelToken*) override { return Presence::absent; }
 
@@ -57,12 +67,12 @@ public:
       layers.push_back(found->second);
     }
     const std::string config = parsed.config.digest.hex() + ".json";
-    TRY(m_writer.add_file(config, m_configs[parsed.config.digest]));
+    if (m_written.insert(config).second) TRY(m_writer.add_file(config, m_configs[parsed.config.digest]));
     m_list.push_back({{"Config", config}, {"RepoTags", m_tags}, {"Layers", std::move(layers)}});
     return {};
   }
 
-  Result<> commit() override {
+  Result<> commit(const CancelToken*) override {
     TRY(m_writer.add_file(k_archive_manifest_file, dump_json(m_list)));
     TRY(m_writer.finish());
     return m_output.commit();
@@ -99,20 +109,9 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<ImageDestination>> open_docker_archive_destination(const std::string& path,
-                                                                          const std::string& reference,
-                                                                          Fd scratch) {
-  std::vector<std::string> tags;
-  if (!reference.empty()) {
-    Reference name = TRY(Reference::parse(reference)).with_default_tag();
-    if (name.tag.empty())
-      return fail(ErrorKind::invalid, "an image in a docker archive is called by a tag, not '{}'",
-                  printable(reference));
-    name.digest.reset();
-    tags.push_back(name.to_string());
-  }
-  return std::make_unique<DockerArchiveDestination>(TRY(ArchiveOutput::open(path)), path, std::move(tags),
-                                                    std::move(scratch));
+Result<std::unique_ptr<ImageCollection>> open_docker_archive_destination(const std::string& path,
+                                                                         Fd scratch) {
+  return std::make_unique<DockerArchiveDestination>(TRY(ArchiveOutput::open(path)), path, std::move(scratch));
 }
 
 }  // namespace ecrin::oci

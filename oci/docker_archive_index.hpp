@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "base/compression.hpp"
-#include "oci/image_transport.hpp"
+#include "oci/image_choice.hpp"
+#include "oci/image_config.hpp"
+#include "oci/image_manifest.hpp"
 
 namespace ecrin::oci {
 

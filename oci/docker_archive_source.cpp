@@ -1,3 +1,6 @@
+// docker-archive: what `docker save` writes. manifest.json lists images; their configs keep their bytes (and
+// so the image its ID), their layers are plain tar files whose digests are the diff IDs.
+#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "oci/docker_archive_index.hpp"
 #include "oci/file_sources.hpp"
@@ -25,7 +28,7 @@ Result<> skip(Source& source, std::uint64_t count) {
 
 class DockerArchiveSource final : public ImageSource {
 public:
-  explicit DockerArchiveSource(std::unique_ptr<ImageFiles> files) : m_files(std::move(files)) {}
+  explicit DockerArchiveSource(std::shared_ptr<ImageFiles> files) : m_files(std::move(files)) {}
 
   std::string name() const override { return "docker-archive:" + m_files->path(); }
 
@@ -80,12 +83,17 @@ private:
     m_layers.insert_or_assign(diff_id.digest, LayerFile{name, file->size});
     Compression found = Compression::none;
     const auto plain = TRY(plain_layer(*m_files, name, file->size, &found));
-    descriptor.size = found == Compression::none ? file->size : TRY(copy_stream(*plain, m_null));
+    descriptor.size = file->size;
+    if (found == Compression::none) return descriptor;
+    HashingSink hash(nullptr, diff_id.digest.algorithm());
+    descriptor.size = TRY(copy_stream(*plain, hash));
+    if (const std::string hex = hash.finish_hex(); hex != diff_id.digest.hex())
+      return fail(ErrorKind::invalid, "the layer has the diff ID {}:{}, but the image config says {}",
+                  diff_id.digest.algorithm_name(), hex, diff_id.digest.to_string());
     return descriptor;
   }
 
-  std::unique_ptr<ImageFiles> m_files;
-  NullSink m_null;
+  std::shared_ptr<ImageFiles> m_files;
   RawManifest m_manifest;
   std::string m_config;
   Digest m_config_digest;
@@ -94,20 +102,18 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<ImageSource>> open_docker_archive_source(std::unique_ptr<ImageFiles> files,
-                                                                const std::string& reference) {
-  const std::vector<ArchivedImage> images = TRY(read_archive_manifest(*files));
+Result<std::vector<FileImage>> open_docker_archive_images(std::shared_ptr<ImageFiles> files,
+                                                          const ImageChoice& choice) {
+  const std::vector<ArchivedImage> archived = TRY(read_archive_manifest(*files));
   std::vector<Candidate> candidates;
-  std::vector<const ArchivedImage*> chosen;
-  for (const ArchivedImage& image : images) {
-    candidates.push_back(image.candidate);
-    if (reference.empty() || matches(image.candidate, reference)) chosen.push_back(&image);
+  for (const ArchivedImage& image : archived) candidates.push_back(image.candidate);
+  std::vector<FileImage> images;
+  for (const std::size_t chosen : TRY(choose_images(*files, candidates, choice))) {
+    auto source = std::make_unique<DockerArchiveSource>(files);
+    TRY_WHILE(source->take(archived[chosen]), "reading {}", source->name());
+    images.push_back({std::move(source), std::move(candidates[chosen].names)});
   }
-  if (chosen.empty()) return no_such_image(*files, reference, candidates);
-  if (chosen.size() > 1) return ambiguous(*files, candidates);
-  auto source = std::make_unique<DockerArchiveSource>(std::move(files));
-  TRY_WHILE(source->take(*chosen.front()), "reading {}", source->name());
-  return source;
+  return images;
 }
 
 }  // namespace ecrin::oci

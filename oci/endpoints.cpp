@@ -14,17 +14,27 @@ namespace {
 Result<std::unique_ptr<ImageSource>> open_files_source(const TransportName& name,
                                                        const EndpointContext& context) {
   auto files = TRY(open_image_files(context.images.blobs().store(), name.path));
-  if (name.transport == Transport::docker_archive)
-    return open_docker_archive_source(std::move(files), name.reference);
   if (name.transport == Transport::directory) return open_directory_source(std::move(files));
-  return open_layout_source(std::move(files), name.reference, context.platform);
+  const ImageChoice choice{.reference = name.reference, .platform = context.platform};
+  auto images =
+      TRY(name.transport == Transport::docker_archive ? open_docker_archive_images(std::move(files), choice)
+                                                      : open_layout_images(std::move(files), choice));
+  return std::move(images.front().source);
 }
 
 Result<std::unique_ptr<ImageDestination>> open_in_store(const std::string& text, ImageStore& images) {
   const Reference name = TRY(Reference::parse(text));
   if (name.digest)
     return fail(ErrorKind::invalid, "a new name cannot have a digest: '{}'", printable(text, 300));
-  return make_store_destination(images, {name.with_local_registry().with_default_tag()});
+  return std::make_unique<StoreDestination>(images,
+                                            std::vector{name.with_local_registry().with_default_tag()});
+}
+
+// A collection for one image.
+Result<std::unique_ptr<ImageDestination>> called(std::unique_ptr<ImageCollection> collection,
+                                                 const std::string& reference) {
+  if (!reference.empty()) TRY(collection->call_next({reference}));
+  return collection;
 }
 
 std::unexpected<Error> no_registries(const TransportName& name) {
@@ -60,11 +70,11 @@ Result<std::unique_ptr<ImageDestination>> open_destination(const TransportName& 
       return context.registry_destination ? context.registry_destination(name.reference)
                                           : no_registries(name);
     case Transport::layout:
-      return open_layout_destination(name.path, name.reference);
+      return called(TRY(open_layout_destination(name.path, RefName::as_given)), name.reference);
     case Transport::layout_archive:
-      return open_layout_archive_destination(name.path, name.reference);
+      return called(TRY(open_layout_archive_destination(name.path)), name.reference);
     case Transport::docker_archive:
-      return open_docker_archive_destination(name.path, name.reference, TRY(store.temporary()));
+      return called(TRY(open_docker_archive_destination(name.path, TRY(store.temporary()))), name.reference);
     case Transport::directory:
       return open_directory_destination(name.path);
     case Transport::containers_storage:

@@ -3,30 +3,20 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <vector>
 
-#include "base/fd.hpp"
-#include "oci/image_source.hpp"
-#include "oci/platform.hpp"
-
-namespace ecrin {
-class Store;
-}
+#include "oci/image_choice.hpp"
 
 namespace ecrin::oci {
 
-class ImageFiles;
-
-/// `reference` is a name, a tag or a digest in the layout's index; "" = the only image. Where an image has
-/// one entry a platform, `platform` chooses.
-Result<std::unique_ptr<ImageSource>> open_layout_source(std::unique_ptr<ImageFiles> files,
-                                                        const std::string& reference,
-                                                        const Platform& platform);
+/// The images of a layout that are meant; they share `files`.
+Result<std::vector<FileImage>> open_layout_images(std::shared_ptr<ImageFiles> files,
+                                                  const ImageChoice& choice);
 /// Docker archives have no manifests: one is made, of plain layers, with the config's own bytes. Layers that
 /// an archive has packed are unpacked when read.
-Result<std::unique_ptr<ImageSource>> open_docker_archive_source(std::unique_ptr<ImageFiles> files,
-                                                                const std::string& reference);
+Result<std::vector<FileImage>> open_docker_archive_images(std::shared_ptr<ImageFiles> files,
+                                                          const ImageChoice& choice);
 /// A directory with manifest.json and one file a blob, named by the digest's hexadecimal part.
-Result<std::unique_ptr<ImageSource>> open_directory_source(std::unique_ptr<ImageFiles> files);
+Result<std::unique_ptr<ImageSource>> open_directory_source(std::shared_ptr<ImageFiles> files);
 
 }  // namespace ecrin::oci

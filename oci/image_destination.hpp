@@ -52,7 +52,7 @@ public:
   enum class Place { child, top };
   virtual Result<> put_manifest(const RawManifest& manifest, Place place, const CancelToken* cancel) = 0;
   /// Makes it all visible. Nothing is visible before.
-  virtual Result<> commit() = 0;
+  virtual Result<> commit(const CancelToken* cancel) = 0;
 };
 
 }  // namespace ecrin::oci

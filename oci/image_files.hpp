@@ -1,5 +1,5 @@
 // ImageFiles: the files of an image on disk by name, whether they lie in a directory or in a tar archive.
-// What import reads; internal to oci/.
+// Internal to oci/.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,11 @@ Result<std::unique_ptr<ImageFiles>> open_image_files(Store& store, const std::st
 /// A whole small file; not_found when it is not there, ErrorKind::limit when it is larger.
 Result<std::string> read_image_file(ImageFiles& files, const std::string& name, std::uint64_t limit);
 inline constexpr std::uint64_t k_image_file_limit = 4u << 20;  // index.json and manifest.json
+inline constexpr std::size_t k_layout_entry_limit = 10'000;    // of an index.json
+
+inline constexpr const char* k_layout_file = "oci-layout";
+inline constexpr const char* k_index_file = "index.json";
+inline constexpr const char* k_archive_manifest_file = "manifest.json";
 
 /// A source that opens the file when it is first read: a blob that the store has need not be opened.
 std::unique_ptr<Source> lazy_source(ImageFiles& files, std::string name);

@@ -38,8 +38,9 @@ Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t p
   TRY(copy_stream(plain, unpacked));
   TRY(unpacked.finish());
   if (const std::string hex = unpacked.finish_hex(); hex != diff_id.digest.hex())
-    return fail(ErrorKind::invalid, "the layer has the diff ID {}:{}, but the image config says {}",
-                diff_id.digest.algorithm_name(), hex, diff_id.digest.to_string());
+    return fail(ErrorKind::invalid,
+                "the layer does not have the diff ID {} that the image config says: its bytes have {}:{}",
+                diff_id.digest.to_string(), diff_id.digest.algorithm_name(), hex);
   return PackedLayer{.digest = Digest::sha256(packed.finish_hex()),
                      .size = packed.count(),
                      .file = std::make_shared<const Fd>(std::move(file))};

@@ -1,5 +1,13 @@
 // Packing a layer otherwise: its plain bytes through a compressor, the diff ID checked on the way. Internal
 // to oci/.
+//
+// The packed bytes go to a file first and are not streamed into a chunked upload, although the client could:
+//  - whether the destination has the blob already, or can take it over from another repository, is asked by
+//    its digest, which is known after the last byte: a second copy would send everything again;
+//  - an upload that was cut goes on in the middle, which would mean to fetch the layer once more and pack it
+//    from its beginning;
+//  - a chunk says its length before it begins: one of 16 MiB for each layer under way would be in memory.
+// The files have no names, so nothing stays when we are killed. There is one for each blob under way.
 #pragma once
 
 #include <memory>

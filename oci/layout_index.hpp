@@ -3,8 +3,8 @@
 
 #include <vector>
 
+#include "oci/image_choice.hpp"
 #include "oci/image_manifest.hpp"
-#include "oci/image_transport.hpp"
 
 namespace ecrin::oci {
 

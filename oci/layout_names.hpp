@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "oci/descriptor.hpp"
 #include "oci/reference.hpp"
 
 namespace ecrin::oci {
@@ -22,8 +23,20 @@ struct LayoutNames {
 };
 LayoutNames read_layout_names(const std::map<std::string, std::string>& annotations);
 
-enum class RefName { full_name, tag };
-/// Annotations for one name: `tag` writes what docker writes, `full_name` what podman writes.
-std::map<std::string, std::string> layout_annotations(const Reference& name, RefName style);
+enum class RefName {
+  as_given,  // what podman and skopeo write
+  tag        // what docker writes
+};
+/// Annotations for what an image is called: a full name, or a word of the user's, which is written as it is.
+std::map<std::string, std::string> layout_annotations(const std::string& name, RefName style);
+
+/// An image of an index.json that is being written.
+struct NamedDescriptor {
+  Descriptor descriptor;
+  std::vector<std::string> names;
+};
+/// The entries: one for each name, one without for an image that has none. A tag that two images share cannot
+/// tell them apart, so both get their full names.
+Json layout_entries(const std::vector<NamedDescriptor>& images, RefName style);
 
 }  // namespace ecrin::oci

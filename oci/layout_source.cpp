@@ -14,7 +14,7 @@ std::string directory_blob_name(const Digest& digest) {
 class FilesSource final : public ImageSource {
 public:
   using BlobName = std::string (*)(const Digest&);
-  FilesSource(std::unique_ptr<ImageFiles> files, std::string prefix, RawManifest top, BlobName blob_name,
+  FilesSource(std::shared_ptr<ImageFiles> files, std::string prefix, RawManifest top, BlobName blob_name,
               std::string manifest_suffix)
       : m_files(std::move(files)),
         m_prefix(std::move(prefix)),
@@ -41,8 +41,8 @@ public:
                                            const Descriptor& descriptor) {
     const std::string what = fmt::format("manifest {}", descriptor.digest.to_string());
     if (descriptor.size > k_manifest_limit)
-      return fail(ErrorKind::limit, "{} has {} bytes, more than the {} that a manifest may have", what,
-                  descriptor.size, k_manifest_limit);
+      return fail(ErrorKind::limit, "{} has {} bytes, more than the {} allowed", what, descriptor.size,
+                  k_manifest_limit);
     const auto source = verified_source(lazy_source(files, file), descriptor.digest, descriptor.size);
     RawManifest manifest = TRY(RawManifest::from_bytes(
         TRY_WHILE(read_all(*source, k_manifest_limit), "reading {}", what), descriptor.media_type, what));
@@ -51,7 +51,7 @@ public:
   }
 
 private:
-  std::unique_ptr<ImageFiles> m_files;
+  std::shared_ptr<ImageFiles> m_files;
   std::string m_prefix;
   RawManifest m_top;
   BlobName m_blob_name;
@@ -60,24 +60,23 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<ImageSource>> open_layout_source(std::unique_ptr<ImageFiles> files,
-                                                        const std::string& reference,
-                                                        const Platform& platform) {
+Result<std::vector<FileImage>> open_layout_images(std::shared_ptr<ImageFiles> files,
+                                                  const ImageChoice& choice) {
   const std::vector<LayoutEntry> entries = TRY(read_layout_entries(*files));
   std::vector<Candidate> candidates;
-  std::vector<const LayoutEntry*> chosen;
-  for (const LayoutEntry& entry : entries) {
-    candidates.push_back(entry.candidate);
-    if (reference.empty() || matches(entry.candidate, reference)) chosen.push_back(&entry);
+  for (const LayoutEntry& entry : entries) candidates.push_back(entry.candidate);
+  std::vector<FileImage> images;
+  for (const std::size_t chosen : TRY(choose_images(*files, candidates, choice))) {
+    const Descriptor descriptor = TRY(choose_descriptor(entries[chosen], choice.reference, choice.platform));
+    RawManifest top =
+        TRY(FilesSource::read_manifest(*files, layout_blob_name(descriptor.digest), descriptor));
+    images.push_back({std::make_unique<FilesSource>(files, "oci:", std::move(top), layout_blob_name, ""),
+                      std::move(candidates[chosen].names)});
   }
-  if (chosen.empty()) return no_such_image(*files, reference, candidates);
-  if (chosen.size() > 1) return ambiguous(*files, candidates);
-  const Descriptor descriptor = TRY(choose_descriptor(*chosen.front(), reference, platform));
-  RawManifest top = TRY(FilesSource::read_manifest(*files, layout_blob_name(descriptor.digest), descriptor));
-  return std::make_unique<FilesSource>(std::move(files), "oci:", std::move(top), layout_blob_name, "");
+  return images;
 }
 
-Result<std::unique_ptr<ImageSource>> open_directory_source(std::unique_ptr<ImageFiles> files) {
+Result<std::unique_ptr<ImageSource>> open_directory_source(std::shared_ptr<ImageFiles> files) {
   const std::string what = fmt::format("'{}' of '{}'", k_archive_manifest_file, files->path());
   std::string bytes = TRY(read_image_file(*files, k_archive_manifest_file, k_manifest_limit));
   RawManifest top = TRY(RawManifest::from_bytes(std::move(bytes), "", what));

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/posix.hpp"
-#include "oci/image_transport.hpp"
+#include "oci/image_files.hpp"
 #include "oci/layout_index.hpp"
 #include "oci/layout_names.hpp"
 

@@ -29,13 +29,16 @@ private:
 
 class StoreSource final : public ImageSource {
 public:
-  StoreSource(BlobStore& blobs, std::string name, Descriptor top)
-      : m_blobs(blobs), m_name(std::move(name)), m_top(std::move(top)) {}
+  StoreSource(ImageStore& images, std::string name, Descriptor top)
+      : m_images(images), m_blobs(images.blobs()), m_name(std::move(name)), m_top(std::move(top)) {}
 
   std::string name() const override { return fmt::format("'{}' of the store", m_name); }
 
   Result<RawManifest> manifest(const std::optional<Descriptor>& instance, const CancelToken*) override {
     const Descriptor& descriptor = instance ? *instance : m_top;
+    // The bytes alone may be what a removed image left. Finding it holds it.
+    if (instance && TRY(m_images.find_any(instance->digest.to_string())).manifest != instance->digest)
+      return fail(ErrorKind::not_found, "{} has no image {}", name(), instance->digest.to_string());
     RawManifest manifest{.bytes = TRY(m_blobs.read(descriptor, k_manifest_limit)),
                          .media_type = descriptor.media_type,
                          .digest = descriptor.digest};
@@ -50,6 +53,7 @@ public:
   }
 
 private:
+  ImageStore& m_images;
   BlobStore& m_blobs;
   std::string m_name;
   Descriptor m_top;
@@ -59,7 +63,7 @@ private:
 
 Result<std::unique_ptr<ImageSource>> open_store_source(ImageStore& images, const std::string& name_or_id) {
   const ImageRecord record = TRY(images.find_any(name_or_id));
-  return std::make_unique<StoreSource>(images.blobs(), printable(name_or_id, 300), record.descriptor());
+  return std::make_unique<StoreSource>(images, printable(name_or_id, 300), record.descriptor());
 }
 
 }  // namespace ecrin::oci

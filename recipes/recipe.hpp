@@ -30,21 +30,26 @@ struct FromScratch {
 };
 struct FromStage {
   std::string name;
+  bool operator==(const FromStage&) const = default;
 };
 struct FromImage {
   std::string reference;  // as written: "debian:12", "localhost/base"
+  bool operator==(const FromImage&) const = default;
 };
 struct FromOciLayout {
   std::string directory;  // relative to the recipe's context
   std::string reference;  // "" = the only image of the layout
+  bool operator==(const FromOciLayout&) const = default;
 };
 struct FromArchive {
   std::string file;  // oci-archive or docker-archive, compressed or not; relative to the context
   std::string reference;
+  bool operator==(const FromArchive&) const = default;
 };
 struct FromRootfs {
   std::string location;  // file relative to the context, or http(s) URL: a tar of a root file system
   std::string sha256;    // hex; required for a URL, optional for a file
+  bool operator==(const FromRootfs&) const = default;
 };
 struct FromBootstrap {
   std::string distribution;  // "debian"
@@ -53,6 +58,7 @@ struct FromBootstrap {
   std::vector<std::string> include;
   std::string mirror;    // "" = the host's own apt source
   std::string snapshot;  // "" or YYYYMMDDTHHMMSSZ, needs a mirror that serves snapshots
+  bool operator==(const FromBootstrap&) const = default;
 };
 using From =
     std::variant<FromScratch, FromStage, FromImage, FromOciLayout, FromArchive, FromRootfs, FromBootstrap>;
@@ -81,12 +87,14 @@ struct Mount {
   std::uint64_t size = 0;  // tmpfs limit in bytes; 0 = none
   enum class Sharing { shared, private_copy, locked };
   Sharing sharing = Sharing::shared;  // cache
+  bool operator==(const Mount&) const = default;
 };
 
 /// A file whose content stands in the recipe.
 struct InlineFile {
   std::string name;
   std::string content;
+  bool operator==(const InlineFile&) const = default;
 };
 
 struct RunStep {
@@ -98,6 +106,7 @@ struct RunStep {
   StepNetwork network = StepNetwork::inherit;
   std::string user;           // "" = the stage's user at this point
   std::vector<KeyValue> env;  // for this step only; arguments that a script mentions come first
+  bool operator==(const RunStep&) const = default;
 };
 struct CopyStep {
   std::string from;                   // "" = the context; else a stage's name or an image
@@ -110,6 +119,7 @@ struct CopyStep {
   std::vector<std::string> exclude;   // patterns, as in ignore files
   bool parents = false;               // keep the directories of each source (after "/./" where it has one)
   bool link = false;                  // independent of the tree below: nothing there is looked at or followed
+  bool operator==(const CopyStep&) const = default;
 };
 struct AddStep {
   std::vector<std::string> sources;  // http(s) and git URLs, or local archives (unpacked), or plain files
@@ -124,54 +134,69 @@ struct AddStep {
   bool link = false;
   bool keep_git_directory = false;
   std::optional<bool> unpack;  // none: local archives are, downloads are not
+  bool operator==(const AddStep&) const = default;
 };
 struct WriteStep {
   std::string destination;
   std::string content;
   std::string owner;
   std::uint32_t mode = 0644;
+  bool operator==(const WriteStep&) const = default;
 };
 struct EnvStep {
   std::vector<KeyValue> variables;
+  bool operator==(const EnvStep&) const = default;
 };
 struct WorkdirStep {
   std::string path;
+  bool operator==(const WorkdirStep&) const = default;
 };
 struct UserStep {
   std::string user;
+  bool operator==(const UserStep&) const = default;
 };
 struct LabelStep {
   std::vector<KeyValue> labels;
+  bool operator==(const LabelStep&) const = default;
 };
 
 // Config of the image, as instructions in order. None makes a layer.
 struct CmdStep {
   std::vector<std::string> arguments;  // empty: an image without a command
+  bool operator==(const CmdStep&) const = default;
 };
 struct EntrypointStep {
   std::vector<std::string> arguments;
   bool drops_cmd = false;  // the command in force came from the base: a new entrypoint takes it away
+  bool operator==(const EntrypointStep&) const = default;
 };
 struct ExposeStep {
   std::vector<std::string> ports;  // "80/tcp"
+  bool operator==(const ExposeStep&) const = default;
 };
 struct VolumeStep {
   std::vector<std::string> paths;
+  bool operator==(const VolumeStep&) const = default;
 };
 struct StopSignalStep {
   std::string signal;
+  bool operator==(const StopSignalStep&) const = default;
 };
 struct HealthcheckStep {
   oci::Healthcheck healthcheck;
+  bool operator==(const HealthcheckStep&) const = default;
 };
 struct ShellStep {
   std::vector<std::string> shell;
+  bool operator==(const ShellStep&) const = default;
 };
 struct OnBuildStep {
   std::string trigger;  // an instruction of a Containerfile, run by builds on top of this image
+  bool operator==(const OnBuildStep&) const = default;
 };
 struct AuthorStep {
   std::string author;
+  bool operator==(const AuthorStep&) const = default;
 };
 
 using StepKind = std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, WorkdirStep, UserStep,
@@ -186,33 +211,16 @@ struct Step {
 
 // ---- stage, recipe ---------------------------------------------------------------------------------------
 
-/// What `config:` overrides in the final image; empty optionals keep what the base and the steps made.
-struct StageConfig {
-  std::optional<std::vector<std::string>> entrypoint;
-  std::optional<std::vector<std::string>> cmd;
-  std::vector<KeyValue> env;
-  std::optional<std::string> user;
-  std::optional<std::string> workdir;
-  std::vector<KeyValue> labels;
-  std::vector<std::string> ports;    // "80/tcp"
-  std::vector<std::string> volumes;  // absolute paths
-  std::optional<std::string> stop_signal;
-  std::optional<oci::Healthcheck> healthcheck;
-};
-
 struct Stage {
   std::string name;  // unique; "main" for a recipe with one unnamed stage
   Location location;
   From from;
   Location from_location;
   std::optional<oci::Platform> platform;  // none: the build's
-  std::vector<KeyValue> env;              // before the first step; part of the image
-  std::string workdir;                    // "" = the base's
-  std::string user;                       // "" = the base's
-  /// For `run` scripts. -e: a script of several lines stops at the first that fails.
-  std::vector<std::string> shell = {"/bin/sh", "-e", "-c"};
+  /// What runs scripts before the first ShellStep; not part of the image. Empty: the base's SHELL, else
+  /// /bin/sh -c. YAML's is its own, whatever the base says: /bin/sh -e -c.
+  std::vector<std::string> shell;
   std::vector<Step> steps;
-  StageConfig config;
   std::vector<KeyValue> annotations;  // of the manifest
 };
 

@@ -25,7 +25,8 @@ struct StageScope {
   const NameSet& stage_names;
   std::size_t index = 0;        // of this stage
   std::vector<StageUse>& uses;  // of all stages
-  NameSet variables;            // set by `env` of this stage so far
+  NameSet variables = {};       // set by `env` of this stage so far
+  bool has_cmd = false;         // so has this stage a `cmd`
 };
 
 inline constexpr std::string_view k_stage_keys[] = {"from",  "platform", "env",    "workdir",    "user",
@@ -39,7 +40,16 @@ Result<From> read_from(StageScope& stage, const YamlNode& node);
 Result<Step> read_step(StageScope& stage, const YamlNode& node);
 Result<RunStep> read_run(StageScope& stage, const YamlNode& node);
 Result<Mount> read_mount(StageScope& stage, const YamlNode& node);
-Result<StageConfig> read_config(StageScope& stage, const YamlNode& node);
+
+/// How a `workdir` is written: as a step it may continue the one in force.
+enum class PathRule { relative, of_stage, of_config };
+/// What a step, a key of a stage or a key of its `config` says about how the image is run.
+Result<StepKind> read_setting(StageScope& stage, std::string_view key, const YamlNode& node,
+                              PathRule workdir_rule);
+/// With its place and its line for people.
+Step make_step(const StageScope& stage, const YamlMember& member, StepKind kind);
+/// What runs scripts where the recipe says nothing.
+std::vector<std::string> default_shell();
 
 /// Where files come from: "" for the context, the name of a stage (its use is noted), or an image.
 Result<std::string> read_file_source(StageScope& stage, const YamlNode& node, std::string_view what);

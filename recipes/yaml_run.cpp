@@ -10,16 +10,17 @@
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::string_view k_run_keys[] = {"command", "mounts", "network", "user", "env"};
+constexpr std::string_view k_run_keys[] = {"command", "file", "mounts", "network", "user", "env"};
 constexpr std::string_view k_networks[] = {"none", "host", "private"};
-constexpr std::string_view k_types[] = {"bind", "cache", "tmpfs", "secret"};
+constexpr std::string_view k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
 constexpr std::string_view k_sharings[] = {"shared", "private", "locked"};
 constexpr std::string_view k_bind_keys[] = {"bind", "type", "target", "source", "from", "read_only"};
-constexpr std::string_view k_cache_keys[] = {"cache",     "type", "target", "id", "sharing",
-                                             "read_only", "mode", "uid",    "gid"};
+constexpr std::string_view k_cache_keys[] = {"cache", "type",   "target", "id",  "sharing", "read_only",
+                                             "from",  "source", "mode",   "uid", "gid"};
 constexpr std::string_view k_tmpfs_keys[] = {"tmpfs", "type", "target", "size", "mode"};
-constexpr std::string_view k_secret_keys[] = {"secret",   "type", "id",  "target",
+constexpr std::string_view k_secret_keys[] = {"secret",   "type", "id",  "target", "env",
                                               "required", "mode", "uid", "gid"};
+constexpr std::string_view k_ssh_keys[] = {"ssh", "type", "id", "target", "required", "mode", "uid", "gid"};
 
 constexpr std::uint64_t k_highest_id = 0xFFFFFFFE;  // (uid_t)-1 means "unchanged" to the kernel
 
@@ -47,7 +48,7 @@ Result<std::string> read_mount_type(Scope& scope, const YamlNode& node) {
     }
   }
   return scope.refuse(node.span,
-                      "a mount needs its type: one of the keys 'bind', 'cache', 'tmpfs', 'secret'");
+                      "a mount needs its type: one of the keys 'bind', 'cache', 'tmpfs', 'secret', 'ssh'");
 }
 
 Result<std::string> read_target(Scope& scope, const YamlNode& node) {
@@ -59,16 +60,15 @@ Result<std::string> read_target(Scope& scope, const YamlNode& node) {
 }
 
 /// An id becomes a file's name.
-Result<std::string> read_secret_id(Scope& scope, const YamlNode& node) {
-  std::string id = TRY(read_word(scope, node, "a secret's id"));
+Result<std::string> read_id(Scope& scope, const YamlNode& node, std::string_view what) {
+  std::string id = TRY(read_word(scope, node, what));
   const bool good = id[0] != '.' && std::all_of(id.begin(), id.end(), [](char c) {
                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                              c == '_' || c == '-' || c == '.';
                     });
   if (good) return id;
-  return scope.refuse(
-      node.span,
-      fmt::format("a secret's id is made of letters, digits, '-', '_' and '.', not '{}'", printable(id, 40)));
+  return scope.refuse(node.span, fmt::format("{} is made of letters, digits, '-', '_' and '.', not '{}'",
+                                             what, printable(id, 40)));
 }
 
 Result<> read_ownership(Scope& scope, const YamlNode& node, Mount& mount) {
@@ -99,8 +99,16 @@ Result<Mount> read_secret(Scope& scope, const YamlNode& node) {
   TRY(check_mapping(scope, node, "a secret mount", k_secret_keys));
   // A secret that was forgotten on the command line should not end in a puzzling failure of the command.
   Mount mount{.type = Mount::Type::secret, .required = true};
-  mount.id = TRY(read_secret_id(scope, *TRY(either(scope, node, "secret", "id"))));
-  mount.target = "/run/secrets/" + mount.id;
+  mount.id = TRY(read_id(scope, *TRY(either(scope, node, "secret", "id")), "a secret's id"));
+  if (const YamlNode* variable = node.find("env")) {
+    mount.environment = TRY(read_word(scope, *variable, "'env'"));
+    if (!is_variable_name(mount.environment)) {
+      return scope.refuse(variable->span, fmt::format("'{}' cannot be the name of a variable",
+                                                      printable(mount.environment, 80)));
+    }
+  } else {
+    mount.target = "/run/secrets/" + mount.id;
+  }
   if (const YamlNode* target = node.find("target")) mount.target = TRY(read_target(scope, *target));
   if (const YamlNode* required = node.find("required"))
     mount.required = TRY(read_bool(scope, *required, "'required'"));
@@ -108,12 +116,32 @@ Result<Mount> read_secret(Scope& scope, const YamlNode& node) {
   return mount;
 }
 
-Result<Mount> read_cache(Scope& scope, const YamlNode& node) {
+Result<Mount> read_ssh(Scope& scope, const YamlNode& node) {
+  TRY(check_mapping(scope, node, "an ssh mount", k_ssh_keys));
+  Mount mount{.type = Mount::Type::ssh, .required = true};
+  mount.id = TRY(read_id(scope, *TRY(either(scope, node, "ssh", "id")), "an agent's id"));
+  if (const YamlNode* target = node.find("target")) mount.target = TRY(read_target(scope, *target));
+  if (const YamlNode* required = node.find("required"))
+    mount.required = TRY(read_bool(scope, *required, "'required'"));
+  TRY(read_ownership(scope, node, mount));
+  return mount;
+}
+
+Result<Mount> read_cache(StageScope& stage, const YamlNode& node) {
+  Scope& scope = stage.scope;
   TRY(check_mapping(scope, node, "a cache mount", k_cache_keys));
   Mount mount{.type = Mount::Type::cache, .read_only = false};
   mount.target = TRY(read_target(scope, *TRY(either(scope, node, "cache", "target"))));
   mount.id = mount.target;
   if (const YamlNode* id = node.find("id")) mount.id = TRY(read_word(scope, *id, "a cache's id"));
+  if (const YamlNode* source = node.find("source"))
+    mount.source = TRY(read_tree_path(scope, *source, "'source'"));
+  if (const YamlNode* from = node.find("from"))
+    mount.from = TRY(read_file_source(stage, *from, "a mount's 'from'"));
+  if (!mount.source.empty() && mount.from.empty()) {
+    return scope.refuse(node.span, "'source' of a cache needs a 'from': a stage or an image",
+                        "it is what a new cache begins with");
+  }
   if (const YamlNode* sharing = node.find("sharing")) {
     const std::string word = TRY(read_choice(scope, *sharing, "'sharing'", k_sharings));
     mount.sharing = word == "locked"    ? Mount::Sharing::locked
@@ -184,6 +212,20 @@ Result<> export_arguments(const StageScope& stage, const YamlNode& node, const s
   return {};
 }
 
+/// `file: {NAME: content}`: a program that stands in the recipe.
+Result<> read_script_file(StageScope& stage, const YamlNode& node, RunStep& run) {
+  std::vector<InlineFile> files = TRY(read_files(stage.scope, node, "'file'"));
+  if (files.size() > 1) return stage.scope.refuse(node.span, "'file' is one file: that is what runs");
+  if (!files[0].content.starts_with("#!")) {
+    return stage.scope.refuse(node.members[0].value->span,
+                              "a file to run begins with '#!' and the program that reads it",
+                              "as in #!/usr/bin/python3; a text for the shell belongs under 'command'");
+  }
+  TRY(export_arguments(stage, *node.members[0].value, files[0].content, run));
+  run.command = std::move(files[0]);
+  return {};
+}
+
 Result<> read_command(StageScope& stage, const YamlNode& node, RunStep& run) {
   Scope& scope = stage.scope;
   if (node.kind == YamlNode::Kind::sequence) {
@@ -208,8 +250,9 @@ Result<> read_command(StageScope& stage, const YamlNode& node, RunStep& run) {
 Result<Mount> read_mount(StageScope& stage, const YamlNode& node) {
   const std::string type = TRY(read_mount_type(stage.scope, node));
   if (type == "bind") return read_bind(stage, node);
-  if (type == "cache") return read_cache(stage.scope, node);
+  if (type == "cache") return read_cache(stage, node);
   if (type == "tmpfs") return read_tmpfs(stage.scope, node);
+  if (type == "ssh") return read_ssh(stage.scope, node);
   return read_secret(stage.scope, node);
 }
 
@@ -221,7 +264,11 @@ Result<RunStep> read_run(StageScope& stage, const YamlNode& node) {
     return run;
   }
   TRY(check_mapping(scope, node, "'run'", k_run_keys));
-  const YamlNode* command = TRY(require(scope, node, "command", "'run'"));
+  const YamlNode* file = node.find("file");
+  if (file != nullptr && node.find("command") != nullptr) {
+    return scope.refuse(file->span, "'run' has a 'command' or a 'file', not both");
+  }
+  const YamlNode* command = file != nullptr ? file : TRY(require(scope, node, "command", "'run'"));
   if (const YamlNode* mounts = node.find("mounts")) {
     if (mounts->kind != YamlNode::Kind::sequence) {
       return scope.refuse(mounts->span, "'mounts' must be a list", "begin each mount with '- '");
@@ -236,7 +283,7 @@ Result<RunStep> read_run(StageScope& stage, const YamlNode& node) {
   }
   if (const YamlNode* user = node.find("user")) run.user = TRY(read_owner(scope, *user, "'user'"));
   if (const YamlNode* env = node.find("env")) run.env = TRY(read_variables(scope, *env, "'env'"));
-  TRY(read_command(stage, *command, run));
+  TRY(file != nullptr ? read_script_file(stage, *file, run) : read_command(stage, *command, run));
   return run;
 }
 

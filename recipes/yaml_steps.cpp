@@ -4,26 +4,79 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "recipes/step_text.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"
 
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::string_view k_step_keys[] = {"run", "copy", "add", "write", "env", "workdir", "user", "label"};
-constexpr std::string_view k_copy_keys[] = {"from", "src", "dest", "owner", "mode", "exclude"};
-constexpr std::string_view k_add_keys[] = {"src", "dest", "checksum", "owner", "mode"};
+constexpr std::string_view k_step_keys[] = {
+    "run",        "copy",   "add",    "write",       "env",         "workdir", "user",    "label", "cmd",
+    "entrypoint", "expose", "volume", "stop_signal", "healthcheck", "shell",   "onbuild", "author"};
+constexpr const char* k_step_hint =
+    "there are run, copy, add, write, env, workdir, user, label, cmd, entrypoint, expose, volume, "
+    "stop_signal, healthcheck, shell, onbuild and author";
+constexpr std::string_view k_copy_keys[] = {"from", "src",     "files",   "dest", "owner",
+                                            "mode", "exclude", "parents", "link"};
+constexpr std::string_view k_add_keys[] = {"src",  "files",   "dest", "checksum",     "owner",
+                                           "mode", "exclude", "link", "keep_git_dir", "unpack"};
 constexpr std::string_view k_write_keys[] = {"dest", "content", "owner", "mode", "expand"};
-constexpr std::size_t k_text_length = 200;  // of a step, for people
 
 struct Transfer {
   std::vector<std::string> sources;
   std::vector<const YamlNode*> source_nodes;
+  std::vector<InlineFile> files;
   std::string destination;
   std::string owner;
   std::optional<std::uint32_t> mode;
+  std::string mode_change;
+  std::vector<std::string> exclude;
+  bool link = false;
 };
+
+/// "git://...", "git@host:...", or the URL of a repository: its path ends with ".git".
+bool is_git_source(std::string_view text) {
+  text = text.substr(0, text.find_first_of("#?"));
+  const std::string_view scheme = url_scheme(text);
+  if (scheme == "git" || scheme == "ssh" || scheme == "git+ssh") return true;
+  if (is_url(text)) return text.ends_with(".git");
+  return text.starts_with("git@") && text.contains(':');
+}
+
+bool is_remote(std::string_view text) {
+  return is_url(text) || is_git_source(text);
+}
+
+Result<> read_transfer_options(Scope& scope, const YamlNode& node, Transfer& result) {
+  if (const YamlNode* owner = node.find("owner")) result.owner = TRY(read_owner(scope, *owner, "'owner'"));
+  if (const YamlNode* mode = node.find("mode")) {
+    const std::string text = TRY(read_text(scope, *mode, "'mode'"));
+    if (is_mode_change(text)) {
+      result.mode_change = text;
+    } else {
+      result.mode = TRY(read_mode(scope, *mode, "'mode'"));
+    }
+  }
+  if (const YamlNode* exclude = node.find("exclude")) {
+    result.exclude = TRY(read_text_or_list(scope, *exclude, "'exclude'"));
+  }
+  if (const YamlNode* link = node.find("link")) result.link = TRY(read_bool(scope, *link, "'link'"));
+  if (const YamlNode* files = node.find("files")) result.files = TRY(read_files(scope, *files, "'files'"));
+  return {};
+}
+
+Result<> read_source_nodes(const Scope& scope, const YamlNode& node, std::string_view what,
+                           Transfer& result) {
+  if (node.find("src") == nullptr && node.find("files") != nullptr) return {};
+  const YamlNode* sources = TRY(require(scope, node, "src", what));
+  if (sources->kind != YamlNode::Kind::sequence) {
+    result.source_nodes.push_back(sources);
+    return {};
+  }
+  if (sources->items.empty()) return scope.refuse(sources->span, "'src' is empty");
+  for (const YamlNodePtr& item : sources->items) result.source_nodes.push_back(item.get());
+  return {};
+}
 
 /// `[src..., dest]`, or a mapping with `src` and `dest`: what copy and add have in common.
 Result<Transfer> read_transfer(Scope& scope, const YamlNode& node, std::string_view what) {
@@ -38,23 +91,16 @@ Result<Transfer> read_transfer(Scope& scope, const YamlNode& node, std::string_v
       result.source_nodes.push_back(node.items[i].get());
     destination = node.items.back().get();
   } else {
-    const YamlNode* sources = TRY(require(scope, node, "src", what));
-    if (sources->kind == YamlNode::Kind::sequence) {
-      for (const YamlNodePtr& item : sources->items) result.source_nodes.push_back(item.get());
-      if (sources->items.empty()) return scope.refuse(sources->span, "'src' is empty");
-    } else {
-      result.source_nodes.push_back(sources);
-    }
+    TRY(read_source_nodes(scope, node, what, result));
     destination = TRY(require(scope, node, "dest", what));
-    if (const YamlNode* owner = node.find("owner")) result.owner = TRY(read_owner(scope, *owner, "'owner'"));
-    if (const YamlNode* mode = node.find("mode")) result.mode = TRY(read_mode(scope, *mode, "'mode'"));
+    TRY(read_transfer_options(scope, node, result));
   }
   for (const YamlNode* source : result.source_nodes) {
     const std::string text = TRY(read_word(scope, *source, "'src'"));
-    result.sources.push_back(is_url(text) ? text : TRY(read_tree_path(scope, *source, "'src'")));
+    result.sources.push_back(is_remote(text) ? text : TRY(read_tree_path(scope, *source, "'src'")));
   }
   result.destination = TRY(read_tree_path(scope, *destination, "'dest'"));
-  if (result.sources.size() > 1 && !result.destination.ends_with('/')) {
+  if (result.sources.size() + result.files.size() > 1 && !result.destination.ends_with('/')) {
     return scope.refuse(destination->span, "several sources need a directory to go to",
                         fmt::format("end it with a slash: '{}/'", printable(result.destination, 80)));
   }
@@ -68,6 +114,18 @@ Result<> check_transfer_form(const Scope& scope, const YamlNode& node, std::stri
                       "as in {src: app.py, dest: /app/}");
 }
 
+template <class Step>
+void take(Transfer transfer, Step& step) {
+  step.sources = std::move(transfer.sources);
+  step.files = std::move(transfer.files);
+  step.destination = std::move(transfer.destination);
+  step.owner = std::move(transfer.owner);
+  step.mode = transfer.mode;
+  step.mode_change = std::move(transfer.mode_change);
+  step.exclude = std::move(transfer.exclude);
+  step.link = transfer.link;
+}
+
 Result<CopyStep> read_copy(StageScope& stage, const YamlNode& node) {
   Scope& scope = stage.scope;
   TRY(check_transfer_form(scope, node, "'copy'", k_copy_keys));
@@ -75,19 +133,31 @@ Result<CopyStep> read_copy(StageScope& stage, const YamlNode& node) {
   if (const YamlNode* from = node.find("from")) step.from = TRY(read_file_source(stage, *from, "'from'"));
   Transfer transfer = TRY(read_transfer(scope, node, "'copy'"));
   for (std::size_t i = 0; i < transfer.sources.size(); ++i) {
-    if (is_url(transfer.sources[i])) {
+    if (is_remote(transfer.sources[i])) {
       return scope.refuse(transfer.source_nodes[i]->span, "'copy' takes no URLs",
                           "use 'add', with a 'checksum'");
     }
   }
-  if (const YamlNode* exclude = node.find("exclude")) {
-    step.exclude = TRY(read_text_or_list(scope, *exclude, "'exclude'"));
+  if (const YamlNode* parents = node.find("parents")) {
+    step.parents = TRY(read_bool(scope, *parents, "'parents'"));
   }
-  step.sources = std::move(transfer.sources);
-  step.destination = std::move(transfer.destination);
-  step.owner = std::move(transfer.owner);
-  step.mode = transfer.mode;
+  take(std::move(transfer), step);
   return step;
+}
+
+/// "sha256:..." of a file, the commit of a repository, or `none`: what is there is taken, and asked for again
+/// by every build.
+Result<std::string> read_checksum(Scope& scope, const YamlNode& node, const Transfer& transfer) {
+  const std::string text = TRY(read_word(scope, node, "'checksum'"));
+  if (text == "none") return std::string();
+  if (transfer.sources.size() == 1 && is_git_source(transfer.sources[0])) {
+    const bool is_commit = (text.size() == 40 || text.size() == 64) &&
+                           text.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (is_commit) return text;
+    return scope.refuse(node.span,
+                        "'checksum' of a repository must be a commit: 40 hex digits in lower case");
+  }
+  return "sha256:" + TRY(read_sha256(scope, node, "'checksum'"));
 }
 
 Result<AddStep> read_add(Scope& scope, const YamlNode& node) {
@@ -96,28 +166,30 @@ Result<AddStep> read_add(Scope& scope, const YamlNode& node) {
   AddStep step;
   const YamlNode* checksum = node.find("checksum");
   if (checksum != nullptr) {
-    step.checksum = "sha256:" + TRY(read_sha256(scope, *checksum, "'checksum'"));
-    if (transfer.sources.size() > 1) {
+    step.checksum = TRY(read_checksum(scope, *checksum, transfer));
+    if (!step.checksum.empty() && transfer.sources.size() > 1) {
       return scope.refuse(checksum->span, "a 'checksum' is of one file, and there are several in 'src'",
                           "make one 'add' step for each");
     }
   }
   for (std::size_t i = 0; i < transfer.sources.size(); ++i) {
     const Span span = transfer.source_nodes[i]->span;
-    if (is_url(transfer.sources[i])) {
+    if (is_remote(transfer.sources[i])) {
       if (checksum != nullptr) continue;
       return scope.refuse(span, "'add' from a URL needs a 'checksum'",
-                          "as in {src: https://..., dest: /opt/, checksum: 'sha256:...'}");
+                          "as in {src: https://..., dest: /opt/, checksum: 'sha256:...'}; 'none' takes what "
+                          "is there");
     }
     if (const std::string_view scheme = url_scheme(transfer.sources[i]); !scheme.empty()) {
-      return scope.refuse(span,
-                          fmt::format("'add' takes http and https URLs, not '{}'", printable(scheme, 40)));
+      return scope.refuse(
+          span, fmt::format("'add' takes URLs of http, https and git, not '{}'", printable(scheme, 40)));
     }
   }
-  step.sources = std::move(transfer.sources);
-  step.destination = std::move(transfer.destination);
-  step.owner = std::move(transfer.owner);
-  step.mode = transfer.mode;
+  if (const YamlNode* keep = node.find("keep_git_dir")) {
+    step.keep_git_directory = TRY(read_bool(scope, *keep, "'keep_git_dir'"));
+  }
+  if (const YamlNode* unpack = node.find("unpack")) step.unpack = TRY(read_bool(scope, *unpack, "'unpack'"));
+  take(std::move(transfer), step);
   return step;
 }
 
@@ -144,8 +216,7 @@ Result<WriteStep> read_write(Scope& scope, const YamlNode& node) {
 /// The step's one key, or what is wrong with it.
 Result<const YamlMember*> only_member(const Scope& scope, const YamlNode& node) {
   if (node.kind != YamlNode::Kind::mapping || node.members.empty()) {
-    return scope.refuse(node.span, "a step must be a mapping, as in '- run: make'",
-                        "there are run, copy, add, write, env, workdir, user and label");
+    return scope.refuse(node.span, "a step must be a mapping, as in '- run: make'", k_step_hint);
   }
   const auto is_step = [](const YamlMember& member) {
     return std::find(std::begin(k_step_keys), std::end(k_step_keys), member.key) != std::end(k_step_keys);
@@ -169,7 +240,7 @@ Result<const YamlMember*> only_member(const Scope& scope, const YamlNode& node) 
     return scope.refuse(
         member.key_span,
         fmt::format("unknown step '{}'{}", printable(member.key, 80), suggest_key(member.key, k_step_keys)),
-        "there are run, copy, add, write, env, workdir, user and label");
+        k_step_hint);
   }
   return &first;
 }
@@ -180,12 +251,7 @@ Result<StepKind> read_kind(StageScope& stage, const std::string& key, const Yaml
   if (key == "copy") return StepKind(TRY(read_copy(stage, value)));
   if (key == "add") return StepKind(TRY(read_add(scope, value)));
   if (key == "write") return StepKind(TRY(read_write(scope, value)));
-  if (key == "workdir") return StepKind(WorkdirStep{TRY(read_tree_path(scope, value, "'workdir'"))});
-  if (key == "user") return StepKind(UserStep{TRY(read_owner(scope, value, "'user'"))});
-  if (key == "label") return StepKind(LabelStep{TRY(read_labels(scope, value, "'label'"))});
-  EnvStep step{TRY(read_variables(scope, value, "'env'"))};
-  for (const KeyValue& variable : step.variables) stage.variables.insert(variable.first);
-  return StepKind(std::move(step));
+  return read_setting(stage, key, value, PathRule::relative);
 }
 
 }  // namespace
@@ -193,10 +259,7 @@ Result<StepKind> read_kind(StageScope& stage, const std::string& key, const Yaml
 Result<Step> read_step(StageScope& stage, const YamlNode& node) {
   const YamlMember* member = TRY(only_member(stage.scope, node));
   StepKind kind = TRY(read_kind(stage, member->key, *member->value));
-  std::string text = printable(fmt::format("{}: {}", member->key, summary(kind)), k_text_length);
-  return Step{.kind = std::move(kind),
-              .location = stage.scope.source.location(member->key_span.begin),
-              .text = std::move(text)};
+  return make_step(stage, *member, std::move(kind));
 }
 
 }  // namespace ecrin::recipes

@@ -106,6 +106,42 @@ Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_
   return mode;
 }
 
+bool is_mode_change(std::string_view text) {
+  const auto is_in = [](std::string_view set) { return [set](char c) { return set.contains(c); }; };
+  for (const std::string& clause : split(text, ',')) {
+    auto at = std::find_if_not(clause.begin(), clause.end(), is_in("ugoa"));
+    if (at == clause.end()) return false;
+    while (at != clause.end()) {
+      if (!is_in("+-=")(*at)) return false;
+      ++at;
+      if (at != clause.end() && is_in("ugo")(*at)) {
+        ++at;
+      } else {
+        at = std::find_if_not(at, clause.end(), is_in("rwxXst"));
+      }
+    }
+  }
+  return true;
+}
+
+Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, std::string_view what) {
+  if (node.kind != YamlNode::Kind::mapping || node.members.empty()) {
+    return scope.refuse(node.span, fmt::format("{} must be a mapping of names to contents", what),
+                        "as in {hello.txt: \"Hello\\n\"}");
+  }
+  std::vector<InlineFile> files;
+  for (const YamlMember& member : node.members) {
+    const std::string& name = member.key;
+    if (!is_visible(name) || name.contains('/') || name == "." || name == ".." || name.size() > 255) {
+      return scope.refuse(member.key_span,
+                          fmt::format("'{}' cannot be the name of a file in {}", printable(name, 80), what));
+    }
+    files.push_back({name, TRY(read_literal(scope, *member.value,
+                                            fmt::format("the content of '{}'", printable(name, 80))))});
+  }
+  return files;
+}
+
 Result<std::string> read_owner(Scope& scope, const YamlNode& node, std::string_view what) {
   std::string text = TRY(read_word(scope, node, what));
   const std::vector<std::string> parts = split(text, ':');

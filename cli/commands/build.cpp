@@ -1,65 +1,120 @@
 // verb: build
 #include "build/build.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include "base/atomic_file.hpp"
+#include "base/json.hpp"
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/kept_steps.hpp"
 #include "build/output.hpp"
 #include "build/until.hpp"
+#include "cli/build_context.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/recipe_check.hpp"
+#include "cli/recipe_file.hpp"
 #include "cli/registries.hpp"
+#include "cli/run_settings.hpp"
 #include "cli/session.hpp"
 #include "cli/step_shell.hpp"
 #include "cli/table.hpp"
-#include "recipes/yaml_recipe.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 struct Request {
-  recipes::Recipe recipe;
+  std::optional<build::ContextFiles> unpacked;  // a context that is not on this machine as a directory
+  ParsedRecipe recipe;
+  recipes::Recipe finished;  // what it means, with its bases known
   build::BuildOptions options;
   std::vector<build::OutputSpec> outputs;
   ProgressKind progress = ProgressKind::automatic;
   std::string on_failure;  // keep, shell, or a command
+  std::string until;
+  std::vector<std::string> notes;
+  bool has_own_times = false;  // --timestamp
 };
 
-// All that can be wrong with the words and the recipe comes out here, before the store is opened.
-Result<Request> read_request(Session& session, const Arguments& arguments) {
+Result<ProgressKind> choose_progress(const Session& session, const Arguments& arguments) {
+  if (arguments.on("quiet")) return ProgressKind::quiet;
+  if (const auto word = arguments.find("progress")) return parse_progress(*word);
+  const std::string usual = session.environment()("BUILDKIT_PROGRESS").value_or("");
+  if (usual.empty()) return ProgressKind::automatic;
+  if (usual == "rawjson") return ProgressKind::json;
+  return TRY_WHILE(parse_progress(usual), "reading BUILDKIT_PROGRESS");
+}
+
+Result<std::map<std::string, std::string>> build_arguments(const Session& session,
+                                                           const Arguments& arguments) {
+  std::vector<std::string> texts;
+  for (const std::string& file : arguments.values("build-arg-file")) {
+    for (std::string& text : TRY(read_build_arg_file(file))) texts.push_back(std::move(text));
+  }
+  for (const std::string& text : arguments.values("build-arg")) texts.push_back(text);
+  return parse_build_args(texts, session.environment());
+}
+
+// The text of the recipe, and where it stands in the context.
+Result<RecipeText> find_text(Session& session, const Arguments& arguments, Request& request,
+                             const CancelToken& cancel) {
+  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
+  const std::string file = arguments.value("file");
+  if (path == "-" && file == "-") {
+    return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
+  }
+  request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
+  if (request.unpacked && request.unpacked->text) {
+    if (!file.empty())
+      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
+    return recipe_text({.name = path, .path = {}, .context_directory = {}, .language = {}, .also_there = {}},
+                       *request.unpacked->text);
+  }
+  const bool is_unpacked = request.unpacked.has_value() && file != "-";
+  const RecipeSource source =
+      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+                  : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
+  request.options.context_directory =
+      request.unpacked ? request.unpacked->directory : source.context_directory;
+  request.options.recipe_file = source.path;
+  if (!source.also_there.empty()) {
+    request.notes.push_back(fmt::format("building {}; in the context there is also {} (-f builds another)",
+                                        printable(source.name), join(source.also_there, ", ")));
+  }
+  return read_recipe(source);
+}
+
+// All that can be wrong with the words and the text comes out here, before the store is opened (but for
+// contexts that must be unpacked there).
+Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
-  request.progress =
-      arguments.on("quiet") ? ProgressKind::quiet : TRY(parse_progress(arguments.value("progress", "auto")));
+  request.progress = TRY(choose_progress(session, arguments));
   request.on_failure = arguments.value("on-failure", "keep");
   if (request.on_failure.empty())
     return fail(ErrorKind::invalid, "--on-failure is keep, shell or a command, not ''");
+  request.until = arguments.value("until");
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
+  request.has_own_times = arguments.find("timestamp").has_value();
   for (const std::string& text : arguments.values("output")) {
     request.outputs.push_back(TRY(build::parse_output(text)));
   }
-  const std::string path = arguments.operands().empty() ? "." : arguments.operands().front();
-  const RecipeSource source = TRY(find_recipe(arguments.value("file"), path));
-  request.options.context_directory = source.context_directory;
-  const std::string text = TRY(read_recipe(source));
-  request.recipe = TRY(recipes::parse_yaml_recipe(
-      text, {.file = source.name == "-" ? "standard input" : source.name,
-             .args = TRY(parse_build_args(arguments.values("build-arg"), session.environment())),
-             .platform = request.options.platform}));
-  if (const auto until = arguments.find("until")) {
-    build::CutRecipe cut =
-        TRY_WHILE(build::cut_recipe(request.recipe, request.options.target, *until), "reading --until");
-    request.recipe = std::move(cut.recipe);
-    request.options.target = std::move(cut.target);
-    // The recipe's own name is for the whole image.
-    request.recipe.name.clear();
-  }
-  if (request.options.tags.empty() && !request.recipe.name.empty()) {
-    request.options.tags.push_back(TRY(parse_new_name(request.recipe.name)));
-  }
+  TRY(read_context_options(arguments, session.environment(), request.options));
+  RecipeRequest wanted;
+  wanted.args = TRY(build_arguments(session, arguments));
+  wanted.target = request.options.target;
+  wanted.platform = request.options.platform;
+  wanted.epoch = TRY(source_date_epoch(session.environment()));
+  RecipeText text = TRY(find_text(session, arguments, request, cancel));
+  request.recipe = TRY(parse_recipe(std::move(text), std::move(wanted)));
+  const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
+  // The recipe's own name is for the whole image.
+  if (request.options.tags.empty() && !name.empty() && !arguments.has("until"))
+    request.options.tags.push_back(TRY(parse_new_name(name)));
   return request;
 }
 
@@ -70,16 +125,49 @@ bool writes_to_standard_output(const Request& request) {
   return false;
 }
 
-Result<build::BuildResult> build_and_write(build::Workshop& workshop, const Request& request,
-                                           Progress& progress, const CancelToken& cancel,
-                                           build::FailedStep& failed) {
+Result<> finish(build::Workshop& workshop, Request& request, Progress& progress, const CancelToken& cancel) {
+  for (const std::string& note : request.notes) progress.note(note);
+  FinishedRecipe finished = TRY(finish_recipe(request.recipe, workshop, request.options, cancel));
+  for (const std::string& note : finished.notes) progress.note(note);
+  const std::string warnings =
+      TRY(note_findings(request.recipe, request.options.context_directory, finished));
+  if (!warnings.empty()) progress.note(warnings);
+  if (request.progress == ProgressKind::plain) {
+    for (const std::string& remark : finished.remarks) progress.note(remark);
+  }
+  request.options.target = finished.target;
+  for (const auto& [name, value] : finished.proxies) request.options.proxy_environment[name] = value;
+  // A build argument wins over the surroundings, as it does with docker.
+  const bool is_containerfile = request.recipe.containerfile.has_value();
+  if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
+    request.options.epoch = finished.recipe.epoch;
+  request.finished = std::move(finished.recipe);
+  if (request.until.empty()) return {};
+  build::CutRecipe cut = TRY_WHILE(build::cut_recipe(request.finished, request.options.target, request.until),
+                                   "reading --until");
+  request.finished = std::move(cut.recipe);
+  request.options.target = std::move(cut.target);
+  return {};
+}
+
+Result<build::BuildResult> build_and_write(build::Workshop& workshop, Request& request, Progress& progress,
+                                           const CancelToken& cancel, build::FailedStep& failed) {
+  TRY(finish(workshop, request, progress, cancel));
   build::BuildResult result =
-      TRY(build::build_image(workshop, request.recipe, request.options, progress, cancel, &failed));
+      TRY(build::build_image(workshop, request.finished, request.options, progress, cancel, &failed));
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
               "writing the image to '{}'", printable(output.destination));
   }
   return result;
+}
+
+FailurePlace failure_place(const Request& request, const build::FailedStep& failed) {
+  return {.file = request.recipe.source.file,
+          .line = failed.location.line,
+          .step = failed.number,
+          .exit_code = failed.exit_code,
+          .lines = recipes::excerpt(request.recipe.source.text, request.finished, failed.location)};
 }
 
 // A step failed and is kept: the error is told, then what --on-failure says is done. The exit code stays the
@@ -89,7 +177,7 @@ Outcome after_failure(Session& session, build::Workshop& workshop, const Request
   const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
   const std::string& wanted = request.on_failure;
   const std::string reopen = fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept);
-  progress.failed(error);
+  progress.failed(error, failure_place(request, failed));
   const bool opens = wanted != "keep" && interrupts.signal() == 0;
   if (!opens) {
     if (progress.reports_errors()) return code;
@@ -124,16 +212,68 @@ std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
   return names;
 }
 
+/// Docker's keys.
+std::string metadata(build::Workshop& workshop, const build::BuildResult& result,
+                     const std::vector<oci::Reference>& tags) {
+  const std::string manifest = result.manifest.to_string();
+  const auto size = workshop.blobs().size_of(result.manifest);
+  std::vector<std::string> names;
+  for (const oci::Reference& tag : tags) names.push_back(tag.to_string());
+  Json json = {{"buildx.build.ref", "ecrin/local/" + result.manifest.hex().substr(0, 25)},
+               {"containerimage.config.digest", result.image_id.digest.to_string()},
+               {"containerimage.digest", manifest},
+               {"containerimage.descriptor",
+                {{"mediaType", oci::media_type::k_manifest},
+                 {"digest", manifest},
+                 {"size", size ? size->value_or(0) : std::uint64_t{0}}}}};
+  if (!names.empty()) json["image.name"] = join(names, ",");
+  return dump_json_pretty(json) + "\n";
+}
+
+/// Where progress goes: standard error, or a file.
+class ProgressOutput {
+public:
+  static Result<std::unique_ptr<ProgressOutput>> open(const Arguments& arguments) {
+    auto output = std::make_unique<ProgressOutput>();
+    if (const auto path = arguments.find("logfile")) {
+      output->m_file = TRY(posix::open(TRY(absolute_path(*path)), O_WRONLY | O_CREAT | O_TRUNC, 0644));
+      output->m_lines = std::make_unique<StatusLine>(
+          [file = &output->m_file](std::string_view text) { (void)posix::write_full(*file, text); },
+          StatusLine::Size());
+    }
+    return output;
+  }
+  StatusLine& lines(Session& session) { return m_lines ? *m_lines : session.console(); }
+
+private:
+  Fd m_file;
+  std::unique_ptr<StatusLine> m_lines;
+};
+
+// Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
+Outcome check(const Request& request, const std::string& format) {
+  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options.context_directory));
+  TRY(print_report(request.recipe, report, format));
+  return report.findings.empty() ? 0 : 1;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
-  Request request = TRY(read_request(session, arguments));
-  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const auto output = TRY(ProgressOutput::open(arguments));
   const Interrupts interrupts;
+  Request request = TRY(read_request(session, arguments, interrupts.token()));
+  if (arguments.on("check")) return check(request, arguments.value("format"));
+  if (arguments.find("format")) {
+    return std::unexpected(Error(ErrorKind::invalid, "--format is for what --check prints")
+                               .hint("add --check, or leave it out"));
+  }
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop* workshop = TRY(session.workshop());
-  request.options.obtain_image = image_obtainer(session, *workshop, *registries, policy, request.progress);
+  request.options.obtain_image =
+      remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));
   const Clock clock = steady_clock();
   const double start = clock();
-  const auto progress = make_progress(request.progress, session.console(), session.style(), clock);
+  const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
   if (!result && !failed.kept.empty())
@@ -142,7 +282,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (!result) {
     // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
     const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
-    progress->failed(result.error());
+    progress->failed(result.error(), failure_place(request, failed));
     if (progress->reports_errors()) return code;
     return std::unexpected(Failure(std::move(result).error(), code));
   }
@@ -154,6 +294,8 @@ Outcome run(Session& session, const Arguments& arguments) {
                        .steps_run = result->steps_run,
                        .steps_cached = result->steps_cached});
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
+  if (const auto file = arguments.find("metadata-file"))
+    TRY(write_file_atomically(*file, metadata(*workshop, *result, request.options.tags)));
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
   return 0;
@@ -161,9 +303,33 @@ Outcome run(Session& session, const Arguments& arguments) {
 
 std::vector<Flag> flags() {
   return {
+      {.name = "allow-secret-in-layer",
+       .value = "",
+       .help = "take layers and settings that hold the bytes of a mounted secret"},
+      {.name = "annotation",
+       .value = "NAME=VALUE",
+       .help = "an annotation of the image's manifest",
+       .occurs = Occurs::often},
       {.name = "build-arg",
        .value = "NAME=VALUE",
        .help = "set a declared argument; NAME alone takes it from the environment",
+       .occurs = Occurs::often},
+      {.name = "build-arg-file",
+       .value = "FILE",
+       .help = "build arguments from a file, one a line",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
+      {.name = "build-context",
+       .value = "NAME=VALUE",
+       .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
+               "oci-layout://DIRECTORY, a git URL, an archive",
+       .occurs = Occurs::often},
+      {.name = "check",
+       .value = "",
+       .help = "build nothing, only say what is not good in the recipe; exit code 1 when something is"},
+      {.name = "env",
+       .value = "NAME=VALUE",
+       .help = "a variable of the image; NAME alone takes it from the environment",
        .occurs = Occurs::often},
       {.name = "explain",
        .value = "",
@@ -171,24 +337,44 @@ std::vector<Flag> flags() {
       {.name = "file",
        .letter = 'f',
        .value = "FILE",
-       .help = "the recipe; '-' reads standard input",
+       .help = "the recipe (Containerfile or YAML); '-' reads standard input",
        .completion = Completion::file},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "of --check: json, or a template like '{{.line}} {{.ruleName}}'"},
       {.name = "iidfile",
        .value = "FILE",
        .help = "write the image's ID to a file",
        .completion = Completion::file},
+      {.name = "ignorefile",
+       .value = "FILE",
+       .help = "patterns of what is not part of the context, in place of its own",
+       .completion = Completion::file},
       {.name = "jobs", .value = "N", .help = "steps at the same time; default: the number of processors"},
+      {.name = "label", .value = "NAME=VALUE", .help = "a label of the image", .occurs = Occurs::often},
+      {.name = "logfile",
+       .value = "FILE",
+       .help = "write progress to a file instead of standard error",
+       .completion = Completion::file},
+      {.name = "metadata-file",
+       .value = "FILE",
+       .help = "write digests and names of the image to a file, as JSON",
+       .completion = Completion::file},
       {.name = "network",
        .value = "MODE",
        .help = "of run steps that do not say: private (default), host or none",
        .completion = Completion::word,
-       .words = {"private", "host", "none"}},
+       .words = {"private", "host", "none", "default", "bridge", "pasta", "slirp4netns"}},
       {.name = "no-cache", .value = "", .help = "run all steps"},
       {.name = "on-failure",
        .value = "WHAT",
        .help =
            "of a step that fails: keep it for 'ecrin debug' (default), open a shell in it, or run a command "
            "in it"},
+      {.name = "no-cache-filter",
+       .value = "STAGE[,STAGE...]",
+       .help = "run all steps of these stages",
+       .occurs = Occurs::often},
       {.name = "output",
        .letter = 'o',
        .value = "SPEC",
@@ -212,6 +398,13 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE, for steps that ask for it",
        .occurs = Occurs::often},
+      {.name = "squash", .value = "", .help = "make one layer of all that the build adds to the base"},
+      {.name = "squash-all", .value = "", .help = "make one layer of all layers, those of the base too"},
+      {.name = "ssh",
+       .value = "SPEC",
+       .help = "default, ID=SOCKET or ID=KEY[,KEY...]: an ssh-agent for steps that ask for it",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
       {.name = "tag",
        .letter = 't',
        .value = "NAME",
@@ -224,6 +417,28 @@ std::vector<Flag> flags() {
       {.name = "until",
        .value = "STEP",
        .help = "stop at a step and make its image: a step's number, :LINE, STAGE or STAGE:NUMBER"},
+      {.name = "unsetenv",
+       .value = "NAME",
+       .help = "take a variable out of the image",
+       .occurs = Occurs::often},
+  };
+}
+
+// That scripts pass to other tools, and that say here what is so in any case.
+std::vector<Flag> foreign_flags() {
+  return {
+      {.name = "compress", .value = "", .help = "accepted: the store keeps layers as they are"},
+      {.name = "force-rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "format",
+       .value = "FORMAT",
+       .help = "accepted with oci",
+       .completion = Completion::word,
+       .words = {"oci", "docker"}},
+      {.name = "layers", .value = "", .help = "accepted: every step is cached"},
+      {.name = "load", .value = "", .help = "accepted: the image is in the store"},
+      {.name = "provenance", .value = "BOOL", .help = "accepted with false"},
+      {.name = "rm", .value = "", .help = "accepted: containers of steps are always removed"},
+      {.name = "sbom", .value = "BOOL", .help = "accepted with false"},
   };
 }
 
@@ -235,12 +450,15 @@ const Verb& build_verb() {
       .operands = "[PATH]",
       .summary = "Build an image from a recipe",
       .details =
-          "PATH is a recipe (its directory is the context) or a context directory with a recipe.yaml or "
-          "ecrin.yaml; "
-          "default: the working directory. Steps that ran before with the same inputs are taken from the "
+          "PATH is a recipe (its directory is the context) or a context directory with a Containerfile, "
+          "Dockerfile, recipe.yaml or ecrin.yaml; default: the working directory. It may also be a git "
+          "repository (URL#REF:DIRECTORY), an archive, a URL of one, or '-': an archive or a recipe on "
+          "standard "
+          "input. Steps that ran before with the same inputs are taken from the "
           "cache. "
           "A run step that fails gives its own exit code.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(with_flags(with_flags(flags(), run_settings_flags()), foreign_flags()),
+                          registry_flags()),
       .most_operands = 1,
       .completion = Completion::file,
       .run = run,

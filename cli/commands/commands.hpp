@@ -50,6 +50,7 @@ const Verb& prune_verb();
 const Verb& pull_verb();
 const Verb& push_verb();
 const Verb& rebase_verb();
+const Verb& recipe_convert_verb();
 const Verb& referrers_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();

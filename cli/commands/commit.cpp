@@ -1,9 +1,7 @@
 // verb: commit
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
-#include "build/image_edit.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/image_edit.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/table.hpp"
@@ -11,20 +9,6 @@
 
 namespace ecrin::cli {
 namespace {
-
-Result<oci::ImageRecord> commit(build::Workshop& workshop, const build::WorkingContainer& container,
-                                build::BuildOptions options, bool squash, const CancelToken& cancel) {
-  if (!squash) return build::commit_container(workshop, container, options);
-  const std::vector<oci::Reference> names = std::move(options.tags);
-  options.tags.clear();
-  const oci::ImageRecord whole = TRY(build::commit_container(workshop, container, options));
-  const oci::Image image = TRY(workshop.images().load(whole.manifest));
-  if (image.config.diff_ids.size() < 2) return workshop.images().add(image.manifest_descriptor, names);
-  const oci::NewLayer layer = TRY(build::squash_layers(workshop, image, 0, &cancel));
-  const std::int64_t created = options.current_time ? options.now : options.epoch.value_or(0);
-  return oci::store_image(workshop.images(), TRY(oci::replace_layers(image, 0, layer, format_time(created))),
-                          names);
-}
 
 Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& words = arguments.operands();
@@ -39,14 +23,14 @@ Outcome run(Session& session, const Arguments& arguments) {
     options.current_time = !seconds;
     if (seconds) options.epoch = static_cast<std::int64_t>(*seconds);
   }
+  if (arguments.on("squash")) options.squash = build::Squash::all;
   const Interrupts interrupts;
   build::Workshop* workshop = TRY(session.workshop());
   build::WorkingContainers containers(workshop->store());
   const auto committed = [&]() -> Result<oci::ImageRecord> {
     const FileLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
     const build::WorkingContainer container = TRY(containers.need(words.front()));
-    oci::ImageRecord record =
-        TRY(commit(*workshop, container, options, arguments.on("squash"), interrupts.token()));
+    oci::ImageRecord record = TRY(build::commit_container(*workshop, container, options, interrupts.token()));
     if (arguments.on("rm")) TRY(containers.remove(container.name));
     return record;
   }();

@@ -85,14 +85,14 @@ Result<> BlobUpload::run() {
     if (m_offset > best) failures = 1;
     best = std::max(best, m_offset);
     auto wait = wait_before_retry(settings.retry, failures, m_retry_after, settings.clock.random());
-    if (m_source_failed || !is_transient(done.error())) wait.reset();
+    if (m_source_failed || m_token_failed || !is_transient(done.error())) wait.reset();
     if (wait) {
       log::debug("uploading {} goes on in {} ms: {}", m_what, wait->count(), done.error().message());
       const Result<> slept = settings.clock.sleep(*wait, m_cancel);
       if (slept) continue;
       done = slept;
     }
-    give_up_session();
+    if (!m_token_failed) give_up_session();  // which needs a token too
     return std::unexpected(std::move(done).error().context("uploading " + m_what));
   }
 }
@@ -251,7 +251,7 @@ void BlobUpload::give_up_session() {
 }
 
 Result<FollowedResponse> BlobUpload::send(const RegistryCall& call) {
-  return m_connection.send(call, m_cancel);
+  return m_connection.send(call, m_cancel, &m_token_failed);
 }
 
 Result<> BlobUpload::take_location(FollowedResponse& answer) {

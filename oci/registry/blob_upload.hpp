@@ -46,6 +46,7 @@ private:
   std::uint64_t m_chunk = 0;     // smallest chunk that the registry wants; 0 = it does not say
   bool m_finished = false;       // the registry has the blob
   bool m_source_failed = false;  // the last error is one of our own side
+  bool m_token_failed = false;   // or of the token service, which was tried several times
   std::optional<std::chrono::seconds> m_retry_after;
 };
 

@@ -105,9 +105,12 @@ Result<FollowedResponse> RegistryConnection::send_authorized(const RegistryCall&
   return answer;
 }
 
-Result<FollowedResponse> RegistryConnection::send(const RegistryCall& call, const CancelToken* cancel) {
-  bool token_failed = false;
-  return send_authorized(call, token_failed, cancel);
+Result<FollowedResponse> RegistryConnection::send(const RegistryCall& call, const CancelToken* cancel,
+                                                  bool* token_failed) {
+  bool failed = false;
+  auto answer = send_authorized(call, failed, cancel);
+  if (token_failed) *token_failed = failed;
+  return answer;
 }
 
 Result<FollowedResponse> RegistryConnection::send_with_retry(const RegistryCall& call,

@@ -44,8 +44,10 @@ public:
   /// Is it the endpoint's own: same scheme, host and port?
   bool is_own(const std::string& url) const;
 
-  /// One request. Credentials go to the endpoint only; a 401 from it is answered once.
-  Result<FollowedResponse> send(const RegistryCall& call, const CancelToken* cancel);
+  /// One request. Credentials go to the endpoint only; a 401 from it is answered once. `token_failed`: the
+  /// error is that of the token service, which was tried several times already.
+  Result<FollowedResponse> send(const RegistryCall& call, const CancelToken* cancel,
+                                bool* token_failed = nullptr);
   /// The same, tried again while it fails in passing. With a limit the body is read here, as part of the try.
   Result<FollowedResponse> send_with_retry(const RegistryCall& call,
                                            std::optional<std::uint64_t> document_limit,

@@ -29,6 +29,9 @@ struct TlsSettings {
   bool operator==(const TlsSettings&) const = default;
 };
 
+/// Less than the slowest line that anybody pulls images through, also when six of them share it.
+inline constexpr std::uint64_t k_slowest_transfer = 512;  // bytes a second
+
 struct HttpRequest {
   std::string method = "GET";
   std::string url;  // http or https
@@ -37,7 +40,10 @@ struct HttpRequest {
   std::optional<std::uint64_t> body_size;  // none: chunked transfer encoding
   TlsSettings tls;
   int connect_seconds = 30;
-  int stall_seconds = 60;  // less than one byte a second, both directions together, for so long
+  /// A server that moves less than `slowest` bytes a second, both directions together, for so long is given
+  /// up: a transfer of n bytes ends after n / slowest seconds at the latest, the caller's own time left out.
+  int stall_seconds = 60;
+  std::uint64_t slowest = k_slowest_transfer;
 };
 
 struct HttpResponse {

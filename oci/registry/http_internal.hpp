@@ -31,6 +31,7 @@ struct HttpTransfer {
   std::string scheme;
   std::string display;  // the URL for messages
   std::chrono::seconds stall_time{60};
+  std::uint64_t slowest = 1;  // bytes a second that have to move on an average of that time
   CurlList request_headers;
   std::array<char, CURL_ERROR_SIZE> message = {};
   CurlEasy easy;  // after everything that it points to
@@ -42,7 +43,7 @@ struct HttpTransfer {
   std::optional<Error> error;  // found by a callback: says more than libcurl's
   bool connected = false;      // from here on the stall counts
   Clock::time_point window_start;
-  std::int64_t window_bytes = 0;
+  std::uint64_t window_bytes = 0;
   std::optional<Clock::time_point> drop_at;  // of an abandoned one
 };
 

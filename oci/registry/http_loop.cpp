@@ -174,17 +174,17 @@ void HttpLoop::State::check(Clock::time_point now) {
   std::vector<HttpTransfer*> all;
   for (const auto& [exchange, transfer] : transfers) all.push_back(transfer.get());
   for (HttpTransfer* transfer : all) {
-    const auto seconds = transfer->stall_time.count();
+    const auto seconds = static_cast<std::uint64_t>(transfer->stall_time.count());
     if (transfer->drop_at && now >= *transfer->drop_at) {
       end(*transfer, closed_error());
-    } else if (!transfer->connected || transfer->window_bytes >= seconds ||
+    } else if (!transfer->connected || transfer->window_bytes >= seconds * transfer->slowest ||
                transfer->exchange->waits_for_caller()) {
       transfer->window_start = now;
       transfer->window_bytes = 0;
     } else if (now - transfer->window_start >= transfer->stall_time) {
-      end(*transfer, Error(ErrorKind::network, fmt::format("cannot fetch '{}': less than a byte a second for "
-                                                           "{} seconds",
-                                                           transfer->display, seconds)));
+      end(*transfer, Error(ErrorKind::network,
+                           fmt::format("cannot fetch '{}': less than {} bytes a second for {} seconds",
+                                       transfer->display, transfer->slowest, seconds)));
     }
   }
 }

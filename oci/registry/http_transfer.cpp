@@ -12,7 +12,7 @@ constexpr std::size_t k_header_count = 1000;
 constexpr std::uint64_t k_authorities_limit = 16u << 20;
 
 void count(HttpTransfer& transfer, std::size_t bytes) {
-  transfer.window_bytes += static_cast<std::int64_t>(bytes);
+  transfer.window_bytes += bytes;
 }
 
 // ---- what libcurl calls ----
@@ -236,6 +236,7 @@ Result<std::unique_ptr<HttpTransfer>> make_transfer(const std::shared_ptr<Exchan
   transfer->scheme = url.scheme;
   transfer->display = display_url(url.text);
   transfer->stall_time = std::chrono::seconds(std::max(request.stall_seconds, 1));
+  transfer->slowest = std::max<std::uint64_t>(request.slowest, 1);
   transfer->request_headers = TRY_WHILE(header_list(request), "asking '{}'", transfer->display);
   transfer->easy.reset(curl_easy_init());
   if (!transfer->easy) return fail(ErrorKind::network, "cannot initialise libcurl");

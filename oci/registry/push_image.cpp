@@ -96,7 +96,7 @@ Result<ImageRecord> pack(ImageStore& images, const ImageRecord& image, const Pus
   const auto source = TRY(open_store_source(images, image.manifest.to_string()));
   // A name that is a digest can only be that of the old manifest.
   std::erase_if(names, [](const Reference& name) { return name.digest.has_value(); });
-  const auto destination = make_store_destination(images, std::move(names));
+  const auto destination = std::make_unique<StoreDestination>(images, std::move(names));
   PackingObserver packing(observer);
   const RawManifest packed = TRY_WHILE(copy_image(*source, *destination, copy, packing, cancel),
                                        "packing the layers of {}", image.manifest.to_string());

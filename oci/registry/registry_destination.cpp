@@ -92,13 +92,12 @@ Result<> RegistryDestination::put_manifest(const RawManifest& manifest, Place pl
     return fail(ErrorKind::invalid, "the image has the digest {}: it cannot be written as '{}'",
                 manifest.digest.to_string(), name());
   m_top = manifest;
-  m_cancel = cancel;
   return {};
 }
 
-Result<> RegistryDestination::commit() {
+Result<> RegistryDestination::commit(const CancelToken* cancel) {
   if (!m_top) return {};
-  TRY(m_client.put_manifest(*m_top, m_manifest, m_cancel));
+  TRY(m_client.put_manifest(*m_top, m_manifest, cancel));
   m_top.reset();
   return {};
 }

@@ -28,14 +28,13 @@ public:
   Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext& context,
                     const CancelToken* cancel) override;
   Result<> put_manifest(const RawManifest& manifest, Place place, const CancelToken* cancel) override;
-  Result<> commit() override;
+  Result<> commit(const CancelToken* cancel) override;
 
 private:
   RegistryClient& m_client;
   ManifestName m_manifest;
   RegistryDestinationOptions m_options;
   std::optional<RawManifest> m_top;
-  const CancelToken* m_cancel = nullptr;  // that came with m_top
 };
 
 }  // namespace ecrin::oci

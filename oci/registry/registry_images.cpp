@@ -115,7 +115,7 @@ public:
   Result<> put_manifest(const RawManifest& manifest, Place place, const CancelToken* cancel) override {
     return m_destination.put_manifest(manifest, place, cancel);
   }
-  Result<> commit() override { return m_destination.commit(); }
+  Result<> commit(const CancelToken* cancel) override { return m_destination.commit(cancel); }
 
 private:
   std::unique_ptr<RegistryClient> m_client;

@@ -51,6 +51,7 @@ struct FromInstruction {
   std::optional<Word> platform;
   std::string name;  // AS name, lower case; "" = none
   Span name_span;
+  Span as_span;  // of the word "AS"
 };
 struct ArgInstruction {
   struct Item {
@@ -78,6 +79,8 @@ struct MountFlag {
 };
 struct RunInstruction {
   Command command;
+  /// The script is "<<EOF" and nothing beside it: the (first) here-document itself is what runs.
+  bool runs_heredoc = false;
   std::vector<MountFlag> mounts;
   std::string network;   // "" = not said
   std::string security;  // "" = not said
@@ -144,6 +147,7 @@ struct Instruction {
   std::string keyword;  // as written: "RUN", "run"
   std::vector<Heredoc> heredocs;
   std::vector<std::string> comments;  // that stand right above it, without '#'
+  std::vector<Span> empty_lines;      // lines without anything, amid continuation lines
   std::string text;                   // the whole instruction as one line, for people
   Span span;                          // from its keyword to the end of its last line (heredocs included)
   Location location;

@@ -13,7 +13,6 @@ import argparse
 import atexit
 import os
 import pwd
-import resource
 import shutil
 import socket
 import statistics
@@ -40,22 +39,23 @@ class Bench:
         self.buildah = ["buildah", *storage]
         self.environment = {"HOME": self.home, "PATH": os.environ["PATH"], "LANG": "C.UTF-8",
                             "XDG_RUNTIME_DIR": run, "BUILDAH_ISOLATION": "chroot"}
+        self.aside = os.path.join(self.work, "aside")
         self.rows = []
 
     def call(self, command, check=True):
-        """Runs one command; returns (wall seconds, cpu seconds) or None when it fails and check is off."""
+        """Runs one command; returns (wall seconds, cpu seconds, peak MiB of its largest process) or None when it fails
+        and check is off."""
         print("$", " ".join(command), file=self.log, flush=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.monotonic()
-        status = subprocess.run(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
-                                stderr=self.log, cwd=self.work, check=False).returncode
+        process = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
+                                   stderr=self.log, cwd=self.work)
+        _, status, used = os.wait4(process.pid, 0)
         wall = time.monotonic() - start
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        if status == 0:
-            return wall, cpu
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode == 0:
+            return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
         if check:
-            sys.exit(f"bench: {' '.join(command)} failed with status {status}; see {self.log.name}")
+            sys.exit(f"bench: {' '.join(command)} failed with status {process.returncode}; see {self.log.name}")
         return None
 
     def compare(self, workload, tools, reference="ecrin"):
@@ -80,10 +80,26 @@ class Bench:
             walls = sorted(v[0] for v in values)
             wall = statistics.median(walls)
             cpu = statistics.median(v[1] for v in values)
+            peak = max(v[2] for v in values)
             ratio = wall / base
-            self.rows.append((workload, name, wall, walls[0], walls[-1], cpu, ratio))
+            self.rows.append((workload, name, wall, walls[0], walls[-1], cpu, peak, ratio))
             print(f"  {workload:8} {name:22} {wall:8.4f} s ({walls[0]:.4f} to {walls[-1]:.4f})  cpu {cpu:7.4f} s  "
-                  f"{ratio:7.2f} x ecrin", flush=True)
+                  f"{peak:6.1f} MiB  {ratio:7.2f} x ecrin", flush=True)
+
+    def as_all_ids(self, script, *arguments):
+        """Files of other ids can only be changed as root of a user namespace that has them."""
+        return ["unshare", "--map-root-user", "--map-auto", "sh", "-c", script, "sh", *arguments]
+
+    def set_aside(self, path):
+        """Makes room for a tree at this path, without removing a file: ext4 does not give out an inode that was freed
+        less than a minute or so ago, and looks at each of them again for every new file. A tool that ran after a large
+        removal would pay for it with seconds of processor time, and now and then only. What is emptied takes no blocks;
+        it all goes at the end."""
+        return self.as_all_ids('[ -e "$1" ] || exit 0; old=$2/$(date +%s%N); mkdir -p "$2"; mv "$1" "$old"; '
+                               'find "$old" -type f -size +0 -exec truncate -s 0 {} +', path, self.aside)
+
+    def remove_aside(self):
+        self.call(self.as_all_ids('rm -rf "$1"', self.aside), check=False)
 
     # ---- set-up ------------------------------------------------------------------------------------------------
 
@@ -183,7 +199,7 @@ class Bench:
         if self.have("bwrap"):
             data = os.path.join(self.work, "bwrap-data")
             tools["bare write in bwrap"] = (
-                [["rm", "-rf", data], ["mkdir", data]],
+                [self.set_aside(data), ["mkdir", data]],
                 ["bwrap", "--unshare-all", "--ro-bind", self.rootfs, "/", "--bind", data, "/data", "--proc",
                  "/proc", "--dev", "/dev", "/bin/sh", "-c", FILES_SCRIPT])
         self.compare("files", tools)
@@ -210,23 +226,19 @@ class Bench:
                 time.sleep(0.1)
         return sys.exit(f"bench: docker-registry does not start; see {self.log.name}")
 
-    def remove_tree(self, path):
-        """Files of other ids can only be removed as root of a user namespace that has them."""
-        return ["unshare", "--map-root-user", "--map-auto", "rm", "-rf", path]
-
     def pull_tools(self, image):
         scratch = {tool: os.path.join(self.work, "pull", tool) for tool in ("ecrin", "podman", "buildah", "umoci")}
         ecrin = [self.ecrin[0], "--root", scratch["ecrin"]]
-        tools = {"ecrin": ([self.remove_tree(scratch["ecrin"])], [*ecrin, "pull", "-q", image])}
+        tools = {"ecrin": ([self.set_aside(scratch["ecrin"])], [*ecrin, "pull", "-q", image])}
         for name in ("podman", "buildah"):
             if self.have(name):
                 own = ["--root", scratch[name], "--runroot", os.path.join(self.work, "run", "pull"),
                        "--storage-driver", "overlay"]
-                tools[name] = ([self.remove_tree(scratch[name])],
+                tools[name] = ([self.set_aside(scratch[name])],
                                [name, *own, "pull", "-q", "--tls-verify=false", image])
         if self.have("skopeo") and self.have("umoci"):
             layout = scratch["umoci"]
-            tools["skopeo + umoci"] = ([self.remove_tree(layout), ["mkdir", "-p", layout]],
+            tools["skopeo + umoci"] = ([self.set_aside(layout), ["mkdir", "-p", layout]],
                                        ["sh", "-c", f"skopeo copy -q --src-tls-verify=false docker://{image} "
                                         f"oci:{layout}/oci:x && umoci unpack --rootless --image {layout}/oci:x "
                                         f"{layout}/bundle"])
@@ -272,16 +284,17 @@ class Bench:
         with open(self.options.results, "w", encoding="utf-8") as file:
             file.write("# Benchmark results\n\nWritten by `./dev bench`: one interleaved run, medians of "
                        f"{self.options.reps} samples a tool. Ratios are wall time over ecrin's: above 1, ecrin is "
-                       "faster.\n\nCompared with: " + "; ".join(versions) + f". {os.cpu_count()} processors, "
+                       "faster. The peak is that of a tool's largest process.\n\nCompared with: " + "; ".join(versions) + f". {os.cpu_count()} processors, "
                        f"Linux {os.uname().release.split('-')[0]}.\n")
             for workload, title in titles.items():
                 rows = [row for row in self.rows if row[0] == workload]
                 if not rows:
                     continue
-                file.write(f"\n## {title}\n\n| tool | median s | least | most | CPU s | ratio to ecrin |\n"
-                           "|---|---|---|---|---|---|\n")
-                for _, name, wall, least, most, cpu, ratio in rows:
-                    file.write(f"| {name} | {wall:.4f} | {least:.4f} | {most:.4f} | {cpu:.4f} | {ratio:.2f} |\n")
+                file.write(f"\n## {title}\n\n| tool | median s | least | most | CPU s | peak MiB | ratio to ecrin |\n"
+                           "|---|---|---|---|---|---|---|\n")
+                for _, name, wall, least, most, cpu, peak, ratio in rows:
+                    file.write(f"| {name} | {wall:.4f} | {least:.4f} | {most:.4f} | {cpu:.4f} | {peak:.1f} | "
+                               f"{ratio:.2f} |\n")
         print("written:", self.options.results)
 
 
@@ -345,6 +358,7 @@ def main():
         print(workload, flush=True)
         getattr(bench, workload)()
     bench.write_results()
+    bench.remove_aside()
 
 
 if __name__ == "__main__":

@@ -200,6 +200,28 @@ config:
     CHECK(std::count(env.begin(), env.end(), entry) == 1);
 }
 
+TEST_CASE("triggers and the shell of a base are not those of a recipe on top of it", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.build(
+      "from: localhost/busybox\n"
+      "shell: [/bin/busybox, sh, -c]\n"
+      "steps:\n  - onbuild: RUN never\n  - run: false; true\n  - author: Jo\n  - expose: 80\n",
+      {"-t", "base"});
+  const auto base = ecrin.inspect("base");
+  CHECK(base.at("Config").at("OnBuild") == nlohmann::json({"RUN never"}));
+  CHECK(base.at("Author") == "Jo");
+  const std::string id = ecrin.build("from: localhost/base\nsteps: [{run: true}]\nconfig: {cmd: [x]}\n");
+  const auto config = ecrin.inspect(id).at("Config");
+  CHECK_FALSE(config.contains("OnBuild"));
+  CHECK(config.at("ExposedPorts").contains("80/tcp"));
+  const std::string history = ecrin.must({"history", "--no-trunc", id});
+  CHECK(contains(history, "RUN /bin/busybox sh -c false; true"));
+  CHECK(contains(history, "RUN /bin/sh -e -c true"));
+  CHECK(contains(history, "CMD x"));
+  // -e again: the first command that fails ends the script.
+  CHECK(ecrin.try_build("from: localhost/base\nsteps: [{run: \"false; true\"}]\n").code == 1);
+}
+
 TEST_CASE("the host's environment does not reach a build or an image") {
   Ecrin ecrin;
   ecrin.environment["HOST_ONLY_VARIABLE"] = "host-value";

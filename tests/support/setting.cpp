@@ -127,7 +127,7 @@ BuildPlaces readable_places(const passwd& user, const BuildPlaces& places, const
     for (const std::string name : {"tests", "recipes"}) {
       if (!exists(places.source + "/" + name)) continue;
       must_run({"rm", "-rf", copies + "/" + name});
-      must_run({"cp", "-RL", places.source + "/" + name, copies + "/" + name});
+      must_run({"cp", "-RP", places.source + "/" + name, copies + "/" + name});
     }
     must_run({"chmod", "-R", "u=rwX,go=rX", copies});
   }

@@ -13,6 +13,7 @@
 //   orphan SECONDS     leaves a grandchild behind that ends after SECONDS; prints its pid
 //   lock FILE          locks it, prints "ready" and waits for ever
 //   descriptors        numbers of the open descriptors
+//   agent              how many keys the ssh-agent at $SSH_AUTH_SOCK has
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -21,9 +22,11 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -385,6 +388,27 @@ int descriptors() {
   return 0;
 }
 
+int ask_agent() {
+  const char* path = getenv("SSH_AUTH_SOCK");
+  must(path != nullptr, "SSH_AUTH_SOCK");
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  const int agent = socket(AF_UNIX, SOCK_STREAM, 0);
+  must(connect(agent, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, path);
+  const unsigned char question[] = {0, 0, 0, 1, 11};  // "which identities?": draft-ietf-sshm-ssh-agent, 3.5
+  must(write(agent, question, sizeof question) == sizeof question, "write");
+  unsigned char answer[9] = {};
+  for (std::size_t done = 0; done < sizeof answer;) {
+    const ssize_t count = read(agent, answer + done, sizeof answer - done);
+    must(count > 0, "read");
+    done += static_cast<std::size_t>(count);
+  }
+  must(answer[4] == 12, "answer");
+  std::printf("%d keys\n", answer[8]);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -421,6 +445,7 @@ int main(int argc, char** argv) {
     return orphan(static_cast<unsigned>(std::atoi(words[1].c_str())));
   if (words.size() == 2 && words[0] == "lock") return lock_for_ever(words[1]);
   if (words.size() == 1 && words[0] == "descriptors") return descriptors();
+  if (words.size() == 1 && words[0] == "agent") return ask_agent();
   std::fputs("usage: see the head of init.cpp\n", stderr);
   return 2;
 }

@@ -177,8 +177,34 @@ TEST_CASE("compression: levels") {
   CHECK(compress(Compression::zstd, 0, sink).error().kind() == ErrorKind::invalid);
   CHECK(compress(Compression::zstd, 23, sink).error().kind() == ErrorKind::invalid);
   CHECK(compress(Compression::xz, {}, sink).error().kind() == ErrorKind::unsupported);
-  CHECK(decompress(Compression::bzip2, std::make_unique<MemorySource>("")).error().kind() ==
-        ErrorKind::unsupported);
+  CHECK(compress(Compression::bzip2, {}, sink).error().kind() == ErrorKind::unsupported);
+}
+
+TEST_CASE("compression: bzip2 and xz are read as their programs read them") {
+  // "hello\n", twice.
+  const std::string bzip2(
+      "\x42\x5a\x68\x39\x31\x41\x59\x26\x53\x59\xc1\xc0\x80\xe2\x00\x00\x01\x41\x00\x00\x10\x02\x44"
+      "\xa0\x00\x30\xcd\x00\xc3\x46\x29\x97\x17\x72\x45\x38\x50\x90\xc1\xc0\x80\xe2",
+      42);
+  const std::string xz(
+      "\xfd\x37\x7a\x58\x5a\x00\x00\x04\xe6\xd6\xb4\x46\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5"
+      "\xa3\x01\x00\x05\x68\x65\x6c\x6c\x6f\x0a\x00\x00\x00\xa5\x60\x97\xf1\x94\xf6\xfd\xe0\x00\x01"
+      "\x1e\x06\xc1\x2f\xa4\x1d\x1f\xb6\xf3\x7d\x01\x00\x00\x00\x00\x04\x59\x5a",
+      64);
+  for (const auto& [compression, packed] : {std::pair{Compression::bzip2, bzip2}, {Compression::xz, xz}}) {
+    const auto read = [&, kind = compression](std::string bytes) -> Result<std::string> {
+      auto source = TRY(decompress(kind, std::make_unique<MemorySource>(std::move(bytes))));
+      return read_all(*source, 1u << 20);
+    };
+    CHECK(read(packed).value() == "hello\n");
+    CHECK(read(packed + packed).value() == "hello\nhello\n");
+    CHECK(read("").error().kind() == ErrorKind::invalid);
+    CHECK(read(packed.substr(0, packed.size() - 1)).error().kind() == ErrorKind::invalid);
+    CHECK(read(packed + "garbage").error().kind() == ErrorKind::invalid);
+    std::string damaged = packed;
+    damaged[packed.size() / 2] ^= 0x55;
+    CHECK(read(damaged).error().kind() == ErrorKind::invalid);
+  }
 }
 
 TEST_CASE("compression: the header of gzip tells nothing about the writer") {
@@ -307,5 +333,7 @@ TEST_CASE("compression: decompress_any looks and forgets nothing") {
   }
   auto source = decompress_any(std::make_unique<RaggedSource>(gzip_member("text"), 1, 2)).value();
   CHECK(read_all(*source, 100).value() == "text");
-  CHECK(!decompress_any(std::make_unique<MemorySource>("BZh91AY&SY")));
+  const auto damaged = decompress_any(std::make_unique<MemorySource>("BZh91AY&SY"));
+  REQUIRE(damaged);
+  CHECK_FALSE(read_all(**damaged, 1u << 20));
 }

@@ -7,7 +7,8 @@ using namespace ecrin::build;
 using namespace ecrin::recipes;
 
 namespace {
-const KeySettings k_settings{.platform = "linux/amd64", .epoch = "0", .default_network = "private"};
+const KeySettings k_settings{
+    .platform = "linux/amd64", .epoch = "0", .default_network = "private", .shell = {"/bin/sh", "-c"}};
 
 std::string key_of(StepKind kind, const oci::ImageConfig& config = {}, const std::string& parent = "p") {
   PlanStep step;
@@ -34,6 +35,10 @@ TEST_CASE("everything that a RUN depends on is in its key") {
   CHECK(base != key_of(run("make x")));
   CHECK(base != key_of(run("make"), {}, "other parent"));
   CHECK(base != key_of(RunStep{.command = std::vector<std::string>{"make"}}));
+  CHECK(base == key_of(RunStep{.command = std::vector<std::string>{"/bin/sh", "-c", "make"}}));
+  const std::string file = key_of(RunStep{.command = InlineFile{"x", "#!/bin/sh"}});
+  CHECK(file != key_of(RunStep{.command = InlineFile{"x", "#!/bin/bash"}}));
+  CHECK(file != key_of(RunStep{.command = std::vector<std::string>{"/dev/pipes/x"}}));
 
   oci::ImageConfig config;
   config.env = {"A=1", "B=2"};

@@ -12,8 +12,8 @@ TEST_CASE("config and manifest of a build on a base image") {
   stage.name = "main";
   stage.from = FromImage{"base"};
   stage.steps = {{EnvStep{{{"A", "b"}}}, {}, "env: A=b"},
-                 {RunStep{.command = std::string("x")}, {}, "run: x"}};
-  stage.config.entrypoint = {"/bin/x"};
+                 {RunStep{.command = std::string("x")}, {}, "run: x"},
+                 {EntrypointStep{{"/bin/x"}, true}, {}, "entrypoint: /bin/x"}};
   stage.annotations = {{"k", "v"}};
   recipe.stages = {stage};
   const auto plan = make_plan(recipe, "");
@@ -29,16 +29,18 @@ TEST_CASE("config and manifest of a build on a base image") {
   blob.size = 10;
   base->manifest.layers = {blob};
 
-  std::vector<PreparedStep> prepared(3);
-  for (std::size_t i = 0; i < 3; ++i) {
+  std::vector<PreparedStep> prepared(4);
+  for (std::size_t i = 0; i < 4; ++i) {
     prepared[i].plan = &plan->steps[i];
     prepared[i].base = base;
-    prepared[i].after.cmd = {"sh"};
+    prepared[i].shell = {"/bin/sh", "-c"};
     prepared[i].after.env = {"A=b"};
   }
   const std::string diff_id = oci::Digest::of("new layer").to_string();
-  const std::vector<CommittedStep> steps = {
-      {&prepared[0], {}}, {&prepared[1], {}}, {&prepared[2], fs::Layer{"id", diff_id, 2048}}};
+  const std::vector<CommittedStep> steps = {{&prepared[0], {}},
+                                            {&prepared[1], {}},
+                                            {&prepared[2], fs::Layer{"id", diff_id, 2048}},
+                                            {&prepared[3], {}}};
   const auto parts = make_image(*plan, steps, {.clamp = 0, .created = 86400});
   REQUIRE(parts);
 
@@ -52,11 +54,11 @@ TEST_CASE("config and manifest of a build on a base image") {
 
   CHECK(parts->config.diff_ids.size() == 2);
   CHECK(parts->config.created == "1970-01-02T00:00:00Z");
-  CHECK_FALSE(parts->config.cmd);  // a new entrypoint
   REQUIRE(parts->config.history.size() == 4);
   CHECK(parts->config.history[0].created_by == "the base's own");
   CHECK(parts->config.history[1].empty_layer);
-  CHECK(parts->config.history[2].created_by == "run: x");
+  CHECK(parts->config.history[2].created_by == "RUN /bin/sh -c x");
   CHECK_FALSE(parts->config.history[2].empty_layer);
-  CHECK(parts->config.history[3].created_by == "config: entrypoint /bin/x");
+  CHECK(parts->config.history[3].created_by == "ENTRYPOINT /bin/x");
+  CHECK(parts->config.history[3].empty_layer);
 }

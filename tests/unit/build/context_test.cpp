@@ -69,7 +69,10 @@ TEST_CASE("sources are paths, directories and globs below the root") {
   const auto missing = fixture.select({"nope"});
   REQUIRE_FALSE(missing);
   CHECK(missing.error().kind() == ErrorKind::not_found);
-  CHECK_FALSE(fixture.select({"*.none"}));
+  const auto unmatched = fixture.select({"*.none", "x.txt"});
+  REQUIRE(unmatched);
+  CHECK(paths(*unmatched) == Paths{"x.txt"});
+  CHECK(unmatched->unmatched == Paths{"*.none"});
 }
 
 TEST_CASE("what an ignore file leaves out is not there, and the error says so") {
@@ -105,14 +108,16 @@ TEST_CASE("symlinks that a source names are followed inside the context only") {
   CHECK(paths(*fixture.select({"."})) == Paths{".", "absolute", "link", "loop", "real", "real/file", "up"});
 }
 
-TEST_CASE("sockets and FIFOs of a context are left out") {
+TEST_CASE("a FIFO of a context is copied as one, and never opened") {
   Fixture fixture;
   write_file(fixture.files + "/a", "");
   REQUIRE(::mkfifo((fixture.files + "/fifo").c_str(), 0644) == 0);
   const auto selection = fixture.select({"."});
   REQUIRE(selection);
-  CHECK(selection->skipped == Paths{"fifo"});
-  CHECK(paths(*selection) == Paths{".", "a"});
+  CHECK(selection->skipped.empty());
+  CHECK(paths(*selection) == Paths{".", "a", "fifo"});
+  CHECK(paths(*fixture.select({"fifo"})) == Paths{"fifo"});
+  CHECK(fixture.inputs({"fifo"}) == KeyInputs{{"file fifo", "fifo 0644"}});
 }
 
 TEST_CASE("a key sees content and mode, neither time nor order") {

@@ -105,6 +105,11 @@ Step copy(std::string source) {
   step.destination = "/";
   return {step, {}, "copy: " + source};
 }
+Step linked(std::string source) {
+  Step step = copy(source);
+  std::get<CopyStep>(step.kind).link = true;
+  return step;
+}
 Step env(std::string name, std::string value) {
   return {EnvStep{{{name, value}}}, {}, "env: " + name};
 }
@@ -172,7 +177,8 @@ TEST_CASE("a changed step reruns with what follows it, and the reasons say why")
   CHECK(built.observer.results.at("run: b").reasons.front() == "env 'X' changed: '1' -> '2'");
   CHECK(built.observer.results.at("run: c").reasons.front() == "env 'X' changed: '1' -> '2'");
   const Built fresh = fixture.build(single({script("new")}));
-  CHECK(fresh.observer.results.at("run: new").reasons == Words{"command changed: 'a' -> 'new'"});
+  CHECK(fresh.observer.results.at("run: new").reasons ==
+        Words{"command changed: '/bin/sh -c a' -> '/bin/sh -c new'"});
 }
 
 TEST_CASE("a changed file reruns its copy, and is named") {
@@ -234,7 +240,8 @@ TEST_CASE("packages that changed are named, and are no part of the key") {
   // Another script at the same place: the packages of the old one are no reason.
   fixture.options.no_cache = false;
   const Built other = fixture.build(single({script("other"), script("b")}));
-  CHECK(other.observer.results.at("run: other").reasons == Words{"command changed: 'system' -> 'other'"});
+  CHECK(other.observer.results.at("run: other").reasons ==
+        Words{"command changed: '/bin/sh -c system' -> '/bin/sh -c other'"});
 }
 
 TEST_CASE("a key of content is found by its family") {
@@ -358,4 +365,37 @@ TEST_CASE("a COPY without a context is an error") {
   const Built built = fixture.build(single({copy("x")}));
   REQUIRE_FALSE(built.result);
   CHECK_FALSE(built.result.error().hint_text().empty());
+}
+
+TEST_CASE("a linked copy stands on nothing, and stays when what is below changes") {
+  Fixture fixture;
+  testing::write_file(fixture.context + "/file", "1");
+  const Built first = fixture.build(single({script("a"), linked("file"), env("X", "1"), script("b")}));
+  REQUIRE(first.result);
+  CHECK(first.below.at("copied") == 0);
+  CHECK(first.below.at("b") == 2);
+  const Built second = fixture.build(single({script("other"), linked("file"), env("X", "1"), script("b")}));
+  REQUIRE(second.result);
+  CHECK(second.ran == Words{"other", "b"});
+  CHECK(second.below.at("b") == 2);
+  CHECK(first.result->image_id != second.result->image_id);
+  CHECK(fixture.build(single({script("a"), linked("file"), env("X", "1"), script("b")})).ran.empty());
+  // With a mode it is an ordinary copy, as docker has it.
+  Step ordinary = linked("file");
+  std::get<CopyStep>(ordinary.kind).mode = 0600;
+  CHECK(fixture.build(single({script("a"), ordinary})).below.at("copied") == 1);
+}
+
+TEST_CASE("what stands on a linked copy belongs to all that is below") {
+  Fixture fixture;
+  testing::write_file(fixture.context + "/file", "1");
+  const Recipe recipe = single({script("a"), linked("file"), linked("file"), script("b")});
+  REQUIRE(fixture.build(recipe).result);
+  // The lowest step's result is gone: it runs again, and so does what stood on it; the copies need not.
+  REQUIRE(fixture.workshop->store().database().execute("DELETE FROM build_steps WHERE text = 'run: a'"));
+  const Built built = fixture.build(recipe);
+  REQUIRE(built.result);
+  CHECK(built.ran == Words{"a", "b"});
+  CHECK(built.below.at("b") == 3);
+  CHECK(fixture.build(recipe).ran.empty());
 }

@@ -104,3 +104,81 @@ TEST_CASE("an ignore file that leads out of the context or is no file is not rea
   REQUIRE(posix::mkdir_at(*root, ".containerignore", 0755));
   CHECK_FALSE(read_ignore_file(*root));
 }
+
+TEST_CASE("patterns mean what they mean to docker") {
+  struct Case {
+    const char* patterns;
+    const char* path;
+    bool ignored;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {"**", "file", true},
+           {"**/", "dir/file", true},
+           {"**/**", "dir/file", true},
+           {"dir/**", "file", false},
+           {"dir/**", "dir/file", true},
+           {"dir/**", "dir/dir2/file", true},
+           {"**/dir", "dir", true},
+           {"**/dir", "dir/file", true},
+           {"**/dir2/*", "dir/dir2/file", true},
+           {"**/dir2/*", "dir/dir2/dir2/file", true},
+           {"**file", "dir/file", true},
+           {"**/file*txt", "dir/dir/file.txt", true},
+           {"**/**/*.txt", "dir/dir/file.txt", true},
+           {"a**/*.txt", "a/file.txt", true},
+           {"a**/*.txt", "a/dir/dir/file.txt", true},
+           {"a[b-d]e", "ace", true},
+           {"a[b-d]e", "ae", false},
+           {"a[^b-d]e", "aze", true},
+           {"a[^b-d]e", "ace", false},
+           {"a\\*b", "a*b", true},
+           {"a\\*b", "axb", false},
+           {"*.foo", "a/b.foo", false},
+           {"*/foo", "a/foo", true},
+           {"*/foo", "foo", false},
+           {"foo/", "foo", true},
+           {"/foo", "foo", true},
+           {"  foo  ", "foo", true},
+           {"./a/../foo", "foo", true},
+           {"foo\r\n", "foo", true},
+           {".*", ".foo", true},
+           {".*", "foo", false},
+           {"abc.def", "abcZdef", false},
+           {"a(b)c/def", "a(b)c/xyz", false},
+           {"a.|)$(}+{bc", "a.|)$(}+{bc", true},
+           {"*\n!README*\n", "README.md", false},
+           {"*\n!README*\nREADME-secret.md", "README-secret.md", true},
+           {"*\nREADME-secret.md\n!README*", "README-secret.md", false},
+           {"docs\n!docs/README.md", "docs/README.md", false},
+           {"docs\n!docs/README.md", "docs/other", true},
+           {"*\n! spaced", "spaced", false},
+           {"#file", "#file", false},
+       }) {
+    INFO(c.patterns << " and " << c.path);
+    const auto rules = IgnoreRules::parse(c.patterns, "x");
+    REQUIRE(rules);
+    CHECK(rules->ignores(c.path) == c.ignored);
+  }
+}
+
+TEST_CASE("an ignore file that is given counts, else the one beside the recipe") {
+  testing::TemporaryDirectory scratch;
+  const std::string path = scratch.path();
+  const Fd root = testing::open_directory(path);
+  const auto used = [&](const IgnorePlaces& places) {
+    const auto file = read_ignore_file(root, places);
+    REQUIRE(file);
+    return file->name;
+  };
+  const IgnorePlaces beside{.given = "", .recipe = path + "/sub/Containerfile"};
+  testing::write_file(path + "/.dockerignore", "a\n");
+  testing::write_file(path + "/sub/.dockerignore", "a\n");  // of no context
+  CHECK(used(beside) == ".dockerignore");
+  testing::write_file(path + "/sub/Containerfile.dockerignore", "a\n");
+  CHECK(used(beside) == "Containerfile.dockerignore");
+  testing::write_file(path + "/sub/Containerfile.containerignore", "a\n");
+  CHECK(used(beside) == "Containerfile.containerignore");
+  testing::write_file(path + "/own", "a\n");
+  CHECK(used({.given = path + "/own", .recipe = beside.recipe}) == path + "/own");
+  CHECK_FALSE(read_ignore_file(root, {.given = path + "/none", .recipe = beside.recipe}));
+}

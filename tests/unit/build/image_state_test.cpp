@@ -45,29 +45,58 @@ TEST_CASE("steps change what follows them") {
   CHECK(config.user == "web");
 }
 
-TEST_CASE("a new entrypoint drops the base's command") {
+TEST_CASE("an entrypoint drops the command only where it says so") {
   oci::ImageConfig config;
   config.cmd = {"old"};
-  StageConfig changes;
-  changes.labels = {{"a", "b"}};
-  apply_stage_config(config, changes);
+  PlanStep step;
+  step.what = StepKind(EntrypointStep{.arguments = {"/bin/app"}});
+  apply_step(config, step);
   CHECK(config.cmd == std::vector<std::string>{"old"});
-  changes.entrypoint = {"/bin/app"};
-  apply_stage_config(config, changes);
+  step.what = StepKind(EntrypointStep{.arguments = {"/bin/app"}, .drops_cmd = true});
+  apply_step(config, step);
   CHECK_FALSE(config.cmd);
-  changes.cmd = {"x"};
-  apply_stage_config(config, changes);
+  step.what = StepKind(CmdStep{{"x"}});
+  apply_step(config, step);
   CHECK(config.cmd == std::vector<std::string>{"x"});
-  CHECK(describe(changes) == "config: entrypoint /bin/app, cmd x, label a");
-  CHECK(describe(StageConfig{}).empty());
+  CHECK(config.entrypoint == std::vector<std::string>{"/bin/app"});
 }
 
-TEST_CASE("only a shell that is not the default is part of the image") {
+TEST_CASE("what is said about the image adds up") {
+  oci::ImageConfig config;
+  config.exposed_ports = {"80/tcp"};
+  PlanStep step;
+  for (StepKind kind :
+       std::vector<StepKind>{ExposeStep{{"8080/tcp", "53/udp", "80/tcp"}}, VolumeStep{{"/b", "/a"}},
+                             StopSignalStep{"SIGINT"}, ShellStep{{"/bin/bash", "-c"}}, OnBuildStep{"RUN a"},
+                             OnBuildStep{"RUN b"}, AuthorStep{"me"}, HealthcheckStep{{.test = {"NONE"}}}}) {
+    step.what = std::move(kind);
+    apply_step(config, step);
+  }
+  CHECK(config.exposed_ports == std::vector<std::string>{"53/udp", "80/tcp", "8080/tcp"});
+  CHECK(config.volumes == std::vector<std::string>{"/a", "/b"});
+  CHECK(config.stop_signal == "SIGINT");
+  CHECK(config.shell == std::vector<std::string>{"/bin/bash", "-c"});
+  CHECK(config.on_build == std::vector<std::string>{"RUN a", "RUN b"});
+  CHECK(config.author == "me");
+  CHECK(config.healthcheck->test == std::vector<std::string>{"NONE"});
+}
+
+TEST_CASE("a stage's own shell, else the base's, else the plain one") {
   oci::ImageConfig config;
   Stage stage;
-  begin_stage(config, stage);
-  CHECK(config.shell.empty());
-  stage.shell = {"/bin/bash", "-c"};
-  begin_stage(config, stage);
-  CHECK(config.shell == stage.shell);
+  CHECK(first_shell(stage, config) == std::vector<std::string>{"/bin/sh", "-c"});
+  config.shell = {"/bin/bash", "-c"};
+  CHECK(first_shell(stage, config) == config.shell);
+  stage.shell = {"/bin/sh", "-e", "-c"};
+  CHECK(first_shell(stage, config) == stage.shell);
+}
+
+TEST_CASE("the words of a command") {
+  const std::vector<std::string> shell = {"/bin/sh", "-c"};
+  CHECK(run_arguments({.command = std::string("a b")}, shell) ==
+        std::vector<std::string>{"/bin/sh", "-c", "a b"});
+  CHECK(run_arguments({.command = std::vector<std::string>{"a", "b"}}, shell) ==
+        std::vector<std::string>{"a", "b"});
+  CHECK(run_arguments({.command = InlineFile{"x.py", "#!"}}, shell) ==
+        std::vector<std::string>{"/dev/pipes/x.py"});
 }

@@ -34,11 +34,22 @@ struct Fixture {
   Result<> copy(std::vector<std::string> sources, const std::string& destination, CopyOptions options = {}) {
     const SourceTree tree{&source, nullptr, "the source", ""};
     const Selection selection = TRY(select_sources(tree, sources, {}));
+    return put(tree, selection, destination, std::move(options));
+  }
+  Result<> copy_parents(std::vector<std::string> sources, const std::string& destination,
+                        CopyOptions options = {}) {
+    const SourceTree tree{&source, nullptr, "the source", ""};
+    return put(tree, TRY(select_with_parents(tree, sources, {})), destination, std::move(options));
+  }
+  Result<> put(const SourceTree& tree, const Selection& selection, const std::string& destination,
+               CopyOptions options) {
     UpperTree writer(upper, &lower, k_epoch);
     options.owner = std::pair{::getuid(), ::getgid()};
+    writer.make_directories_with(options.mode.value_or(0755), options.owner);
     TRY(copy_selection(tree, selection.items, destination, options, writer, nullptr));
     return writer.finish();
   }
+  bool exists(const std::string& path) { return ::access((upper_path + path).c_str(), F_OK) == 0; }
   struct stat status(const std::string& path) {
     struct stat found = {};
     REQUIRE(::lstat((upper_path + path).c_str(), &found) == 0);
@@ -104,7 +115,7 @@ TEST_CASE("a directory stands for its contents") {
   REQUIRE(::chmod((fixture.source_path + "/d").c_str(), 0700) == 0);
   REQUIRE(fixture.copy({"d"}, "/new"));
   CHECK(read_file(fixture.upper_path + "/new/sub/b") == "2");
-  CHECK((fixture.status("/new").st_mode & 07777) == 0700);  // new: like the source
+  CHECK((fixture.status("/new").st_mode & 07777) == 0755);  // as any that had to be made
   REQUIRE(posix::make_directories(fixture.lower_path + "/old", 0755));
   REQUIRE(::chmod((fixture.lower_path + "/old").c_str(), 0711) == 0);
   REQUIRE(fixture.copy({"d"}, "/old"));
@@ -174,4 +185,79 @@ TEST_CASE("a file that changed after it was selected is an error") {
   const auto copied = copy_selection(tree, selection->items, "/a", options, writer, nullptr);
   REQUIRE_FALSE(copied);
   CHECK(copied.error().kind() == ErrorKind::conflict);
+}
+
+TEST_CASE("several directories may make one, and files go beside their contents") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d1/a", "1");
+  write_file(fixture.source_path + "/d2/b", "2");
+  write_file(fixture.source_path + "/d3", "3");
+  REQUIRE(fixture.copy({"d?"}, "/to"));
+  CHECK(read_file(fixture.upper_path + "/to/a") == "1");
+  CHECK(read_file(fixture.upper_path + "/to/b") == "2");
+  CHECK(read_file(fixture.upper_path + "/to/d3") == "3");
+}
+
+TEST_CASE("a symbolic mode is for files and directories, and not for what had to be made") {
+  Fixture fixture;
+  write_file(fixture.source_path + "/d/tool", "x", 0700);
+  write_file(fixture.source_path + "/d/sub/text", "x", 0600);
+  CopyOptions options;
+  options.mode_change = ModeChange::parse("u=rwX,go=rX").value();
+  REQUIRE(fixture.copy({"d"}, "/to", options));
+  CHECK((fixture.status("/to/tool").st_mode & 07777) == 0755);
+  CHECK((fixture.status("/to/sub/text").st_mode & 07777) == 0644);
+  CHECK((fixture.status("/to").st_mode & 07777) == 0755);
+  options.mode_change.reset();
+  options.mode = 0711;
+  REQUIRE(fixture.copy({"d"}, "/other/deep", options));
+  CHECK((fixture.status("/other").st_mode & 07777) == 0711);
+  CHECK((fixture.status("/other/deep/sub/text").st_mode & 07777) == 0711);
+}
+
+TEST_CASE("the directories of a source come along") {
+  Fixture fixture;
+  for (const char* name : {"/x/a.txt", "/y/a.txt", "/y/b.c", "/x/deep/er/c.txt"})
+    write_file(fixture.source_path + name, name);
+  REQUIRE(::chmod((fixture.source_path + "/x").c_str(), 0750) == 0);
+  REQUIRE(fixture.copy_parents({"./x/a.txt", "y/a.txt"}, "/parents/"));
+  CHECK(read_file(fixture.upper_path + "/parents/x/a.txt") == "/x/a.txt");
+  CHECK(read_file(fixture.upper_path + "/parents/y/a.txt") == "/y/a.txt");
+  CHECK_FALSE(fixture.exists("/parents/y/b.c"));
+  CHECK((fixture.status("/parents/x").st_mode & 07777) == 0750);
+  REQUIRE(fixture.copy_parents({"**/*.txt"}, "/all"));
+  CHECK(fixture.exists("/all/x/deep/er/c.txt"));
+  CHECK(fixture.exists("/all/y/a.txt"));
+  CHECK_FALSE(fixture.exists("/all/y/b.c"));
+  REQUIRE(fixture.copy_parents({"x/./deep/*"}, "/cut/"));
+  CHECK(fixture.exists("/cut/deep/er/c.txt"));
+  CHECK_FALSE(fixture.exists("/cut/x"));
+  REQUIRE(fixture.copy_parents({"x/./deep"}, "/whole/"));
+  CHECK(fixture.exists("/whole/deep/er/c.txt"));
+  REQUIRE(fixture.copy_parents({"?/./**/a.txt"}, "/many/"));
+  CHECK(fixture.exists("/many/a.txt"));
+  // A glob without a match makes the destination and nothing in it; a name must be there.
+  REQUIRE(fixture.copy_parents({"x/none*"}, "/empty/"));
+  CHECK(fixture.exists("/empty"));
+  CHECK_FALSE(fixture.copy_parents({"x/none"}, "/error/"));
+}
+
+TEST_CASE("files of the recipe's text") {
+  Fixture fixture;
+  UpperTree writer(fixture.upper, &fixture.lower, k_epoch);
+  CopyOptions options;
+  options.owner = std::pair{::getuid(), ::getgid()};
+  options.mtime = k_epoch;
+  REQUIRE(copy_inline_file("script", "#!/bin/sh\n", "/bin/", options, writer));
+  options.mode = 0755;
+  REQUIRE(copy_inline_file("ignored", "x", "/name", options, writer));
+  options.mode.reset();
+  options.mode_change = ModeChange::parse("+x").value();
+  REQUIRE(copy_inline_file("tool", "y", "/bin/", options, writer));
+  REQUIRE(writer.finish());
+  CHECK(read_file(fixture.upper_path + "/bin/script") == "#!/bin/sh\n");
+  CHECK((fixture.status("/bin/script").st_mode & 07777) == 0644);
+  CHECK(fixture.status("/bin/script").st_mtim.tv_sec == k_epoch.tv_sec);
+  CHECK((fixture.status("/name").st_mode & 07777) == 0755);
+  CHECK((fixture.status("/bin/tool").st_mode & 07777) == 0755);
 }

@@ -6,6 +6,7 @@
 #include "base/defer.hpp"
 #include "base/posix.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/recipe_file.hpp"
 #include "fs/tree.hpp"
 #include "tests/support/catch.hpp"
 
@@ -59,13 +60,18 @@ TEST_CASE("a recipe file brings its directory as context") {
   CHECK_FALSE(find_recipe("other.yaml", file));
 }
 
-TEST_CASE("a directory has recipe.yaml, ecrin.yaml, or what -f says") {
+TEST_CASE("a directory has a Containerfile, a Dockerfile, recipe.yaml, ecrin.yaml, or what -f says") {
   Directory directory;
-  CHECK(find_recipe("", directory.path()).error().kind() == ErrorKind::not_found);
+  const auto found = [&] { return find_recipe("", directory.path()); };
+  CHECK(found().error().kind() == ErrorKind::not_found);
   directory.file("ecrin.yaml", "x");
-  CHECK(find_recipe("", directory.path())->path == directory.path() + "/ecrin.yaml");
-  directory.file("recipe.yaml", "x");
-  CHECK(find_recipe("", directory.path())->path == directory.path() + "/recipe.yaml");
+  CHECK(found()->path == directory.path() + "/ecrin.yaml");
+  CHECK(found()->also_there.empty());
+  for (const std::string name : {"recipe.yaml", "Dockerfile", "Containerfile"}) {
+    directory.file(name, "x");
+    CHECK(found()->path == directory.path() + "/" + name);
+    CHECK_FALSE(found()->also_there.empty());
+  }
   directory.file("other-of-this-test.yaml", "x");
   CHECK(find_recipe("other-of-this-test.yaml", directory.path())->path ==
         directory.path() + "/other-of-this-test.yaml");
@@ -73,20 +79,58 @@ TEST_CASE("a directory has recipe.yaml, ecrin.yaml, or what -f says") {
   CHECK(find_recipe("-", directory.path())->context_directory == directory.path());
 }
 
-TEST_CASE("Containerfiles are refused by name and by content") {
+TEST_CASE("the language of a recipe is told by its name, else by its content") {
   Directory directory;
-  directory.file("Containerfile", "FROM x");
-  const auto found = find_recipe("", directory.path());
-  REQUIRE_FALSE(found);
-  CHECK(found.error().kind() == ErrorKind::unsupported);
-  CHECK_FALSE(find_recipe("sub/Dockerfile.dev", directory.path()));
-  const std::string odd = directory.file("odd", "# comment\n\nFROM debian\nRUN x\n");
-  const auto text = read_recipe(find_recipe("", odd).value());
-  REQUIRE_FALSE(text);
-  CHECK(text.error().message().find("Containerfiles are not supported in this version") != std::string::npos);
+  const auto language = [&](const std::string& name, std::string_view text) {
+    return read_recipe(find_recipe("", directory.file(name, text)).value())->language;
+  };
+  CHECK(language("Dockerfile.dev", "x") == RecipeLanguage::containerfile);
+  CHECK(language("app.containerfile", "x") == RecipeLanguage::containerfile);
+  CHECK(language("FROM.yaml", "FROM x") == RecipeLanguage::yaml);
+  CHECK(language("odd", "# comment\n\nFROM debian\nRUN x\n") == RecipeLanguage::containerfile);
+  CHECK(language("odd", "name: x\nfrom: y") == RecipeLanguage::yaml);
   CHECK(looks_like_containerfile("ARG x\nFROM y"));
-  CHECK_FALSE(looks_like_containerfile("name: x\nfrom: y"));
   CHECK_FALSE(looks_like_containerfile("from: x"));
+  const std::string large = directory.file("large.yaml", std::string((1u << 20) + 1, '#'));
+  CHECK(read_recipe(find_recipe("", large).value()).error().kind() == ErrorKind::limit);
+}
+
+TEST_CASE("what a Containerfile lacks in its syntax comes out without a store") {
+  const auto parse = [](const char* text) {
+    return parse_recipe({.file = "x", .text = text, .language = RecipeLanguage::containerfile}, {});
+  };
+  CHECK_FALSE(parse("FROM a\nRNU"));
+  CHECK(parse("FROM $NOTHING"));
+}
+
+TEST_CASE("an image that was obtained once is not asked for again") {
+  int asked = 0;
+  const build::ImageObtainer obtain = remembering(
+      [&](const std::string&, const oci::Platform&, const CancelToken&) -> Result<oci::ImageRecord> {
+        ++asked;
+        return oci::ImageRecord{};
+      });
+  const CancelToken cancel;
+  CHECK(obtain("a", oci::Platform::host(), cancel));
+  CHECK(obtain("a", oci::Platform::host(), cancel));
+  CHECK(asked == 1);
+  CHECK(obtain("b", oci::Platform::host(), cancel));
+  CHECK(asked == 2);
+}
+
+TEST_CASE("a file of build arguments has one a line") {
+  Directory directory;
+  const auto texts = read_build_arg_file(directory.file("args", "# no\nA=1\n\n  # no\nB=x y \r\nTOKEN"));
+  CHECK(texts.value() == std::vector<std::string>{"A=1", "B=x y ", "TOKEN"});
+}
+
+TEST_CASE("DOCKER_DEFAULT_PLATFORM is the platform where nothing says it") {
+  const Environment usual = [](const std::string& name) -> std::optional<std::string> {
+    if (name == "DOCKER_DEFAULT_PLATFORM") return "linux/arm64";
+    return std::nullopt;
+  };
+  CHECK(options({}, usual)->platform->architecture == "arm64");
+  CHECK(options({"--platform=linux/s390x"}, usual)->platform->architecture == "s390x");
 }
 
 TEST_CASE("times: --timestamp wins over SOURCE_DATE_EPOCH") {
@@ -136,5 +180,44 @@ TEST_CASE("jobs and network") {
   CHECK(options({"--jobs=3", "--network=none"})->jobs == 3);
   CHECK(options({"--network=none"})->network == run::NetworkMode::none);
   CHECK_FALSE(options({"--jobs=many"}));
-  CHECK_FALSE(options({"--network=bridge"}));
+  CHECK_FALSE(options({"--network=moon"}));
+}
+
+TEST_CASE("ssh-agents: a socket of the environment, or keys") {
+  Directory directory;
+  const std::string key = directory.file("key", "x"), second = directory.file("second", "y");
+  const auto agent = parse_ssh("default=" + key + "," + second, nothing);
+  REQUIRE(agent);
+  CHECK(agent->id == "default");
+  CHECK(agent->keys == std::vector<std::string>{key, second});
+  CHECK(agent->socket.empty());
+  const auto missing = parse_ssh("default", nothing);
+  REQUIRE_FALSE(missing);
+  CHECK(missing.error().message().contains("SSH_AUTH_SOCK"));
+  CHECK_FALSE(parse_ssh("", nothing));
+  CHECK_FALSE(parse_ssh("a=/no/such/file", nothing));
+  CHECK_FALSE(options({"--ssh", "a=" + key, "--ssh", "a=" + second}));
+}
+
+TEST_CASE("the words of docker and buildah for networks, and flags that mean nothing here") {
+  for (const char* word : {"private", "default", "bridge"})
+    CHECK(options({"--network", word})->network == run::NetworkMode::private_network);
+  CHECK(
+      options({"--rm", "--force-rm", "--layers", "--compress", "--load", "--format", "oci", "--sbom=false"}));
+  CHECK_FALSE(options({"--format", "docker"}));
+  CHECK_FALSE(options({"--provenance"}));
+  CHECK(options({"--no-cache-filter", "a,b"})->no_cache_stages == std::vector<std::string>{"a", "b"});
+  CHECK(options({"--squash", "--squash-all"})->squash == build::Squash::all);
+}
+
+TEST_CASE("what the command line says of the image") {
+  const auto found = options({"--label", "a=b=c", "--label", "d", "--env", "TOKEN", "--env", "NONE",
+                              "--annotation", "manifest:x=y", "--unsetenv", "P"},
+                             token);
+  REQUIRE(found);
+  using Pairs = std::vector<recipes::KeyValue>;
+  CHECK(found->image.labels == Pairs{{"a", "b=c"}, {"d", ""}});
+  CHECK(found->image.env == Pairs{{"TOKEN", "secret"}});
+  CHECK(found->image.annotations == Pairs{{"x", "y"}});
+  CHECK(found->image.unset_env == std::vector<std::string>{"P"});
 }

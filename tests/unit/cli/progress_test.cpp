@@ -91,7 +91,7 @@ TEST_CASE("JSON progress: one object a line with stable keys") {
   progress->step_output(k_second, "a\xff\n");
   progress->step_finished(k_second, {.state = State::failed, .seconds = 0.5, .bytes = 7, .entries = 2});
   progress->note("careful");
-  progress->failed(Error(ErrorKind::not_found, "no").context("looking").hint("look"));
+  progress->failed(Error(ErrorKind::not_found, "no").context("looking").hint("look"), {});
   CHECK(progress->reports_errors());
   std::vector<Json> events;
   for (const std::string& line : split(screen.text, '\n')) {
@@ -124,7 +124,7 @@ TEST_CASE("live progress: finished steps stay, running ones vanish, a failure sh
   for (int line = 1; line <= 25; ++line)
     progress->step_output(k_second, "line " + std::to_string(line) + "\n");
   progress->step_finished(k_second, {.state = State::failed, .seconds = 2});
-  progress->failed(Error(ErrorKind::system, "x"));
+  progress->failed(Error(ErrorKind::system, "x"), {});
   CHECK(screen.text.starts_with("= [1/3] build: from: scratch  cached\n"));
   CHECK(screen.text.find("✗ [2/3] build: run: make  failed after 2.0s\n  | line 6\n") != std::string::npos);
   CHECK(screen.text.find("  | line 25\n") != std::string::npos);

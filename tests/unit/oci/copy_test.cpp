@@ -98,7 +98,8 @@ TEST_CASE("what the destination has is not read") {
   CopyFixture other("other");
   for (const int expected : {3, 0}) {
     FaultySource source(must(open_store_source(*fixture.images, "gzip")));
-    const auto destination = make_store_destination(*other.images, {must(Reference::parse("localhost/x:1"))});
+    const auto destination = std::make_unique<StoreDestination>(
+        *other.images, std::vector{must(Reference::parse("localhost/x:1"))});
     must(copy_image(source, *destination, {}, fixture.silent, nullptr));
     CHECK(source.opened == expected);
   }

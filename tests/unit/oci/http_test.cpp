@@ -357,7 +357,7 @@ TEST_CASE("http: a server that does nothing, drips or does not take the body is 
   HttpRequest request = get(server.url("/silent"));
   request.stall_seconds = 2;
   const auto silent = transport->send(request, nullptr);
-  CHECK(contains(error_of(silent), "less than a byte a second for 2 seconds"));
+  CHECK(contains(error_of(silent), "less than 512 bytes a second for 2 seconds"));
   CHECK(silent.error().kind() == ErrorKind::network);
   request.url = server.url("/drip");
   request.stall_seconds = 3;
@@ -367,8 +367,20 @@ TEST_CASE("http: a server that does nothing, drips or does not take the body is 
   SlowSource source(1u << 30, 100'000);
   request.body = &source;
   request.stall_seconds = 2;
-  CHECK(contains(error_of(transport->send(request, nullptr)), "less than a byte a second"));
+  CHECK(contains(error_of(transport->send(request, nullptr)), "less than 512 bytes a second"));
   CHECK(source.read_so_far < 64u << 20);
+}
+
+TEST_CASE("http: a server that is always a little faster than a stall has a bound all the same") {
+  FakeHttp server;
+  server.script("/", [](Connection& c) {
+    c.write("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    while (c.write(std::string(20, 'x')) && c.pause(100ms)) continue;
+  });
+  const auto transport = make_transport({});
+  HttpRequest request = get(server.url("/"));
+  request.stall_seconds = 1;
+  CHECK(contains(error_of(text_of(transport->send(request, nullptr))), "less than 512 bytes a second"));
 }
 
 TEST_CASE("http: cancelling ends waiting, reading and sending at once") {

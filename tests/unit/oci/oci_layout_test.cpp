@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "oci/copy_image.hpp"
+#include "oci/endpoints.hpp"
 #include "oci/transport.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/oci/fixture.hpp"
@@ -102,6 +104,56 @@ TEST_CASE("archives are equal byte for byte, and written whole or not at all") {
   CHECK_FALSE(export_images(*layout.source.images, {{layout.made.manifest.digest, {}}},
                             ArchiveFormat::oci_archive, layout.source.directory / "old.tar"));
   CHECK(read_file(layout.source.directory / "old.tar") == "old");
+}
+
+TEST_CASE("a copy to an archive has the bytes of an export") {
+  Layout layout;
+  const std::string exported = layout.source.directory / "exported.tar";
+  const std::string copied = layout.source.directory / "copied.tar";
+  must(export_images(*layout.source.images, {{layout.made.manifest.digest, {name("localhost/hello:latest")}}},
+                     ArchiveFormat::oci_archive, exported));
+  const EndpointContext context{.images = *layout.source.images};
+  const auto source =
+      must(open_source(must(TransportName::parse(layout.made.manifest.digest.to_string())), context));
+  const auto destination = must(open_destination(
+      must(TransportName::parse("oci-archive:" + copied + ":localhost/hello:latest")), context));
+  CopyObserver nobody;
+  must(copy_image(*source, *destination, {}, nobody, nullptr));
+  CHECK(read_file(copied) == read_file(exported));
+}
+
+TEST_CASE("several images go into one archive and come out of it, with what they share once") {
+  const ArchiveFormat format =
+      GENERATE(ArchiveFormat::oci_archive, ArchiveFormat::docker_archive, ArchiveFormat::oci_directory);
+  Layout layout;
+  const MadeImage second = make_image(*layout.source.blobs, {"layer one", "another"});
+  must(layout.source.images->add(second.manifest, {}));
+  layout.path = layout.source.directory / "several";
+  must(export_images(*layout.source.images,
+                     {{layout.made.manifest.digest, {name("localhost/a:1"), name("localhost/a:2")}},
+                      {second.manifest.digest, {name("localhost/b:1")}}},
+                     format, layout.path));
+  if (format != ArchiveFormat::oci_directory) {
+    const std::string bytes = read_file(layout.path);
+    const std::size_t first = bytes.find("layer one");
+    CHECK(first != std::string::npos);
+    CHECK(bytes.find("layer one", first + 1) == std::string::npos);
+  }
+  REQUIRE(must(layout.import({.all = true})).size() == 2);
+  ImageStore& images = *layout.target.images;
+  CHECK(must(images.find("a:2")).id.digest == Digest::of(layout.made.config.to_bytes()));
+  CHECK(must(images.find("b:1")).id.digest == Digest::of(second.config.to_bytes()));
+}
+
+TEST_CASE("of several images either all come in or none") {
+  Layout layout;
+  const MadeImage second = make_image(*layout.source.blobs, {"another"});
+  must(layout.source.images->add(second.manifest, {}));
+  must(export_images(*layout.source.images, {{second.manifest.digest, {name("localhost/b:1")}}},
+                     ArchiveFormat::oci_directory, layout.path));
+  write_file(blob_file(layout.path, Digest::of("another")), "anotheR");
+  CHECK_FALSE(layout.import({.all = true}));
+  CHECK(must(layout.target.images->list()).empty());
 }
 
 TEST_CASE("a built layer is exported from its provider") {
@@ -289,7 +341,7 @@ TEST_CASE("a hostile or damaged layout is refused, and no image appears") {
         media_type::k_manifest,
         R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})");
     layout.write_index(Layout::entry(inner, ""));
-    why = "not an image manifest";
+    why = "but it was announced as";
   }
   SECTION("a document that is both") {
     const Descriptor inner =

@@ -49,13 +49,14 @@ struct FromText {
 };
 
 std::string mount_text(const Mount& mount) {
-  constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret"};
+  constexpr const char* k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
   constexpr const char* k_sharings[] = {"shared", "private", "locked"};
   return fmt::format(
-      "      mount {} target {} source {} from {} id {} {}{} mode {:04o} uid {} gid {} size {} {}\n",
+      "      mount {} target {} source {} from {} id {}{} {}{} mode {:04o} uid {} gid {} size {} {}\n",
       k_types[static_cast<int>(mount.type)], quote(mount.target), quote(mount.source), quote(mount.from),
-      quote(mount.id), mount.read_only ? "read-only" : "read-write", mount.required ? " required" : "",
-      mount.mode, mount.uid, mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
+      quote(mount.id), mount.environment.empty() ? "" : " env " + quote(mount.environment),
+      mount.read_only ? "read-only" : "read-write", mount.required ? " required" : "", mount.mode, mount.uid,
+      mount.gid, mount.size, k_sharings[static_cast<int>(mount.sharing)]);
 }
 
 std::string command(const RunStep& step) {
@@ -130,28 +131,6 @@ std::string place(const Location& location) {
   return fmt::format("{}:{}", location.line, location.column);
 }
 
-std::string config_text(const StageConfig& config) {
-  std::string result;
-  const auto line = [&](const char* name, const std::string& value) {
-    result += fmt::format("  config {} {}\n", name, value);
-  };
-  if (config.entrypoint) line("entrypoint", list(*config.entrypoint));
-  if (config.cmd) line("cmd", list(*config.cmd));
-  if (!config.env.empty()) line("env", pairs(config.env));
-  if (config.user) line("user", quote(*config.user));
-  if (config.workdir) line("workdir", quote(*config.workdir));
-  if (!config.labels.empty()) line("labels", pairs(config.labels));
-  if (!config.ports.empty()) line("ports", list(config.ports));
-  if (!config.volumes.empty()) line("volumes", list(config.volumes));
-  if (config.stop_signal) line("stop_signal", quote(*config.stop_signal));
-  if (const auto& check = config.healthcheck) {
-    line("healthcheck", fmt::format("{} interval {} timeout {} start_period {} start_interval {} retries {}",
-                                    list(check->test), check->interval, check->timeout, check->start_period,
-                                    check->start_interval, check->retries));
-  }
-  return result;
-}
-
 }  // namespace
 
 std::string recipe_text(const Recipe& recipe) {
@@ -161,15 +140,11 @@ std::string recipe_text(const Recipe& recipe) {
     result += fmt::format("stage {} at {}\n  from {} at {}\n", quote(stage.name), place(stage.location),
                           std::visit(FromText{}, stage.from), place(stage.from_location));
     if (stage.platform) result += fmt::format("  platform {}\n", stage.platform->to_string());
-    if (!stage.env.empty()) result += fmt::format("  env {}\n", pairs(stage.env));
-    if (!stage.workdir.empty()) result += fmt::format("  workdir {}\n", quote(stage.workdir));
-    if (!stage.user.empty()) result += fmt::format("  user {}\n", quote(stage.user));
     result += fmt::format("  shell {}\n", list(stage.shell));
     for (const Step& step : stage.steps) {
       result += fmt::format("  step at {} {}\n    {}", place(step.location), quote(step.text),
                             std::visit(StepText{}, step.kind));
     }
-    result += config_text(stage.config);
     if (!stage.annotations.empty()) result += fmt::format("  annotations {}\n", pairs(stage.annotations));
   }
   return result;

@@ -75,12 +75,12 @@ TEST_CASE("hostile: a value of --build-arg is a value, never text of the recipe"
       "  - run: [echo, '${A}']\n";
   const std::string nasty = "\"; rm -rf / #\n  - run: evil ${B} $$";
   const Recipe recipe = parsed(text, {{"A", nasty}});
-  REQUIRE(recipe.stages[0].steps.size() == 2);
-  CHECK(recipe.stages[0].env[0].second == "a" + nasty + "b");
-  CHECK(std::get<std::string>(run_step(recipe).command) == "echo \"$A\"");
-  CHECK(run_step(recipe).env == std::vector<KeyValue>{{"A", nasty}});
-  CHECK(std::get<std::vector<std::string>>(run_step(recipe, 1).command)[1] == nasty);
-  CHECK(run_step(recipe, 1).env.empty());
+  REQUIRE(recipe.stages[0].steps.size() == 3);
+  CHECK(std::get<EnvStep>(recipe.stages[0].steps[0].kind).variables[0].second == "a" + nasty + "b");
+  CHECK(std::get<std::string>(run_step(recipe, 1).command) == "echo \"$A\"");
+  CHECK(run_step(recipe, 1).env == std::vector<KeyValue>{{"A", nasty}});
+  CHECK(std::get<std::vector<std::string>>(run_step(recipe, 2).command)[1] == nasty);
+  CHECK(run_step(recipe, 2).env.empty());
 }
 
 TEST_CASE("an argument's value is checked where it is used") {
@@ -123,6 +123,45 @@ TEST_CASE("a script gets the arguments that it mentions, and the step's own vari
       "  - run: make $A $C\n");
   CHECK(run_step(recipe, 0).env == std::vector<KeyValue>{{"A", "1"}, {"B", "own"}, {"X", "y"}});
   CHECK(run_step(recipe, 2).env == std::vector<KeyValue>{{"C", "3"}});
+}
+
+TEST_CASE("keys of a stage are steps before the others, those of 'config' after them") {
+  const Recipe recipe = parsed(
+      "from: debian\n"
+      "config: {cmd: [x], user: web, entrypoint: [/e], workdir: /w, ports: [80], labels: {a: b}}\n"
+      "steps: [{run: make}]\n"
+      "shell: [/bin/bash, -c]\n"
+      "user: builder\n"
+      "workdir: /src\n"
+      "env: {A: b}\n");
+  std::string texts;
+  for (const Step& step : recipe.stages[0].steps) texts += step.text + "\n";
+  CHECK(texts ==
+        "env: A=b\nworkdir: /src\nuser: builder\nshell: /bin/bash -c\nrun: make\n"
+        "user: web\nworkdir: /w\nlabels: a=b\nentrypoint: /e\ncmd: x\nports: 80/tcp\n");
+  CHECK(recipe.stages[0].steps[0].location.line == 7);
+  CHECK(recipe.stages[0].shell == std::vector<std::string>{"/bin/sh", "-e", "-c"});
+}
+
+TEST_CASE("the default shell is nothing that the image says") {
+  const Recipe recipe = parsed("from: debian\nshell: [/bin/sh, -e, -c]\n");
+  CHECK(recipe.stages[0].steps.empty());
+}
+
+TEST_CASE("a new entrypoint drops the command, unless the stage has one of its own") {
+  const auto drops = [](std::string_view rest) {
+    const Recipe recipe = parsed("from: debian\n" + std::string(rest));
+    for (const Step& step : recipe.stages[0].steps) {
+      if (const auto* entrypoint = std::get_if<EntrypointStep>(&step.kind)) return entrypoint->drops_cmd;
+    }
+    FAIL("no entrypoint");
+    return false;
+  };
+  CHECK(drops("config: {entrypoint: [/e]}\n"));
+  CHECK_FALSE(drops("config: {entrypoint: [/e], cmd: [x]}\n"));
+  CHECK(drops("steps: [{entrypoint: [/e]}, {cmd: [x]}]\n"));
+  CHECK_FALSE(drops("steps: [{cmd: [x]}, {entrypoint: [/e]}]\n"));
+  CHECK_FALSE(drops("steps: [{cmd: [x]}]\nconfig: {entrypoint: [/e]}\n"));
 }
 
 TEST_CASE("epoch is a number or a time") {

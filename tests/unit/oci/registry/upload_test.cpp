@@ -198,6 +198,22 @@ TEST_CASE("uploads need the right to push, also when the token ends on the way")
   CHECK(contains(error_of(refused), "ecrin login registry.test"));
 }
 
+TEST_CASE("a token service that is down is tried as often as any other server, not that often for each try") {
+  UploadFixture fixture(with_tokens());
+  fixture.registry.order(Fault::unavailable, 1000, "/token");
+  const auto result = fixture.upload(k_size, ada());
+  CHECK(contains(error_of(result), "status 503"));
+  CHECK(fixture.registry.count("/token") == 5);
+  // the same when the token that was there ends in mid-upload
+  UploadFixture later(with_tokens());
+  RegistryClient client = later.client("team/app", ada());
+  CHECK(client.has_blob(later.name, nullptr, Access::push));
+  later.registry.order(Fault::expired_token, 1, "PUT");
+  later.registry.order(Fault::unavailable, 1000, "/token");
+  CHECK_FALSE(client.upload_blob(later.name, k_size, later.opener(), nullptr));
+  CHECK(later.registry.count("/token") == 1 + 5);
+}
+
 TEST_CASE("errors of our own side are not tried again, and cancel the upload") {
   UploadFixture fixture;
   RegistryClient client = fixture.client();

@@ -1,0 +1,107 @@
+#include "cli/recipe_check.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/ignore.hpp"
+#include "cli/table.hpp"
+#include "recipes/containerfile/lint.hpp"
+#include "recipes/yaml_lint.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+/// Null where the ignore file takes something back: then a directory that it leaves out may be copied in
+/// part.
+Result<std::function<bool(const std::string&)>> ignored_files(const std::string& context_directory) {
+  if (context_directory.empty()) return nullptr;
+  const Fd context = TRY(posix::open(context_directory, O_PATH | O_DIRECTORY));
+  auto file = std::make_shared<build::IgnoreFile>(TRY(build::read_ignore_file(context)));
+  if (file->name.empty() || file->rules.takes_back()) return nullptr;
+  return [file](const std::string& path) {
+    const std::string relative = build::relative_to_root(path);
+    // The whole context is left out by what leaves out every name, whatever it is.
+    return file->rules.ignores(relative.empty() ? "\x01\x02\x03\x04\x05\x06\x07" : relative);
+  };
+}
+
+Result<recipes::LintSettings> settings_of(const ParsedRecipe& parsed) {
+  const recipes::SourceText source(parsed.source.file, parsed.source.text);
+  if (parsed.recipe) return recipes::yaml_lint_settings(source, parsed.request.args);
+  return recipes::containerfile::lint_settings(*parsed.containerfile, source, parsed.request.args);
+}
+
+std::string count_of(std::size_t findings) {
+  return fmt::format("{} warning{}", findings, findings == 1 ? "" : "s");
+}
+
+std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport& report) {
+  std::vector<Json> rows;
+  for (const recipes::LintFinding& finding : report.findings) {
+    const recipes::LintRule& rule = *finding.rule;
+    rows.push_back({{"ruleName", rule.name},
+                    {"description", rule.summary},
+                    {"detail", finding.message},
+                    {"reason", rule.reason},
+                    {"fix", rule.fix},
+                    {"file", parsed.source.file},
+                    {"line", finding.location.line},
+                    {"column", finding.location.column}});
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const std::string& context_directory) {
+  const recipes::SourceText source(parsed.source.file, parsed.source.text);
+  const recipes::LintOptions options{.args = parsed.request.args,
+                                     .platform = parsed.request.platform,
+                                     .is_ignored = TRY(ignored_files(context_directory))};
+  if (parsed.recipe) return recipes::lint_yaml(*parsed.recipe, source, options);
+  return recipes::containerfile::lint(*parsed.containerfile, source, options);
+}
+
+Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& report,
+                      std::string_view format) {
+  if (!format.empty()) return print_formatted(format, rows_of(parsed, report));
+  const recipes::SourceText source(parsed.source.file, parsed.source.text);
+  for (const recipes::LintFinding& finding : report.findings) print(recipes::show(source, finding) + "\n");
+  const std::size_t count = report.findings.size();
+  print_line(
+      fmt::format("{}: {}", printable(parsed.source.file), count == 0 ? "no warnings" : count_of(count)));
+  return {};
+}
+
+Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string& context_directory,
+                                  const FinishedRecipe& finished) {
+  const recipes::LintSettings settings = TRY(settings_of(parsed));
+  const Result<recipes::LintReport> report = check_recipe(parsed, context_directory);
+  // A stage that this build does not need may be wrong: the build itself says what it cannot do.
+  if (!report) return "";
+  std::set<std::pair<int, int>> undefined;
+  for (const auto& variable : finished.undefined) {
+    undefined.emplace(variable.location.line, variable.location.column);
+  }
+  std::size_t count = 0;
+  std::set<std::string_view> rules;
+  for (const recipes::LintFinding& finding : report->findings) {
+    const std::pair place{finding.location.line, finding.location.column};
+    if (finding.rule->name == "UndefinedVar" && !undefined.contains(place)) continue;
+    ++count;
+    rules.insert(finding.rule->name);
+  }
+  if (count == 0) return "";
+  if (!settings.fails_build) return fmt::format("{}; 'ecrin build --check' shows them", count_of(count));
+  const std::vector<std::string> names(rules.begin(), rules.end());
+  return std::unexpected(Error(ErrorKind::invalid,
+                               fmt::format("'{}' has {} by its own build checks: {}",
+                                           printable(parsed.source.file), count_of(count), join(names, ", ")))
+                             .hint("ecrin build --check shows them"));
+}
+
+}  // namespace ecrin::cli

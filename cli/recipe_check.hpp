@@ -1,0 +1,23 @@
+// Build checks: what `ecrin build --check` prints, and what a build says of them.
+#pragma once
+
+#include <string>
+
+#include "cli/recipe_file.hpp"
+#include "recipes/lint.hpp"
+
+namespace ecrin::cli {
+
+/// All findings of a recipe. Reads the ignore file of the context, nothing else. "" = there is no context.
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const std::string& context_directory);
+
+/// For people: every finding, and a line that counts them. With a format, for programs: one object a finding,
+/// with docker's names where it has the thing.
+Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& report, std::string_view format);
+
+/// Before a build: its note about findings, "" for none; an error where the recipe wants that. Variables are
+/// those that the bases left undefined, so this comes after they are known.
+Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string& context_directory,
+                                  const FinishedRecipe& finished);
+
+}  // namespace ecrin::cli

@@ -1,0 +1,19 @@
+// From the words of `ecrin build` to what its RUN steps get.
+#pragma once
+
+#include <string_view>
+
+#include "build/run_settings.hpp"
+#include "cli/arguments.hpp"
+
+namespace ecrin::cli {
+
+/// "name:address", "name=address", several names "a;b:address"; IPv6 may stand in brackets.
+Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text);
+/// "nofile=1024", "nofile=1024:2048", "core=-1"
+Result<oci::Rlimit> parse_ulimit(std::string_view text);
+/// All flags of `build` about its RUN steps.
+Result<build::RunSettings> run_settings(const Arguments& arguments);
+std::vector<Flag> run_settings_flags();
+
+}  // namespace ecrin::cli

@@ -1,0 +1,160 @@
+// Values within instructions: ports, durations, signals, file modes.
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "recipes/containerfile/lower_parts.hpp"
+
+namespace ecrin::recipes::containerfile {
+namespace {
+
+struct PortRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+std::optional<PortRange> parse_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = parse_unsigned(text.substr(0, dash), 65535);
+  if (!first) return std::nullopt;
+  if (dash == std::string_view::npos) return PortRange{*first, *first};
+  const auto last = parse_unsigned(text.substr(dash + 1), 65535);
+  if (!last || *last < *first) return std::nullopt;
+  return PortRange{*first, *last};
+}
+
+std::string to_upper(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return result;
+}
+
+bool is_octal(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("01234567") == std::string_view::npos;
+}
+
+/// chmod(1): "u+x", "go=rX", "a-w+x", joined by commas.
+bool is_symbolic_mode(std::string_view text) {
+  for (const std::string& clause : split(text, ',')) {
+    std::size_t at = std::min(clause.find_first_not_of("ugoa"), clause.size());
+    if (at == clause.size()) return false;
+    while (at < clause.size()) {
+      if (!std::string_view("+-=").contains(clause[at])) return false;
+      ++at;
+      while (at < clause.size() && std::string_view("rwxXstugo").contains(clause[at])) ++at;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBudget& budget) {
+  const auto malformed = [&] {
+    return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
+                               .hint("ports are 80, 80/udp, 8000-8010 or 8000-8010/tcp"));
+  };
+  // "address:port of the host:port": what the host does is said when the container is made.
+  std::string_view port = text.substr(std::min(text.size(), text.rfind(':') + 1));
+  std::string protocol = "tcp";
+  if (const std::size_t slash = port.find('/'); slash != std::string_view::npos) {
+    protocol = to_lower(port.substr(slash + 1));
+    port = port.substr(0, slash);
+    if (protocol.empty()) protocol = "tcp";
+  }
+  const bool is_known = protocol == "tcp" || protocol == "udp" || protocol == "sctp";
+  const std::optional<PortRange> range = parse_range(port);
+  if (!is_known || !range) return malformed();
+  TRY(spend_text(budget, (range->last - range->first + 1) * 10));
+  std::vector<std::string> result;
+  for (std::uint64_t number = range->first; number <= range->last; ++number)
+    result.push_back(fmt::format("{}/{}", number, protocol));
+  return result;
+}
+
+Result<std::int64_t> parse_go_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double nanoseconds;
+  };
+  static constexpr Unit k_units[] = {{"ns", 1},  {"us", 1e3}, {"\u00b5s", 1e3}, {"ms", 1e6},
+                                     {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
+  const auto malformed = [&] {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is not a duration", printable(text, 40)))
+            .hint("durations are 30s, 1m30s, 500ms"));
+  };
+  if (text == "0") return 0;
+  double total = 0;
+  std::string_view rest = text;
+  if (rest.starts_with('+')) rest.remove_prefix(1);
+  if (rest.empty()) return malformed();
+  while (!rest.empty()) {
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789."), rest.size());
+    const std::string_view number = rest.substr(0, digits);
+    const std::size_t dot = number.find('.');
+    const std::string_view whole = number.substr(0, dot);
+    const std::string_view fraction = dot == std::string_view::npos ? "" : number.substr(dot + 1);
+    if (number.size() > 18 || (whole.empty() && fraction.empty()) || fraction.contains('.'))
+      return malformed();
+    double value = 0;
+    for (const char c : whole) value = value * 10 + (c - '0');
+    double place = 0.1;
+    for (const char c : fraction) {
+      value += (c - '0') * place;
+      place /= 10;
+    }
+    rest.remove_prefix(digits);
+    const std::size_t letters = std::min(rest.find_first_of("0123456789."), rest.size());
+    const auto* unit = std::ranges::find(k_units, rest.substr(0, letters), &Unit::name);
+    if (unit == std::end(k_units)) return malformed();
+    total += value * unit->nanoseconds;
+    rest.remove_prefix(letters);
+  }
+  if (total >= 9.2e18) return malformed();
+  const auto result = static_cast<std::int64_t>(total + 0.5);
+  if (result != 0 && result < 1'000'000)
+    return fail(ErrorKind::invalid, "'{}' is less than a millisecond", printable(text, 40));
+  return result;
+}
+
+Result<std::string> check_signal(std::string_view text) {
+  static constexpr auto k_signals = std::to_array<std::string_view>(
+      {"ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
+       "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",  "TERM",  "TRAP",
+       "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH",  "XCPU", "XFSZ", "RTMIN", "RTMAX"});
+  if (const auto number = parse_unsigned(text, 64); number && *number > 0) return std::string(text);
+  std::string name = to_upper(text);
+  if (name.starts_with("SIG")) name.erase(0, 3);
+  const std::size_t sign = name.find_first_of("+-");
+  const std::string base = name.substr(0, sign);
+  bool good = std::ranges::find(k_signals, base) != k_signals.end();
+  if (good && sign != std::string::npos) {
+    good = parse_unsigned(std::string_view(name).substr(sign + 1), 30).has_value() &&
+           ((base == "RTMIN" && name[sign] == '+') || (base == "RTMAX" && name[sign] == '-'));
+  }
+  if (good) return std::string(text);
+  const std::string near = nearest(base, k_signals);
+  return fail(ErrorKind::invalid, "no signal '{}'{}", printable(text, 40),
+              near.empty() ? "" : fmt::format(" (did you mean 'SIG{}'?)", near));
+}
+
+Result<FileMode> parse_file_mode(std::string_view text) {
+  const auto malformed = [&] {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is not a mode", printable(text, 40)))
+            .hint("modes are octal up to 7777 (644, 0755), or as chmod has them (u+x, go-w)"));
+  };
+  if (is_octal(text)) {
+    std::uint32_t mode = 0;
+    for (const char c : text) {
+      mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
+      if (mode > 07777) return malformed();
+    }
+    return FileMode{.mode = mode, .change = {}};
+  }
+  if (text.empty() || !is_symbolic_mode(text)) return malformed();
+  return FileMode{.mode = std::nullopt, .change = std::string(text)};
+}
+
+}  // namespace ecrin::recipes::containerfile

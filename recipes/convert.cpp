@@ -1,0 +1,225 @@
+#include "recipes/convert.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.hpp"
+#include "recipes/containerfile/lower.hpp"
+#include "recipes/containerfile/write.hpp"
+#include "recipes/difference.hpp"
+#include "recipes/symbols.hpp"
+#include "recipes/write_recipe_yaml.hpp"
+#include "recipes/yaml_recipe.hpp"
+
+namespace ecrin::recipes {
+namespace {
+
+using Args = std::map<std::string, std::string>;
+using ReadRecipe = std::function<Result<Recipe>(const Args& args)>;
+
+constexpr std::size_t k_argument_limit = 200;  // each costs one reading of the recipe
+
+std::vector<std::string> platform_arguments() {
+  std::vector<std::string> names;
+  for (const char* side : {"TARGET", "BUILD"}) {
+    for (const char* part : {"PLATFORM", "OS", "ARCH", "VARIANT"})
+      names.push_back(fmt::format("{}{}", side, part));
+  }
+  return names;
+}
+
+/// The recipe with symbols where arguments went, as far as that is all that the arguments did.
+struct Symbolic {
+  Recipe recipe;
+  std::vector<std::string> filled_in;  // arguments whose values stand in the text now
+};
+
+Result<Symbolic> read_symbolic(const ReadRecipe& read, const Args& given,
+                               const std::vector<std::string>& names, const Args& values) {
+  const Recipe plain = TRY(read(given));
+  Args symbols = given;
+  std::vector<std::string> filled_in;
+  const auto works = [&](const Args& args) {
+    const auto recipe = read(args);
+    return recipe && !difference(with_values(*recipe, values), plain) &&
+           !difference(plain, with_values(*recipe, values));
+  };
+  for (const std::string& name : names) {
+    Args one = given;
+    one[name] = symbol_of(name);
+    if (works(one)) {
+      symbols[name] = symbol_of(name);
+    } else {
+      filled_in.push_back(name);
+    }
+  }
+  if (!works(symbols)) return Symbolic{plain, names};
+  Recipe recipe = TRY(read(symbols));
+  return Symbolic{std::move(recipe), std::move(filled_in)};
+}
+
+/// Declared arguments with their values, those that were filled in left out.
+std::vector<KeyValue> declared(const std::vector<std::string>& names, const Args& values,
+                               const std::vector<std::string>& filled_in) {
+  std::vector<KeyValue> result;
+  const std::vector<std::string> known = platform_arguments();
+  for (const std::string& name : names) {
+    const auto is_name = [&](const std::string& other) { return other == name; };
+    if (std::any_of(filled_in.begin(), filled_in.end(), is_name)) continue;
+    if (std::any_of(known.begin(), known.end(), is_name)) continue;
+    result.emplace_back(name, values.at(name));
+  }
+  return result;
+}
+
+std::unexpected<Error> cannot_say(std::string_view language, std::string_view what) {
+  return fail(ErrorKind::unsupported, "{} cannot say this: {}", language, what);
+}
+
+std::string note_of(const std::vector<std::string>& filled_in) {
+  return printable(
+      fmt::format("the values of these arguments stand in the text now: {}", join(filled_in, ", ")), 400);
+}
+
+struct Attempt {
+  Recipe recipe;
+  std::vector<std::string> filled_in;
+};
+
+/// Writes and reads back; first with arguments, then with their values.
+template <class Write, class Read>
+Result<Converted> write_checked(Symbolic symbolic, const Recipe& plain, const std::vector<std::string>& names,
+                                const Args& values, std::string_view language, Write write, Read read) {
+  Attempt with_arguments{std::move(symbolic.recipe), std::move(symbolic.filled_in)};
+  with_arguments.recipe.args = declared(names, values, with_arguments.filled_in);
+  Attempt with_values_only{plain, names};
+  with_values_only.recipe.args.clear();
+  std::optional<Error> last;
+  for (const Attempt* attempt : {&with_arguments, &with_values_only}) {
+    auto written = write(attempt->recipe);
+    if (!written) {
+      if (!last) last = std::move(written).error();
+      continue;
+    }
+    const auto again = read(written->text);
+    if (!again) {
+      if (!last) last = again.error();
+      continue;
+    }
+    if (const auto what = difference(plain, *again)) {
+      if (!last) last = cannot_say(language, *what).error();
+      continue;
+    }
+    std::vector<std::string> mine;
+    const std::vector<std::string> known = platform_arguments();
+    for (const std::string& name : attempt->filled_in) {
+      if (values.contains(name) && std::ranges::find(known, name) == known.end()) mine.push_back(name);
+    }
+    if (!mine.empty()) written->notes.push_back(note_of(mine));
+    return Converted{std::move(written->text), std::move(written->notes)};
+  }
+  return std::unexpected(*std::move(last));
+}
+
+/// Values in force: what was given, else what the file says.
+Args with_defaults(Args given, const std::vector<KeyValue>& defaults) {
+  for (const auto& [name, value] : defaults) given.emplace(name, value);
+  return given;
+}
+
+}  // namespace
+
+Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOptions& options) {
+  namespace cf = containerfile;
+  const SourceText source(options.file, text);
+  const cf::Containerfile file = TRY(cf::parse_containerfile(source));
+  std::map<std::string, Result<oci::ImageConfig>> bases;  // by reference and platform
+  std::vector<std::string> notes;
+  Args defaults;
+  const auto values_of = [&](const Args& args) {
+    Args values = defaults;
+    for (const auto& [name, value] : args) {
+      if (value != symbol_of(name)) values[name] = value;
+    }
+    return values;
+  };
+  const ReadRecipe read = [&](const Args& args) -> Result<Recipe> {
+    cf::LowerOptions lower{
+        .file = options.file, .args = args, .all_stages = true, .platform = options.platform};
+    // A name of an image with symbols in it is that of its values.
+    lower.base_config = [&](const std::string& reference,
+                            const oci::Platform& platform) -> Result<oci::ImageConfig> {
+      Recipe named;
+      named.stages.push_back({.from = FromImage{reference}});
+      named = with_values(std::move(named), values_of(args));
+      const std::string& real = std::get<FromImage>(named.stages[0].from).reference;
+      const std::string key = real + " " + platform.to_string();
+      auto known = bases.find(key);
+      if (known == bases.end()) known = bases.emplace(key, options.base_config(real, platform)).first;
+      return known->second;
+    };
+    cf::Lowered lowered = TRY(cf::lower(file, source, lower));
+    notes = std::move(lowered.notes);
+    return std::move(lowered.recipe);
+  };
+  // The defaults are what the file's own ARGs have when nothing else is said: the first that gives one.
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  const Recipe plain = TRY(read(options.args));
+  std::vector<std::string> plain_notes = notes;
+  for (const cf::Instruction& instruction : file.instructions) {
+    const auto* arg = instruction.as<cf::ArgInstruction>();
+    if (arg == nullptr) continue;
+    for (const cf::ArgInstruction::Item& item : arg->items) {
+      if (!seen.insert(item.name).second || names.size() >= k_argument_limit) continue;
+      names.push_back(item.name);
+    }
+  }
+  const Args values = with_defaults(options.args, plain.args);
+  defaults = values;
+  std::erase_if(names, [&](const std::string& name) { return !values.contains(name); });
+  Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
+  Converted result = TRY(write_checked(
+      std::move(symbolic), plain, names, values, "a YAML recipe",
+      [](const Recipe& recipe) -> Result<Converted> {
+        return Converted{TRY(write_recipe_yaml(recipe)), {}};
+      },
+      [&](const std::string& yaml) {
+        return parse_yaml_recipe(yaml, {.file = "the YAML recipe", .args = {}, .platform = options.platform});
+      }));
+  result.notes.insert(result.notes.begin(), plain_notes.begin(), plain_notes.end());
+  return result;
+}
+
+Result<Converted> yaml_to_containerfile(std::string_view text, const ConvertOptions& options) {
+  namespace cf = containerfile;
+  const ReadRecipe read = [&](const Args& args) {
+    return parse_yaml_recipe(text, {.file = options.file, .args = args, .platform = options.platform});
+  };
+  const Recipe plain = TRY(read(options.args));
+  Args values;
+  std::vector<std::string> names;
+  for (const auto& [name, value] : plain.args) {
+    if (names.size() >= k_argument_limit) break;
+    names.push_back(name);
+    values[name] = value;
+  }
+  Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
+  return write_checked(
+      std::move(symbolic), plain, names, values, "a Containerfile",
+      [](const Recipe& recipe) -> Result<Converted> {
+        cf::Written written = TRY(cf::write_containerfile(recipe));
+        return Converted{std::move(written.text), std::move(written.notes)};
+      },
+      [&](const std::string& written) -> Result<Recipe> {
+        const SourceText source("the Containerfile", written);
+        const cf::Containerfile file = TRY(cf::parse_containerfile(source));
+        cf::LowerOptions lower{.file = "the Containerfile", .all_stages = true, .platform = options.platform};
+        lower.base_config = options.base_config;
+        return std::move(TRY(cf::lower(file, source, lower)).recipe);
+      });
+}
+
+}  // namespace ecrin::recipes

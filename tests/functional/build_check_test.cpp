@@ -1,0 +1,91 @@
+// Build checks: what --check prints and returns, and what a build makes of findings.
+#include "tests/support/catch.hpp"
+#include "tests/support/ecrin.hpp"
+#include "tests/support/setting.hpp"
+
+using namespace ecrin::tests;
+
+namespace {
+
+constexpr const char* k_flawed = "FROM localhost/busybox AS Base\nMAINTAINER me\nCOPY out/x /x\n";
+
+}  // namespace
+
+TEST_CASE("build --check prints findings, builds nothing and opens no store") {
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context(".dockerignore", "out\n");
+  ecrin.context("Containerfile", k_flawed);
+  const Outcome outcome = ecrin({"build", "--check", ecrin.context_directory()});
+  INFO(outcome.description);
+  CHECK(outcome.code == 1);
+  CHECK(contains(outcome.out, "Containerfile:1:27: StageNameCasing: "));
+  CHECK(contains(outcome.out, "Containerfile:2:1: MaintainerDeprecated: "));
+  CHECK(contains(outcome.out, "Containerfile:3:6: CopyIgnoredFile: "));
+  CHECK(contains(outcome.out, "  fix: "));
+  CHECK(lines_of(outcome.out).back().ends_with("/Containerfile: 3 warnings"));
+  CHECK_FALSE(std::filesystem::exists(ecrin.root() + "/store.db"));
+  CHECK_FALSE(std::filesystem::exists(ecrin.root() + "/layers"));
+}
+
+TEST_CASE("build --check without findings is exit code 0, and with errors 125") {
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context("Containerfile", "FROM localhost/busybox\nRUN true\n");
+  const Outcome good = ecrin({"build", "--check", ecrin.context_directory()});
+  CHECK(good.code == 0);
+  CHECK(lines_of(good.out).back().ends_with("/Containerfile: no warnings"));
+  ecrin.context("Containerfile", "FROM localhost/busybox\nRNU true\n");
+  const Outcome bad = ecrin({"build", "--check", ecrin.context_directory()});
+  CHECK(bad.code == 125);
+  CHECK(contains(bad.err, "unknown instruction 'RNU' (did you mean 'RUN'?)"));
+}
+
+TEST_CASE("build --check --format is for programs") {
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context("Containerfile", k_flawed);
+  const Outcome json = ecrin({"build", "--check", "--format", "json", ecrin.context_directory()});
+  CHECK(json.code == 1);
+  const nlohmann::json rows = nlohmann::json::parse(json.out);
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0]["ruleName"] == "StageNameCasing");
+  CHECK(rows[1]["line"] == 2);
+  const Outcome rules =
+      ecrin({"build", "--check", "--format", "{{.line}} {{.ruleName}}", ecrin.context_directory()});
+  CHECK(rules.out == "1 StageNameCasing\n2 MaintainerDeprecated\n");
+  CHECK(ecrin({"build", "--format", "json", ecrin.context_directory()}).code == 125);
+}
+
+TEST_CASE("a build counts its findings, and variables of its base are none") {
+  Ecrin ecrin;
+  ecrin.context("x", "1\n");
+  ecrin.context("Containerfile", "FROM localhost/busybox\nENV FROM_BASE=x\n");
+  (void)ecrin.must({"build", "-q", "-t", "base", ecrin.context_directory()});
+  ecrin.context("Containerfile", "FROM localhost/base\nMAINTAINER me\nCOPY $FROM_BASE /$NOWHERE/\n");
+  const Outcome check = ecrin({"build", "--check", ecrin.context_directory()});
+  CHECK(contains(check.out, "'$FROM_BASE'"));
+  const Outcome outcome = ecrin({"build", "--progress", "plain", ecrin.context_directory()});
+  INFO(outcome.description);
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.err, "2 warnings; 'ecrin build --check' shows them"));
+}
+
+TEST_CASE("a build fails for its findings where the file or the build argument says so") {
+  Ecrin ecrin;
+  ecrin.context("Containerfile", "# check=error=true\nFROM localhost/busybox\nMAINTAINER me\n");
+  const Outcome failed = ecrin({"build", "-q", ecrin.context_directory()});
+  CHECK(failed.code == 125);
+  CHECK(contains(failed.err, "has 1 warning by its own build checks: MaintainerDeprecated"));
+  CHECK(ecrin({"build", "-q", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all", ecrin.context_directory()})
+            .code == 0);
+}
+
+TEST_CASE("a YAML recipe is checked too") {
+  Ecrin ecrin;
+  const std::string recipe = "from: localhost/busybox\nsteps:\n  - env: {API_TOKEN: x}\n";
+  const Outcome check = ecrin.try_build(recipe, {"--check"});
+  CHECK(check.code == 1);
+  CHECK(contains(check.out, ":3:"));
+  CHECK(contains(check.out, "SecretsUsedInArgOrEnv"));
+  const Outcome silent = ecrin.try_build(
+      recipe, {"--check", "--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=SecretsUsedInArgOrEnv"});
+  CHECK(silent.code == 0);
+}
