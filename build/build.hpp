@@ -66,7 +66,8 @@ struct BuildOptions {
   ImageSettings image;
   Squash squash = Squash::no;
   bool explain = false;
-  unsigned jobs = 0;                                             // steps at once; 0 = number of processors
+  bool keep_failed = true;  // a RUN that failed stays as it is, for `ecrin debug`
+  unsigned jobs = 0;        // steps at once; 0 = number of processors
   run::NetworkMode network = run::NetworkMode::private_network;  // of RUN steps that do not say
   std::vector<Secret> secrets;
   bool allow_secret_in_layer = false;  // a layer or config that holds a secret is otherwise an error
@@ -98,6 +99,7 @@ struct FailedStep {
   recipes::Location location;  // in the recipe; line 0: no step failed
   std::size_t number = 0;      // as in StepInfo
   std::string stage;
+  std::string kept;  // the id under which it is kept (build/kept_steps.hpp); "" = it is not
 };
 
 /// Builds. On error the store holds all steps that finished (they are cached) and nothing else.

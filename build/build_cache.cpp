@@ -85,6 +85,12 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
   std::vector<std::string> tree(queries.size());  // by tree_name
   std::vector<char> whole(queries.size(), 0);     // is everything below each step there?
   for (std::size_t i = 0; i < queries.size(); ++i) {
+    if (queries[i].known_tree) {
+      tree[i] = *queries[i].known_tree;
+      whole[i] = 1;
+      found[i] = CachedStep{};
+      continue;
+    }
     const auto& parent = queries[i].parent;
     const bool independent = queries[i].independent;
     const bool is_based = !parent || (whole[*parent] && found[*parent]);

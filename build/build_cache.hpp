@@ -53,6 +53,7 @@ public:
     std::string key;
     std::optional<std::size_t> parent;  // an earlier query: the step whose tree this one starts from
     bool independent = false;  // its layer is the same on any tree: found also when its parent is not
+    std::optional<std::string> known_tree = std::nullopt;  // a tree that stands: its tree_name; not asked for
   };
   /// One answer a query, in order. What is found is held by this process. A result is found only
   /// when its parent is, with the very layer that it was made on: a step that ran twice with different

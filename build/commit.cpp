@@ -2,55 +2,62 @@
 
 #include "base/text.hpp"
 #include "build/image_edit.hpp"
+#include "build/image_steps.hpp"
 #include "oci/mutate.hpp"
 #include "recipes/step_text.hpp"
 
 namespace ecrin::build {
 
-Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
-                              const BuildTime& time, const ImageSettings& settings) {
-  const PreparedStep& last = *steps.back().step;
-  const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
+Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig config,
+                                  const std::vector<HistoryStep>& steps, const BuildTime& time) {
   ImageParts parts;
-  parts.config = last.after;
+  parts.config = std::move(config);
   parts.config.created = format_time(time.created);
   parts.config.diff_ids.clear();
   parts.config.history.clear();
   parts.manifest.media_type = oci::media_type::k_manifest;
-  if (last.base) {
-    parts.config.diff_ids = last.base->config.diff_ids;
-    parts.config.history = last.base->config.history;
-    for (const oci::Descriptor& layer : last.base->manifest.layers) {
+  if (base) {
+    parts.config.diff_ids = base->config.diff_ids;
+    parts.config.history = base->config.history;
+    for (const oci::Descriptor& layer : base->manifest.layers) {
       parts.manifest.layers.push_back(oci::as_oci_layer(layer));
     }
   }
-  const auto add_history = [&](const std::string& text, bool empty) {
+  for (const HistoryStep& step : steps) {
+    parts.states.push_back(step.after);
     oci::HistoryEntry entry;
     entry.created = parts.config.created;
-    entry.created_by = text;
-    entry.empty_layer = empty;
+    entry.created_by = step.text;
+    entry.empty_layer = !step.layer.has_value();
     parts.config.history.push_back(std::move(entry));
-  };
+    if (!step.layer) continue;
+    const oci::Digest diff_id = TRY(oci::Digest::parse(step.layer->diff_id));
+    parts.config.diff_ids.push_back({diff_id});
+    oci::Descriptor descriptor;
+    descriptor.media_type = oci::media_type::k_layer;
+    descriptor.digest = diff_id;
+    descriptor.size = step.layer->size;
+    parts.manifest.layers.push_back(std::move(descriptor));
+  }
+  return parts;
+}
+
+Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
+                              const BuildTime& time, const ImageSettings& settings) {
+  const PreparedStep& last = *steps.back().step;
+  const recipes::Stage& target = *plan.stages[last.plan->stage].stage;
+  std::vector<HistoryStep> history;
   for (const CommittedStep& committed : steps) {
     const PlanStep& step = *committed.step->plan;
     const bool is_image = step.is_from() && !makes_layer(step);
     // What a base image or another stage is says its own history.
-    if (!is_image) {
-      const auto* kind = std::get_if<recipes::StepKind>(&step.what);
-      add_history(kind ? recipes::history_text(*kind, committed.step->shell) : step.text,
-                  !committed.layer.has_value());
-    }
-    if (committed.layer) {
-      const fs::Layer& layer = *committed.layer;
-      const oci::Digest diff_id = TRY(oci::Digest::parse(layer.diff_id));
-      parts.config.diff_ids.push_back({diff_id});
-      oci::Descriptor descriptor;
-      descriptor.media_type = oci::media_type::k_layer;
-      descriptor.digest = diff_id;
-      descriptor.size = layer.size;
-      parts.manifest.layers.push_back(std::move(descriptor));
-    }
+    if (is_image) continue;
+    const auto* kind = std::get_if<recipes::StepKind>(&step.what);
+    history.push_back({.text = kind ? recipes::history_text(*kind, committed.step->shell) : step.text,
+                       .layer = committed.layer,
+                       .after = committed.step->after});
   }
+  ImageParts parts = TRY(assemble_image(last.base, last.after, history, time));
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
   for (const auto& [name, value] : settings.annotations) parts.manifest.annotations[name] = value;
   for (const auto& [name, value] : settings.labels) parts.config.labels[name] = value;
@@ -118,6 +125,39 @@ Result<GuardedSecrets> mounted_secrets(Session& session) {
 
 }  // namespace
 
+Result<oci::ImageRecord> store_image(Workshop& workshop, ImageParts parts, const ImagePointer& base,
+                                     const std::vector<oci::Reference>& names, Squash squash,
+                                     const CancelToken& cancel, oci::Role role) {
+  oci::BlobStore& blobs = workshop.blobs();
+  const std::string config = parts.config.to_bytes();
+  const bool config_is_new = !TRY(blobs.size_of(oci::Digest::of(config)));
+  parts.manifest.config = TRY(blobs.put_bytes(oci::media_type::k_config, config));
+  const std::string bytes = parts.manifest.to_bytes();
+  const bool manifest_is_new = !TRY(blobs.size_of(oci::Digest::of(bytes)));
+  const oci::Descriptor manifest = TRY(blobs.put_bytes(oci::media_type::k_manifest, bytes));
+  const std::size_t base_layers = base ? base->manifest.layers.size() : 0;
+  const std::size_t first = squash == Squash::all ? 0 : base_layers;
+  if (squash != Squash::no && first + 1 < parts.manifest.layers.size()) {
+    const oci::Image image{.manifest_descriptor = manifest,
+                           .manifest_bytes = bytes,
+                           .manifest = parts.manifest,
+                           .config_bytes = config,
+                           .config = parts.config};
+    const oci::NewLayer layer = TRY(squash_layers(workshop, image, first, &cancel));
+    const oci::NewImage squashed = TRY(oci::replace_layers(image, first, layer, parts.config.created));
+    return oci::store_image(workshop.images(), squashed, names, role);
+  }
+  // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
+  if (config_is_new || manifest_is_new) TRY(blobs.sync());
+  TRY(workshop.layers().sync());
+  const oci::ImageRecord record = TRY(workshop.images().add(manifest, names, role));
+  TRY(record_states(workshop.store().database(), record.id.digest.to_string(),
+                    {.base = base ? base->id().digest.to_string() : "",
+                     .base_entries = parts.config.history.size() - parts.states.size(),
+                     .states = std::move(parts.states)}));
+  return record;
+}
+
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps) {
   ImageParts parts = TRY(make_image(session.plan, steps, session.time, session.options.image));
   if (!session.options.allow_secret_in_layer) {
@@ -128,30 +168,8 @@ Result<oci::ImageRecord> commit_image(Session& session, const std::vector<Commit
           "a secret is for a mount only; --allow-secret-in-layer takes it nevertheless"));
     }
   }
-  oci::BlobStore& blobs = session.workshop.blobs();
-  const std::string config = parts.config.to_bytes();
-  const bool config_is_new = !TRY(blobs.size_of(oci::Digest::of(config)));
-  parts.manifest.config = TRY(blobs.put_bytes(oci::media_type::k_config, config));
-  const std::string bytes = parts.manifest.to_bytes();
-  const bool manifest_is_new = !TRY(blobs.size_of(oci::Digest::of(bytes)));
-  const oci::Descriptor manifest = TRY(blobs.put_bytes(oci::media_type::k_manifest, bytes));
-  const std::size_t base_layers =
-      steps.back().step->base ? steps.back().step->base->manifest.layers.size() : 0;
-  const std::size_t first = session.options.squash == Squash::all ? 0 : base_layers;
-  if (session.options.squash != Squash::no && first + 1 < parts.manifest.layers.size()) {
-    const oci::Image image{.manifest_descriptor = manifest,
-                           .manifest_bytes = bytes,
-                           .manifest = parts.manifest,
-                           .config_bytes = config,
-                           .config = parts.config};
-    const oci::NewLayer layer = TRY(squash_layers(session.workshop, image, first, &session.cancel));
-    const oci::NewImage squashed = TRY(oci::replace_layers(image, first, layer, parts.config.created));
-    return oci::store_image(session.workshop.images(), squashed, session.options.tags, session.options.role);
-  }
-  // From here on the image survives a power cut. An image that was there is on the disk: nothing to wait for.
-  if (config_is_new || manifest_is_new) TRY(blobs.sync());
-  TRY(session.workshop.layers().sync());
-  return session.workshop.images().add(manifest, session.options.tags, session.options.role);
+  return store_image(session.workshop, std::move(parts), steps.back().step->base, session.options.tags,
+                     session.options.squash, session.cancel, session.options.role);
 }
 
 }  // namespace ecrin::build

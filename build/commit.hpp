@@ -16,8 +16,18 @@ struct CommittedStep {
 
 struct ImageParts {
   oci::ImageConfig config;
-  oci::ImageManifest manifest;  // without its config's descriptor
+  oci::ImageManifest manifest;           // without its config's descriptor
+  std::vector<oci::ImageConfig> states;  // after each entry of the history that is not the base's
 };
+/// What the history of an image says of one of its steps.
+struct HistoryStep {
+  std::string text;
+  std::optional<fs::Layer> layer;  // sealed
+  oci::ImageConfig after;
+};
+/// Pure. Steps on a base (nullptr: none) with the last config.
+Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig config,
+                                  const std::vector<HistoryStep>& steps, const BuildTime& time);
 /// Pure: the same steps, layers and times give the same bytes.
 Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>& steps,
                               const BuildTime& time, const ImageSettings& settings = {});
@@ -29,7 +39,11 @@ struct SpokenSecret {
 };
 std::optional<SpokenSecret> find_secret(const ImageParts& parts, const GuardedSecrets& secrets);
 
-/// Writes blobs, makes layers and blobs durable, then records the image and its names.
+/// Writes blobs, makes layers and blobs durable, then records the image with its names and its steps.
+Result<oci::ImageRecord> store_image(Workshop& workshop, ImageParts parts, const ImagePointer& base,
+                                     const std::vector<oci::Reference>& names, Squash squash,
+                                     const CancelToken& cancel, oci::Role role = oci::Role::own);
+/// The image of a build.
 Result<oci::ImageRecord> commit_image(Session& session, const std::vector<CommittedStep>& steps);
 
 }  // namespace ecrin::build

@@ -36,9 +36,11 @@ public:
                  std::max(1u, std::thread::hardware_concurrency())),
         m_shared(session, m_hasher, [this](const std::string& note) { m_observer.note_once(note); }) {}
   Result<BuildResult> run();
+  Result<std::vector<BuiltStep>> run_steps();
 
 private:
-  Result<> run_steps();
+  Result<> run_rounds();
+  Result<> finish_steps();
   Result<> look_up();
   std::vector<char> steps_without_cache() const;
   bool can_be_shared(std::size_t index) const;
@@ -65,7 +67,9 @@ private:
   }
   std::size_t target() const { return m_session.plan.stages[m_session.plan.target].last; }
   StepInfo info(std::size_t index) const {
-    return {index + 1, m_session.plan.steps.size(), stage_of(index).name, plan(index).text};
+    // Trees that stand already are no steps of this build; their stages are nothing else, but for the last.
+    const std::size_t starts = m_session.starts.size();
+    return {index + 1 - starts, m_session.plan.steps.size() - starts, stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
     const BuildOptions& options = m_session.options;
@@ -109,6 +113,8 @@ LayerChain Engine::chain(std::size_t index) const {
   chain.base = m_session.steps[index].base;
   for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
     if (m_outcomes[*i].layer) chain.layers.push_back(*m_outcomes[*i].layer);
+    if (const StartingTree* start = m_session.start_of(plan(*i)))
+      chain.layers.insert(chain.layers.end(), start->layers.rbegin(), start->layers.rend());
   }
   std::reverse(chain.layers.begin(), chain.layers.end());
   return chain;
@@ -118,11 +124,15 @@ std::string Engine::tree_of(std::optional<std::size_t> index) const {
   if (!index) return "";
   // Up from the first step whose layer says what is below it.
   std::vector<std::size_t> steps;
+  std::string name;
   for (auto i = index; i; i = plan(*i).parent) {
+    if (const StartingTree* start = m_session.start_of(plan(*i))) {
+      name = start->name();
+      break;
+    }
     steps.push_back(*i);
     if (m_outcomes[*i].layer && !is_independent(plan(*i))) break;
   }
-  std::string name;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     const auto& layer = m_outcomes[*step].layer;
     name = tree_name(layer ? layer->id : "", name, is_independent(plan(*step)));
@@ -142,7 +152,10 @@ Result<> Engine::look_up() {
     const std::vector<char> fresh = steps_without_cache();
     // No step has the empty key, so it is not found.
     for (std::size_t i = 0; i < count; ++i) {
-      queries.push_back({fresh[i] ? "" : m_session.steps[i].key, plan(i).parent, is_independent(plan(i))});
+      BuildCache::Query query{fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
+                              is_independent(plan(i))};
+      if (const StartingTree* start = m_session.start_of(plan(i))) query.known_tree = start->name();
+      queries.push_back(std::move(query));
     }
     auto found = TRY(m_session.cache->find(queries));
     for (std::size_t i = 0; i < count; ++i) {
@@ -157,6 +170,8 @@ Result<> Engine::look_up() {
       if (m_known[i].shared) m_fates[i] = Fate::shared;
     }
   }
+  for (std::size_t i = 0; i < count; ++i)
+    if (m_session.start_of(plan(i))) m_fates[i] = Fate::cached;
   need_tree(target());
   return {};
 }
@@ -249,8 +264,9 @@ void Engine::note_failure(std::size_t index, const StepFailure& failure) {
   if (m_session.failed.number != 0) return;
   m_session.failed = {.exit_code = failure.exit_code,
                       .location = plan(index).location,
-                      .number = index + 1,
-                      .stage = stage_of(index).name};
+                      .number = info(index).number,
+                      .stage = stage_of(index).name,
+                      .kept = failure.kept};
 }
 
 Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
@@ -378,6 +394,7 @@ Result<> Engine::schedule() {
   std::vector<std::optional<std::size_t>> task_of(m_fates.size());
   for (std::size_t i = 0; i < m_fates.size(); ++i) {
     const bool adopts = m_fates[i] == Fate::shared && m_needed[i];
+    if (m_session.start_of(plan(i))) continue;
     if (m_fates[i] != Fate::runs && !adopts) {
       settle(i);
       continue;
@@ -411,7 +428,7 @@ Result<> Engine::schedule() {
 
 // What a shared cache said may turn out to be wrong. Then the steps that relied on it are looked up again;
 // each round has more results in the store, or fewer rows to believe in.
-Result<> Engine::run_steps() {
+Result<> Engine::run_rounds() {
   const std::size_t count = m_session.steps.size();
   for (auto* marks : {&m_finished, &m_ran, &m_reported, &m_in_image}) marks->assign(count, 0);
   m_seconds.assign(count, 0);
@@ -439,16 +456,18 @@ Result<oci::ImageRecord> Engine::commit() {
 Result<> Engine::record_use() {
   std::vector<BuildCache::Use> uses;
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
+    if (m_session.start_of(plan(i))) continue;
     if (m_fates[i] == Fate::cached || m_finished[i]) uses.push_back({slot(i), m_session.steps[i].key});
   }
   return m_session.cache->record_use(uses, m_session.options.now);
 }
 
-Result<BuildResult> Engine::run() {
-  m_observer.with([&](BuildObserver& observer) { observer.planned(m_session.steps.size()); });
+Result<> Engine::finish_steps() {
+  const std::size_t total = m_session.steps.size() - m_session.starts.size();
+  m_observer.with([&](BuildObserver& observer) { observer.planned(total); });
   for (const std::string& note : m_session.notes) m_observer.note_once(note);
   m_session.shared = &m_shared;
-  auto finished = run_steps();
+  auto finished = run_rounds();
   if (!finished) {
     m_hasher.stop();
     // What finished is in the cache; that it stood here is for --explain of the next build, and no reason to
@@ -458,6 +477,25 @@ Result<BuildResult> Engine::run() {
     }
     return std::unexpected(std::move(finished).error());
   }
+  return {};
+}
+
+Result<std::vector<BuiltStep>> Engine::run_steps() {
+  TRY(finish_steps());
+  std::vector<BuiltStep> steps;
+  const PlanStage& stage = m_session.plan.stages[m_session.plan.target];
+  for (std::size_t i = stage.first + 1; i <= stage.last; ++i) {
+    BuiltStep step{.layer = std::nullopt, .ran = m_fates[i] == Fate::runs};
+    if (m_outcomes[i].layer) step.layer = TRY(m_hasher.sealed(*m_outcomes[i].layer));
+    steps.push_back(std::move(step));
+  }
+  TRY(m_session.workshop.layers().sync());
+  TRY(record_use());
+  return steps;
+}
+
+Result<BuildResult> Engine::run() {
+  TRY(finish_steps());
   const oci::ImageRecord image = TRY_WHILE(commit(), "making the image");
   TRY(record_use());
   BuildResult result{.manifest = image.manifest, .image_id = image.id};
@@ -470,6 +508,10 @@ Result<BuildResult> Engine::run() {
 
 Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer) {
   return Engine(session, executor, observer).run();
+}
+
+Result<std::vector<BuiltStep>> run_steps(Session& session, StepExecutor& executor, BuildObserver& observer) {
+  return Engine(session, executor, observer).run_steps();
 }
 
 }  // namespace ecrin::build

@@ -1,6 +1,7 @@
 // The real StepExecutor's parts. Internal to build/.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9,6 +10,7 @@
 
 #include "build/session.hpp"
 #include "build/upper_tree.hpp"
+#include "run/container.hpp"
 #include "run/network.hpp"
 
 namespace ecrin::build {
@@ -69,6 +71,31 @@ private:
   std::mutex m_mutex;
   std::optional<Error> m_refusal;
 };
+
+/// How the program of a RUN step is started and watched by somebody else than a build.
+struct StepProgram {
+  std::function<Result<>(run::ContainerOptions&)> prepare;    // last changes: streams, a terminal
+  std::function<Result<ExitStatus>(run::Container&)> attend;  // until it ends
+};
+/// A container for the step on its mounted tree, with its mounts, environment and network.
+struct ProgramEnd {
+  ExitStatus status;
+  std::vector<std::string> mount_points;  // that were made for it
+  GuardedSecrets secrets;                 // that it saw
+};
+Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
+                               const recipes::RunStep& run, const TreeMount& mount,
+                               const StepProgram* program = nullptr);
+
+/// How a step failed.
+struct StepEnd {
+  int exit_code = 0;
+  std::vector<std::string> mount_points = {};
+  GuardedSecrets secrets = {};
+};
+/// Keeps the tree and all that the step had for `ecrin debug`; scope.failure.kept then names it.
+void keep_failed_step(Session& session, const StepScope& scope, const recipes::RunStep& run, TreeMount mount,
+                      StepEnd end);
 
 Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run);

@@ -12,6 +12,9 @@
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
+#include "build/image_steps.hpp"
+#include "build/kept_steps.hpp"
+#include "build/working_containers.hpp"
 #include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
@@ -42,6 +45,7 @@ private:
   Result<> remove_images();
   Result<> collect_needed();
   Result<> remove_cache_entries();
+  Result<> remove_kept();
   Result<> retire_layers();
   Result<> remove_blobs();
   Result<> delete_trees();
@@ -91,11 +95,18 @@ Result<> Pruner::remove_images() {
     const std::set<std::string> held = as_set(TRY(m_workshop.store().held("image")));
     std::erase_if(roots, [&](const oci::Digest& digest) { return !held.contains(digest.to_string()); });
   }
+  const std::set<std::string> worked_on = as_set(TRY(WorkingContainers(m_workshop.store()).needs()).bases);
   const std::set<std::string> mounted = TRY(m_mounts.mounted_manifests());
   for (const oci::ImageRecord& record : records) {
-    if (mounted.contains(record.manifest.to_string()) || !is_asked_for(record)) roots.insert(record.manifest);
+    const std::string manifest = record.manifest.to_string();
+    if (mounted.contains(manifest) || worked_on.contains(manifest) || !is_asked_for(record))
+      roots.insert(record.manifest);
   }
   const std::set<oci::Digest> kept = oci::reachable(records, roots);
+  std::vector<std::string> remaining;
+  for (const oci::ImageRecord& record : records)
+    if (kept.contains(record.manifest)) remaining.push_back(record.id.digest.to_string());
+  TRY(forget_states(m_database, remaining));
   for (const oci::ImageRecord& record : records) {
     if (kept.contains(record.manifest)) continue;
     for (const char* sql :
@@ -118,6 +129,8 @@ Result<> Pruner::collect_needed() {
   for (const fs::Layer& layer : m_layers) {
     if (m_needed.diff_ids.contains(layer.diff_id)) m_needed_layers.insert(layer.id);
   }
+  for (std::string& id : TRY(WorkingContainers(m_workshop.store()).needs()).layers)
+    m_needed_layers.insert(std::move(id));
   return {};
 }
 
@@ -149,6 +162,26 @@ Result<> Pruner::remove_cache_entries() {
   if (going.empty()) return {};
   TRY(m_database.execute("DELETE FROM build_slots WHERE key NOT IN (SELECT key FROM build_steps)"));
   if (going.size() == entries.size()) TRY(m_database.execute("DELETE FROM build_files"));
+  return {};
+}
+
+// Failed steps that were kept go with the build cache, but not under the hands of somebody who looks into
+// one.
+Result<> Pruner::remove_kept() {
+  KeptSteps kept(m_database);
+  const std::set<std::string> held = as_set(TRY(m_workshop.store().held("layer")));
+  for (const KeptStep& step : TRY(kept.list())) {
+    const bool is_new = m_options.until && step.created >= *m_options.until;
+    const bool is_recent = m_options.used_since && step.created >= *m_options.used_since;
+    const bool goes = m_options.cache && m_options.labels.empty() && !is_new && !is_recent &&
+                      !held.contains(step.own_layer);
+    if (goes) {
+      TRY(kept.remove_row(step.id));
+      ++m_report.kept_steps;
+    } else {
+      m_needed_layers.insert(step.layers.begin(), step.layers.end());
+    }
+  }
   return {};
 }
 
@@ -229,6 +262,7 @@ Result<> Pruner::decide() {
   m_report.leases = m_dead_leases.size();
   TRY(remove_images());
   TRY(collect_needed());
+  TRY(remove_kept());
   TRY(remove_cache_entries());
   TRY(retire_layers());
   return transaction.commit();
@@ -297,6 +331,7 @@ Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
   report.layers += second.layers;
   report.blobs += second.blobs;
   report.cache_entries += second.cache_entries;
+  report.kept_steps += second.kept_steps;
   report.bytes += second.bytes;
   return report;
 }

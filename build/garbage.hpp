@@ -15,7 +15,7 @@ namespace ecrin::build {
 struct PruneOptions {
   bool images = true;       // dangling images
   bool all_images = false;  // images that no name... every image not used by a container
-  bool cache = true;        // build cache entries whose layers nothing else needs
+  bool cache = true;        // build cache entries whose layers nothing else needs, and failed steps
   bool blobs = false;       // compressed blobs of layers that are unpacked
   bool downloads = true;    // parts of blobs that nobody is downloading
   std::optional<std::int64_t> until = std::nullopt;       // only what was added or last used before this time
@@ -30,8 +30,9 @@ struct PruneReport {
   std::size_t blobs = 0;
   std::size_t cache_entries = 0;
   std::size_t downloads = 0;
-  std::size_t leases = 0;   // of dead processes
-  std::uint64_t bytes = 0;  // freed
+  std::size_t kept_steps = 0;  // that failed
+  std::size_t leases = 0;      // of dead processes
+  std::uint64_t bytes = 0;     // freed
 };
 Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options);
 

@@ -125,6 +125,13 @@ Result<ImagePointer> Preparation::import(const std::string& path, const std::str
 
 Result<> Preparation::prepare_from(PreparedStep& step) {
   const recipes::Stage& stage = *m_session.plan.stages[step.plan->stage].stage;
+  if (const StartingTree* start = m_session.start_of(*step.plan)) {
+    step.base = start->base;
+    step.before = start->config;
+    step.after = start->config;
+    step.shell = start->shell;
+    return {};
+  }
   ImagePointer base;
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
@@ -293,6 +300,7 @@ Result<> Preparation::add(const PlanStep& plan) {
     TRY(prepare_inputs(step));
   }
   step.key = key_digest(step.inputs);
+  if (const StartingTree* start = m_session.start_of(plan)) step.key = start->tree_key;
   step.tree_key = parent && !makes_layer(plan) ? parent->tree_key : step.key;
   // Only its layer is independent: the tree after it is also what was below.
   if (is_independent(plan)) step.tree_key = key_digest({{"below", parent->tree_key}, {"layer", step.key}});

@@ -139,6 +139,37 @@ Result<run::NetworkPool::Lease> StepNetworks::acquire() {
   return lease;
 }
 
+Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
+                               const recipes::RunStep& run, const TreeMount& mount,
+                               const StepProgram* program) {
+  // Mounts, locks and the network go before the tree is taken down.
+  RunMounts mounts(session, scope);
+  for (std::size_t i = 0; i < run.mounts.size(); ++i) {
+    TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
+  }
+  if (const auto* script = std::get_if<recipes::InlineFile>(&run.command)) {
+    TRY_WHILE(mounts.add_script(*script), "preparing the script '{}'", printable(script->name));
+  }
+  ProgramEnd end;
+  end.secrets = session.secrets.guarded(mounts.secrets());
+  const Network network = TRY(choose_network(session, networks, scope, run.network));
+  run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
+  for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
+  Pipe pipe;
+  if (program) {
+    TRY(program->prepare(options));
+  } else {
+    pipe = TRY(Pipe::create());
+    options.stdio.error = TRY(pipe.write.duplicate());
+    options.stdio.output = std::move(pipe.write);
+  }
+  run::Container container = TRY(run::Container::start(std::move(options)));
+  if (!program) TRY(follow_output(container, pipe.read, scope, SecretMask(end.secrets)));
+  end.status = TRY(program ? program->attend(container) : container.wait());
+  end.mount_points = container.created_mount_points();
+  return end;
+}
+
 Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run) {
   const oci::Platform host = oci::Platform::host();
@@ -148,40 +179,32 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
   }
   const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
   TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::writable));
-  std::vector<std::string> mount_points;
-  GuardedSecrets secrets;
-  {
-    // In an inner scope: mounts, locks and the network go before the tree is taken down.
-    RunMounts mounts(session, scope);
-    for (std::size_t i = 0; i < run.mounts.size(); ++i) {
-      TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
+  auto end = run_program(session, networks, scope, run, mount);
+  if (!end) {
+    const ErrorKind kind = end.error().kind();
+    if (kind == ErrorKind::program_not_found || kind == ErrorKind::program_not_executable) {
+      keep_failed_step(session, scope, run, std::move(mount),
+                       {.exit_code = kind == ErrorKind::program_not_found ? 127 : 126});
     }
-    if (const auto* script = std::get_if<recipes::InlineFile>(&run.command)) {
-      TRY_WHILE(mounts.add_script(*script), "preparing the script '{}'", printable(script->name));
-    }
-    secrets = session.secrets.guarded(mounts.secrets());
-    const Network network = TRY(choose_network(session, networks, scope, run.network));
-    run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
-    for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
-    Pipe pipe = TRY(Pipe::create());
-    options.stdio.error = TRY(pipe.write.duplicate());
-    options.stdio.output = std::move(pipe.write);
-    run::Container container = TRY(run::Container::start(std::move(options)));
-    TRY(follow_output(container, pipe.read, scope, SecretMask(secrets)));
-    const ExitStatus status = TRY(container.wait());
-    if (!status.success()) {
-      scope.failure.exit_code = status.shell_code();
-      return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
-                  printable(session.plan.stages[scope.step.plan->stage].stage->name), status.to_string());
-    }
-    mount_points = container.created_mount_points();
+    return std::unexpected(std::move(end).error());
+  }
+  if (!end->status.success()) {
+    scope.failure.exit_code = end->status.shell_code();
+    keep_failed_step(session, scope, run, std::move(mount),
+                     {.exit_code = scope.failure.exit_code,
+                      .mount_points = std::move(end->mount_points),
+                      .secrets = std::move(end->secrets)});
+    return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
+                printable(session.plan.stages[scope.step.plan->stage].stage->name), end->status.to_string());
   }
   TRY(mount.tree->finish());
   mount.tree.reset();
   LowerView lower(session, scope.below, scope.stop);
   const Fd* root = TRY(lower.root());
-  auto outcome = publish_changes(session, std::move(*mount.draft), root, std::move(mount_points), scope.stop,
-                                 session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
+  const GuardedSecrets& secrets = end->secrets;
+  auto outcome =
+      publish_changes(session, std::move(*mount.draft), root, std::move(end->mount_points), scope.stop,
+                      session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
   if (!outcome) return std::unexpected(without_secrets(outcome.error(), secrets));
   return outcome;
 }

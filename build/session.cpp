@@ -20,6 +20,18 @@ Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, con
   return layers;
 }
 
+std::string StartingTree::name() const {
+  std::string name;
+  for (std::size_t i = 0; i < layers.size(); ++i) name = tree_name(layers[i].id, name, independent[i]);
+  return name;
+}
+
+const StartingTree* Session::start_of(const PlanStep& step) const {
+  if (!step.is_from()) return nullptr;
+  const auto found = starts.find(plan.stages[step.stage].stage->name);
+  return found == starts.end() ? nullptr : &found->second;
+}
+
 Result<const BuildContext*> Session::need_context() const {
   if (!context) {
     auto error = Error(ErrorKind::invalid, "this build has no context to copy files from");

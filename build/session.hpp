@@ -66,9 +66,23 @@ struct PreparedStep {
   std::string bootstrap_sources;                           // text of sources.list
 };
 
+/// A tree that stands already, step by step, with all that the steps on it need: where a stage starts in
+/// place of its `from`.
+struct StartingTree {
+  ImagePointer base;
+  std::vector<fs::Layer> layers;  // of steps; sealed
+  std::vector<bool> independent;  // of each: the same on any tree
+  oci::ImageConfig config;        // in force
+  std::vector<std::string> shell;
+  std::string tree_key;
+  /// As the cache calls it (tree_name).
+  std::string name() const;
+};
+
 /// A command that ran and failed: the engine makes the exit code of the build of it.
 struct StepFailure {
   int exit_code = 0;
+  std::string kept;  // under which it is kept; "" = it is not
 };
 
 struct StepOutcome {
@@ -126,8 +140,11 @@ struct Session {
   std::map<std::string, NamedFiles> named;
   std::unique_ptr<BuildCache> cache;
   std::vector<PreparedStep> steps;
-  std::vector<std::string> notes;  // met while preparing
-  SharedBuild* shared = nullptr;   // while the steps run
+  std::vector<std::string> notes;              // met while preparing
+  SharedBuild* shared = nullptr;               // while the steps run
+  std::map<std::string, StartingTree> starts;  // by stage; given before prepare()
+
+  const StartingTree* start_of(const PlanStep& step) const;
 
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);
@@ -157,6 +174,13 @@ Result<> prepare(Session& session);
 
 /// Runs what is not cached, records it, and makes the image.
 Result<BuildResult> run_build(Session& session, StepExecutor& executor, BuildObserver& observer);
+
+/// The steps of the target stage after its `from`, without an image: for trees that grow step by step.
+struct BuiltStep {
+  std::optional<fs::Layer> layer;  // sealed; none: nothing changed
+  bool ran = false;
+};
+Result<std::vector<BuiltStep>> run_steps(Session& session, StepExecutor& executor, BuildObserver& observer);
 
 /// The executor for real: containers, the context, the network.
 std::unique_ptr<StepExecutor> make_executor(Session& session);

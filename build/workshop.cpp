@@ -8,8 +8,11 @@
 #include "base/posix.hpp"
 #include "base/thread_pool.hpp"
 #include "build/build_cache.hpp"
+#include "build/image_steps.hpp"
+#include "build/kept_steps.hpp"
 #include "build/layer_source.hpp"
 #include "build/layer_unpacker.hpp"
+#include "build/working_containers.hpp"
 #include "fs/tree.hpp"
 #include "oci/blob_store.hpp"
 
@@ -38,6 +41,9 @@ Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options)
   workshop->m_layers = TRY(fs::LayerStore::open(*workshop->m_store));
   workshop->m_images = TRY(oci::ImageStore::open(*workshop->m_store, *workshop->m_blobs));
   TRY(migrate_build_tables(workshop->m_store->database()));
+  TRY(migrate_image_steps(workshop->m_store->database()));
+  TRY(WorkingContainers::migrate(workshop->m_store->database()));
+  TRY(KeptSteps::migrate(workshop->m_store->database()));
 
   // A layer of our own making is kept as a directory only: as a blob, it is made again from there.
   fs::LayerStore* layers = workshop->m_layers.get();

@@ -130,6 +130,7 @@ Result<Arguments> parse_arguments(const Verb& verb, std::span<const std::string>
   while (next < words.size()) {
     const std::string& word = words[next++];
     if (word == "--") {
+      result.m_before_dashes = result.m_operands.size();
       result.m_operands.insert(result.m_operands.end(), words.begin() + static_cast<std::ptrdiff_t>(next),
                                words.end());
       break;

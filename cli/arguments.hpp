@@ -78,6 +78,8 @@ public:
   /// All values in order.
   std::vector<std::string> values(std::string_view flag) const;
   const std::vector<std::string>& operands() const { return m_operands; }
+  /// How many of them stood before a "--" that ended the flags; all, when there was none.
+  std::size_t before_dashes() const { return m_before_dashes.value_or(m_operands.size()); }
   /// --help or -h was given: operands are not checked, the caller prints help.
   bool help() const { return m_help; }
 
@@ -85,6 +87,7 @@ private:
   friend Result<Arguments> parse_arguments(const Verb&, std::span<const std::string>);
   std::map<std::string, std::vector<std::string>, std::less<>> m_values;
   std::vector<std::string> m_operands;
+  std::optional<std::size_t> m_before_dashes;
   bool m_help = false;
 };
 

@@ -88,6 +88,11 @@ std::vector<Flag> own_flags() {
        .value = "STAGE[,STAGE...]",
        .help = "run all steps of these stages",
        .occurs = Occurs::often},
+      {.name = "on-failure",
+       .value = "WHAT",
+       .help =
+           "of a step that fails: keep it for 'ecrin debug' (default), open a shell in it, or run a command "
+           "in it"},
       {.name = "output",
        .letter = 'o',
        .value = "SPEC",
@@ -130,6 +135,9 @@ std::vector<Flag> own_flags() {
       {.name = "timestamp",
        .value = "SECONDS",
        .help = "times in the image: seconds since 1970, or 'now' for the real ones"},
+      {.name = "until",
+       .value = "STEP",
+       .help = "stop at a step and make its image: a step's number, :LINE, STAGE or STAGE:NUMBER"},
       {.name = "unsetenv",
        .value = "NAME",
        .help = "take a variable out of the image",

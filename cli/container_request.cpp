@@ -24,7 +24,10 @@ Result<> check_name(const std::string& name, std::string_view what, std::size_t 
   return {};
 }
 
-Result<std::vector<std::string>> variables(const Arguments& arguments, const Environment& environment) {
+}  // namespace
+
+Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
+                                                     const Environment& environment) {
   std::vector<std::string> env;
   for (const std::string& file : arguments.values("env-file")) {
     for (const std::string& line : parse_env_file(TRY(posix::read_file(file)), environment))
@@ -41,8 +44,6 @@ Result<std::vector<std::string>> variables(const Arguments& arguments, const Env
   }
   return env;
 }
-
-}  // namespace
 
 void set_variable(std::vector<std::string>& env, const std::string& assignment) {
   const std::string prefix = assignment.substr(0, assignment.find('=') + 1);
@@ -126,7 +127,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
       request.entrypoint->push_back(*entrypoint);
     }
   }
-  request.env = TRY(variables(arguments, environment));
+  request.env = TRY(requested_variables(arguments, environment));
   for (const std::string& names : arguments.values("cap-add")) {
     for (std::string& name : split(names, ',')) request.cap_add.push_back(std::move(name));
   }
@@ -158,6 +159,10 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
       request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
   const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
   process.args.insert(process.args.end(), command.begin(), command.end());
+  if (request.shell) {
+    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
+    process.args = request.command.empty() ? std::vector<std::string>{shell} : request.command;
+  }
   if (process.args.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, "there is no command: the image has no default one")

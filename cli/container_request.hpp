@@ -19,6 +19,7 @@ struct ContainerRequest {
   bool terminal = false;
   bool init = true;
   bool is_rootfs = false;            // the first operand is a directory, not an image
+  bool shell = false;                // a shell, or the command, in place of what the image runs
   std::string image;                 // or that directory
   std::vector<std::string> command;  // what follows it
   std::string name;
@@ -39,6 +40,10 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
 /// The RuntimeConfig for this image with the request's command, variables, capabilities and read-only root.
 /// Mounts and ids are left to the caller, who has the root file system.
 Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image);
+
+/// What --env-file and --env say, in this order.
+Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
+                                                     const Environment& environment);
 
 /// Sets NAME=VALUE in a list of variables, replacing an earlier one.
 void set_variable(std::vector<std::string>& env, const std::string& assignment);

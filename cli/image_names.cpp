@@ -58,6 +58,19 @@ Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& 
   return with_hint(images.find(words, TRY(oci::Platform::parse(*platform))));
 }
 
+Result<StepName> parse_step_name(const std::string& words) {
+  const std::size_t at = words.rfind('@');
+  if (at == std::string::npos || words.find(':', at) != std::string::npos)
+    return StepName{words, std::nullopt};
+  const auto step = parse_unsigned(words.substr(at + 1), 1'000'000);
+  if (!step || *step == 0 || at == 0) {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is neither an image nor a step of one", printable(words)))
+            .hint("as in IMAGE@3, or IMAGE@sha256:..."));
+  }
+  return StepName{words.substr(0, at), static_cast<std::size_t>(*step)};
+}
+
 Result<oci::ImageRecord> find_any_image(oci::ImageStore& images, const std::string& words) {
   return with_hint(images.find_any(words));
 }

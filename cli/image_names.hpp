@@ -21,6 +21,12 @@ std::string short_id(const oci::ImageId& id);
 /// find() with a hint on how images come into the store; with --platform when it was given.
 Result<oci::ImageRecord> find_image(oci::ImageStore& images, const std::string& words,
                                     const std::optional<std::string>& platform = std::nullopt);
+/// "IMAGE@3": an image after the third entry of its history. A digest ("@sha256:...") is none.
+struct StepName {
+  std::string image;
+  std::optional<std::size_t> step;  // none: the whole image
+};
+Result<StepName> parse_step_name(const std::string& words);
 /// find_any() with the same hint: also indexes and artifacts.
 Result<oci::ImageRecord> find_any_image(oci::ImageStore& images, const std::string& words);
 /// "localhost/hello@sha256:...", one a repository.

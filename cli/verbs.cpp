@@ -52,9 +52,7 @@ constexpr Missing k_missing[] = {
      "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
     {"kill",
      "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
-    {"rm", "containers are removed at their end; 'ecrin rmi' removes images"},
     {"logs", "containers run in the foreground in this version: their output is the output of 'ecrin run'"},
-    {"commit", "images are made from recipes: 'ecrin build'"},
 };
 
 }  // namespace
@@ -62,8 +60,10 @@ constexpr Missing k_missing[] = {
 std::span<const Verb* const> verbs() {
   static const auto all = std::to_array<const Verb*>({
       &build_verb(),
+      &debug_verb(),
       &recipe_convert_verb(),
       &run_verb(),
+      &shell_verb(),
       &images_verb(),
       &tag_verb(),
       &untag_verb(),
@@ -79,6 +79,11 @@ std::span<const Verb* const> verbs() {
       &referrers_verb(),
       &login_verb(),
       &logout_verb(),
+      &from_verb(),
+      &copy_into_verb(),
+      &add_into_verb(),
+      &commit_verb(),
+      &rm_verb(),
       &config_verb(),
       &append_verb(),
       &squash_verb(),

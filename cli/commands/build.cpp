@@ -9,13 +9,16 @@
 #include "base/json.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/kept_steps.hpp"
 #include "build/output.hpp"
+#include "build/until.hpp"
 #include "cli/build_context.hpp"
 #include "cli/build_flags.hpp"
 #include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
 #include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
@@ -25,6 +28,7 @@
 #include "cli/registries.hpp"
 #include "cli/run_settings.hpp"
 #include "cli/session.hpp"
+#include "cli/step_shell.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
@@ -43,6 +47,8 @@ struct Request {
   std::vector<build::OutputSpec> outputs;
   CacheRequests caches;
   ProgressKind progress = ProgressKind::automatic;
+  std::string on_failure;  // keep, shell, or a command
+  std::string until;
   std::vector<std::string> notes;
   bool has_own_times = false;  // --timestamp
 };
@@ -112,6 +118,10 @@ Result<RecipeText> find_text(Session& session, const Arguments& arguments, Reque
 Result<Request> read_request(Session& session, const Arguments& arguments, const CancelToken& cancel) {
   Request request;
   request.progress = TRY(choose_progress(session, arguments));
+  request.on_failure = arguments.value("on-failure", "keep");
+  if (request.on_failure.empty())
+    return fail(ErrorKind::invalid, "--on-failure is keep, shell or a command, not ''");
+  request.until = arguments.value("until");
   request.options = TRY(build_options(arguments, session.environment(), session.now()));
   const std::vector<oci::Platform> platforms = TRY(build_platforms(arguments, session.environment()));
   if (!platforms.empty()) request.options.platform = platforms.front();
@@ -135,7 +145,8 @@ Result<Request> read_request(Session& session, const Arguments& arguments, const
     request.further.push_back(TRY(parse_recipe(request.recipe.source, wanted)));
   }
   const std::string name = request.recipe.recipe ? request.recipe.recipe->name : "";
-  if (request.options.tags.empty() && !request.index && !name.empty())
+  // The recipe's own name is for the whole image.
+  if (request.options.tags.empty() && !request.index && !name.empty() && !arguments.has("until"))
     request.options.tags.push_back(TRY(parse_new_name(name)));
   return request;
 }
@@ -171,6 +182,11 @@ Result<> finish(build::Workshop& workshop, Request& request, const ParsedRecipe&
   if (is_containerfile && !request.has_own_times && finished.recipe.epoch)
     request.options.epoch = finished.recipe.epoch;
   request.finished = std::move(finished.recipe);
+  if (request.until.empty()) return {};
+  build::CutRecipe cut = TRY_WHILE(build::cut_recipe(request.finished, request.options.target, request.until),
+                                   "reading --until");
+  request.finished = std::move(cut.recipe);
+  request.options.target = std::move(cut.target);
   return {};
 }
 
@@ -248,6 +264,38 @@ FailurePlace failure_place(const Request& request, const build::FailedStep& fail
           .step = failed.number,
           .exit_code = failed.exit_code,
           .lines = recipes::excerpt(request.recipe.source.text, request.finished, failed.location)};
+}
+
+// A step failed and is kept: the error is told, then what --on-failure says is done. The exit code stays the
+// step's.
+Outcome after_failure(Session& session, build::Workshop& workshop, const Request& request, Error error,
+                      Progress& progress, const build::FailedStep& failed, const Interrupts& interrupts) {
+  const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
+  const std::string& wanted = request.on_failure;
+  const std::string reopen = fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept);
+  progress.failed(error, failure_place(request, failed));
+  const bool opens = wanted != "keep" && interrupts.signal() == 0;
+  if (!opens) {
+    if (progress.reports_errors()) return code;
+    return std::unexpected(Failure(std::move(error).hint(reopen), code));
+  }
+  if (!progress.reports_errors()) session.console().print(format_error(error, session.style().colour));
+  if (wanted == "shell" && !has_terminal()) {
+    session.console().print(
+        format_warning("no shell is opened, because this is no terminal", session.style().colour));
+    session.console().print("hint: " + reopen);
+    return code;
+  }
+  build::KeptSteps kept(workshop.store().database());
+  const build::KeptStep step = TRY(kept.find(failed.kept));
+  std::vector<std::string> command;
+  if (wanted != "shell") command = {"/bin/sh", "-c", wanted};
+  const Outcome entered = enter_step(session, workshop, step, request.options, command, interrupts.token());
+  if (!entered) {
+    session.console().print(format_error(entered.error().error, session.style().colour));
+    session.console().print("hint: " + reopen);
+  }
+  return code;
 }
 
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
@@ -341,6 +389,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
+  if (!result && !failed.kept.empty())
+    return after_failure(session, *workshop, request, std::move(result).error(), *progress, failed,
+                         interrupts);
   if (!result) {
     // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
     const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);

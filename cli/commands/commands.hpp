@@ -11,10 +11,16 @@
 namespace ecrin::cli {
 
 const Verb& append_verb();
+const Verb& add_into_verb();
 const Verb& build_verb();
+const Verb& commit_verb();
+const Verb& copy_into_verb();
+const Verb& from_verb();
+const Verb& rm_verb();
 const Verb& completion_verb();
 const Verb& config_verb();
 const Verb& copy_verb();
+const Verb& debug_verb();
 const Verb& delete_verb();
 const Verb& df_verb();
 const Verb& diff_verb();
@@ -49,6 +55,7 @@ const Verb& referrers_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
 const Verb& save_verb();
+const Verb& shell_verb();
 const Verb& squash_verb();
 const Verb& tag_verb();
 const Verb& unshare_verb();

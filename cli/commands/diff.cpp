@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "build/image_edit.hpp"
+#include "build/image_steps.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_edit.hpp"
 #include "cli/image_names.hpp"
@@ -16,10 +17,30 @@
 namespace ecrin::cli {
 namespace {
 
+// IMAGE, or IMAGE@3.
+Result<build::ImageAtStep> open_step(oci::ImageStore& images, const std::string& words) {
+  const StepName name = TRY(parse_step_name(words));
+  oci::Image image = TRY(open_image(images, name.image));
+  if (!name.step) return build::ImageAtStep{.image = std::move(image), .settings_known = true};
+  Database& database = images.blobs().store().database();
+  TRY(build::migrate_image_steps(database));
+  return build::image_at_step(database, image, *name.step);
+}
+
+// Its settings can be told only when they are known.
+Result<oci::Image> open_settings(oci::ImageStore& images, const std::string& words) {
+  build::ImageAtStep at = TRY(open_step(images, words));
+  if (at.settings_known) return std::move(at.image);
+  return std::unexpected(
+      Error(ErrorKind::unsupported,
+            fmt::format("the settings of '{}' are not known: the image was not built here", printable(words)))
+          .hint("its files can be compared: leave out --config"));
+}
+
 Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const std::string& words,
                                          const CancelToken& cancel) {
-  const oci::ImageRecord record = TRY(find_image(workshop.images(), words));
-  return workshop.unpack(TRY(workshop.images().load(record.manifest)), &cancel);
+  const auto [image, settings_known] = TRY(open_step(workshop.images(), words));
+  return workshop.unpack(image, &cancel);
 }
 
 // What must be done to the first image to get the second.
@@ -64,8 +85,8 @@ void print_files(const std::vector<fs::Difference>& differences, bool as_json, b
 
 Outcome diff_configs(Session& session, const std::vector<std::string>& words, bool as_json) {
   oci::ImageStore* images = TRY(session.images());
-  const oci::Image first = TRY(open_image(*images, words[0]));
-  const oci::Image second = TRY(open_image(*images, words[1]));
+  const oci::Image first = TRY(open_settings(*images, words[0]));
+  const oci::Image second = TRY(open_settings(*images, words[1]));
   const std::vector<oci::ConfigDifference> differences = oci::compare_configs(first, second);
   Json list = Json::array();
   for (const oci::ConfigDifference& difference : differences) {
@@ -116,11 +137,12 @@ Outcome run(Session& session, const Arguments& arguments) {
 const Verb& diff_verb() {
   static const Verb verb{
       .name = "diff",
-      .operands = "IMAGE [IMAGE2]",
+      .operands = "IMAGE[@STEP] [IMAGE2[@STEP]]",
       .summary = "Show what an image's last layer changed, or how two images differ",
       .details =
           "A path is added (A), changed (C) or deleted (D). With IMAGE2: what turns IMAGE into IMAGE2. "
-          "Layers that both images have are not read.",
+          "Layers that both images have are not read. IMAGE@3 is the image after the third entry of its "
+          "history.",
       .flags = {{.name = "config",
                  .value = "",
                  .help = "compare the settings of two images, not their files"},

@@ -17,6 +17,7 @@ std::vector<Json> history_rows(const oci::Image& image, const std::vector<std::s
                                std::int64_t now, bool human) {
   std::vector<Json> rows;
   std::size_t layer = 0;
+  std::size_t number = 0;
   for (const oci::HistoryEntry& entry : image.config.history) {
     std::uint64_t size = 0;
     if (!entry.empty_layer && layer < image.manifest.layers.size())
@@ -24,6 +25,7 @@ std::vector<Json> history_rows(const oci::Image& image, const std::vector<std::s
     const std::int64_t created = parse_time(entry.created).value_or(0);
     const std::string since = entry.created.empty() ? "" : time_ago(created, now);
     rows.insert(rows.begin(), Json{{"id", "<missing>"},
+                                   {"Step", ++number},
                                    {"ID", "<missing>"},
                                    {"created", entry.created},
                                    {"Created", human ? since : entry.created},
@@ -56,6 +58,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     for (const Json& row : rows) {
       documents.push_back({{"id", row["id"]},
                            {"created", row["created"]},
+                           {"step", row["Step"]},
                            {"createdBy", row["CreatedBy"]},
                            {"size", row["size"]},
                            {"comment", row["Comment"]},
@@ -75,10 +78,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   std::vector<std::vector<std::string>> cells;
   for (const Json& row : rows) {
     const std::string command = row["CreatedBy"];
-    cells.push_back({full ? row["id"] : row["ID"], row["Created"], full ? command : elide(command, 45),
-                     row["Size"], row["Comment"]});
+    cells.push_back({std::to_string(row["Step"].get<std::size_t>()), full ? row["id"] : row["ID"],
+                     row["Created"], full ? command : elide(command, 45), row["Size"], row["Comment"]});
   }
-  print(format_table({"ID", "CREATED", "CREATED BY", "SIZE", "COMMENT"}, cells, Heading::shown));
+  print(format_table({"STEP", "ID", "CREATED", "CREATED BY", "SIZE", "COMMENT"}, cells, Heading::shown));
   return 0;
 }
 

@@ -59,9 +59,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   const build::PruneReport report = TRY(build::prune(*workshop, options));
   for (const std::string& id : report.images) print_line("Deleted: " + id);
   print_line(fmt::format(
-      "images: {}, layers: {}, blobs: {}, cache entries: {}, downloads: {}, left-overs of dead processes: {}",
-      report.images.size(), report.layers, report.blobs, report.cache_entries, report.downloads,
-      report.leases));
+      "images: {}, layers: {}, blobs: {}, cache entries: {}, failed steps: {}, downloads: {}, left-overs of "
+      "dead processes: {}",
+      report.images.size(), report.layers, report.blobs, report.cache_entries, report.kept_steps,
+      report.downloads, report.leases));
   print_line("Total reclaimed space: " + human_size(report.bytes));
   return 0;
 }

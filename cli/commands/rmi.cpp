@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 #include "build/garbage.hpp"
 #include "build/image_mounts.hpp"
+#include "build/working_containers.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
@@ -45,8 +46,26 @@ Result<> check_unused(const Removal& removal, const oci::ImageRecord& record) {
   return {};
 }
 
+// A working container cannot do without its base: by force it goes, too.
+Result<> free_from_containers(const Removal& removal, const oci::ImageRecord& record) {
+  build::WorkingContainers containers(removal.images.blobs().store());
+  for (const auto& [name, base] : TRY(containers.bases())) {
+    if (base.empty() || !TRY(goes_with(removal.images, record, base))) continue;
+    if (removal.force == Force::no) {
+      return std::unexpected(
+          Error(ErrorKind::conflict,
+                fmt::format("image {} is the base of working container '{}'", short_id(record.id), name))
+              .hint(fmt::format("remove that first: ecrin rm {}; or give -f", name)));
+    }
+    const FileLock lock = TRY(containers.lock(name, nullptr));
+    TRY(containers.remove(name));
+  }
+  return {};
+}
+
 Result<> remove_image(const Removal& removal, const oci::ImageRecord& record) {
   if (removal.force == Force::no) TRY(check_unused(removal, record));
+  TRY(free_from_containers(removal, record));
   TRY(removal.images.remove(record.manifest));
   for (const std::string& name : record.names) print_line("Untagged: " + name);
   print_line("Deleted: " + record.id.digest.hex());
@@ -133,7 +152,8 @@ const Verb& rmi_verb() {
               {.name = "force",
                .letter = 'f',
                .value = "",
-               .help = "remove an ID with all its names, and what is mounted; ignore what is missing"},
+               .help = "remove an ID with all its names, what is mounted, and working containers made from "
+                       "it; ignore what is missing"},
           },
       .completion = Completion::image,
       .run = run,

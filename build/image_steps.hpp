@@ -1,0 +1,35 @@
+// Images as they were after one of the steps in their history: IMAGE@3. The layers say what the tree was;
+// what the settings were is written down when an image is built here. Table `image_steps`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/database.hpp"
+#include "oci/image_store.hpp"
+
+namespace ecrin::build {
+
+/// Makes the table; Workshop::open() does it.
+Result<> migrate_image_steps(Database& database);
+
+/// `states`: the config after each of the history's entries that a build added on `base` ("" = none), with
+/// `base_entries` before them. Nothing happens when it is known.
+struct ImageStates {
+  std::string base;  // ID
+  std::size_t base_entries = 0;
+  std::vector<oci::ImageConfig> states;
+};
+Result<> record_states(Database& database, const std::string& image_id, const ImageStates& states);
+/// Rows of images that are gone.
+Result<> forget_states(Database& database, const std::vector<std::string>& remaining_ids);
+
+/// The image after the first `step` entries of its history, as if it ended there.
+struct ImageAtStep {
+  oci::Image image;
+  bool settings_known = false;  // if not, they are those of the whole image
+};
+Result<ImageAtStep> image_at_step(Database& database, const oci::Image& image, std::size_t step);
+
+}  // namespace ecrin::build

@@ -1,0 +1,73 @@
+// verb: commit
+#include "base/atomic_file.hpp"
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/image_names.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/table.hpp"
+#include "cli/working_steps.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+Outcome run(Session& session, const Arguments& arguments) {
+  const std::vector<std::string>& words = arguments.operands();
+  build::BuildOptions options = TRY(step_options(session));
+  for (std::size_t i = 1; i < words.size(); ++i) options.tags.push_back(TRY(parse_new_name(words[i])));
+  if (const auto timestamp = arguments.find("timestamp")) {
+    const auto seconds = parse_unsigned(*timestamp, INT64_MAX);
+    if (!seconds && *timestamp != "now")
+      return std::unexpected(
+          Error(ErrorKind::invalid,
+                fmt::format("--timestamp is 'now' or seconds since 1970, not '{}'", printable(*timestamp))));
+    options.current_time = !seconds;
+    if (seconds) options.epoch = static_cast<std::int64_t>(*seconds);
+  }
+  if (arguments.on("squash")) options.squash = build::Squash::all;
+  const Interrupts interrupts;
+  build::Workshop* workshop = TRY(session.workshop());
+  build::WorkingContainers containers(workshop->store());
+  const auto committed = [&]() -> Result<oci::ImageRecord> {
+    const FileLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
+    const build::WorkingContainer container = TRY(containers.need(words.front()));
+    oci::ImageRecord record = TRY(build::commit_container(*workshop, container, options, interrupts.token()));
+    if (arguments.on("rm")) TRY(containers.remove(container.name));
+    return record;
+  }();
+  if (!committed) return std::unexpected(Failure(committed.error(), interrupts.exit_code(125)));
+  const std::string id = committed->id.digest.to_string();
+  if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
+  print_line(id);
+  return 0;
+}
+
+}  // namespace
+
+const Verb& commit_verb() {
+  static const Verb verb{
+      .name = "commit",
+      .operands = "CONTAINER [NAME...]",
+      .summary = "Make an image of a working container",
+      .details =
+          "The image is the one that a recipe with the same steps gives; its ID is printed. The container "
+          "stays and "
+          "can grow on.",
+      .flags =
+          {
+              {.name = "iidfile",
+               .value = "FILE",
+               .help = "write the image's ID to a file",
+               .completion = Completion::file},
+              {.name = "rm", .value = "", .help = "remove the container afterwards"},
+              {.name = "squash", .value = "", .help = "make one layer of all"},
+              {.name = "timestamp",
+               .value = "SECONDS",
+               .help = "the image's time: seconds since 1970, or 'now'; default: SOURCE_DATE_EPOCH, else 0"},
+          },
+      .least_operands = 1,
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

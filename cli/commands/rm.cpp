@@ -1,0 +1,70 @@
+// verb: rm
+#include <algorithm>
+
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/table.hpp"
+#include "cli/working_steps.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+Result<> remove_one(build::WorkingContainers& containers, const std::string& name, bool force) {
+  const std::vector<std::string> names = TRY(containers.names());
+  if (std::ranges::find(names, name) == names.end()) {
+    if (!force) TRY(containers.need(name));
+    return {};
+  }
+  // Whoever works on it finishes first.
+  const FileLock lock = TRY(containers.lock(name, nullptr));
+  TRY(containers.remove(name));
+  print_line(name);
+  return {};
+}
+
+Outcome run(Session& session, const Arguments& arguments) {
+  const bool all = arguments.on("all");
+  if (all == !arguments.operands().empty())
+    return std::unexpected(
+        Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rm' needs CONTAINER... or --all"));
+  build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
+  build::WorkingContainers containers(workshop->store());
+  std::vector<std::string> names = arguments.operands();
+  if (all) names = TRY(containers.names());
+  std::optional<Error> first_error;
+  for (const std::string& name : names) {
+    auto removed = remove_one(containers, name, arguments.on("force"));
+    if (removed) continue;
+    if (first_error) {
+      session.console().print("error: " + removed.error().message());
+    } else {
+      first_error = std::move(removed).error();
+    }
+  }
+  if (!first_error) return 0;
+  const int code = first_error->kind() == ErrorKind::not_found ? 1 : 125;
+  return std::unexpected(Failure(*std::move(first_error), code));
+}
+
+}  // namespace
+
+const Verb& rm_verb() {
+  static const Verb verb{
+      .name = "rm",
+      .operands = "CONTAINER...",
+      .summary = "Remove working containers",
+      .details =
+          "Those that 'ecrin from' made. Their steps stay in the build cache, images made of them stay. "
+          "Containers of "
+          "'ecrin run' are removed at their end.",
+      .flags =
+          {
+              {.name = "all", .letter = 'a', .value = "", .help = "remove all working containers"},
+              {.name = "force", .letter = 'f', .value = "", .help = "ignore what is missing"},
+          },
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,182 @@
+// Failed steps that are opened again, builds that stop at a step, and images as they were after one.
+#include <unistd.h>
+
+#include <csignal>
+
+#include "tests/support/catch.hpp"
+#include "tests/support/ecrin.hpp"
+
+using namespace ecrin::tests;
+
+namespace {
+
+constexpr const char* k_failing = R"(
+from: localhost/busybox
+env: {A: early}
+steps:
+  - run: echo one > /one
+  - workdir: /work
+  - run:
+      command: echo two > /two; rm /one; cat /context/file; exit 3
+      env: {B: of-the-step}
+      mounts: [{secret: token, required: false}, {bind: /context, source: .}, {cache: /var/kept}]
+)";
+
+constexpr const char* k_stages = R"(
+name: staged
+stages:
+  build:
+    from: localhost/busybox
+    steps:
+      - run: echo b1 > /b1
+      - run: echo b2 > /b2
+  main:
+    from: localhost/busybox
+    steps:
+      - env: {X: early}
+      - run: echo m1 > /m1
+      - copy: {from: build, src: /b2, dest: /}
+      - workdir: /opt/w
+      - run: echo m2 > /m2
+      - env: {X: late}
+)";
+
+}  // namespace
+
+TEST_CASE("a failed step is opened as it was left, again and again") {
+  Ecrin ecrin;
+  ecrin.context("file", "of the context\n");
+  write_file(ecrin.scratch() / "token", "t0ken");
+  const Outcome failed = ecrin.try_build(k_failing);
+  INFO(failed.description);
+  REQUIRE(failed.code == 3);
+  CHECK(contains(failed.err, "ecrin debug"));
+  for (int i = 0; i < 2; ++i) {
+    const Outcome inside = ecrin({"debug", "--", "sh", "-c",
+                                  "cat /two /context/file; pwd; echo $A $B; test -d /var/kept; "
+                                  "test ! -e /one && echo gone; test ! -e /mine && touch /mine"});
+    INFO(inside.description);
+    CHECK(inside.code == 0);
+    CHECK(inside.out == "two\nof the context\n/work\nearly of-the-step\ngone\n");
+    CHECK(contains(inside.err, "--secret id=token"));
+  }
+  const Outcome with_secret = ecrin({"debug", "--secret", "id=token,src=" + (ecrin.scratch() / "token"), "--",
+                                     "sh", "-c", "cat /run/secrets/token; exit 7"});
+  CHECK(with_secret.code == 7);
+  CHECK(with_secret.out == "t0ken");
+  CHECK_FALSE(contains(with_secret.err, "token"));
+}
+
+TEST_CASE("without a terminal a shell in a failed step reads standard input") {
+  Ecrin ecrin;
+  REQUIRE(ecrin.try_build("from: localhost/busybox\nsteps: [{run: echo x > /x; false}]\n").code == 1);
+  Invocation shell = ecrin.invocation({"debug"});
+  shell.input = "cat /x\nexit 5\n";
+  const Outcome outcome = run(shell);
+  CHECK(outcome.code == 5);
+  CHECK(outcome.out == "x\n");
+}
+
+TEST_CASE("at a terminal a failing step opens a shell when it was asked for") {
+  Ecrin ecrin;
+  Invocation build = ecrin.build_invocation(
+      "from: localhost/busybox\nsteps: [{run: echo left > /x; exit 4}]\n", {"--on-failure=shell"});
+  build.set("TERM", "xterm");
+  Terminal terminal(build, 24, 80);
+  REQUIRE(terminal.wait_for("# "));
+  terminal.send("echo $(cat /x)-$((6 * 7))\n");
+  CHECK(terminal.wait_for("left-42"));
+  terminal.send("exit 9\n");
+  CHECK(terminal.wait() == 4);
+  Invocation again = ecrin.invocation({"debug"});
+  again.set("TERM", "xterm");
+  Terminal second(again, 24, 80);
+  REQUIRE(second.wait_for("# "));
+  second.send("cat /x; exit 6\n");
+  CHECK(second.wait() == 6);
+}
+
+TEST_CASE("a command on failure gets the build's secrets; the exit code is the step's") {
+  Ecrin ecrin;
+  ecrin.context("file", "");
+  write_file(ecrin.scratch() / "token", "t0ken");
+  const Outcome outcome =
+      ecrin.try_build(k_failing, {"--secret", "id=token,src=" + (ecrin.scratch() / "token"),
+                                  "--on-failure=cat /run/secrets/token /two; exit 9"});
+  INFO(outcome.description);
+  CHECK(outcome.code == 3);
+  CHECK(contains(outcome.out, "t0kentwo"));
+}
+
+TEST_CASE("failed steps are listed, bounded, removed and pruned") {
+  Ecrin ecrin;
+  ecrin.context("recipe.yaml", "from: localhost/busybox\nsteps: [{run: echo x > /x; false}]\n");
+  for (int i = 0; i < 5; ++i) REQUIRE(ecrin({"build", ecrin.context_directory()}).code == 1);
+  auto list = ecrin.json({"debug", "--list", "--format", "json"});
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["ExitCode"] == 1);
+  CHECK(list[0]["Step"] == 2);
+  ecrin.must({"debug", "--rm", list[1]["Id"].get<std::string>()});
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"}).size() == 2);
+  // Prune leaves a step that is open.
+  Running open(ecrin.invocation({"debug", "--", "sh", "-c", "echo open; cat; cat /x"}));
+  REQUIRE(open.wait_for_output("open"));
+  ecrin.must({"prune", "-f"});
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"}).size() == 1);
+  CHECK(ecrin({"debug", "--rm", "--all"}).code == 125);
+  open.end_input();
+  CHECK(open.wait().out == "open\nx\n");
+  ecrin.must({"prune", "-f"});
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"}).empty());
+  CHECK(one_error(ecrin({"debug"})));
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("a build that was stopped keeps no step") {
+  Ecrin ecrin;
+  Running build(ecrin.build_invocation("from: localhost/busybox\nsteps: [{run: echo started; sleep 100}]\n",
+                                       {"--progress=plain"}));
+  usleep(1'500'000);
+  build.signal(SIGINT);
+  CHECK(build.wait().code == 130);
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"}).empty());
+}
+
+TEST_CASE("a build stops at a step", "[any-driver]") {
+  Ecrin ecrin;
+  const auto names = [&](const std::string& until) {
+    const std::string id = ecrin.build(k_stages, {"--until", until});
+    return ecrin.in_container(id, {"sh", "-c", "ls -d /b1 /b2 /m1 /m2 2> /dev/null | tr '\\n' ' '"});
+  };
+  CHECK(names("build") == "/b1 /b2 ");
+  CHECK(names("build:2") == "/b1 ");
+  CHECK(names(":7") == "/b1 ");
+  CHECK(names("main:3") == "/m1 ");
+  CHECK(names("main:4") == "/b2 /m1 ");
+  CHECK(names("10") == "/b2 /m1 /m2 ");
+  CHECK(names("main") == "/b2 /m1 /m2 ");
+  CHECK(ecrin({"exists", "staged"}).code == 1);
+  for (const char* wrong : {"11", "0", "build:4", ":1", "nothing", "x:1"})
+    CHECK(one_error(ecrin.try_build(k_stages, {"--until", wrong})));
+}
+
+TEST_CASE("an image is entered and compared as it was after a step", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.build(k_stages);
+  const Outcome third = ecrin({"shell", "staged@3", "sh", "-c", "echo $X; pwd; ls -d /m1 /b2"});
+  CHECK(third.out == "early\n/\n/m1\n");
+  CHECK(ecrin.must({"run", "staged@6", "sh", "-c", "echo $X; pwd; cat /m2"}) == "early\n/opt/w\nm2");
+  CHECK(ecrin.must({"shell", "staged", "--", "sh", "-c", "echo $X"}) == "late");
+  CHECK(ecrin.must({"diff", "staged@3", "staged@5"}) == "A /b2\nA /opt\nA /opt/w");
+  CHECK(ecrin.must({"diff", "--config", "staged@2", "staged"}) ==
+        "C env X: early -> late\nA workdir: /opt/w");
+  Invocation shell = ecrin.invocation({"shell", "staged@4"});
+  shell.input = "cat /b2\nexit 3\n";
+  const Outcome read = run(shell);
+  CHECK(read.code == 3);
+  CHECK(read.out == "b2\n");
+  for (const char* wrong : {"staged@0", "staged@99", "staged@x", "nothing@1"})
+    CHECK(one_error(ecrin({"shell", wrong, "true"})));
+  const std::string digest = ecrin.inspect("staged")["Digest"];
+  CHECK(ecrin({"run", "staged@" + digest, "true"}).code == 0);
+}

@@ -1,0 +1,65 @@
+#include "build/step_spec.hpp"
+
+#include "tests/support/catch.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+
+namespace {
+
+StepSpec example() {
+  StepSpec spec;
+  spec.run.command = std::vector<std::string>{"make", "a\xff\nb"};
+  spec.run.user = "1:2";
+  spec.run.network = recipes::StepNetwork::none;
+  spec.run.env = {{"A", "b"}, {"EMPTY", ""}};
+  recipes::Mount mount;
+  mount.type = recipes::Mount::Type::secret;
+  mount.id = "token";
+  mount.required = true;
+  mount.mode = 0440;
+  mount.sharing = recipes::Mount::Sharing::locked;
+  spec.run.mounts = {mount, {}};
+  spec.before.env = {"PATH=/bin"};
+  spec.before.working_dir = "/work";
+  spec.before.platform = oci::Platform::host();
+  spec.platform = oci::Platform::host();
+  spec.context_directory = "/context";
+  spec.clamp = INT64_MAX;
+  spec.network = run::NetworkMode::host;
+  spec.tree = {"one", "two"};
+  spec.inputs = {{.name = "stage", .layers = {"three"}}};
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("what a step got is written down and read again") {
+  StepSpec spec = example();
+  const std::string bytes = encode_step(spec);
+  const auto read = decode_step(bytes);
+  REQUIRE(read);
+  CHECK(encode_step(*read) == bytes);
+  CHECK(std::get<std::vector<std::string>>(read->run.command)[1] == "a\xff\nb");
+  CHECK(read->run.mounts[0].id == "token");
+  CHECK(read->run.mounts[0].mode == 0440);
+  CHECK(read->before.working_dir == "/work");
+  CHECK(read->clamp == INT64_MAX);
+  CHECK(read->tree == spec.tree);
+  CHECK(read->inputs[0].layers == spec.inputs[0].layers);
+  spec.run.command = recipes::InlineFile{.name = "EOF", .content = "#!/bin/sh\n"};
+  CHECK(decode_step(encode_step(spec)).has_value());
+  spec.run.command = "make";
+  CHECK(std::get<std::string>(decode_step(encode_step(spec))->run.command) == "make");
+}
+
+TEST_CASE("damaged bytes are no step") {
+  const std::string bytes = encode_step(example());
+  for (std::size_t size = 0; size < bytes.size(); ++size) CHECK_FALSE(decode_step(bytes.substr(0, size)));
+  CHECK_FALSE(decode_step(bytes + "x"));
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x55);
+    (void)decode_step(damaged);  // anything but a crash
+  }
+}
