@@ -50,14 +50,14 @@ Outcome enter_step(Session& session, build::Workshop& workshop, const build::Kep
   };
   auto status = build::reopen_step(workshop, step, request, cancel);
   if (status) return status->shell_code();
-  Error error = std::move(status).error();
+  const Error& error = status.error();
   const bool missing = error.kind() == ErrorKind::program_not_found;
   const int code = missing ? 127 : error.kind() == ErrorKind::program_not_executable ? 126 : 125;
-  if (missing && command.empty()) {
-    error = std::move(error).hint(
-        fmt::format("the tree has no shell; name a program: ecrin debug {} -- PROGRAM", step.id));
-  }
-  return std::unexpected(Failure(std::move(error), code));
+  if (!missing || !command.empty()) return std::unexpected(Failure(error, code));
+  return std::unexpected(
+      Failure(Error(error).hint(
+                  fmt::format("the tree has no shell; name a program: ecrin debug {} -- PROGRAM", step.id)),
+              code));
 }
 
 }  // namespace ecrin::cli

@@ -79,11 +79,11 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
     return containers.update(container);
   }();
   if (put) return 0;
-  Error error = put.error();
-  if (!failed.kept.empty())
-    error = std::move(error).hint(fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept));
-  return std::unexpected(
-      Failure(std::move(error), interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125)));
+  const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
+  if (failed.kept.empty()) return std::unexpected(Failure(put.error(), code));
+  return std::unexpected(Failure(
+      Error(put.error()).hint(fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept)),
+      code));
 }
 
 }  // namespace ecrin::cli

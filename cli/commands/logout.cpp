@@ -29,11 +29,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto left = TRY(access.credentials.find(key));
   if (!erased) {
     Error error(ErrorKind::not_found, "not logged in to " + key.to_string());
-    if (left) {
-      error = std::move(error).hint(fmt::format(
-          "there are credentials in '{}': 'ecrin logout --authfile' names a file", printable(left->where)));
-    }
-    return std::unexpected(Failure(std::move(error)));
+    if (!left) return std::unexpected(Failure(std::move(error)));
+    return std::unexpected(Failure(std::move(error).hint(fmt::format(
+        "there are credentials in '{}': 'ecrin logout --authfile' names a file", printable(left->where)))));
   }
   print_line("Removed login credentials for " + key.to_string());
   if (left) log::warning("{} still has credentials, in '{}'", key.to_string(), printable(left->where));

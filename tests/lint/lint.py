@@ -52,6 +52,8 @@ BANS = [
      "only cli/ reads the environment: take a parameter"),
     (r"(?<![\w>])::open(at)?\s*\(", ["base/", "run/stage"],
      "raw descriptors stay in base/: use posix::open or posix::open_at"),
+    (r"\b(\w+) = std::move\(\1\)\.(hint|context)\(", [],
+     "moves an error onto itself, which empties it: return it, or make a new one"),
     (r"\b(TODO|FIXME|XXX)\b", [],
      "unfinished work is described in an issue, not in the source"),
 ]
