@@ -103,6 +103,7 @@ struct KindInputs {
   void operator()(const recipes::WorkdirStep& workdir) {
     add("kind", "workdir");
     add("path", absolute_path(before, workdir.path));
+    add("owner", before.user);  // of directories that have to be made
   }
   void operator()(const recipes::EnvStep& env) {
     add("kind", "env");

@@ -90,6 +90,8 @@ Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
     if (S_ISDIR(target.status->st_mode)) return StepOutcome{};
     return fail(ErrorKind::conflict, "cannot work in '{}': it is not a directory", printable(path));
   }
+  // Docker's rule: the user in force shall be able to work there.
+  upper.make_directories_with(0755, TRY(find_owner(scope.step.before.user, lower)));
   TRY(upper.make_directory(target.path));
   TRY(upper.finish());
   return publish_changes(session, std::move(draft), root, {}, scope.stop);

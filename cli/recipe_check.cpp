@@ -17,10 +17,11 @@ namespace {
 
 /// Null where the ignore file takes something back: then a directory that it leaves out may be copied in
 /// part.
-Result<std::function<bool(const std::string&)>> ignored_files(const std::string& context_directory) {
-  if (context_directory.empty()) return nullptr;
-  const Fd context = TRY(posix::open(context_directory, O_PATH | O_DIRECTORY));
-  auto file = std::make_shared<build::IgnoreFile>(TRY(build::read_ignore_file(context)));
+Result<std::function<bool(const std::string&)>> ignored_files(const build::BuildOptions& build) {
+  if (build.context_directory.empty()) return nullptr;
+  const Fd context = TRY(posix::open(build.context_directory, O_PATH | O_DIRECTORY));
+  auto file = std::make_shared<build::IgnoreFile>(
+      TRY(build::read_ignore_file(context, {.given = build.ignore_file, .recipe = build.recipe_file})));
   if (file->name.empty() || file->rules.takes_back()) return nullptr;
   return [file](const std::string& path) {
     const std::string relative = build::relative_to_root(path);
@@ -57,11 +58,11 @@ std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport&
 
 }  // namespace
 
-Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const std::string& context_directory) {
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build) {
   const recipes::SourceText source(parsed.source.file, parsed.source.text);
   const recipes::LintOptions options{.args = parsed.request.args,
                                      .platform = parsed.request.platform,
-                                     .is_ignored = TRY(ignored_files(context_directory))};
+                                     .is_ignored = TRY(ignored_files(build))};
   if (parsed.recipe) return recipes::lint_yaml(*parsed.recipe, source, options);
   return recipes::containerfile::lint(*parsed.containerfile, source, options);
 }
@@ -77,10 +78,10 @@ Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& rep
   return {};
 }
 
-Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string& context_directory,
+Result<std::string> note_findings(const ParsedRecipe& parsed, const build::BuildOptions& build,
                                   const FinishedRecipe& finished) {
   const recipes::LintSettings settings = TRY(settings_of(parsed));
-  const Result<recipes::LintReport> report = check_recipe(parsed, context_directory);
+  const Result<recipes::LintReport> report = check_recipe(parsed, build);
   // A stage that this build does not need may be wrong: the build itself says what it cannot do.
   if (!report) return "";
   std::set<std::pair<int, int>> undefined;

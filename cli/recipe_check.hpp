@@ -8,8 +8,8 @@
 
 namespace ecrin::cli {
 
-/// All findings of a recipe. Reads the ignore file of the context, nothing else. "" = there is no context.
-Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const std::string& context_directory);
+/// All findings of a recipe. Reads the ignore file of the build's context, nothing else.
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build);
 
 /// For people: every finding, and a line that counts them. With a format, for programs: one object a finding,
 /// with docker's names where it has the thing.
@@ -17,7 +17,7 @@ Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& rep
 
 /// Before a build: its note about findings, "" for none; an error where the recipe wants that. Variables are
 /// those that the bases left undefined, so this comes after they are known.
-Result<std::string> note_findings(const ParsedRecipe& parsed, const std::string& context_directory,
+Result<std::string> note_findings(const ParsedRecipe& parsed, const build::BuildOptions& build,
                                   const FinishedRecipe& finished);
 
 }  // namespace ecrin::cli

@@ -170,7 +170,7 @@ Result<> finish(build::Workshop& workshop, Request& request, const ParsedRecipe&
   for (const std::string& note : request.notes) progress.note(note);
   FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
-  const std::string warnings = TRY(note_findings(recipe, request.options.context_directory, finished));
+  const std::string warnings = TRY(note_findings(recipe, request.options, finished));
   if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
@@ -349,7 +349,7 @@ private:
 
 // Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
 Outcome check(const Request& request, const std::string& format) {
-  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options.context_directory));
+  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options));
   TRY(print_report(request.recipe, report, format));
   return report.findings.empty() ? 0 : 1;
 }
