@@ -39,14 +39,19 @@ def run(command, **options):
 # ---- images ----------------------------------------------------------------------------------------------------
 
 class Image:
-    """An image of an OCI layout: its config and its flattened tree as lines."""
+    """An image of an OCI layout, or of a `dir:` of skopeo's (which keeps what only docker's format has): its config
+    and its flattened tree as lines."""
 
-    def __init__(self, layout):
-        self.blobs = pathlib.Path(layout) / "blobs"
-        index = json.loads((pathlib.Path(layout) / "index.json").read_text())
-        manifest = self.json(index["manifests"][0]["digest"])
-        while "manifests" in manifest:
-            manifest = self.json(manifest["manifests"][0]["digest"])
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.is_layout = (self.directory / "index.json").exists()
+        if self.is_layout:
+            index = json.loads((self.directory / "index.json").read_text())
+            manifest = self.json(index["manifests"][0]["digest"])
+            while "manifests" in manifest:
+                manifest = self.json(manifest["manifests"][0]["digest"])
+        else:
+            manifest = json.loads((self.directory / "manifest.json").read_text())
         self.document = self.json(manifest["config"]["digest"])
         self.config = {}
         for name in CONFIG_MEMBERS:
@@ -65,7 +70,7 @@ class Image:
             self.apply(self.path(layer["digest"]))
 
     def path(self, digest):
-        return self.blobs / digest.replace(":", "/")
+        return self.directory / ("blobs/" + digest.replace(":", "/") if self.is_layout else digest.split(":")[1])
 
     def json(self, digest):
         return json.loads(self.path(digest).read_text())
@@ -168,7 +173,7 @@ class Tools:
                                                    "--pull-never", "--timestamp", "0", "-f", str(file), "-t", tag, *flags,
                                                    str(context)])
         if outcome.returncode == 0:
-            self.must(self.buildah_program + ["push", "-q", tag, f"oci:{layout}:made"])
+            self.must(self.buildah_program + ["push", "-q", tag, f"dir:{layout}"])
         return outcome, layout
 
     def forget(self):
