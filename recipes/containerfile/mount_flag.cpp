@@ -58,7 +58,10 @@ public:
     const std::optional<std::vector<std::string>> fields = split_fields(m_value.text);
     if (!fields) return refuse("the quotes of this mount do not enclose whole fields");
     m_mount.span = m_value.span;
-    for (const std::string& field : *fields) TRY(read_field(field));
+    for (const std::string& field : *fields) {
+      // Buildah's words for SELinux: what a step binds is relabelled. Steps here have no labels of their own.
+      if (field != "z" && field != "Z") TRY(read_field(field));
+    }
     m_type = value_of({"type"}).value_or("bind");
     m_type_is_known = !m_type.contains('$');
     m_type = to_lower(m_type);

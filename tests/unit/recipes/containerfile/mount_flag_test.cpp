@@ -33,6 +33,11 @@ TEST_CASE("a field of a mount with a comma stands in quotes") {
   CHECK(bad("'\"source=c'") == "the quotes of this mount do not enclose whole fields");
 }
 
+TEST_CASE("buildah's words for labels are read over") {
+  CHECK(mount("type=bind,target=/a,z") == Options{{"type", "bind"}, {"target", "/a"}});
+  CHECK(mount("Z,target=/a") == Options{{"target", "/a"}});
+}
+
 TEST_CASE("keys of mounts are known") {
   CHECK(bad("type=cache,traget=/a") == "unknown key 'traget' of a mount (did you mean 'target'?)");
   CHECK(bad("type=cache,") == "unknown key '' of a mount");
