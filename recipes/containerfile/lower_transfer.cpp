@@ -36,8 +36,8 @@ Result<Parts> expand_parts(StageScope& scope, const Instruction& instruction,
   Parts parts;
   for (const Word& word : transfer.sources) {
     std::string source = TRY(scope.expand(word));
-    if (source.empty())
-      return scope.refuse(word.span, fmt::format("'{}' is empty: no file to copy", printable(word.text, 80)));
+    // All of the context or stage, as docker takes it.
+    if (source.empty()) source = ".";
     parts.sources.push_back(std::move(source));
   }
   for (const Heredoc& heredoc : instruction.heredocs) {
