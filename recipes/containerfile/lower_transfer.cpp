@@ -119,8 +119,6 @@ Result<StepKind> lower_transfer(StageScope& scope, const Instruction& instructio
   }
   CopyStep step;
   if (transfer.from) {
-    if (!parts.files.empty())
-      return scope.refuse(transfer.from->span, "a here-document does not come from an image or a stage");
     step.from =
         TRY(find_file_source(scope.all, scope.index, *scope.source, transfer.from->text, transfer.from->span))
             .name;
