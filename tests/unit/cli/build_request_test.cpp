@@ -144,7 +144,7 @@ TEST_CASE("DOCKER_DEFAULT_PLATFORM is the platform where nothing says it") {
   CHECK(platforms({"--platform=linux/s390x"}, usual) == "linux/s390x");
 }
 
-TEST_CASE("--platform takes lists, each platform once and in docker's words") {
+TEST_CASE("the flag for platforms takes lists, each platform once and in docker's words") {
   CHECK(platforms({}).empty());
   CHECK(platforms({"--platform", "linux/amd64,linux/arm64", "--platform=s390x"}) ==
         "linux/amd64 linux/arm64 linux/s390x");

@@ -126,7 +126,7 @@ TEST_CASE("RUN has its flags before its command") {
   CHECK(refused("RUN --network=bridge x") == "--network of RUN cannot be 'bridge'");
 }
 
-TEST_CASE("-- ends the flags") {
+TEST_CASE("two dashes end the flags") {
   CHECK(script("RUN --network=none -- --foo") == "--foo");
   CHECK(texts(last<TransferInstruction>("COPY -- foo /tmp/").sources) == Texts{"foo"});
 }

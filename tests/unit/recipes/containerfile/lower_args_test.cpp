@@ -114,7 +114,7 @@ TEST_CASE("a stage on the building platform still knows the target, as with dock
   CHECK(steps<RunStep>(result)[0].env == Pairs{{"TARGETARCH", "s390x"}});
 }
 
-TEST_CASE("--build-arg with the name of a platform argument changes its text, not what is built") {
+TEST_CASE("a build argument with the name of a platform argument changes its text, not what is built") {
   Request request = with({{"TARGETPLATFORM", "linux/riscv64"}, {"BUILDPLATFORM", "linux/ppc64le"}});
   request.platform = oci::Platform::parse("linux/arm64").value();
   const std::string text = "FROM --platform=$BUILDPLATFORM base\nARG TARGETPLATFORM TARGETARCH\nRUN x";
