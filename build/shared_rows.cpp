@@ -154,8 +154,12 @@ Result<SharedStep> read_step(const RowReader& row) {
   step.entries = TRY(row.number("entries"));
   step.used = static_cast<std::int64_t>(TRY(row.number("used")));
   step.seconds = std::min(static_cast<double>(TRY(row.number("milliseconds"))) / 1000, k_longest);
-  if (const auto diff_id = TRY(row.diff_id()))
-    step.layer = SharedLayer{.diff_id = *diff_id, .size = TRY(row.number("size")), .blob = TRY(row.blob())};
+  if (const auto diff_id = TRY(row.diff_id())) {
+    SharedLayer layer{.diff_id = *diff_id, .size = 0, .blob = std::nullopt};
+    layer.size = TRY(row.number("size"));
+    layer.blob = TRY(row.blob());
+    step.layer = std::move(layer);
+  }
   step.inputs = TRY(row.inputs());
   return step;
 }
