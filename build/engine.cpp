@@ -12,6 +12,7 @@
 #include "build/session.hpp"
 #include "build/shared_build.hpp"
 #include "build/step_reasons.hpp"
+#include "build/step_trees.hpp"
 
 namespace ecrin::build {
 
@@ -32,6 +33,8 @@ public:
       : m_session(session),
         m_executor(executor),
         m_observer(observer),
+        m_trees(session, m_outcomes),
+        m_fresh(steps_without_cache(session)),
         m_hasher(session.workshop.layers(), *session.cache,
                  std::max(1u, std::thread::hardware_concurrency())),
         m_shared(session, m_hasher, [this](const std::string& note) { m_observer.note_once(note); }) {}
@@ -42,8 +45,6 @@ private:
   Result<> run_rounds();
   Result<> finish_steps();
   Result<> look_up();
-  std::vector<char> steps_without_cache() const;
-  bool can_be_shared(std::size_t index) const;
   void need(std::size_t index);
   void need_tree(std::size_t index);
   Result<> schedule();
@@ -79,17 +80,6 @@ private:
                 (options.platform ? '\n' + options.platform->to_string() : ""),
             stage_of(index).name, plan(index).ordinal, plan(index).text};
   }
-  /// The tree of a finished step.
-  LayerChain chain(std::size_t index) const;
-  /// What a step's tree is called in the cache.
-  std::string tree_of(std::optional<std::size_t> index) const;
-  /// The uppermost layer below a step; none: none of this build.
-  std::optional<fs::Layer> layer_below(std::size_t index) const {
-    for (auto i = plan(index).parent; i; i = plan(*i).parent) {
-      if (m_outcomes[*i].layer) return m_outcomes[*i].layer;
-    }
-    return std::nullopt;
-  }
 
   Session& m_session;
   StepExecutor& m_executor;
@@ -97,6 +87,8 @@ private:
   std::vector<Fate> m_fates;
   std::vector<char> m_in_image;         // the step's layer is one of the image's: only those need a diff ID
   std::vector<StepOutcome> m_outcomes;  // of finished steps; each is written by its own task only
+  StepTrees m_trees;                    // made of them
+  const std::vector<char> m_fresh;      // not looked for in any cache
   std::vector<double> m_seconds;        // that they took, here or elsewhere
   std::vector<char> m_finished;         // by this build
   std::vector<char> m_ran;
@@ -108,38 +100,6 @@ private:
   SharedBuild m_shared;  // after the hasher, which it waits for
 };
 
-LayerChain Engine::chain(std::size_t index) const {
-  LayerChain chain;
-  chain.base = m_session.steps[index].base;
-  for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
-    if (m_outcomes[*i].layer) chain.layers.push_back(*m_outcomes[*i].layer);
-    if (const StartingTree* start = m_session.start_of(plan(*i)))
-      chain.layers.insert(chain.layers.end(), start->layers.rbegin(), start->layers.rend());
-  }
-  std::reverse(chain.layers.begin(), chain.layers.end());
-  return chain;
-}
-
-std::string Engine::tree_of(std::optional<std::size_t> index) const {
-  if (!index) return "";
-  // Up from the first step whose layer says what is below it.
-  std::vector<std::size_t> steps;
-  std::string name;
-  for (auto i = index; i; i = plan(*i).parent) {
-    if (const StartingTree* start = m_session.start_of(plan(*i))) {
-      name = start->name();
-      break;
-    }
-    steps.push_back(*i);
-    if (m_outcomes[*i].layer && !is_independent(plan(*i))) break;
-  }
-  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
-    const auto& layer = m_outcomes[*step].layer;
-    name = tree_name(layer ? layer->id : "", name, is_independent(plan(*step)));
-  }
-  return name;
-}
-
 Result<> Engine::look_up() {
   const std::size_t count = m_session.steps.size();
   m_fates.assign(count, Fate::not_needed);
@@ -149,10 +109,9 @@ Result<> Engine::look_up() {
   m_known.assign(count, {});
   if (!m_session.options.no_cache) {
     std::vector<BuildCache::Query> queries;
-    const std::vector<char> fresh = steps_without_cache();
     // No step has the empty key, so it is not found.
     for (std::size_t i = 0; i < count; ++i) {
-      BuildCache::Query query{fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
+      BuildCache::Query query{m_fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
                               is_independent(plan(i))};
       if (const StartingTree* start = m_session.start_of(plan(i))) query.known_tree = start->name();
       queries.push_back(std::move(query));
@@ -166,7 +125,7 @@ Result<> Engine::look_up() {
     }
     m_known = m_shared.look_up(found, m_outcomes);
     for (std::size_t i = 0; i < count; ++i) {
-      if (fresh[i] || !can_be_shared(i)) m_known[i] = {};
+      if (m_fresh[i] || !m_trees.can_be_shared(i)) m_known[i] = {};
       if (m_known[i].shared) m_fates[i] = Fate::shared;
     }
   }
@@ -174,30 +133,6 @@ Result<> Engine::look_up() {
     if (m_session.start_of(plan(i))) m_fates[i] = Fate::cached;
   need_tree(target());
   return {};
-}
-
-// Those of stages that shall run again, and all that begin from or look into them: keys do not tell results.
-std::vector<char> Engine::steps_without_cache() const {
-  const std::vector<std::string>& stages = m_session.options.no_cache_stages;
-  std::vector<char> fresh(m_session.steps.size(), 0);
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    bool is_fresh = std::find(stages.begin(), stages.end(), stage_of(i).name) != stages.end();
-    if (plan(i).parent && fresh[*plan(i).parent]) is_fresh = true;
-    for (const StepInput& input : plan(i).inputs) {
-      if (input.stage_step && fresh[*input.stage_step]) is_fresh = true;
-    }
-    fresh[i] = is_fresh ? 1 : 0;
-  }
-  return fresh;
-}
-
-// In a shared cache a result belongs to the uppermost layer below it. An independent layer does not tell what
-// is under it, so what stands on one stays here.
-bool Engine::can_be_shared(std::size_t index) const {
-  for (std::optional<std::size_t> i = index; i; i = plan(*i).parent) {
-    if (is_independent(plan(*i))) return false;
-  }
-  return true;
 }
 
 // The layers of a whole tree are needed: of the image, or of one that a step works on.
@@ -221,7 +156,7 @@ void Engine::need(std::size_t index) {
 
 std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!m_session.options.explain) return {};
-  if (!m_session.options.no_cache && steps_without_cache()[index]) return {"--no-cache-filter"};
+  if (!m_session.options.no_cache && m_fresh[index]) return {"--no-cache-filter"};
   if (m_known[index].found)
     return {fmt::format("running it is faster than fetching it from '{}'",
                         printable(m_shared.caches().name(*m_known[index].found)))};
@@ -238,10 +173,10 @@ std::vector<std::string> Engine::found_reasons(std::size_t index, const KeyInput
 Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop, StepFailure& failure) {
   if (!makes_layer(plan(index))) return StepOutcome{};
   const bool is_alone = !plan(index).parent || is_independent(plan(index));
-  const LayerChain below = is_alone ? LayerChain{} : chain(*plan(index).parent);
+  const LayerChain below = is_alone ? LayerChain{} : m_trees.chain(*plan(index).parent);
   std::map<std::size_t, LayerChain> inputs;
   for (const StepInput& input : plan(index).inputs) {
-    if (input.stage_step) inputs.emplace(*input.stage_step, chain(*input.stage_step));
+    if (input.stage_step) inputs.emplace(*input.stage_step, m_trees.chain(*input.stage_step));
   }
   const StepInfo step = info(index);
   const StepScope scope{
@@ -312,7 +247,7 @@ Result<> Engine::finish(std::size_t index, const StepOutcome& outcome, double se
   m_finished[index] = 1;
   TRY(m_session.cache->add({.key = m_session.steps[index].key,
                             .layer_id = outcome.layer ? outcome.layer->id : "",
-                            .below_id = is_independent(plan(index)) ? "" : tree_of(plan(index).parent),
+                            .below_id = m_trees.name_below(index),
                             .text = plan(index).text,
                             .bytes = outcome.bytes,
                             .entries = outcome.entries,
@@ -326,9 +261,9 @@ Result<> Engine::finish(std::size_t index, const StepOutcome& outcome, double se
 }
 
 void Engine::export_step(std::size_t index) {
-  if (m_session.options.cache_to.empty() || !can_be_shared(index)) return;
+  if (m_session.options.cache_to.empty() || !m_trees.can_be_shared(index)) return;
   m_shared.add(index, {.outcome = m_outcomes[index],
-                       .below = layer_below(index),
+                       .below = m_trees.layer_below(index),
                        .seconds = m_seconds[index],
                        .in_image = m_in_image[index] != 0});
 }
@@ -354,7 +289,7 @@ Result<> Engine::adopt(std::size_t index, const CancelToken& stop) {
     seconds = found->step.seconds;
     if (found->step.layer) outcome.layer = TRY(m_shared.fetched(index, m_session.cancel));
     const bool is_there = outcome.layer.has_value() == found->step.layer.has_value();
-    if (!is_there || !TRY(m_shared.fits(*found, layer_below(index)))) {
+    if (!is_there || !TRY(m_shared.fits(*found, m_trees.layer_below(index)))) {
       m_failed[index] = 1;
       return {};
     }
