@@ -45,7 +45,6 @@ private:
   Result<> run_rounds();
   Result<> finish_steps();
   Result<> look_up();
-  void need(std::size_t index);
   void need_tree(std::size_t index);
   Result<> schedule();
   void settle(std::size_t index);
@@ -135,22 +134,25 @@ Result<> Engine::look_up() {
   return {};
 }
 
-// The layers of a whole tree are needed: of the image, or of one that a step works on.
+// The layers of a whole tree are needed: of the image, or of one that a step works on. A step whose result nobody
+// needs, because what follows is cached, does not run. A cached step has cached parents (BuildCache::find), so its
+// tree is complete; but for an independent one, whose layer was found by itself.
 void Engine::need_tree(std::size_t index) {
-  // Whoever came by before has gone on from there.
-  for (std::optional<std::size_t> i = index; i && !m_needed[*i]; i = plan(*i).parent) need(*i);
-}
-
-// A step whose result nobody needs, because what follows is cached, does not run. A cached step has cached
-// parents (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by
-// itself.
-void Engine::need(std::size_t index) {
-  m_needed[index] = 1;
-  if (m_fates[index] == Fate::cached || (m_fates[index] == Fate::shared && !m_known[index].remade)) return;
-  m_fates[index] = Fate::runs;
-  if (plan(index).parent) need_tree(*plan(index).parent);
-  for (const StepInput& input : plan(index).inputs) {
-    if (input.stage_step) need_tree(*input.stage_step);
+  std::vector<std::size_t> trees = {index};
+  while (!trees.empty()) {
+    const std::size_t top = trees.back();
+    trees.pop_back();
+    // Whoever came by before has gone on from there.
+    for (std::optional<std::size_t> i = top; i && !m_needed[*i]; i = plan(*i).parent) {
+      m_needed[*i] = 1;
+      const bool is_there =
+          m_fates[*i] == Fate::cached || (m_fates[*i] == Fate::shared && !m_known[*i].remade);
+      if (is_there) continue;
+      m_fates[*i] = Fate::runs;
+      for (const StepInput& input : plan(*i).inputs) {
+        if (input.stage_step) trees.push_back(*input.stage_step);
+      }
+    }
   }
 }
 

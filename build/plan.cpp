@@ -8,6 +8,21 @@ namespace ecrin::build {
 
 namespace {
 
+// An image's history holds no more steps, and nobody means so many stages.
+constexpr std::size_t k_step_limit = 10'000;
+constexpr std::size_t k_stage_limit = 1'000;
+
+Result<> check_size(const recipes::Recipe& recipe) {
+  if (recipe.stages.size() > k_stage_limit)
+    return fail(ErrorKind::limit, "the recipe has {} stages, and at most {} can be built", recipe.stages.size(),
+                k_stage_limit);
+  std::size_t steps = recipe.stages.size();
+  for (const recipes::Stage& stage : recipe.stages) steps += stage.steps.size();
+  if (steps > k_step_limit)
+    return fail(ErrorKind::limit, "the recipe has {} steps, and at most {} can be built", steps, k_step_limit);
+  return {};
+}
+
 struct Planner {
   const recipes::Recipe& recipe;
   Plan plan;
@@ -150,6 +165,7 @@ Result<std::size_t> Planner::add_stage(std::size_t index) {
 
 Result<Plan> make_plan(const recipes::Recipe& recipe, std::string_view target, const StandInOf& stand_in_of) {
   if (recipe.stages.empty()) return fail(ErrorKind::invalid, "the recipe has no stage");
+  TRY(check_size(recipe));
   Planner planner{.recipe = recipe,
                   .plan = {},
                   .marks = {},

@@ -107,3 +107,24 @@ TEST_CASE("circles and unknown targets are errors") {
   CHECK(missing.error().hint_text().find("a, b") != std::string::npos);
   CHECK_FALSE(make_plan(Recipe{}, ""));
 }
+
+TEST_CASE("plan: a recipe of too many steps or stages is refused before anything is done") {
+  Recipe recipe;
+  recipe.stages.push_back({.name = "main", .from = FromScratch{}});
+  recipe.stages[0].steps.assign(9'999, Step{.kind = UserStep{"a"}});
+  CHECK(make_plan(recipe, ""));
+  recipe.stages[0].steps.push_back(Step{.kind = UserStep{"a"}});
+  const auto steps = make_plan(recipe, "");
+  REQUIRE_FALSE(steps);
+  CHECK(steps.error().kind() == ErrorKind::limit);
+  recipe.stages.clear();
+  for (int i = 0; i <= 1'000; ++i) {
+    recipe.stages.push_back({.name = std::to_string(i), .from = FromScratch{}});
+    if (i > 0) recipe.stages.back().from = FromStage{std::to_string(i - 1)};
+  }
+  const auto stages = make_plan(recipe, "");
+  REQUIRE_FALSE(stages);
+  CHECK(stages.error().kind() == ErrorKind::limit);
+  recipe.stages.pop_back();
+  CHECK(make_plan(recipe, ""));
+}
