@@ -66,8 +66,7 @@ Result<> read_paths(const InstructionText& text, TransferInstruction& transfer,
     }
     const auto found = by_name.find(mark->name);
     if (found == by_name.end()) {
-      return text.refuse(word.span,
-                         "this here-document has no content, because the quotes of the line do not end");
+      return refuse_without_content(text, word.span);
     }
     used.push_back(*found->second);
     used.back().span = word.span;

@@ -79,7 +79,7 @@ struct MountFlag {
 };
 struct RunInstruction {
   Command command;
-  /// The script is "<<EOF" and nothing beside it: the (first) here-document itself is what runs.
+  /// The script is "<<EOF" and nothing beside it: the instruction's only here-document itself is what runs.
   bool runs_heredoc = false;
   std::vector<MountFlag> mounts;
   std::string network;   // "" = not said

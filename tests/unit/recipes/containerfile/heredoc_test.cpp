@@ -130,6 +130,25 @@ TEST_CASE("RUN says whether a here-document is all that it runs") {
   CHECK_FALSE(last<RunInstruction>("RUN make\n").runs_heredoc);
 }
 
+TEST_CASE("a here-document that the quotes of the line take away is refused") {
+  const std::string message =
+      "this here-document has no content: quotes or braces of the line do not end before it";
+  CHECK(refused("RUN <<E${x") == message);
+  CHECK(refused("RUN <<E${x\na\nE${x\n") == message);
+  CHECK(refused("RUN --mount=type=cache,target=${x <<EOF\na\nEOF\n") == message);
+  CHECK(refused("RUN --network=none\\ <<EOF") == "--network of RUN cannot be 'none <<EOF'");
+  CHECK(refused("COPY <<E${x /y") == message);
+  CHECK(refusal("# escape=`\nFROM a\nRUN --mount=type=tmpfs,target=/x\\ <<EOF\na\nEOF\n").contains(message));
+  CHECK(parse_trigger("RUN <<E${x", "ONBUILD of 'base'").error().message().contains(message));
+}
+
+TEST_CASE("RUN runs the here-document of its script, whatever its flags look like") {
+  const Containerfile file =
+      parsed("# escape=`\nFROM a\nRUN --mount=type=tmpfs,target=/x` <<A <<B\na\nA\nb\nB\n");
+  REQUIRE(file.instructions[1].heredocs.size() == 1);
+  CHECK(file.instructions[1].heredocs[0].content == "b\n");
+}
+
 TEST_CASE("the here-documents of COPY are those among its sources") {
   const Containerfile file =
       parsed("FROM a\nCOPY --chmod=600 <<one.txt b <<'two.txt' /c/\n1\none.txt\n2\ntwo.txt\n");
