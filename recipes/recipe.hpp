@@ -3,6 +3,7 @@
 // knows which language the text was. Every step keeps its place in the text, for messages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -223,6 +224,11 @@ struct Stage {
   std::vector<Step> steps;
   std::vector<KeyValue> annotations;  // of the manifest
 };
+
+/// What is built at most; each stage counts as a step, too. An image's history holds no more steps, and
+/// nobody means so many stages.
+inline constexpr std::size_t k_step_limit = 10'000;
+inline constexpr std::size_t k_stage_limit = 1'000;
 
 struct Recipe {
   std::string name;                   // default tag; "" = none

@@ -223,12 +223,8 @@ private:
   std::optional<Span> m_healthcheck;
 };
 
-std::size_t size_of(const StageKnowledge& knowledge) {
-  std::size_t size = 0;
-  for (const auto& [name, value] : knowledge.env) size += name.size() + value.size() + 1;
-  for (const auto& [name, value] : knowledge.args) size += name.size() + value.size() + 1;
-  for (const std::string& name : knowledge.declared) size += name.size() + 1;
-  return size;
+std::size_t total_size(const StageKnowledge& knowledge) {
+  return size_of(knowledge.env) + size_of(knowledge.args) + size_of(knowledge.declared);
 }
 
 /// The stage that a stage begins with, among those before it.
@@ -251,7 +247,7 @@ Result<> lint_stages(Lint& lint) {
   std::vector<StageKnowledge> knowledge(lint.all.stages.size());
   for (std::size_t i = 0; i < lint.all.stages.size(); ++i) {
     if (const std::optional<std::size_t> parent = TRY(find_parent(lint, i))) {
-      TRY(spend_text(lint.all.budget, size_of(knowledge[*parent])));
+      TRY(spend_text(lint.all.budget, total_size(knowledge[*parent])));
       knowledge[i] = knowledge[*parent];
     } else {
       knowledge[i].env["PATH"] = "";  // there is always one

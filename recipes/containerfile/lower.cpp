@@ -175,6 +175,30 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
   return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
+Result<> count_step(Lowering& all) {
+  if (++all.steps <= k_step_limit) return {};
+  return fail(ErrorKind::limit, "'{}' has more than {} steps, and no more can be built",
+              printable(all.options.file), k_step_limit);
+}
+
+std::size_t size_of(const Variables& variables) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : variables) size += name.size() + value.size() + 1;
+  return size;
+}
+
+std::size_t size_of(const std::set<std::string, std::less<>>& names) {
+  std::size_t size = 0;
+  for (const std::string& name : names) size += name.size() + 1;
+  return size;
+}
+
+std::size_t size_of(const std::vector<std::string>& texts) {
+  std::size_t size = 0;
+  for (const std::string& text : texts) size += text.size() + 1;
+  return size;
+}
+
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,
                                const VariableLookup& lookup, const WordRules& rules) {
   auto expanded = expand_word(text, lookup, rules, all.budget);
@@ -220,6 +244,7 @@ Result<Lowered> lower(const Containerfile& file, const SourceText& source, const
   for (std::size_t i = options.all_stages ? 0 : target; i <= target; ++i) all.stages[i].needed = true;
   TRY(find_needed(all));
   if (all.uses_scratch) {
+    TRY(count_step(all));
     all.result.recipe.stages.push_back({.name = "scratch", .from = FromScratch{}});
   }
   for (std::size_t i = 0; i <= target; ++i) {

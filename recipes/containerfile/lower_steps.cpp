@@ -28,8 +28,9 @@ Result<std::vector<KeyValue>> expand_pairs(StageScope& scope, const std::vector<
 }
 
 /// The words that are run: those of an exec form, or the shell in force with the script.
-std::vector<std::string> command_words(const StageScope& scope, const Command& command) {
+Result<std::vector<std::string>> command_words(StageScope& scope, const Command& command) {
   if (command.exec_form) return command.arguments;
+  TRY(spend_text(scope.all.budget, size_of(scope.text.shell)));
   std::vector<std::string> words = scope.text.shell;
   words.push_back(command.script);
   return words;
@@ -89,12 +90,12 @@ struct LowerStep {
 
   Outcome operator()(const CmdInstruction& cmd) {
     scope.has_cmd = true;
-    return StepKind(CmdStep{command_words(scope, cmd.command)});
+    return StepKind(CmdStep{TRY(command_words(scope, cmd.command))});
   }
 
   // A CMD of the base was meant for its entrypoint.
   Outcome operator()(const EntrypointInstruction& entrypoint) {
-    return StepKind(EntrypointStep{command_words(scope, entrypoint.command), !scope.has_cmd});
+    return StepKind(EntrypointStep{TRY(command_words(scope, entrypoint.command)), !scope.has_cmd});
   }
 
   Outcome operator()(const ShellInstruction& shell) {

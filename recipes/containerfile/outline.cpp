@@ -110,10 +110,7 @@ private:
 Result<> inherit(Lowering& all, StageText& stage) {
   if (!stage.parent) return {};
   const StageText& parent = all.stages[*stage.parent];
-  std::size_t size = 0;
-  for (const Variables* variables : {&parent.env, &parent.args})
-    for (const auto& [name, value] : *variables) size += name.size() + value.size() + 1;
-  TRY(spend_text(all.budget, size));
+  TRY(spend_text(all.budget, size_of(parent.env) + size_of(parent.args) + size_of(parent.declared)));
   stage.env = parent.env;
   stage.args = parent.args;
   stage.declared = parent.declared;
