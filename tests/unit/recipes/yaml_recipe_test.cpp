@@ -99,6 +99,15 @@ TEST_CASE("hostile: arguments that grow without end are refused, quickly") {
   CHECK(error.message().contains("1 MiB"));
 }
 
+TEST_CASE("hostile: a long argument that many scripts mention is refused") {
+  std::string text = "args: {A: " + std::string(500'000, 'x') + "}\nfrom: scratch\nsteps:\n- run: echo $A\n";
+  CHECK(parsed(text).stages[0].steps.size() == 1);
+  for (int i = 0; i < 9'000; ++i) text += "- run: echo $A\n";
+  const Error error = refused(text);
+  CHECK(error.kind() == ErrorKind::limit);
+  CHECK(error.message().contains("the recipe's text grows above 1 MiB by its arguments"));
+}
+
 TEST_CASE("arguments of the platform are known without a declaration") {
   const std::string_view text =
       "args: {TARGETARCH: }\nfrom: 'x:${TARGETOS}-${TARGETARCH}-${TARGETVARIANT}'\n";
