@@ -154,8 +154,12 @@ Result<std::optional<std::vector<Word>>> split_exec_form(const InstructionText& 
     }
     at = arguments.find('"', at);
     const std::size_t end = json_string_end(arguments, at);
-    words.push_back(
-        {.text = element.get<std::string>(), .span = text.line->place(text.begin + at, text.begin + end)});
+    const Span span = text.line->place(text.begin + at, text.begin + end);
+    words.push_back({.text = element.get<std::string>(), .span = span});
+    if (words.back().text.contains('\0')) {
+      return text.refuse(span, "this word of an exec form holds a NUL character",
+                         "no argument and no path can hold one: take '\\u0000' out");
+    }
     at = end;
   }
   return words;

@@ -219,6 +219,15 @@ private:
     return {};
   }
 
+  /// Neither a script nor a text can hold NUL characters.
+  Result<> check_body(Span body) const {
+    const std::size_t zero = m_source.text(body).find('\0');
+    if (zero == std::string_view::npos) return {};
+    return std::unexpected(
+        diagnose(m_source, {body.begin + zero, 1}, "a here-document is text, and here is byte 0x00")
+            .hint("copy a file that holds it, or let a RUN write it: printf '\\000'"));
+  }
+
   Result<> read_heredoc(Heredoc& heredoc, bool strip_tabs, LogicalLine& logical) {
     const std::size_t begin = m_at;
     while (m_at < m_text.size()) {
@@ -227,6 +236,7 @@ private:
       if (strip_tabs) end.remove_prefix(std::min(end.find_first_not_of('\t'), end.size()));
       if (end != heredoc.name) continue;
       heredoc.body = {begin, line.begin - begin};
+      TRY(check_body(heredoc.body));
       heredoc.content = m_source.text(heredoc.body);
       if (strip_tabs) heredoc.content = strip_leading_tabs(heredoc.content);
       logical.span.length = line.end - logical.span.begin;
