@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "recipes/ports.hpp"
 
 namespace ecrin::recipes {
 namespace {
@@ -60,13 +61,6 @@ Result<std::vector<KeyValue>> read_pairs(Scope& scope, const YamlNode& node, std
     result.emplace_back(member.key, TRY(read_text(scope, *member.value, name)));
   }
   return result;
-}
-
-/// 1..65535
-bool is_port(std::string_view text) {
-  if (!is_digits(text) || text.size() > 5) return false;
-  const Result<std::uint64_t> number = parse_unsigned(text, 65535);
-  return number && *number > 0;
 }
 
 }  // namespace
@@ -183,23 +177,19 @@ Result<std::string> read_absolute_path(Scope& scope, const YamlNode& node, std::
   return path;
 }
 
-Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_view what) {
+Result<std::vector<std::string>> read_ports(Scope& scope, const YamlNode& node, std::string_view what) {
   const std::string text = TRY(read_word(scope, node, what));
-  const std::size_t slash = text.find('/');
-  const std::string protocol = slash == std::string::npos ? "tcp" : text.substr(slash + 1);
-  const std::vector<std::string> ends = split(text.substr(0, slash), '-');
-  bool good = (protocol == "tcp" || protocol == "udp" || protocol == "sctp") && ends.size() <= 2 &&
-              std::all_of(ends.begin(), ends.end(), is_port);
-  if (good && ends.size() == 2)
-    good = parse_unsigned(ends[0]).value_or(0) <= parse_unsigned(ends[1]).value_or(0);
-  if (!good) {
+  const std::optional<PortRange> range = parse_port_range(text);
+  if (!range || range->first == 0 || text != to_lower(text)) {
     return scope.refuse(
         node.span,
         fmt::format("{} must be like 80, 53/udp or 8000-8010/tcp, not '{}'", what, printable(text, 40)),
         text.contains(':') ? "a recipe names the container's port; 'ecrin run -p' publishes it"
                            : "1 to 65535, with /tcp, /udp or /sctp");
   }
-  return fmt::format("{}/{}", text.substr(0, slash), protocol);
+  auto ports = each_port(*range, scope.expansion_budget);
+  if (ports) return ports;
+  return std::unexpected(diagnose(scope.source, node.span, ports.error().message(), ErrorKind::limit));
 }
 
 Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what) {

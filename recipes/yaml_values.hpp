@@ -30,8 +30,8 @@ Result<std::string> read_context_path(Scope& scope, const YamlNode& node, std::s
 Result<std::string> read_tree_path(Scope& scope, const YamlNode& node, std::string_view what);
 /// Absolute, without '..'.
 Result<std::string> read_absolute_path(Scope& scope, const YamlNode& node, std::string_view what);
-/// "80", "80/udp", "8000-8010/tcp"; the protocol is added.
-Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_view what);
+/// "80", "80/udp", "8000-8010/tcp": each port, with its protocol.
+Result<std::vector<std::string>> read_ports(Scope& scope, const YamlNode& node, std::string_view what);
 /// "30s", "1m30s", "500ms" in nanoseconds.
 Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what);
 /// "SIGTERM", "TERM", "SIGRTMIN+3", "15"

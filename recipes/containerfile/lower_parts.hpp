@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "recipes/config_lists.hpp"
 #include "recipes/containerfile/lower.hpp"
 #include "recipes/containerfile/words.hpp"
 
@@ -100,6 +101,7 @@ struct StageScope {
   std::optional<Location> place = {};  // of its steps; none: where it stands
   Stage stage = {};
   bool has_cmd = false;  // said in this stage
+  ConfigLists lists = {};
 
   const std::string* look_up(std::string_view name) const;
   Result<std::string> expand(const Word& word);

@@ -49,6 +49,8 @@ Result<> add_steps(StageScope& scope, const Instruction& instruction) {
   std::optional<StepKind> kind = TRY(lower_instruction(scope, instruction));
   if (!kind) return {};
   TRY(count_step(scope.all));
+  if (const auto excess = scope.lists.add(*kind))
+    return refuse(*scope.source, instruction.span, *excess, "", ErrorKind::limit);
   scope.stage.steps.push_back(make_step(std::move(*kind), scope.place.value_or(instruction.location)));
   return {};
 }

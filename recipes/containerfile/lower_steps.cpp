@@ -13,7 +13,8 @@ using Outcome = Result<std::optional<StepKind>>;
 template <class T>
 Result<T> at(const StageScope& scope, Span span, Result<T> value) {
   if (value) return value;
-  return scope.refuse(span, value.error().message(), value.error().hint_text());
+  return refuse(*scope.source, span, value.error().message(), value.error().hint_text(),
+                value.error().kind());
 }
 
 Result<std::vector<KeyValue>> expand_pairs(StageScope& scope, const std::vector<Assignment>& assignments,

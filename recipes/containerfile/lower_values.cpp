@@ -4,24 +4,10 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
-
-struct PortRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
-
-std::optional<PortRange> parse_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = parse_unsigned(text.substr(0, dash), 65535);
-  if (!first) return std::nullopt;
-  if (dash == std::string_view::npos) return PortRange{*first, *first};
-  const auto last = parse_unsigned(text.substr(dash + 1), 65535);
-  if (!last || *last < *first) return std::nullopt;
-  return PortRange{*first, *last};
-}
 
 std::string to_upper(std::string_view text) {
   std::string result(text);
@@ -56,20 +42,10 @@ Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBud
   };
   // "address:port of the host:port": what the host does is said when the container is made.
   std::string_view port = text.substr(std::min(text.size(), text.rfind(':') + 1));
-  std::string protocol = "tcp";
-  if (const std::size_t slash = port.find('/'); slash != std::string_view::npos) {
-    protocol = to_lower(port.substr(slash + 1));
-    port = port.substr(0, slash);
-    if (protocol.empty()) protocol = "tcp";
-  }
-  const bool is_known = protocol == "tcp" || protocol == "udp" || protocol == "sctp";
-  const std::optional<PortRange> range = parse_range(port);
-  if (!is_known || !range) return malformed();
-  TRY(spend_text(budget, (range->last - range->first + 1) * 10));
-  std::vector<std::string> result;
-  for (std::uint64_t number = range->first; number <= range->last; ++number)
-    result.push_back(fmt::format("{}/{}", number, protocol));
-  return result;
+  if (port.ends_with('/')) port.remove_suffix(1);
+  const std::optional<PortRange> range = parse_port_range(port);
+  if (!range) return malformed();
+  return each_port(*range, budget.text);
 }
 
 Result<std::int64_t> parse_go_duration(std::string_view text) {

@@ -252,3 +252,33 @@ TEST_CASE("hostile: no prefix and no broken byte of a recipe crashes the reader"
   }
   CHECK(good < text.size() * 9);
 }
+
+TEST_CASE("ports are named one by one, as a config has them") {
+  const auto ports = [](const std::string& value) {
+    const Recipe recipe = parsed("from: scratch\nsteps:\n- expose: " + value + "\n");
+    return std::get<ExposeStep>(recipe.stages.at(0).steps.at(0).kind).ports;
+  };
+  using Ports = std::vector<std::string>;
+  CHECK(ports("[8000-8002, 53/udp, 8001/tcp]") == Ports{"8000/tcp", "8001/tcp", "8002/tcp", "53/udp"});
+  CHECK(ports("80-81/sctp") == Ports{"80/sctp", "81/sctp"});
+  CHECK(ports("1-10000").size() == 10'000);
+  for (const char* wrong : {"0", "80/TCP", "9-8", "80/", "8080:80", "80-"})
+    CHECK(refused(fmt::format("from: scratch\nsteps:\n- expose: '{}'\n", wrong))
+              .message()
+              .contains("must be like 80, 53/udp or 8000-8010/tcp"));
+}
+
+TEST_CASE("hostile: lists that no image's config holds are refused while the recipe is read") {
+  const auto message = [](const std::string& steps) {
+    const Error error = refused("from: scratch\nsteps:\n" + steps);
+    CHECK(error.kind() == ErrorKind::limit);
+    return error.message();
+  };
+  CHECK(message("- expose: 1-10001\n").contains("a.yaml:3:11: 1-10001 are 10001 ports"));
+  CHECK(message("- expose: 1-10000\n- expose: 1/udp\n")
+            .contains("at most 10000 ports, and here there are more"));
+  std::string names;
+  for (int i = 0; i <= 10'000; ++i) names += fmt::format("a{}: b, ", i);
+  CHECK(message("- env: {" + names + "}\n").contains("at most 10000 variables"));
+  CHECK(message("- label: {" + names + "}\n").contains("at most 10000 labels"));
+}

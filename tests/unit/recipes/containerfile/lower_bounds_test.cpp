@@ -89,3 +89,23 @@ TEST_CASE("a large base at many stages ends with an error") {
   }
   CHECK(refusal(text + "FROM big\n" + copies, {.images = {{"big", config}}}) == k_grows);
 }
+
+TEST_CASE("lists that no image's config holds are refused while the file is read") {
+  CHECK(last_step<ExposeStep>("EXPOSE 1-10000").ports.size() == 10'000);
+  CHECK(step_refusal("EXPOSE 1-10001") ==
+        "1-10001 are 10001 ports, and an image's config holds at most 10000");
+  const auto more = [](std::string_view noun) {
+    return "an image's config holds at most 10000 " + std::string(noun) + ", and here there are more";
+  };
+  CHECK(step_refusal("EXPOSE 1-10000\nEXPOSE 1-10000/tcp") == "accepted");
+  CHECK(step_refusal("EXPOSE 1-10000\nEXPOSE 1/udp") == more("ports"));
+  const auto many = [](std::string_view begin, std::string_view end) {
+    std::string text;
+    for (int i = 0; i <= 10'000; ++i) text += std::string(begin) + std::to_string(i) + std::string(end);
+    return text;
+  };
+  CHECK(step_refusal("ENV" + many(" A", "=b")) == more("variables"));
+  CHECK(step_refusal("LABEL" + many(" a", "=b")) == more("labels"));
+  CHECK(step_refusal("VOLUME" + many(" /a", "")) == more("volumes"));
+  CHECK(step_refusal("CMD [\"a\"" + many(",\"", "\"") + "]") == more("words of a command"));
+}
