@@ -175,6 +175,16 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
   return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
+void note_argument(Lowering& all, const std::string& name, const std::string& value, Known known) {
+  std::vector<KeyValue>& args = all.result.recipe.args;
+  const auto [place, is_new] = all.args.emplace(name, args.size());
+  if (is_new) {
+    args.emplace_back(name, value);
+  } else if (known == Known::replaced) {
+    args[place->second].second = value;
+  }
+}
+
 Result<> count_step(Lowering& all) {
   if (++all.steps <= k_step_limit) return {};
   return fail(ErrorKind::limit, "'{}' has more than {} steps, and no more can be built",
@@ -226,7 +236,7 @@ Result<> read_globals(Lowering& all) {
                     .text;
       }
       if (!value) continue;
-      all.result.recipe.args.emplace_back(item.name, *value);
+      note_argument(all, item.name, *value, Known::replaced);
       all.globals.insert_or_assign(item.name, std::move(*value));
     }
   }

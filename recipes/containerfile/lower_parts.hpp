@@ -53,6 +53,7 @@ struct Lowering {
   std::size_t steps = 0;      // so far
   bool uses_scratch = false;  // as a source of files: it becomes a stage of its own
   Lowered result = {};
+  std::map<std::string, std::size_t, std::less<>> args = {};  // their places in result.recipe.args
 
   std::optional<std::string> given(const std::string& name) const;  // by --build-arg or the host
 };
@@ -64,6 +65,9 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,
                                const VariableLookup& lookup, const WordRules& rules);
 
+/// Notes the value in force of an argument in the recipe.
+enum class Known { replaced, kept };
+void note_argument(Lowering& all, const std::string& name, const std::string& value, Known known);
 /// One step more, unless there are too many.
 Result<> count_step(Lowering& all);
 /// Of what a stage takes over from another one.

@@ -1,6 +1,4 @@
 // Instructions that set something: ENV, ARG, LABEL, USER, CMD, ... One function each.
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
 
@@ -58,9 +56,7 @@ struct LowerStep {
       }
       // One that has a value keeps it when it is declared again without.
       if (!value) continue;
-      std::vector<KeyValue>& in_force = all.result.recipe.args;
-      if (std::ranges::find(in_force, item.name, &KeyValue::first) == in_force.end())
-        in_force.emplace_back(item.name, *value);
+      note_argument(all, item.name, *value, Known::kept);
       scope.text.args.insert_or_assign(item.name, std::move(*value));
     }
     return std::nullopt;
