@@ -61,15 +61,15 @@ Result<Symbolic> read_symbolic(const ReadRecipe& read, const Args& given,
 }
 
 /// Declared arguments with their values, those that were filled in left out.
-std::vector<KeyValue> declared(const std::vector<std::string>& names, const Args& values,
+std::vector<Argument> declared(const std::vector<std::string>& names, const Args& values,
                                const std::vector<std::string>& filled_in) {
-  std::vector<KeyValue> result;
+  std::vector<Argument> result;
   const std::vector<std::string> known = platform_arguments();
   for (const std::string& name : names) {
     const auto is_name = [&](const std::string& other) { return other == name; };
     if (std::any_of(filled_in.begin(), filled_in.end(), is_name)) continue;
     if (std::any_of(known.begin(), known.end(), is_name)) continue;
-    result.emplace_back(name, values.at(name));
+    result.push_back({name, values.at(name), {}});
   }
   return result;
 }
@@ -124,8 +124,8 @@ Result<Converted> write_checked(Symbolic symbolic, const Recipe& plain, const st
 }
 
 /// Values in force: what was given, else what the file says.
-Args with_defaults(Args given, const std::vector<KeyValue>& defaults) {
-  for (const auto& [name, value] : defaults) given.emplace(name, value);
+Args with_defaults(Args given, const std::vector<Argument>& defaults) {
+  for (const Argument& arg : defaults) given.emplace(arg.name, arg.value);
   return given;
 }
 
@@ -201,10 +201,10 @@ Result<Converted> yaml_to_containerfile(std::string_view text, const ConvertOpti
   const Recipe plain = TRY(read(options.args));
   Args values;
   std::vector<std::string> names;
-  for (const auto& [name, value] : plain.args) {
+  for (const Argument& arg : plain.args) {
     if (names.size() >= k_argument_limit) break;
-    names.push_back(name);
-    values[name] = value;
+    names.push_back(arg.name);
+    values[arg.name] = arg.value;
   }
   Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
   return write_checked(

@@ -230,12 +230,18 @@ struct Stage {
 inline constexpr std::size_t k_step_limit = 10'000;
 inline constexpr std::size_t k_stage_limit = 1'000;
 
+struct Argument {
+  std::string name;
+  std::string value;  // in force: given, or the default
+  Location location;  // where it is declared
+};
+
 struct Recipe {
   std::string name;                   // default tag; "" = none
   std::string file;                   // as the user named it, for messages
   std::optional<std::int64_t> epoch;  // seconds since 1970
   std::vector<Stage> stages;          // in the text's order; the last one is the default target
-  std::vector<KeyValue> args;         // declared arguments with the values in force
+  std::vector<Argument> args;         // declared, with a value
 };
 
 }  // namespace ecrin::recipes

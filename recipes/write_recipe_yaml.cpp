@@ -304,7 +304,8 @@ Result<std::string> write_recipe_yaml(const Recipe& recipe) {
   if (!recipe.name.empty()) root.add("name", recipe.name);
   if (recipe.epoch) root.add("epoch", std::to_string(*recipe.epoch));
   if (!recipe.args.empty()) {
-    YamlValue args = pairs(recipe.args);
+    YamlValue args = YamlValue::mapping();
+    for (const Argument& arg : recipe.args) args.add(arg.name, text(arg.value));
     args.always_block = true;
     root.add("args", std::move(args));
   }

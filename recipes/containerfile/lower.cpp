@@ -175,13 +175,13 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
   return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
-void note_argument(Lowering& all, const std::string& name, const std::string& value, Known known) {
-  std::vector<KeyValue>& args = all.result.recipe.args;
-  const auto [place, is_new] = all.args.emplace(name, args.size());
+void note_argument(Lowering& all, Argument argument, Known known) {
+  std::vector<Argument>& args = all.result.recipe.args;
+  const auto [place, is_new] = all.args.emplace(argument.name, args.size());
   if (is_new) {
-    args.emplace_back(name, value);
+    args.push_back(std::move(argument));
   } else if (known == Known::replaced) {
-    args[place->second].second = value;
+    args[place->second] = std::move(argument);
   }
 }
 
@@ -236,7 +236,7 @@ Result<> read_globals(Lowering& all) {
                     .text;
       }
       if (!value) continue;
-      note_argument(all, item.name, *value, Known::replaced);
+      note_argument(all, {item.name, *value, instruction.location}, Known::replaced);
       all.globals.insert_or_assign(item.name, std::move(*value));
     }
   }

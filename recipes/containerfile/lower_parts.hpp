@@ -67,7 +67,7 @@ Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::str
 
 /// Notes the value in force of an argument in the recipe.
 enum class Known { replaced, kept };
-void note_argument(Lowering& all, const std::string& name, const std::string& value, Known known);
+void note_argument(Lowering& all, Argument argument, Known known);
 /// One step more, unless there are too many.
 Result<> count_step(Lowering& all);
 /// Of what a stage takes over from another one.

@@ -56,7 +56,7 @@ struct LowerStep {
       }
       // One that has a value keeps it when it is declared again without.
       if (!value) continue;
-      note_argument(all, item.name, *value, Known::kept);
+      note_argument(all, {item.name, *value, scope.place.value_or(instruction.location)}, Known::kept);
       scope.text.args.insert_or_assign(item.name, std::move(*value));
     }
     return std::nullopt;

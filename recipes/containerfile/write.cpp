@@ -345,7 +345,7 @@ constexpr std::string_view k_platform_arguments[] = {"TARGETPLATFORM", "TARGETOS
                                                      "BUILDARCH",      "BUILDVARIANT"};
 
 /// The arguments that the stage's instructions name.
-std::vector<std::string> used_arguments(const std::string& text, const std::vector<KeyValue>& args,
+std::vector<std::string> used_arguments(const std::string& text, const std::vector<Argument>& args,
                                         const Stage& stage) {
   std::set<std::string> in_runs;
   for (const Step& step : stage.steps) {
@@ -354,8 +354,8 @@ std::vector<std::string> used_arguments(const std::string& text, const std::vect
     for (const auto& [name, value] : run->env) in_runs.insert(name);
   }
   std::vector<std::string> names;
-  for (const auto& [name, value] : args) {
-    if (in_runs.contains(name) || text.contains("${" + name + "}")) names.push_back(name);
+  for (const Argument& arg : args) {
+    if (in_runs.contains(arg.name) || text.contains("${" + arg.name + "}")) names.push_back(arg.name);
   }
   for (const std::string_view name : k_platform_arguments) {
     if (text.contains(fmt::format("${{{}}}", name))) names.emplace_back(name);
@@ -367,7 +367,8 @@ std::vector<std::string> used_arguments(const std::string& text, const std::vect
 
 Result<Written> write_containerfile(const Recipe& recipe) {
   Written written;
-  for (const auto& [name, value] : recipe.args) written.text += fmt::format("ARG {}={}\n", name, word(value));
+  for (const Argument& arg : recipe.args)
+    written.text += fmt::format("ARG {}={}\n", arg.name, word(arg.value));
   if (!recipe.args.empty()) written.text += '\n';
   std::map<std::string, std::optional<std::vector<std::string>>> shells;
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
@@ -392,8 +393,7 @@ Result<Written> write_containerfile(const Recipe& recipe) {
       const auto* run = std::get_if<RunStep>(&step.kind);
       if (run == nullptr) continue;
       for (const auto& [name, value] : run->env) {
-        const auto is_argument = [&](const KeyValue& argument) { return argument.first == name; };
-        if (std::any_of(recipe.args.begin(), recipe.args.end(), is_argument)) continue;
+        if (std::ranges::find(recipe.args, name, &Argument::name) != recipe.args.end()) continue;
         if (told.insert(name).second) written.text += fmt::format("ARG {}={}\n", name, word(value));
       }
     }

@@ -44,7 +44,10 @@ TEST_CASE("a given argument wins over the default, and may make up for a missing
   const std::string_view text = "args: {A: 1, B: '${A}-b', C: }\nfrom: 'x:${A}${C}'\n";
   const Recipe recipe = parsed(text, {{"A", "2"}, {"C", "3"}});
   CHECK(std::get<FromImage>(recipe.stages[0].from).reference == "x:23");
-  CHECK(recipe.args == std::vector<KeyValue>{{"A", "2"}, {"B", "2-b"}, {"C", "3"}});
+  std::string args;
+  for (const Argument& arg : recipe.args)
+    args += fmt::format("{}={} at {}:{}\n", arg.name, arg.value, arg.location.line, arg.location.column);
+  CHECK(args == "A=2 at 1:8\nB=2-b at 1:14\nC=3 at 1:27\n");
 }
 
 TEST_CASE("a default is not looked at when the argument is given") {

@@ -205,15 +205,16 @@ TEST_CASE("many arguments at many steps end with an error") {
 }
 
 TEST_CASE("an argument is in the recipe once: with its last value before FROM, else its first") {
-  CHECK(lowered("ARG A=1\nARG B=2\nARG A=3\nFROM base").recipe.args == Pairs{{"A", "3"}, {"B", "2"}});
-  CHECK(lowered("FROM base AS s\nARG A=1\nARG A=2\nFROM s\nARG A=3").recipe.args == Pairs{{"A", "1"}});
-  CHECK(lowered("ARG A=1\nARG A=2\nFROM base\nARG A=3", {.args = {{"A", "4"}}}).recipe.args == Pairs{{"A", "4"}});
+  CHECK(args_of(lowered("ARG A=1\nARG B=2\nARG A=3\nFROM base")) == Pairs{{"A", "3"}, {"B", "2"}});
+  CHECK(args_of(lowered("FROM base AS s\nARG A=1\nARG A=2\nFROM s\nARG A=3")) == Pairs{{"A", "1"}});
+  CHECK(args_of(lowered("ARG A=1\nARG A=2\nFROM base\nARG A=3", {.args = {{"A", "4"}}})) ==
+        Pairs{{"A", "4"}});
 }
 
-TEST_CASE("400,000 arguments end") {
+TEST_CASE("200,000 arguments end") {
   std::string text = "ARG";
-  for (int i = 0; i < 200'000; ++i) text += " A" + std::to_string(i) + "=";
+  for (int i = 0; i < 100'000; ++i) text += " A" + std::to_string(i) + "=";
   text += "\nFROM base\nARG";
-  for (int i = 0; i < 200'000; ++i) text += " B" + std::to_string(i) + "=";
-  CHECK(lowered(text).recipe.args.size() == 400'000);
+  for (int i = 0; i < 100'000; ++i) text += " B" + std::to_string(i) + "=";
+  CHECK(lowered(text).recipe.args.size() == 200'000);
 }
