@@ -10,9 +10,13 @@ constexpr std::size_t k_text_length = 300;
 /// What docker gives a container whose image says no PATH.
 constexpr const char* k_default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-Step make_step(StepKind kind, Location location) {
+Step make_step(StepKind kind, Location location, int last_line) {
   std::string text = printable(fmt::format("{} {}", instruction_name(kind), summary(kind)), k_text_length);
-  return {.kind = std::move(kind), .location = location, .text = std::move(text)};
+  return {.kind = std::move(kind), .location = location, .last_line = last_line, .text = std::move(text)};
+}
+
+int last_line(const SourceText& source, const Instruction& instruction) {
+  return source.location(instruction.span.begin + instruction.span.length - 1).line;
 }
 
 /// ENV, ARG and SHELL of what the stage begins with are in force in it.
@@ -40,7 +44,7 @@ Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   if (!text.env.contains("PATH")) {
     text.env["PATH"] = k_default_path;
     TRY(count_step(all));
-    stage.steps.push_back(make_step(EnvStep{{{"PATH", k_default_path}}}, {}));
+    stage.steps.push_back(make_step(EnvStep{{{"PATH", k_default_path}}}, {}, 0));
   }
   return {};
 }
@@ -51,7 +55,9 @@ Result<> add_steps(StageScope& scope, const Instruction& instruction) {
   TRY(count_step(scope.all));
   if (const auto excess = scope.lists.add(*kind))
     return refuse(*scope.source, instruction.span, *excess, "", ErrorKind::limit);
-  scope.stage.steps.push_back(make_step(std::move(*kind), scope.place.value_or(instruction.location)));
+  // A trigger stands where FROM does.
+  const Instruction& said = scope.place ? *scope.text.instruction : instruction;
+  scope.stage.steps.push_back(make_step(std::move(*kind), said.location, last_line(scope.all.source, said)));
   return {};
 }
 
