@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "recipes/expand.hpp"
+#include "recipes/source_kind.hpp"
 #include "recipes/symbols.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_writer.hpp"
@@ -180,9 +181,9 @@ struct StepValue {
   YamlValue operator()(const AddStep& step) const {
     YamlValue value = YamlValue::mapping();
     add_transfer(value, step);
-    const bool is_remote = std::any_of(
-        step.sources.begin(), step.sources.end(),
-        [](const std::string& source) { return source.contains("://") || source.starts_with("git@"); });
+    const bool is_remote =
+        std::any_of(step.sources.begin(), step.sources.end(),
+                    [](const std::string& source) { return kind_of_source(source) != SourceKind::path; });
     if (!step.checksum.empty() || is_remote)
       value.add("checksum", text(step.checksum.empty() ? "none" : step.checksum));
     if (step.keep_git_directory) value.add("keep_git_dir", "true");

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes {
 namespace {
@@ -89,7 +90,7 @@ private:
   void check_sources(const std::vector<std::string>& sources, Location location) {
     if (!m_options.is_ignored) return;
     for (const std::string& source : sources) {
-      if (source.contains("://") || source.starts_with("git@") || !m_options.is_ignored(source)) continue;
+      if (kind_of_source(source) != SourceKind::path || !m_options.is_ignored(source)) continue;
       m_collector.add("CopyIgnoredFile", span_of(location),
                       fmt::format("the ignore file leaves '{}' out", printable(source, 80)));
     }

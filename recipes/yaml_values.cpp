@@ -238,20 +238,4 @@ Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_
   return text;
 }
 
-std::string_view url_scheme(std::string_view text) {
-  const std::size_t end = text.find("://");
-  if (end == std::string_view::npos || end == 0) return {};
-  const std::string_view scheme = text.substr(0, end);
-  const bool good = std::all_of(scheme.begin(), scheme.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '-' || c == '.';
-  });
-  return good ? scheme : std::string_view{};
-}
-
-bool is_url(std::string_view text) {
-  const std::string scheme = to_lower(url_scheme(text));
-  return scheme == "http" || scheme == "https";
-}
-
 }  // namespace ecrin::recipes

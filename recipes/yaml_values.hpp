@@ -39,8 +39,4 @@ Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_
 /// 64 hex digits, lower case; a "sha256:" in front is dropped.
 Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_view what);
 
-bool is_url(std::string_view text);  // http:// or https://
-/// "scheme" of "scheme://..." or ""
-std::string_view url_scheme(std::string_view text);
-
 }  // namespace ecrin::recipes

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lint_parts.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
@@ -207,7 +208,7 @@ private:
     if (transfer.from || !m_lint.options.is_ignored) return {};
     for (const Word& source : transfer.sources) {
       const std::string path = TRY(expand(source)).text;
-      const bool is_elsewhere = transfer.is_add && (path.contains("://") || path.starts_with("git@"));
+      const bool is_elsewhere = transfer.is_add && kind_of_source(path) != SourceKind::path;
       if (is_elsewhere || !m_lint.options.is_ignored(path)) continue;
       m_lint.collector.add("CopyIgnoredFile", source.span,
                            fmt::format("the ignore file leaves '{}' out", printable(path, 80)));

@@ -3,23 +3,13 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
 
-bool is_web_url(std::string_view source) {
-  return source.starts_with("http://") || source.starts_with("https://");
-}
-
-bool is_git_url(std::string_view source) {
-  if (source.starts_with("git://") || source.starts_with("ssh://") || source.starts_with("git@")) return true;
-  if (!is_web_url(source)) return false;
-  std::string_view path = source.substr(0, source.find_first_of("#?"));
-  return path.ends_with(".git");
-}
-
 bool is_remote(std::string_view source) {
-  return is_web_url(source) || is_git_url(source);
+  return kind_of_source(source) != SourceKind::path;
 }
 
 struct Parts {
@@ -69,7 +59,7 @@ Result<> check_checksum(const StageScope& scope, const Word& word, const std::st
     return scope.refuse(word.span, "--checksum is for one source, and there are several");
   if (!is_remote(sources[0]))
     return scope.refuse(word.span, "--checksum is for what is downloaded, and the source is a file");
-  if (is_git_url(sources[0])) {
+  if (kind_of_source(sources[0]) == SourceKind::git) {
     const bool good = checksum.size() >= 7 && checksum.size() <= 64 &&
                       checksum.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
     if (good) return {};
