@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "recipes/file_mode.hpp"
 #include "recipes/source_kind.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "recipes/file_mode.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes {
@@ -87,35 +88,9 @@ Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_
         node.span, fmt::format("{} must be octal and begin with 0, not '{}'", what, printable(text, 40)),
         octal ? fmt::format("write 0{0} if {0} is meant in octal", text) : "as in 0644 or 0755");
   }
-  std::uint32_t mode = 0;
-  const bool good =
-      !digits.empty() && digits.size() <= 6 && std::all_of(digits.begin(), digits.end(), [&](char c) {
-        mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
-        return c >= '0' && c <= '7';
-      });
-  if (!good || mode > 07777) {
-    return scope.refuse(node.span, fmt::format("{} must be an octal number up to 07777, not '{}'", what,
-                                               printable(text, 40)));
-  }
-  return mode;
-}
-
-bool is_mode_change(std::string_view text) {
-  const auto is_in = [](std::string_view set) { return [set](char c) { return set.contains(c); }; };
-  for (const std::string& clause : split(text, ',')) {
-    auto at = std::find_if_not(clause.begin(), clause.end(), is_in("ugoa"));
-    if (at == clause.end()) return false;
-    while (at != clause.end()) {
-      if (!is_in("+-=")(*at)) return false;
-      ++at;
-      if (at != clause.end() && is_in("ugo")(*at)) {
-        ++at;
-      } else {
-        at = std::find_if_not(at, clause.end(), is_in("rwxXst"));
-      }
-    }
-  }
-  return true;
+  if (const auto mode = parse_octal_mode(digits)) return *mode;
+  return scope.refuse(
+      node.span, fmt::format("{} must be an octal number up to 07777, not '{}'", what, printable(text, 40)));
 }
 
 Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, std::string_view what) {

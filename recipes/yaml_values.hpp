@@ -18,8 +18,6 @@ Result<std::vector<KeyValue>> read_labels(Scope& scope, const YamlNode& node, st
 
 /// Octal, with its leading 0 ("0644", "0o644"), so that nobody has to know YAML's number rules.
 Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_view what);
-/// "u+x,go-w", as chmod(1) takes it.
-bool is_mode_change(std::string_view text);
 /// NAME: content, in order. The content is literal.
 Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, std::string_view what);
 /// "user", "user:group", "0:0"

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/file_mode.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -13,24 +14,6 @@ std::string to_upper(std::string_view text) {
   std::string result(text);
   for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   return result;
-}
-
-bool is_octal(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("01234567") == std::string_view::npos;
-}
-
-/// chmod(1): "u+x", "go=rX", "a-w+x", joined by commas.
-bool is_symbolic_mode(std::string_view text) {
-  for (const std::string& clause : split(text, ',')) {
-    std::size_t at = std::min(clause.find_first_not_of("ugoa"), clause.size());
-    if (at == clause.size()) return false;
-    while (at < clause.size()) {
-      if (!std::string_view("+-=").contains(clause[at])) return false;
-      ++at;
-      while (at < clause.size() && std::string_view("rwxXstugo").contains(clause[at])) ++at;
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -121,15 +104,8 @@ Result<FileMode> parse_file_mode(std::string_view text) {
         Error(ErrorKind::invalid, fmt::format("'{}' is not a mode", printable(text, 40)))
             .hint("modes are octal up to 7777 (644, 0755), or as chmod has them (u+x, go-w)"));
   };
-  if (is_octal(text)) {
-    std::uint32_t mode = 0;
-    for (const char c : text) {
-      mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
-      if (mode > 07777) return malformed();
-    }
-    return FileMode{.mode = mode, .change = {}};
-  }
-  if (text.empty() || !is_symbolic_mode(text)) return malformed();
+  if (const auto mode = parse_octal_mode(text)) return FileMode{.mode = *mode, .change = {}};
+  if (!is_mode_change(text)) return malformed();
   return FileMode{.mode = std::nullopt, .change = std::string(text)};
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "recipes/diagnostics.hpp"
+#include "recipes/mount_options.hpp"
 #include "recipes/recipe.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -74,7 +75,7 @@ struct LabelInstruction {
   bool legacy = false;
 };
 struct MountFlag {
-  std::vector<std::pair<std::string, std::optional<std::string>>> options;  // in order; keys in lower case
+  MountOptions options;
   Span span;
 };
 struct RunInstruction {
