@@ -8,6 +8,7 @@
 
 #include "base/text.hpp"
 #include "recipes/file_mode.hpp"
+#include "recipes/letters.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes {
@@ -193,8 +194,7 @@ Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_
            parse_unsigned(distance, 30) && (name[sign] == '+') == (base == "RTMIN");
   }
   if (good) return fmt::format("SIG{}", name);
-  std::string upper;
-  for (const char c : base) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  std::string upper = to_upper(base);
   if (upper.starts_with("SIG")) upper.erase(0, 3);
   const std::string near = nearest(upper, k_signals);
   return scope.refuse(node.span,

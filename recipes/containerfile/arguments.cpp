@@ -5,17 +5,10 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "recipes/letters.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
-
-std::string to_upper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return upper;
-}
 
 /// Words that begin with "--", until one does not, or until "--" itself.
 class FlagReader {

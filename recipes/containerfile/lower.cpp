@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/letters.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
@@ -123,10 +124,8 @@ void find_declared(Lowering& all) {
 
 /// Programs look for the one or the other spelling.
 void set_proxy(Lowering& all, const std::string& name, const std::string& value) {
-  std::string upper = name;
-  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   all.result.proxies[to_lower(name)] = value;
-  all.result.proxies[upper] = value;
+  all.result.proxies[to_upper(name)] = value;
 }
 
 void note_arguments(Lowering& all) {
@@ -166,6 +165,13 @@ std::optional<std::string> Lowering::given(const std::string& name) const {
   if (const auto found = options.args.find(name); found != options.args.end()) return found->second;
   if (const auto found = options.host_args.find(name); found != options.host_args.end()) return found->second;
   return std::nullopt;
+}
+
+VariableLookup Lowering::global_lookup() const {
+  return [this](std::string_view name) -> const std::string* {
+    const auto found = globals.find(name);
+    return found == globals.end() ? nullptr : &found->second;
+  };
 }
 
 std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_view message,
@@ -223,10 +229,7 @@ Result<> read_globals(Lowering& all) {
   set_platform_arguments(all, !all.options.target.empty() ? all.options.target
                               : last.empty()              ? "default"
                                                           : last);
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = all.globals.find(name);
-    return found == all.globals.end() ? nullptr : &found->second;
-  };
+  const VariableLookup lookup = all.global_lookup();
   for (const Instruction& instruction : before) {
     for (const ArgInstruction::Item& item : instruction.as<ArgInstruction>()->items) {
       std::optional<std::string> value = all.given(item.name);

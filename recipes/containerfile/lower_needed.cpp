@@ -13,12 +13,8 @@ bool is_replaced(const Lowering& all, std::string_view name) {
 }
 
 Result<std::string> expand_global(Lowering& all, const Word& word) {
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = all.globals.find(name);
-    return found == all.globals.end() ? nullptr : &found->second;
-  };
   ExpandedWord expanded =
-      TRY(expand_at(all, all.source, word.text, word.span, lookup, {.escape = all.file.escape}));
+      TRY(expand_at(all, all.source, word.text, word.span, all.global_lookup(), {.escape = all.file.escape}));
   for (std::string& name : expanded.undefined) {
     if (!all.declared.contains(name))
       all.result.undefined.push_back({std::move(name), all.source.location(word.span.begin)});

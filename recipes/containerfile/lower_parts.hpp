@@ -56,6 +56,7 @@ struct Lowering {
   std::map<std::string, std::size_t, std::less<>> args = {};  // their places in result.recipe.args
 
   std::optional<std::string> given(const std::string& name) const;  // by --build-arg or the host
+  VariableLookup global_lookup() const;
 };
 
 std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_view message,

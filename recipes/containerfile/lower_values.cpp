@@ -5,19 +5,10 @@
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
 #include "recipes/file_mode.hpp"
+#include "recipes/letters.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
-namespace {
-
-std::string to_upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return result;
-}
-
-}  // namespace
-
 Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBudget& budget) {
   const auto malformed = [&] {
     return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
