@@ -17,9 +17,6 @@ namespace ecrin::cli {
 
 enum class RecipeLanguage { yaml, containerfile };
 
-/// By the name of a file; none: its content tells.
-std::optional<RecipeLanguage> language_of(std::string_view path);
-
 struct RecipeSource {
   std::string name;                        // for messages: as the user wrote it; "-" is standard input
   std::string path;                        // "" = standard input

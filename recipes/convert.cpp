@@ -210,7 +210,7 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
   Converted result = TRY(write_checked(
       std::move(symbolic), plain, names, values, "a YAML recipe",
       [](const Recipe& recipe) -> Result<Converted> {
-        return Converted{TRY(write_recipe_yaml(recipe)), {}};
+        return Converted{write_recipe_yaml(recipe), {}};
       },
       [&](const std::string& yaml) {
         return parse_yaml_recipe(yaml, {.file = "the YAML recipe", .args = {}, .platform = options.platform});

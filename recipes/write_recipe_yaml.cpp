@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "recipes/expand.hpp"
 #include "recipes/source_kind.hpp"
+#include "recipes/step_text.hpp"
 #include "recipes/symbols.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_writer.hpp"
@@ -60,12 +61,6 @@ YamlValue files(const std::vector<InlineFile>& values) {
 
 std::string octal(std::uint32_t mode) {
   return fmt::format("0{:03o}", mode);
-}
-
-std::string duration(std::int64_t nanoseconds) {
-  const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
-                                  : fmt::format("{}ms", milliseconds);
 }
 
 YamlValue mount_value(const Mount& mount) {
@@ -215,7 +210,7 @@ struct StepValue {
     YamlValue value = YamlValue::mapping();
     value.add("test", texts(check.test));
     const auto add = [&](const char* name, std::int64_t nanoseconds) {
-      if (nanoseconds != 0) value.add(name, duration(nanoseconds));
+      if (nanoseconds != 0) value.add(name, duration_text(nanoseconds));
     };
     add("interval", check.interval);
     add("timeout", check.timeout);
@@ -300,7 +295,7 @@ void add_stage(YamlValue& value, const Stage& stage) {
 
 }  // namespace
 
-Result<std::string> write_recipe_yaml(const Recipe& recipe) {
+std::string write_recipe_yaml(const Recipe& recipe) {
   YamlValue root = YamlValue::mapping();
   if (!recipe.name.empty()) root.add("name", recipe.name);
   if (recipe.epoch) root.add("epoch", std::to_string(*recipe.epoch));

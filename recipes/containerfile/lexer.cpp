@@ -211,8 +211,7 @@ private:
       Heredoc heredoc{.name = std::move(mark.name),
                       .content = {},
                       .expand = mark.expand,
-                      .span = logical.place(mark.begin, mark.end),
-                      .body = {m_at, 0}};
+                      .span = logical.place(mark.begin, mark.end)};
       TRY(read_heredoc(heredoc, mark.strip_tabs, logical));
       logical.heredocs.push_back(std::move(heredoc));
     }
@@ -235,9 +234,9 @@ private:
       std::string_view end = text(line);
       if (strip_tabs) end.remove_prefix(std::min(end.find_first_not_of('\t'), end.size()));
       if (end != heredoc.name) continue;
-      heredoc.body = {begin, line.begin - begin};
-      TRY(check_body(heredoc.body));
-      heredoc.content = m_source.text(heredoc.body);
+      const Span body{begin, line.begin - begin};
+      TRY(check_body(body));
+      heredoc.content = m_source.text(body);
       if (strip_tabs) heredoc.content = strip_leading_tabs(heredoc.content);
       logical.span.length = line.end - logical.span.begin;
       return {};

@@ -62,7 +62,6 @@ Result<Instruction> read_line(const SourceText& source, LogicalLine& line, char 
                      .heredocs = std::move(heredocs),
                      .comments = std::move(line.comments),
                      .empty_lines = std::move(line.empty_lines),
-                     .text = std::move(line.text),
                      .span = line.span,
                      .location = source.location(line.span.begin)};
 }

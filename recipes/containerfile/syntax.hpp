@@ -36,7 +36,6 @@ struct Heredoc {
   std::string content;  // lines with their ends; leading tabs already gone where `<<-` said so
   bool expand = true;   // the name stood without quotes
   Span span;            // of "<<NAME"
-  Span body;            // of the content in the text
 };
 
 /// What RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD run.
@@ -149,7 +148,6 @@ struct Instruction {
   std::vector<Heredoc> heredocs;
   std::vector<std::string> comments;  // that stand right above it, without '#'
   std::vector<Span> empty_lines;      // lines without anything, amid continuation lines
-  std::string text;                   // the whole instruction as one line, for people
   Span span;                          // from its keyword to the end of its last line (heredocs included)
   Location location;
 

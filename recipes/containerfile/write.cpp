@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "recipes/step_text.hpp"
 #include "recipes/symbols.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -93,12 +94,6 @@ std::string pairs(const std::vector<KeyValue>& values) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : values) parts.push_back(word(name) + "=" + word(value));
   return join(parts, " ");
-}
-
-std::string duration(std::int64_t nanoseconds) {
-  const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
-                                  : fmt::format("{}ms", milliseconds);
 }
 
 std::vector<KeyValue> default_path() {
@@ -223,7 +218,7 @@ public:
     if (check.test == std::vector<std::string>{"NONE"}) return add("HEALTHCHECK NONE");
     std::string text = "HEALTHCHECK";
     const auto option = [&](const char* name, std::int64_t nanoseconds) {
-      if (nanoseconds != 0) text += fmt::format(" --{}={}", name, duration(nanoseconds));
+      if (nanoseconds != 0) text += fmt::format(" --{}={}", name, duration_text(nanoseconds));
     };
     option("interval", check.interval);
     option("timeout", check.timeout);
