@@ -6,11 +6,12 @@
 #include "base/text.hpp"
 #include "build/pattern.hpp"
 #include "oci/registry/fetch.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::build {
 
 bool is_url(std::string_view source) {
-  return source.starts_with("http://") || source.starts_with("https://");
+  return recipes::is_web_url(source);
 }
 
 std::string url_file_name(std::string_view url) {

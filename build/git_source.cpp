@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "build/pattern.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::build {
 
@@ -19,20 +20,6 @@ std::optional<bool> parse_bool(std::string_view text) {
     if (text == no) return false;
   }
   return std::nullopt;
-}
-
-// user@host:path, where git would use ssh. What has a slash before the colon is a path.
-bool is_scp_form(std::string_view text) {
-  const std::size_t at = text.find('@');
-  const std::size_t colon = text.find(':');
-  if (at == std::string_view::npos || at == 0 || colon == std::string_view::npos || colon < at + 2)
-    return false;
-  const auto is_name = [](char c, std::string_view more) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           more.find(c) != std::string_view::npos;
-  };
-  return std::ranges::all_of(text.substr(0, at), [&](char c) { return is_name(c, "-_"); }) &&
-         std::ranges::all_of(text.substr(at + 1, colon - at - 1), [&](char c) { return is_name(c, "-."); });
 }
 
 std::string decode_query(std::string text) {
@@ -117,14 +104,8 @@ bool is_commit_id(std::string_view text) {
 
 Result<std::optional<GitSource>> parse_git_source(std::string_view text, GitForms forms) {
   if (text.starts_with("./") || text.starts_with("../")) return std::nullopt;
-  const std::size_t scheme_end = text.find("://");
-  const std::string scheme = to_lower(text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end));
-  const bool is_http = scheme == "http" || scheme == "https";
   const bool is_short = forms == GitForms::context && text.starts_with("github.com/");
-  if (!is_http && scheme != "ssh" && scheme != "git" && !is_short &&
-      (!scheme.empty() || !is_scp_form(text))) {
-    return std::nullopt;
-  }
+  if (!is_short && recipes::kind_of_source(text) != recipes::SourceKind::git) return std::nullopt;
   GitSource source;
   std::string_view fragment, query;
   if (const std::size_t hash = text.find('#'); hash != std::string_view::npos) {
@@ -135,7 +116,6 @@ Result<std::optional<GitSource>> parse_git_source(std::string_view text, GitForm
     query = text.substr(mark + 1);
     text = text.substr(0, mark);
   }
-  if (is_http && !text.ends_with(".git")) return std::nullopt;
   source.remote = (is_short ? "https://" : "") + std::string(text);
   const std::size_t colon = fragment.find(':');
   source.reference = std::string(fragment.substr(0, colon));

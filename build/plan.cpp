@@ -8,9 +8,8 @@ namespace ecrin::build {
 
 namespace {
 
-// An image's history holds no more steps, and nobody means so many stages.
-constexpr std::size_t k_step_limit = 10'000;
-constexpr std::size_t k_stage_limit = 1'000;
+using recipes::k_stage_limit;
+using recipes::k_step_limit;
 
 Result<> check_size(const recipes::Recipe& recipe) {
   if (recipe.stages.size() > k_stage_limit)

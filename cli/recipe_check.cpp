@@ -83,7 +83,12 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const build::Build
   const recipes::LintSettings settings = TRY(settings_of(parsed));
   if (notes == Notes::unseen && !settings.fails_build) return "";
   const Result<recipes::LintReport> report = check_recipe(parsed, build);
-  // A stage that this build does not need may be wrong: the build itself says what it cannot do.
+  // A stage that this build does not need may be wrong: the build itself says what it cannot do. But what was
+  // not looked at to its end is not known to be free of findings.
+  if (!report && settings.fails_build && report.error().kind() == ErrorKind::limit) {
+    Error error = report.error();
+    return std::unexpected(std::move(error).context("checking the recipe, as it asks for itself"));
+  }
   if (!report) return "";
   std::set<std::pair<int, int>> undefined;
   for (const auto& variable : finished.undefined) {

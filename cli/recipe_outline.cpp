@@ -61,8 +61,9 @@ Result<Outline> outline_of(const ParsedRecipe& parsed) {
   const build::Plan plan = TRY(build::make_plan(recipe, parsed.request.target));
   Outline result;
   result.target = target_of(recipe, *plan.stages[plan.target].stage);
-  for (const auto& [name, value] : recipe.args)
-    result.args.push_back({.name = name, .description = {}, .value = value, .location = {}});
+  for (const recipes::Argument& arg : recipe.args)
+    result.args.push_back(
+        {.name = arg.name, .description = {}, .value = arg.value, .location = arg.location});
   for (const build::PlanStep& step : plan.steps) {
     const auto* run = step.as<recipes::RunStep>();
     if (!run) continue;

@@ -11,8 +11,6 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr std::size_t k_list_limit = 10'000;  // of environment variables, ports, volumes, history entries ...
-
 std::unexpected<Error> too_many(std::string_view what, const char* key, std::size_t limit) {
   return fail(ErrorKind::limit, "{}.{} has more than {} entries", what, key, limit);
 }
@@ -30,7 +28,7 @@ Result<std::optional<std::vector<std::string>>> list_member(const Json& object, 
                                                             std::string_view what) {
   std::optional<std::vector<std::string>> list = TRY(json_strings(object, key, what));
   if (!list) return list;
-  if (list->size() > k_list_limit) return too_many(what, key, k_list_limit);
+  if (list->size() > k_config_list_limit) return too_many(what, key, k_config_list_limit);
   for (const std::string& item : *list)
     if (item.find('\0') != std::string::npos)
       return fail(ErrorKind::invalid, "{}.{} contains a NUL character", what, key);
@@ -42,7 +40,7 @@ Result<std::vector<std::string>> set_member(const Json& object, const char* key,
   std::vector<std::string> names;
   const Json* member = TRY(json_object(object, key, what));
   if (!member) return names;
-  if (member->size() > k_list_limit) return too_many(what, key, k_list_limit);
+  if (member->size() > k_config_list_limit) return too_many(what, key, k_config_list_limit);
   for (const auto& item : member->items()) {
     if (item.key().find('\0') != std::string::npos)
       return fail(ErrorKind::invalid, "{}.{} contains a NUL character", what, key);
@@ -71,7 +69,7 @@ Result<> parse_container_config(ImageConfig& config, const Json& json, const std
   config.volumes = TRY(set_member(json, "Volumes", what));
   config.working_dir = TRY(text_member(json, "WorkingDir", what));
   config.labels = TRY(json_string_map(json, "Labels", what));
-  if (config.labels.size() > k_list_limit) return too_many(what, "Labels", k_list_limit);
+  if (config.labels.size() > k_config_list_limit) return too_many(what, "Labels", k_config_list_limit);
   config.stop_signal = TRY(text_member(json, "StopSignal", what));
   if (const Json* check = TRY(json_object(json, "Healthcheck", what)))
     config.healthcheck = TRY(parse_healthcheck(*check, what + ".Healthcheck"));
@@ -105,7 +103,7 @@ Result<std::vector<HistoryEntry>> parse_history(const Json& json, std::string_vi
   std::vector<HistoryEntry> history;
   const Json* entries = TRY(json_array(json, "history", what));
   if (!entries) return history;
-  if (entries->size() > k_list_limit) return too_many(what, "history", k_list_limit);
+  if (entries->size() > k_config_list_limit) return too_many(what, "history", k_config_list_limit);
   for (const Json& item : *entries) {
     const std::string where = fmt::format("{}.history[{}]", what, history.size());
     if (!item.is_object()) return fail(ErrorKind::invalid, "{} must be an object", where);

@@ -3,6 +3,7 @@
 // the ImageId.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,6 +16,9 @@
 #include "oci/platform.hpp"
 
 namespace ecrin::oci {
+
+/// Environment variables, ports, volumes, labels, history entries ...: at most so many of each.
+inline constexpr std::size_t k_config_list_limit = 10'000;
 
 struct Healthcheck {
   std::vector<std::string> test;  // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", "..."}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower.hpp"
@@ -19,7 +20,8 @@ namespace {
 using Args = std::map<std::string, std::string>;
 using ReadRecipe = std::function<Result<Recipe>(const Args& args)>;
 
-constexpr std::size_t k_argument_limit = 200;  // each costs one reading of the recipe
+constexpr std::size_t k_argument_limit = 200;
+constexpr std::size_t k_reading_limit = 100;  // of the recipe, to find out what its arguments do
 
 std::vector<std::string> platform_arguments() {
   std::vector<std::string> names;
@@ -36,40 +38,64 @@ struct Symbolic {
   std::vector<std::string> filled_in;  // arguments whose values stand in the text now
 };
 
-Result<Symbolic> read_symbolic(const ReadRecipe& read, const Args& given,
-                               const std::vector<std::string>& names, const Args& values) {
-  const Recipe plain = TRY(read(given));
-  Args symbols = given;
-  std::vector<std::string> filled_in;
-  const auto works = [&](const Args& args) {
-    const auto recipe = read(args);
-    return recipe && !difference(with_values(*recipe, values), plain) &&
-           !difference(plain, with_values(*recipe, values));
-  };
-  for (const std::string& name : names) {
-    Args one = given;
-    one[name] = symbol_of(name);
-    if (works(one)) {
-      symbols[name] = symbol_of(name);
-    } else {
-      filled_in.push_back(name);
-    }
+/// Finds out which arguments can be symbols: all at once, and where that is not the recipe any more, by
+/// halves.
+class SymbolSearch {
+public:
+  SymbolSearch(const ReadRecipe& read, Args given, const Recipe& plain, const Args& values)
+      : m_read(read), m_symbols(std::move(given)), m_plain(plain), m_values(values), m_recipe(plain) {}
+
+  Symbolic find(std::span<const std::string> names) && {
+    accept(names);
+    return {std::move(m_recipe), std::move(m_filled_in)};
   }
-  if (!works(symbols)) return Symbolic{plain, names};
-  Recipe recipe = TRY(read(symbols));
-  return Symbolic{std::move(recipe), std::move(filled_in)};
-}
+
+private:
+  void accept(std::span<const std::string> names) {
+    if (names.empty()) return;
+    if (with_symbols(names)) return;
+    if (names.size() == 1 || m_readings == k_reading_limit) {
+      m_filled_in.insert(m_filled_in.end(), names.begin(), names.end());
+      return;
+    }
+    accept(names.first(names.size() / 2));
+    accept(names.subspan(names.size() / 2));
+  }
+
+  /// Besides those that are symbols already.
+  bool with_symbols(std::span<const std::string> names) {
+    if (m_readings == k_reading_limit) return false;
+    ++m_readings;
+    Args symbols = m_symbols;
+    for (const std::string& name : names) symbols[name] = symbol_of(name);
+    auto recipe = m_read(symbols);
+    if (!recipe) return false;
+    const Recipe with_its_values = with_values(*recipe, m_values);
+    if (difference(with_its_values, m_plain) || difference(m_plain, with_its_values)) return false;
+    m_symbols = std::move(symbols);
+    m_recipe = std::move(*recipe);
+    return true;
+  }
+
+  const ReadRecipe& m_read;
+  Args m_symbols;
+  const Recipe& m_plain;
+  const Args& m_values;
+  Recipe m_recipe;
+  std::vector<std::string> m_filled_in;
+  std::size_t m_readings = 0;
+};
 
 /// Declared arguments with their values, those that were filled in left out.
-std::vector<KeyValue> declared(const std::vector<std::string>& names, const Args& values,
+std::vector<Argument> declared(const std::vector<std::string>& names, const Args& values,
                                const std::vector<std::string>& filled_in) {
-  std::vector<KeyValue> result;
+  std::vector<Argument> result;
   const std::vector<std::string> known = platform_arguments();
   for (const std::string& name : names) {
     const auto is_name = [&](const std::string& other) { return other == name; };
     if (std::any_of(filled_in.begin(), filled_in.end(), is_name)) continue;
     if (std::any_of(known.begin(), known.end(), is_name)) continue;
-    result.emplace_back(name, values.at(name));
+    result.push_back({name, values.at(name), {}});
   }
   return result;
 }
@@ -124,8 +150,8 @@ Result<Converted> write_checked(Symbolic symbolic, const Recipe& plain, const st
 }
 
 /// Values in force: what was given, else what the file says.
-Args with_defaults(Args given, const std::vector<KeyValue>& defaults) {
-  for (const auto& [name, value] : defaults) given.emplace(name, value);
+Args with_defaults(Args given, const std::vector<Argument>& defaults) {
+  for (const Argument& arg : defaults) given.emplace(arg.name, arg.value);
   return given;
 }
 
@@ -180,11 +206,11 @@ Result<Converted> containerfile_to_yaml(std::string_view text, const ConvertOpti
   const Args values = with_defaults(options.args, plain.args);
   defaults = values;
   std::erase_if(names, [&](const std::string& name) { return !values.contains(name); });
-  Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
+  Symbolic symbolic = SymbolSearch(read, options.args, plain, values).find(names);
   Converted result = TRY(write_checked(
       std::move(symbolic), plain, names, values, "a YAML recipe",
       [](const Recipe& recipe) -> Result<Converted> {
-        return Converted{TRY(write_recipe_yaml(recipe)), {}};
+        return Converted{write_recipe_yaml(recipe), {}};
       },
       [&](const std::string& yaml) {
         return parse_yaml_recipe(yaml, {.file = "the YAML recipe", .args = {}, .platform = options.platform});
@@ -201,12 +227,12 @@ Result<Converted> yaml_to_containerfile(std::string_view text, const ConvertOpti
   const Recipe plain = TRY(read(options.args));
   Args values;
   std::vector<std::string> names;
-  for (const auto& [name, value] : plain.args) {
+  for (const Argument& arg : plain.args) {
     if (names.size() >= k_argument_limit) break;
-    names.push_back(name);
-    values[name] = value;
+    names.push_back(arg.name);
+    values[arg.name] = arg.value;
   }
-  Symbolic symbolic = TRY(read_symbolic(read, options.args, names, values));
+  Symbolic symbolic = SymbolSearch(read, options.args, plain, values).find(names);
   return write_checked(
       std::move(symbolic), plain, names, values, "a Containerfile",
       [](const Recipe& recipe) -> Result<Converted> {

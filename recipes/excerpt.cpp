@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "base/text.hpp"
 #include "recipes/diagnostics.hpp"
@@ -42,7 +43,19 @@ bool is_part(std::string_view line, int column) {
   return static_cast<int>(indentation) + 1 >= column;
 }
 
+/// What the step itself says of its end.
+std::optional<int> said_last_line(const Recipe& recipe, const Location& place) {
+  for (const Stage& stage : recipe.stages) {
+    for (const Step& step : stage.steps) {
+      const bool is_here = step.location.line == place.line && step.location.column == place.column;
+      if (is_here && step.last_line >= place.line) return step.last_line;
+    }
+  }
+  return std::nullopt;
+}
+
 int last_line_of(const SourceText& source, const Recipe& recipe, const Location& step, int line_count) {
+  if (const auto said = said_last_line(recipe, step)) return std::min(*said, line_count);
   const int end = std::min(next_place(recipe, step.line), line_count + 1);
   int last = step.line;
   for (int line = step.line + 1; line < end; ++line) {

@@ -94,11 +94,10 @@ std::expected<std::string, ExpandFailure> expand(std::string_view text, const Ar
       }
     }
     if (piece.size() > budget) {
-      return std::unexpected(
-          ExpandFailure{.kind = ErrorKind::limit,
-                        .begin = at,
-                        .length = consumed,
-                        .message = "the recipe's text grows above 1 MiB by its arguments"});
+      return std::unexpected(ExpandFailure{.kind = ErrorKind::limit,
+                                           .begin = at,
+                                           .length = consumed,
+                                           .message = std::string(k_expansion_limit_message)});
     }
     budget -= piece.size();
     result += piece;

@@ -20,6 +20,9 @@ namespace ecrin::recipes {
 /// Declared arguments; without a value: declared, but neither a default nor --build-arg gives one.
 using Arguments = std::map<std::string, std::optional<std::string>, std::less<>>;
 
+inline constexpr std::string_view k_expansion_limit_message =
+    "the recipe's text grows above 1 MiB by its arguments";
+
 struct ExpandFailure {
   ErrorKind kind = ErrorKind::invalid;
   std::size_t begin = 0;  // in the text that was to be expanded

@@ -89,12 +89,19 @@ LintCollector::LintCollector(const SourceText& source, LintSettings settings) : 
   m_report.settings = std::move(settings);
 }
 
+bool LintCollector::applies(const LintRule& rule) const {
+  const LintSettings& file = m_report.settings;
+  return rule.is_experimental ? file.applies(rule) || m_local.applies(rule)
+                              : file.applies(rule) && m_local.applies(rule);
+}
+
+bool LintCollector::takes(std::string_view rule) const {
+  return applies(find_rule(rule)) && m_report.findings.size() < k_most_findings;
+}
+
 void LintCollector::add(std::string_view name, Span span, std::string message) {
   const LintRule& rule = find_rule(name);
-  const LintSettings& file = m_report.settings;
-  const bool applies = rule.is_experimental ? file.applies(rule) || m_local.applies(rule)
-                                            : file.applies(rule) && m_local.applies(rule);
-  if (!applies) return;
+  if (!applies(rule)) return;
   if (m_report.findings.size() >= k_most_findings) {
     m_report.has_more = true;
     return;

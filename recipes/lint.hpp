@@ -74,11 +74,15 @@ public:
   LintCollector(const SourceText& source, LintSettings settings);
 
   void add(std::string_view rule, Span span, std::string message);
+  /// Is a finding of the rule kept? Where a message takes work: ask before.
+  bool takes(std::string_view rule) const;
   /// Settings that count until the next call, besides those of the file.
   void set_local(LintSettings settings) { m_local = std::move(settings); }
   LintReport report() &&;
 
 private:
+  bool applies(const LintRule& rule) const;
+
   const SourceText& m_source;
   LintSettings m_local;
   LintReport m_report;

@@ -3,6 +3,7 @@
 // knows which language the text was. Every step keeps its place in the text, for messages.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -206,7 +207,8 @@ using StepKind = std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, Wo
 struct Step {
   StepKind kind;
   Location location;
-  std::string text;  // one line for people and for the image history: "run: apt-get update"
+  int last_line = 0;  // of what says it; 0: the next thing in the text tells
+  std::string text;   // one line for people and for the image history: "run: apt-get update"
 };
 
 // ---- stage, recipe ---------------------------------------------------------------------------------------
@@ -224,12 +226,23 @@ struct Stage {
   std::vector<KeyValue> annotations;  // of the manifest
 };
 
+/// What is built at most; each stage counts as a step, too. An image's history holds no more steps, and
+/// nobody means so many stages.
+inline constexpr std::size_t k_step_limit = 10'000;
+inline constexpr std::size_t k_stage_limit = 1'000;
+
+struct Argument {
+  std::string name;
+  std::string value;  // in force: given, or the default
+  Location location;  // where it is declared
+};
+
 struct Recipe {
   std::string name;                   // default tag; "" = none
   std::string file;                   // as the user named it, for messages
   std::optional<std::int64_t> epoch;  // seconds since 1970
   std::vector<Stage> stages;          // in the text's order; the last one is the default target
-  std::vector<KeyValue> args;         // declared arguments with the values in force
+  std::vector<Argument> args;         // declared, with a value
 };
 
 }  // namespace ecrin::recipes

@@ -36,11 +36,6 @@ std::string sources_text(const std::vector<std::string>& sources, const std::vec
   return join(words, " ");
 }
 
-std::string duration_text(std::int64_t nanoseconds) {
-  return nanoseconds % 1'000'000'000 == 0 ? fmt::format("{}s", nanoseconds / 1'000'000'000)
-                                          : fmt::format("{}ms", nanoseconds / 1'000'000);
-}
-
 std::string healthcheck_text(const oci::Healthcheck& check) {
   std::string result;
   const auto option = [&](std::string_view name, std::int64_t nanoseconds) {
@@ -106,6 +101,11 @@ struct SummaryOf {
 };
 
 }  // namespace
+
+std::string duration_text(std::int64_t nanoseconds) {
+  return nanoseconds % 1'000'000'000 == 0 ? fmt::format("{}s", nanoseconds / 1'000'000'000)
+                                          : fmt::format("{}ms", nanoseconds / 1'000'000);
+}
 
 std::string_view instruction_name(const StepKind& kind) {
   return std::visit(NameOf{}, kind);

@@ -158,7 +158,7 @@ Recipe with_values(Recipe recipe, const std::map<std::string, std::string>& valu
     }
     fill(stage.annotations);
   }
-  for (auto& [name, value] : recipe.args) fill(value);
+  for (Argument& arg : recipe.args) fill(arg.value);
   return recipe;
 }
 

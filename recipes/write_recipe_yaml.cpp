@@ -6,6 +6,8 @@
 
 #include "base/text.hpp"
 #include "recipes/expand.hpp"
+#include "recipes/source_kind.hpp"
+#include "recipes/step_text.hpp"
 #include "recipes/symbols.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_writer.hpp"
@@ -59,12 +61,6 @@ YamlValue files(const std::vector<InlineFile>& values) {
 
 std::string octal(std::uint32_t mode) {
   return fmt::format("0{:03o}", mode);
-}
-
-std::string duration(std::int64_t nanoseconds) {
-  const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
-                                  : fmt::format("{}ms", milliseconds);
 }
 
 YamlValue mount_value(const Mount& mount) {
@@ -180,9 +176,9 @@ struct StepValue {
   YamlValue operator()(const AddStep& step) const {
     YamlValue value = YamlValue::mapping();
     add_transfer(value, step);
-    const bool is_remote = std::any_of(
-        step.sources.begin(), step.sources.end(),
-        [](const std::string& source) { return source.contains("://") || source.starts_with("git@"); });
+    const bool is_remote =
+        std::any_of(step.sources.begin(), step.sources.end(),
+                    [](const std::string& source) { return kind_of_source(source) != SourceKind::path; });
     if (!step.checksum.empty() || is_remote)
       value.add("checksum", text(step.checksum.empty() ? "none" : step.checksum));
     if (step.keep_git_directory) value.add("keep_git_dir", "true");
@@ -214,7 +210,7 @@ struct StepValue {
     YamlValue value = YamlValue::mapping();
     value.add("test", texts(check.test));
     const auto add = [&](const char* name, std::int64_t nanoseconds) {
-      if (nanoseconds != 0) value.add(name, duration(nanoseconds));
+      if (nanoseconds != 0) value.add(name, duration_text(nanoseconds));
     };
     add("interval", check.interval);
     add("timeout", check.timeout);
@@ -299,12 +295,13 @@ void add_stage(YamlValue& value, const Stage& stage) {
 
 }  // namespace
 
-Result<std::string> write_recipe_yaml(const Recipe& recipe) {
+std::string write_recipe_yaml(const Recipe& recipe) {
   YamlValue root = YamlValue::mapping();
   if (!recipe.name.empty()) root.add("name", recipe.name);
   if (recipe.epoch) root.add("epoch", std::to_string(*recipe.epoch));
   if (!recipe.args.empty()) {
-    YamlValue args = pairs(recipe.args);
+    YamlValue args = YamlValue::mapping();
+    for (const Argument& arg : recipe.args) args.add(arg.name, text(arg.value));
     args.always_block = true;
     root.add("args", std::move(args));
   }

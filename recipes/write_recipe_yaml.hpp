@@ -9,7 +9,7 @@
 namespace ecrin::recipes {
 
 /// Symbols (recipes/symbols) in its texts become ${NAME}; `args` of the recipe are declared with their
-/// values. What cannot be said in YAML is an error that names the step.
-Result<std::string> write_recipe_yaml(const Recipe& recipe);
+/// values. What YAML cannot say is found out by reading it back.
+std::string write_recipe_yaml(const Recipe& recipe);
 
 }  // namespace ecrin::recipes

@@ -58,21 +58,34 @@ Result<oci::Healthcheck> read_healthcheck(Scope& scope, const YamlNode& node) {
   return check;
 }
 
-using ReadItem = Result<std::string> (*)(Scope&, const YamlNode&, std::string_view);
-
 /// One thing or a list of them; the same one twice is harmless and kept once.
-Result<std::vector<std::string>> read_set(Scope& scope, const YamlNode& node, std::string_view what,
+template <class ReadItem>
+Result<std::vector<std::string>> read_set(const Scope& scope, const YamlNode& node, std::string_view what,
                                           ReadItem read_item) {
-  if (node.kind == YamlNode::Kind::scalar) return std::vector{TRY(read_item(scope, node, what))};
+  if (node.kind == YamlNode::Kind::scalar) return read_item(node, std::string(what));
   if (node.kind != YamlNode::Kind::sequence)
     return scope.refuse(node.span, fmt::format("{} must be a list", what));
   std::vector<std::string> result;
+  NameSet seen;
   const std::string item = fmt::format("an item of {}", what);
   for (const YamlNodePtr& entry : node.items) {
-    std::string value = TRY(read_item(scope, *entry, item));
-    if (std::find(result.begin(), result.end(), value) == result.end()) result.push_back(std::move(value));
+    for (std::string& value : TRY(read_item(*entry, item)))
+      if (seen.insert(value).second) result.push_back(std::move(value));
   }
   return result;
+}
+
+Result<std::vector<std::string>> read_port_set(Scope& scope, const YamlNode& node, std::string_view what) {
+  return read_set(scope, node, what, [&](const YamlNode& item, const std::string& noun) {
+    return read_ports(scope, item, noun);
+  });
+}
+
+Result<std::vector<std::string>> read_volume_set(Scope& scope, const YamlNode& node, std::string_view what) {
+  using Paths = std::vector<std::string>;
+  return read_set(scope, node, what, [&](const YamlNode& item, const std::string& noun) -> Result<Paths> {
+    return Paths{TRY(read_absolute_path(scope, item, noun))};
+  });
 }
 
 Result<std::vector<std::string>> read_shell(Scope& scope, const YamlNode& node) {
@@ -114,10 +127,9 @@ Result<StepKind> read_setting(StageScope& stage, std::string_view key, const Yam
     stage.has_cmd = true;
     return StepKind(CmdStep{TRY(read_command_list(scope, node, what))});
   }
-  if (key == "expose" || key == "ports")
-    return StepKind(ExposeStep{TRY(read_set(scope, node, what, read_port))});
+  if (key == "expose" || key == "ports") return StepKind(ExposeStep{TRY(read_port_set(scope, node, what))});
   if (key == "volume" || key == "volumes")
-    return StepKind(VolumeStep{TRY(read_set(scope, node, what, read_absolute_path))});
+    return StepKind(VolumeStep{TRY(read_volume_set(scope, node, what))});
   if (key == "stop_signal") return StepKind(StopSignalStep{TRY(read_signal(scope, node, what))});
   if (key == "healthcheck") return StepKind(HealthcheckStep{TRY(read_healthcheck(scope, node))});
   if (key == "shell") return StepKind(ShellStep{TRY(read_shell(scope, node))});

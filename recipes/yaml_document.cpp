@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t k_depth_limit = 100;
 constexpr std::size_t k_node_limit = 100'000;
+constexpr std::size_t k_text_limit = std::size_t{16} << 20;  // with what aliases repeat
 
 /// Leaves the library's parser from inside an event. Caught in this file only.
 struct Refusal {
@@ -89,6 +90,7 @@ private:
   const SourceText& m_source;
   int m_documents = 0;
   std::size_t m_node_count = 0;
+  std::size_t m_text_size = 0;
   std::vector<Open> m_open;
   std::map<YAML::anchor_t, YamlNodePtr> m_anchors;
   YamlNodePtr m_root;
@@ -162,6 +164,9 @@ void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
     throw Refusal{span, fmt::format("with this alias the recipe has more than {} nodes", k_node_limit),
                   ErrorKind::limit};
   }
+  m_text_size += node.text_size;
+  if (m_text_size > k_text_limit)
+    throw Refusal{span, "with this alias the recipe has more than 16 MiB of text", ErrorKind::limit};
   if (m_open.size() + node.height > k_depth_limit) {
     throw Refusal{span,
                   fmt::format("with this alias the recipe is nested deeper than {} levels", k_depth_limit),
@@ -177,6 +182,8 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
   node->kind = YamlNode::Kind::scalar;
   node->plain = tag != "!";
   node->text = value;
+  node->text_size = value.size();
+  m_text_size += value.size();
   const std::size_t begin = skip_yaml_properties(m_source, offset(mark));
   node->span = yaml_scalar_span(m_source, begin, value, node->plain);
   // The library takes the end of the text for a quote when a line break stands before it.
@@ -195,10 +202,12 @@ void TreeBuilder::add(YamlNodePtr node, bool is_plain_key) {
   }
   Open& parent = m_open.back();
   if (parent.node->kind == YamlNode::Kind::mapping && !parent.has_key) {
+    parent.node->text_size += node->text_size;
     set_key(*node, is_plain_key);
     return;
   }
   parent.node->node_count += node->node_count;
+  parent.node->text_size += node->text_size;
   parent.node->height = std::max(parent.node->height, node->height + 1);
   if (parent.node->kind == YamlNode::Kind::sequence) {
     parent.node->items.push_back(std::move(node));

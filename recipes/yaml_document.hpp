@@ -31,6 +31,7 @@ struct YamlNode {
   std::vector<YamlNodePtr> items;
   std::vector<YamlMember> members;  // in the text's order; merged ones (`<<`) last
   std::size_t node_count = 1;       // with everything below it, aliases counted each time
+  std::size_t text_size = 0;        // of scalars and keys in it, likewise
   std::size_t height = 1;
 
   const YamlNode* find(std::string_view key) const {

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "oci/reference.hpp"
+#include "recipes/source_kind.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"
 
@@ -63,7 +64,7 @@ Result<FromBootstrap> read_bootstrap(Scope& scope, const YamlNode& node) {
   }
   if (const YamlNode* mirror = node.find("mirror")) {
     from.mirror = TRY(read_word(scope, *mirror, "'mirror'"));
-    if (!is_url(from.mirror) || from.mirror.find_first_of(" '\"\\") != std::string::npos) {
+    if (!is_web_url(from.mirror) || from.mirror.find_first_of(" '\"\\") != std::string::npos) {
       return scope.refuse(
           mirror->span, fmt::format("'mirror' must be an http(s) URL, not '{}'", printable(from.mirror, 80)));
     }
@@ -90,7 +91,7 @@ Result<FromRootfs> read_rootfs(Scope& scope, const YamlNode& node) {
   from.location = TRY(read_word(scope, *location, "'rootfs'"));
   const YamlNode* sha256 = node.find("sha256");
   if (sha256 != nullptr) from.sha256 = TRY(read_sha256(scope, *sha256, "'sha256'"));
-  if (is_url(from.location)) {
+  if (is_web_url(from.location)) {
     if (sha256 == nullptr) {
       return scope.refuse(location->span, "a root file system from a URL needs its 'sha256'",
                           "without it nobody knows tomorrow what the image was made of");

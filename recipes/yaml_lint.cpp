@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes {
 namespace {
@@ -34,7 +35,10 @@ public:
       : m_recipe(recipe), m_source(source), m_options(options), m_collector(source, std::move(settings)) {}
 
   LintReport lint() && {
-    for (const auto& [name, value] : m_recipe.args) check_secret("the argument", name, find_argument(name));
+    for (const Argument& arg : m_recipe.args) {
+      const Span span{span_of(arg.location).begin, arg.name.size()};
+      check_secret("the argument", arg.name, span);
+    }
     for (const Stage& stage : m_recipe.stages) check_stage(stage);
     return std::move(m_collector).report();
   }
@@ -46,19 +50,6 @@ private:
     const auto column = static_cast<std::size_t>(std::max(location.column, 1) - 1);
     const std::size_t begin = m_source.offset(static_cast<std::size_t>(location.line) - 1, column);
     return {begin, line.size() > column ? line.size() - column : 0};
-  }
-
-  /// Arguments keep no place: the line where one is declared is found by its name.
-  Span find_argument(const std::string& name) const {
-    const std::string_view text = m_source.text();
-    for (std::size_t at = text.find(name); at != std::string_view::npos; at = text.find(name, at + 1)) {
-      const std::size_t line = at == 0 ? 0 : text.rfind('\n', at - 1) + 1;
-      const std::size_t after = at + name.size();
-      const bool begins =
-          trim(text.substr(line, at - line)).empty() || text[at - 1] == '{' || text[at - 1] == ' ';
-      if (begins && after < text.size() && text[after] == ':') return {at, name.size()};
-    }
-    return {};
   }
 
   void check_secret(std::string_view what, const std::string& name, Span span) {
@@ -99,7 +90,7 @@ private:
   void check_sources(const std::vector<std::string>& sources, Location location) {
     if (!m_options.is_ignored) return;
     for (const std::string& source : sources) {
-      if (source.contains("://") || source.starts_with("git@") || !m_options.is_ignored(source)) continue;
+      if (kind_of_source(source) != SourceKind::path || !m_options.is_ignored(source)) continue;
       m_collector.add("CopyIgnoredFile", span_of(location),
                       fmt::format("the ignore file leaves '{}' out", printable(source, 80)));
     }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "recipes/config_lists.hpp"
 #include "recipes/recipe.hpp"
 #include "recipes/yaml_reader.hpp"
 
@@ -27,6 +28,7 @@ struct StageScope {
   std::vector<StageUse>& uses;  // of all stages
   NameSet variables = {};       // set by `env` of this stage so far
   bool has_cmd = false;         // so has this stage a `cmd`
+  ConfigLists lists = {};
 };
 
 inline constexpr std::string_view k_stage_keys[] = {"from",  "platform", "env",    "workdir",    "user",
@@ -47,7 +49,7 @@ enum class PathRule { relative, of_stage, of_config };
 Result<StepKind> read_setting(StageScope& stage, std::string_view key, const YamlNode& node,
                               PathRule workdir_rule);
 /// With its place and its line for people.
-Step make_step(const StageScope& stage, const YamlMember& member, StepKind kind);
+Result<Step> make_step(StageScope& stage, const YamlMember& member, StepKind kind);
 /// What runs scripts where the recipe says nothing.
 std::vector<std::string> default_shell();
 

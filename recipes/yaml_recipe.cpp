@@ -33,9 +33,9 @@ void set_platform_arguments(Arguments& arguments, const std::optional<oci::Platf
 }
 
 /// The defaults in their order, each of which may use the arguments above it; --build-arg wins.
-Result<std::vector<KeyValue>> read_arguments(Scope& scope, const YamlNode* node,
+Result<std::vector<Argument>> read_arguments(Scope& scope, const YamlNode* node,
                                              const ParseOptions& options) {
-  std::vector<KeyValue> in_force;
+  std::vector<Argument> in_force;
   std::vector<std::string_view> declared;
   if (node != nullptr && node->kind != YamlNode::Kind::mapping) {
     return scope.refuse(node->span, "'args' must be a mapping of names to defaults",
@@ -59,7 +59,7 @@ Result<std::vector<KeyValue>> read_arguments(Scope& scope, const YamlNode* node,
         value = known->second;
       }
       scope.later_arguments.erase(member.key);
-      if (value) in_force.emplace_back(member.key, *value);
+      if (value) in_force.push_back({member.key, *value, scope.source.location(member.key_span.begin)});
       scope.arguments[member.key] = std::move(value);
     }
   }

@@ -206,6 +206,13 @@ Result<> export_arguments(const StageScope& stage, const YamlNode& node, const s
           fmt::format("give --build-arg {}=..., or a default under 'args'", mention.name));
     }
     seen.insert(mention.name);
+    std::size_t& budget = stage.scope.expansion_budget;
+    if (argument->second->size() > budget) {
+      return std::unexpected(diagnose(stage.scope.source,
+                                      locate(stage.scope.source, node, mention.begin, mention.length),
+                                      k_expansion_limit_message, ErrorKind::limit));
+    }
+    budget -= argument->second->size();
     exported.emplace_back(mention.name, *argument->second);
   }
   run.env.insert(run.env.begin(), exported.begin(), exported.end());

@@ -45,7 +45,7 @@ Result<> add_settings(StageScope& stage, const YamlNode& mapping, Keys keys, Pat
     const auto* shell = std::get_if<ShellStep>(&kind);
     // The default is nothing that an image has to say.
     if (shell != nullptr && shell->shell == default_shell()) continue;
-    steps.push_back(make_step(stage, *member, std::move(kind)));
+    steps.push_back(TRY(make_step(stage, *member, std::move(kind))));
   }
   return {};
 }
@@ -67,7 +67,10 @@ std::vector<std::string> default_shell() {
   return {"/bin/sh", "-e", "-c"};  // -e: a script of several lines stops at the first that fails
 }
 
-Step make_step(const StageScope& stage, const YamlMember& member, StepKind kind) {
+Result<Step> make_step(StageScope& stage, const YamlMember& member, StepKind kind) {
+  if (const auto excess = stage.lists.add(kind)) {
+    return std::unexpected(diagnose(stage.scope.source, member.key_span, *excess, ErrorKind::limit));
+  }
   std::string text = printable(fmt::format("{}: {}", member.key, summary(kind)), k_text_length);
   return Step{.kind = std::move(kind),
               .location = stage.scope.source.location(member.key_span.begin),

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "recipes/file_mode.hpp"
+#include "recipes/source_kind.hpp"
 #include "recipes/yaml_parts.hpp"
 #include "recipes/yaml_values.hpp"
 
@@ -34,17 +36,8 @@ struct Transfer {
   bool link = false;
 };
 
-/// "git://...", "git@host:...", or the URL of a repository: its path ends with ".git".
-bool is_git_source(std::string_view text) {
-  text = text.substr(0, text.find_first_of("#?"));
-  const std::string_view scheme = url_scheme(text);
-  if (scheme == "git" || scheme == "ssh" || scheme == "git+ssh") return true;
-  if (is_url(text)) return text.ends_with(".git");
-  return text.starts_with("git@") && text.contains(':');
-}
-
 bool is_remote(std::string_view text) {
-  return is_url(text) || is_git_source(text);
+  return kind_of_source(text) != SourceKind::path;
 }
 
 Result<> read_transfer_options(Scope& scope, const YamlNode& node, Transfer& result) {
@@ -150,7 +143,7 @@ Result<CopyStep> read_copy(StageScope& stage, const YamlNode& node) {
 Result<std::string> read_checksum(Scope& scope, const YamlNode& node, const Transfer& transfer) {
   const std::string text = TRY(read_word(scope, node, "'checksum'"));
   if (text == "none") return std::string();
-  if (transfer.sources.size() == 1 && is_git_source(transfer.sources[0])) {
+  if (transfer.sources.size() == 1 && kind_of_source(transfer.sources[0]) == SourceKind::git) {
     const bool is_commit = (text.size() == 40 || text.size() == 64) &&
                            text.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (is_commit) return text;

@@ -7,6 +7,9 @@
 #include <limits>
 
 #include "base/text.hpp"
+#include "recipes/file_mode.hpp"
+#include "recipes/letters.hpp"
+#include "recipes/ports.hpp"
 
 namespace ecrin::recipes {
 namespace {
@@ -62,13 +65,6 @@ Result<std::vector<KeyValue>> read_pairs(Scope& scope, const YamlNode& node, std
   return result;
 }
 
-/// 1..65535
-bool is_port(std::string_view text) {
-  if (!is_digits(text) || text.size() > 5) return false;
-  const Result<std::uint64_t> number = parse_unsigned(text, 65535);
-  return number && *number > 0;
-}
-
 }  // namespace
 
 Result<std::vector<KeyValue>> read_variables(Scope& scope, const YamlNode& node, std::string_view what) {
@@ -93,35 +89,9 @@ Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_
         node.span, fmt::format("{} must be octal and begin with 0, not '{}'", what, printable(text, 40)),
         octal ? fmt::format("write 0{0} if {0} is meant in octal", text) : "as in 0644 or 0755");
   }
-  std::uint32_t mode = 0;
-  const bool good =
-      !digits.empty() && digits.size() <= 6 && std::all_of(digits.begin(), digits.end(), [&](char c) {
-        mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
-        return c >= '0' && c <= '7';
-      });
-  if (!good || mode > 07777) {
-    return scope.refuse(node.span, fmt::format("{} must be an octal number up to 07777, not '{}'", what,
-                                               printable(text, 40)));
-  }
-  return mode;
-}
-
-bool is_mode_change(std::string_view text) {
-  const auto is_in = [](std::string_view set) { return [set](char c) { return set.contains(c); }; };
-  for (const std::string& clause : split(text, ',')) {
-    auto at = std::find_if_not(clause.begin(), clause.end(), is_in("ugoa"));
-    if (at == clause.end()) return false;
-    while (at != clause.end()) {
-      if (!is_in("+-=")(*at)) return false;
-      ++at;
-      if (at != clause.end() && is_in("ugo")(*at)) {
-        ++at;
-      } else {
-        at = std::find_if_not(at, clause.end(), is_in("rwxXst"));
-      }
-    }
-  }
-  return true;
+  if (const auto mode = parse_octal_mode(digits)) return *mode;
+  return scope.refuse(
+      node.span, fmt::format("{} must be an octal number up to 07777, not '{}'", what, printable(text, 40)));
 }
 
 Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, std::string_view what) {
@@ -183,23 +153,19 @@ Result<std::string> read_absolute_path(Scope& scope, const YamlNode& node, std::
   return path;
 }
 
-Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_view what) {
+Result<std::vector<std::string>> read_ports(Scope& scope, const YamlNode& node, std::string_view what) {
   const std::string text = TRY(read_word(scope, node, what));
-  const std::size_t slash = text.find('/');
-  const std::string protocol = slash == std::string::npos ? "tcp" : text.substr(slash + 1);
-  const std::vector<std::string> ends = split(text.substr(0, slash), '-');
-  bool good = (protocol == "tcp" || protocol == "udp" || protocol == "sctp") && ends.size() <= 2 &&
-              std::all_of(ends.begin(), ends.end(), is_port);
-  if (good && ends.size() == 2)
-    good = parse_unsigned(ends[0]).value_or(0) <= parse_unsigned(ends[1]).value_or(0);
-  if (!good) {
+  const std::optional<PortRange> range = parse_port_range(text);
+  if (!range || range->first == 0 || text != to_lower(text)) {
     return scope.refuse(
         node.span,
         fmt::format("{} must be like 80, 53/udp or 8000-8010/tcp, not '{}'", what, printable(text, 40)),
         text.contains(':') ? "a recipe names the container's port; 'ecrin run -p' publishes it"
                            : "1 to 65535, with /tcp, /udp or /sctp");
   }
-  return fmt::format("{}/{}", text.substr(0, slash), protocol);
+  auto ports = each_port(*range, scope.expansion_budget);
+  if (ports) return ports;
+  return std::unexpected(diagnose(scope.source, node.span, ports.error().message(), ErrorKind::limit));
 }
 
 Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what) {
@@ -228,8 +194,7 @@ Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_
            parse_unsigned(distance, 30) && (name[sign] == '+') == (base == "RTMIN");
   }
   if (good) return fmt::format("SIG{}", name);
-  std::string upper;
-  for (const char c : base) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  std::string upper = to_upper(base);
   if (upper.starts_with("SIG")) upper.erase(0, 3);
   const std::string near = nearest(upper, k_signals);
   return scope.refuse(node.span,
@@ -246,22 +211,6 @@ Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_
                         "'sha256sum FILE' prints it");
   }
   return text;
-}
-
-std::string_view url_scheme(std::string_view text) {
-  const std::size_t end = text.find("://");
-  if (end == std::string_view::npos || end == 0) return {};
-  const std::string_view scheme = text.substr(0, end);
-  const bool good = std::all_of(scheme.begin(), scheme.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
-           c == '-' || c == '.';
-  });
-  return good ? scheme : std::string_view{};
-}
-
-bool is_url(std::string_view text) {
-  const std::string scheme = to_lower(url_scheme(text));
-  return scheme == "http" || scheme == "https";
 }
 
 }  // namespace ecrin::recipes

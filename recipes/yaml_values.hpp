@@ -18,8 +18,6 @@ Result<std::vector<KeyValue>> read_labels(Scope& scope, const YamlNode& node, st
 
 /// Octal, with its leading 0 ("0644", "0o644"), so that nobody has to know YAML's number rules.
 Result<std::uint32_t> read_mode(Scope& scope, const YamlNode& node, std::string_view what);
-/// "u+x,go-w", as chmod(1) takes it.
-bool is_mode_change(std::string_view text);
 /// NAME: content, in order. The content is literal.
 Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, std::string_view what);
 /// "user", "user:group", "0:0"
@@ -30,17 +28,13 @@ Result<std::string> read_context_path(Scope& scope, const YamlNode& node, std::s
 Result<std::string> read_tree_path(Scope& scope, const YamlNode& node, std::string_view what);
 /// Absolute, without '..'.
 Result<std::string> read_absolute_path(Scope& scope, const YamlNode& node, std::string_view what);
-/// "80", "80/udp", "8000-8010/tcp"; the protocol is added.
-Result<std::string> read_port(Scope& scope, const YamlNode& node, std::string_view what);
+/// "80", "80/udp", "8000-8010/tcp": each port, with its protocol.
+Result<std::vector<std::string>> read_ports(Scope& scope, const YamlNode& node, std::string_view what);
 /// "30s", "1m30s", "500ms" in nanoseconds.
 Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::string_view what);
 /// "SIGTERM", "TERM", "SIGRTMIN+3", "15"
 Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_view what);
 /// 64 hex digits, lower case; a "sha256:" in front is dropped.
 Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_view what);
-
-bool is_url(std::string_view text);  // http:// or https://
-/// "scheme" of "scheme://..." or ""
-std::string_view url_scheme(std::string_view text);
 
 }  // namespace ecrin::recipes

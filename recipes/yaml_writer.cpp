@@ -184,7 +184,7 @@ YamlValue YamlValue::mapping() {
 }
 
 YamlValue& YamlValue::add(std::string key, YamlValue value) {
-  members.emplace_back(std::move(key), std::move(value));
+  members.push_back({std::move(key), std::move(value)});
   return *this;
 }
 

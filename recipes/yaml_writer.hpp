@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace ecrin::recipes {
@@ -12,10 +11,11 @@ namespace ecrin::recipes {
 struct YamlValue {
   enum class Kind { scalar, list, mapping };
   Kind kind = Kind::scalar;
-  std::string text;                                        // scalar: the value itself
-  std::vector<YamlValue> items;                            // list
-  std::vector<std::pair<std::string, YamlValue>> members;  // mapping, in order
-  bool always_block = false;                               // list, mapping: a line for each
+  std::string text;              // scalar: the value itself
+  std::vector<YamlValue> items;  // list
+  struct Member;
+  std::vector<Member> members;  // mapping, in order
+  bool always_block = false;    // list, mapping: a line for each
 
   static YamlValue scalar(std::string content);
   static YamlValue list(std::vector<YamlValue> entries);
@@ -23,6 +23,11 @@ struct YamlValue {
   static YamlValue mapping();
   YamlValue& add(std::string key, YamlValue value);  // returns *this
   YamlValue& add(std::string key, std::string content);
+};
+
+struct YamlValue::Member {
+  std::string key;
+  YamlValue value;
 };
 
 /// The document; `value` is a mapping.

@@ -5,17 +5,10 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "recipes/letters.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
-
-std::string to_upper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return upper;
-}
 
 /// Words that begin with "--", until one does not, or until "--" itself.
 class FlagReader {
@@ -154,8 +147,12 @@ Result<std::optional<std::vector<Word>>> split_exec_form(const InstructionText& 
     }
     at = arguments.find('"', at);
     const std::size_t end = json_string_end(arguments, at);
-    words.push_back(
-        {.text = element.get<std::string>(), .span = text.line->place(text.begin + at, text.begin + end)});
+    const Span span = text.line->place(text.begin + at, text.begin + end);
+    words.push_back({.text = element.get<std::string>(), .span = span});
+    if (words.back().text.contains('\0')) {
+      return text.refuse(span, "this word of an exec form holds a NUL character",
+                         "no argument and no path can hold one: take '\\u0000' out");
+    }
     at = end;
   }
   return words;

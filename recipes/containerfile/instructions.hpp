@@ -18,7 +18,7 @@ Result<InstructionKind> read_from(const InstructionText& text);
 Result<InstructionKind> read_arg(const InstructionText& text);
 Result<InstructionKind> read_env(const InstructionText& text);
 Result<InstructionKind> read_label(const InstructionText& text);
-Result<InstructionKind> read_run(const InstructionText& text);
+Result<InstructionKind> read_run(const InstructionText& text, std::vector<Heredoc>& heredocs);
 Result<InstructionKind> read_transfer(const InstructionText& text, std::vector<Heredoc>& heredocs);
 Result<InstructionKind> read_cmd(const InstructionText& text);
 Result<InstructionKind> read_entrypoint(const InstructionText& text);
@@ -32,6 +32,8 @@ Result<Command> read_command(const InstructionText& text);
 Result<MountFlag> read_mount(const InstructionText& text, const Word& value);
 /// NAME=VALUE words, or "NAME the value" (`legacy`): ENV and LABEL.
 Result<std::vector<Assignment>> read_assignments(const InstructionText& text, bool& legacy);
+/// A word is the mark of a here-document, and the quotes of the whole line say that it is none.
+std::unexpected<Error> refuse_without_content(const InstructionText& text, Span mark);
 /// Exactly one argument, which is the rest of the line.
 Result<Word> read_rest(const InstructionText& text, std::string_view noun);
 

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <map>
+#include <set>
 
 #include "base/text.hpp"
 #include "recipes/containerfile/heredoc.hpp"
@@ -38,7 +39,8 @@ Result<> check_transfer_flags(const InstructionText& text, bool is_add) {
   return check_flags(text, k_copy_flags);
 }
 
-/// Sources and destination. A source "<<EOF" is the here-document of that name; of several the last.
+/// Sources and destination. A source "<<EOF" is the here-document of that name; of several the last. It is
+/// one file, however often it is a source.
 Result<> read_paths(const InstructionText& text, TransferInstruction& transfer,
                     std::vector<Heredoc>& heredocs) {
   std::optional<std::vector<Word>> exec = TRY(split_exec_form(text));
@@ -55,8 +57,9 @@ Result<> read_paths(const InstructionText& text, TransferInstruction& transfer,
                        fmt::format("a here-document cannot be the destination of {}", text.name),
                        "write the destination after the here-document's name, on the same line");
   }
-  std::map<std::string_view, const Heredoc*> by_name;
-  for (const Heredoc& heredoc : heredocs) by_name[heredoc.name] = &heredoc;
+  std::map<std::string, std::size_t, std::less<>> by_name;
+  for (std::size_t i = 0; i < heredocs.size(); ++i) by_name[heredocs[i].name] = i;
+  std::set<std::size_t> taken;
   std::vector<Heredoc> used;
   for (Word& word : words) {
     const std::optional<HeredocMark> mark = exec ? std::nullopt : parse_heredoc_mark(word.text);
@@ -66,10 +69,10 @@ Result<> read_paths(const InstructionText& text, TransferInstruction& transfer,
     }
     const auto found = by_name.find(mark->name);
     if (found == by_name.end()) {
-      return text.refuse(word.span,
-                         "this here-document has no content, because the quotes of the line do not end");
+      return refuse_without_content(text, word.span);
     }
-    used.push_back(*found->second);
+    if (!taken.insert(found->second).second) continue;
+    used.push_back(std::move(heredocs[found->second]));
     used.back().span = word.span;
   }
   heredocs = std::move(used);

@@ -48,7 +48,22 @@ Result<Command> read_command(const InstructionText& text) {
   return command;
 }
 
-Result<InstructionKind> read_run(const InstructionText& text) {
+namespace {
+
+/// A script that is one mark and nothing beside it: its here-document is left, which is what runs.
+Result<> keep_document_of_script(const InstructionText& text, std::vector<Heredoc>& heredocs) {
+  const Span script = text.arguments_span();
+  const auto found =
+      std::ranges::find(heredocs, script.begin, [](const Heredoc& heredoc) { return heredoc.span.begin; });
+  if (found == heredocs.end()) return refuse_without_content(text, script);
+  Heredoc document = std::move(*found);
+  heredocs = {std::move(document)};
+  return {};
+}
+
+}  // namespace
+
+Result<InstructionKind> read_run(const InstructionText& text, std::vector<Heredoc>& heredocs) {
   TRY(check_flags(text, k_run_flags));
   RunInstruction run;
   run.command = TRY(read_command(text));
@@ -56,6 +71,7 @@ Result<InstructionKind> read_run(const InstructionText& text) {
     return text.refuse(run.command.span, "RUN names no program");
   }
   run.runs_heredoc = !run.command.exec_form && parse_heredoc_mark(run.command.script).has_value();
+  if (run.runs_heredoc) TRY(keep_document_of_script(text, heredocs));
   for (const Word& value : flag_values(text, "mount")) run.mounts.push_back(TRY(read_mount(text, value)));
   run.network = TRY(read_choice(text, "network", k_networks));
   run.security = TRY(read_choice(text, "security", k_securities));

@@ -211,12 +211,20 @@ private:
       Heredoc heredoc{.name = std::move(mark.name),
                       .content = {},
                       .expand = mark.expand,
-                      .span = logical.place(mark.begin, mark.end),
-                      .body = {m_at, 0}};
+                      .span = logical.place(mark.begin, mark.end)};
       TRY(read_heredoc(heredoc, mark.strip_tabs, logical));
       logical.heredocs.push_back(std::move(heredoc));
     }
     return {};
+  }
+
+  /// Neither a script nor a text can hold NUL characters.
+  Result<> check_body(Span body) const {
+    const std::size_t zero = m_source.text(body).find('\0');
+    if (zero == std::string_view::npos) return {};
+    return std::unexpected(
+        diagnose(m_source, {body.begin + zero, 1}, "a here-document is text, and here is byte 0x00")
+            .hint("copy a file that holds it, or let a RUN write it: printf '\\000'"));
   }
 
   Result<> read_heredoc(Heredoc& heredoc, bool strip_tabs, LogicalLine& logical) {
@@ -226,8 +234,9 @@ private:
       std::string_view end = text(line);
       if (strip_tabs) end.remove_prefix(std::min(end.find_first_not_of('\t'), end.size()));
       if (end != heredoc.name) continue;
-      heredoc.body = {begin, line.begin - begin};
-      heredoc.content = m_source.text(heredoc.body);
+      const Span body{begin, line.begin - begin};
+      TRY(check_body(body));
+      heredoc.content = m_source.text(body);
       if (strip_tabs) heredoc.content = strip_leading_tabs(heredoc.content);
       logical.span.length = line.end - logical.span.begin;
       return {};

@@ -5,15 +5,10 @@
 #include "base/text.hpp"
 #include "oci/reference.hpp"
 #include "recipes/containerfile/lint_parts.hpp"
+#include "recipes/letters.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
-
-std::string to_upper(std::string_view text) {
-  std::string upper(text);
-  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return upper;
-}
 
 Span keyword_span(const Instruction& instruction) {
   return {instruction.span.begin, instruction.keyword.size()};
@@ -85,12 +80,12 @@ void add_undeclared(Lint& lint, const Word& word, const LintedWord& linted) {
     if (lint.global_args.contains(name)) continue;  // somebody will give it
     lint.collector.add("UndefinedArgInFrom", word.span,
                        fmt::format("'{}' in FROM is not declared{}", printable(name, 80),
-                                   suggest_variable(name, {&lint.all.globals})));
+                                   suggest_variable(lint, "UndefinedArgInFrom", name, {&lint.all.globals})));
   }
 }
 
 Result<> lint_platform(Lint& lint, const FromInstruction& from) {
-  const LintedWord platform = TRY(expand_for_lint(lint, *from.platform, lookup_in(lint.all.globals)));
+  const LintedWord platform = TRY(expand_for_lint(lint, *from.platform, lint.all.global_lookup()));
   add_undeclared(lint, *from.platform, platform);
   if (platform.unknown.empty() && platform.known.size() == 1 && platform.known.contains("TARGETPLATFORM") &&
       platform.text == lint.all.globals.find("TARGETPLATFORM")->second) {
@@ -159,8 +154,9 @@ Result<> lint_froms(Lint& lint, const Variables& defaults) {
     const FromInstruction& from = stage.from();
     lint_stage_name(lint, *stage.instruction, names);
     TRY(lint_default_image(lint, from, defaults));
-    const LintedWord image = TRY(expand_for_lint(lint, from.image, lookup_in(lint.all.globals)));
+    const LintedWord image = TRY(expand_for_lint(lint, from.image, lint.all.global_lookup()));
     add_undeclared(lint, from.image, image);
+    lint.bases.push_back(image.text);
     if (from.platform) TRY(lint_platform(lint, from));
   }
   return {};
@@ -204,8 +200,11 @@ Result<LintedWord> expand_for_lint(Lint& lint, const Word& word, const VariableL
   return linted;
 }
 
-std::string suggest_variable(std::string_view name, std::initializer_list<const Variables*> candidates) {
+std::string suggest_variable(Lint& lint, std::string_view rule, std::string_view name,
+                             std::initializer_list<const Variables*> candidates) {
   constexpr std::size_t k_most = 500;  // a suggestion is not worth more
+  if (lint.suggestions == 0 || !lint.collector.takes(rule)) return "";
+  --lint.suggestions;
   std::size_t count = 0;
   for (const Variables* variables : candidates) count += variables->size();
   if (count > k_most || name.size() > 64) return "";

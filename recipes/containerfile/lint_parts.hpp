@@ -11,7 +11,9 @@ struct Lint {
   const LintOptions& options;
   LintCollector collector;
   std::set<std::string, std::less<>> global_args =
-      {};  // declared before the first FROM, also without a value
+      {};                               // declared before the first FROM, also without a value
+  std::vector<std::string> bases = {};  // what each stage begins with, by its text
+  std::size_t suggestions = 100;        // that are still looked for: the first ones are read
 };
 
 /// A word with its variables filled in, and which they were.
@@ -24,8 +26,10 @@ struct LintedWord {
 Result<LintedWord> expand_for_lint(Lint& lint, const Word& word, const VariableLookup& lookup,
                                    bool quotes = true);
 
-/// " (did you mean 'NAME'?)" among variables, however they are written.
-std::string suggest_variable(std::string_view name, std::initializer_list<const Variables*> candidates);
+/// " (did you mean 'NAME'?)" among variables, however they are written; "" where no finding of the rule is
+/// kept.
+std::string suggest_variable(Lint& lint, std::string_view rule, std::string_view name,
+                             std::initializer_list<const Variables*> candidates);
 /// "# check=skip=RULE" right above an instruction counts for it.
 void use_comments(Lint& lint, const Instruction& instruction);
 

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lint_parts.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
@@ -22,6 +23,7 @@ public:
 
   Result<> check(const Instruction& instruction) {
     m_instruction = &instruction;
+    m_expanded.clear();
     use_comments(m_lint, instruction);
     TRY(expand_all());
     if (const auto* arg = instruction.as<ArgInstruction>()) TRY(check_arg(*arg));
@@ -47,22 +49,38 @@ private:
     return found == m_knowledge.args.end() ? nullptr : &found->second;
   }
 
-  Result<LintedWord> expand(const Word& word, bool quotes = true) {
+  Result<LintedWord> expand(const Word& word, bool quotes) {
     return expand_for_lint(
         m_lint, word, [this](std::string_view name) { return look_up(name); }, quotes);
   }
 
-  /// Expands a word, and says which of its variables nobody has defined.
-  Result<> check_word(const Word& word, bool quotes = true) {
-    if (!word.text.contains('$')) return {};
-    const LintedWord linted = TRY(expand(word, quotes));
+  /// A word of the instruction; once, however many rules look at it.
+  Result<const LintedWord*> expand(const Word& word) {
+    auto known = m_expanded.find(&word);
+    if (known == m_expanded.end()) known = m_expanded.emplace(&word, TRY(expand(word, true))).first;
+    return &known->second;
+  }
+
+  /// Says which variables of a word nobody has defined.
+  Result<> check_word(const Word& word) {
+    if (word.text.contains('$')) report_unknown(word.span, *TRY(expand(word)));
+    return {};
+  }
+  /// A text that is no word of the instruction itself.
+  Result<> check_text(const std::string& text, Span span, bool quotes) {
+    if (!text.contains('$')) return {};
+    report_unknown(span, TRY(expand(Word{.text = text, .span = span}, quotes)));
+    return {};
+  }
+
+  void report_unknown(Span span, const LintedWord& linted) {
     for (const std::string& name : linted.unknown) {
       if (m_knowledge.declared.contains(name)) continue;
-      m_lint.collector.add("UndefinedVar", word.span,
-                           fmt::format("nothing in this file defines '${}'{}", printable(name, 80),
-                                       suggest_variable(name, {&m_knowledge.env, &m_knowledge.args})));
+      m_lint.collector.add(
+          "UndefinedVar", span,
+          fmt::format("nothing in this file defines '${}'{}", printable(name, 80),
+                      suggest_variable(m_lint, "UndefinedVar", name, {&m_knowledge.env, &m_knowledge.args})));
     }
-    return {};
   }
 
   Result<> check_words(const std::vector<Word>& words) {
@@ -91,7 +109,7 @@ private:
       TRY(check_word(transfer->chmod));
       TRY(check_word(transfer->checksum));
       for (const Heredoc& heredoc : instruction.heredocs) {
-        if (heredoc.expand) TRY(check_word(Word{.text = heredoc.content, .span = heredoc.span}, false));
+        if (heredoc.expand) TRY(check_text(heredoc.content, heredoc.span, false));
       }
     }
     return {};
@@ -108,7 +126,7 @@ private:
   Result<> check_mounts(const RunInstruction& run) {
     for (const MountFlag& mount : run.mounts) {
       for (const auto& [key, value] : mount.options) {
-        if (value && key != "from") TRY(check_word(Word{.text = *value, .span = mount.span}));
+        if (value && key != "from") TRY(check_text(*value, mount.span, true));
       }
     }
     return {};
@@ -126,7 +144,7 @@ private:
       std::optional<std::string> value = m_lint.all.given(item.name);
       if (!value && item.value) {
         TRY(check_word(*item.value));
-        value = TRY(expand(*item.value)).text;
+        value = TRY(expand(*item.value))->text;
       }
       if (!value) {
         const auto global = m_lint.all.globals.find(item.name);
@@ -142,9 +160,9 @@ private:
     check_legacy(env.legacy);
     Variables added;  // one instruction does not see its own variables
     for (const Assignment& variable : env.variables) {
-      const std::string name = TRY(expand(variable.name)).text;
+      const std::string name = TRY(expand(variable.name))->text;
       check_secret("ENV", name, variable.name.span);
-      added.insert_or_assign(name, TRY(expand(variable.value)).text);
+      added.insert_or_assign(name, TRY(expand(variable.value))->text);
     }
     for (auto& [name, value] : added) m_knowledge.env.insert_or_assign(name, std::move(value));
     return {};
@@ -173,7 +191,7 @@ private:
   }
 
   Result<> check_workdir(const WorkdirInstruction& workdir) {
-    const LintedWord path = TRY(expand(workdir.path));
+    const LintedWord& path = *TRY(expand(workdir.path));
     if (!m_knowledge.has_workdir && !path.text.starts_with('/')) {
       m_lint.collector.add("WorkdirRelativePath", workdir.path.span,
                            fmt::format("the work directory '{}' is relative", printable(path.text, 80)));
@@ -184,7 +202,7 @@ private:
 
   Result<> check_expose(const ExposeInstruction& expose) {
     for (const Word& word : expose.ports) {
-      const LintedWord linted = TRY(expand(word));
+      const LintedWord& linted = *TRY(expand(word));
       for (const std::string& port : linted.words) {
         const std::size_t slash = port.rfind('/');
         const std::string protocol = slash == std::string::npos ? "" : port.substr(slash + 1);
@@ -206,8 +224,8 @@ private:
   Result<> check_transfer(const TransferInstruction& transfer) {
     if (transfer.from || !m_lint.options.is_ignored) return {};
     for (const Word& source : transfer.sources) {
-      const std::string path = TRY(expand(source)).text;
-      const bool is_elsewhere = transfer.is_add && (path.contains("://") || path.starts_with("git@"));
+      const std::string& path = TRY(expand(source))->text;
+      const bool is_elsewhere = transfer.is_add && kind_of_source(path) != SourceKind::path;
       if (is_elsewhere || !m_lint.options.is_ignored(path)) continue;
       m_lint.collector.add("CopyIgnoredFile", source.span,
                            fmt::format("the ignore file leaves '{}' out", printable(path, 80)));
@@ -218,27 +236,19 @@ private:
   Lint& m_lint;
   StageKnowledge& m_knowledge;
   const Instruction* m_instruction = nullptr;
+  std::map<const Word*, LintedWord> m_expanded;  // of the instruction
   std::optional<Span> m_cmd;
   std::optional<Span> m_entrypoint;
   std::optional<Span> m_healthcheck;
 };
 
-std::size_t size_of(const StageKnowledge& knowledge) {
-  std::size_t size = 0;
-  for (const auto& [name, value] : knowledge.env) size += name.size() + value.size() + 1;
-  for (const auto& [name, value] : knowledge.args) size += name.size() + value.size() + 1;
-  for (const std::string& name : knowledge.declared) size += name.size() + 1;
-  return size;
+std::size_t total_size(const StageKnowledge& knowledge) {
+  return size_of(knowledge.env) + size_of(knowledge.args) + size_of(knowledge.declared);
 }
 
 /// The stage that a stage begins with, among those before it.
-Result<std::optional<std::size_t>> find_parent(Lint& lint, std::size_t index) {
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = lint.all.globals.find(name);
-    return found == lint.all.globals.end() ? nullptr : &found->second;
-  };
-  const LintedWord image = TRY(expand_for_lint(lint, lint.all.stages[index].from().image, lookup));
-  const auto named = lint.all.by_name.find(to_lower(image.text));
+std::optional<std::size_t> find_parent(const Lint& lint, std::size_t index) {
+  const auto named = lint.all.by_name.find(to_lower(lint.bases[index]));
   if (named == lint.all.by_name.end()) return std::nullopt;
   const auto after = std::lower_bound(named->second.begin(), named->second.end(), index);
   if (after == named->second.begin()) return std::nullopt;
@@ -250,8 +260,8 @@ Result<std::optional<std::size_t>> find_parent(Lint& lint, std::size_t index) {
 Result<> lint_stages(Lint& lint) {
   std::vector<StageKnowledge> knowledge(lint.all.stages.size());
   for (std::size_t i = 0; i < lint.all.stages.size(); ++i) {
-    if (const std::optional<std::size_t> parent = TRY(find_parent(lint, i))) {
-      TRY(spend_text(lint.all.budget, size_of(knowledge[*parent])));
+    if (const std::optional<std::size_t> parent = find_parent(lint, i)) {
+      TRY(spend_text(lint.all.budget, total_size(knowledge[*parent])));
       knowledge[i] = knowledge[*parent];
     } else {
       knowledge[i].env["PATH"] = "";  // there is always one

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/letters.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
@@ -123,10 +124,8 @@ void find_declared(Lowering& all) {
 
 /// Programs look for the one or the other spelling.
 void set_proxy(Lowering& all, const std::string& name, const std::string& value) {
-  std::string upper = name;
-  for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   all.result.proxies[to_lower(name)] = value;
-  all.result.proxies[upper] = value;
+  all.result.proxies[to_upper(name)] = value;
 }
 
 void note_arguments(Lowering& all) {
@@ -168,11 +167,52 @@ std::optional<std::string> Lowering::given(const std::string& name) const {
   return std::nullopt;
 }
 
+VariableLookup Lowering::global_lookup() const {
+  return [this](std::string_view name) -> const std::string* {
+    const auto found = globals.find(name);
+    return found == globals.end() ? nullptr : &found->second;
+  };
+}
+
 std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_view message,
                               std::string_view hint, ErrorKind kind) {
   Error error = diagnose(source, span, message, kind);
   if (hint.empty()) return std::unexpected(std::move(error));
   return std::unexpected(std::move(error).hint(std::string(hint)));
+}
+
+void note_argument(Lowering& all, Argument argument, Known known) {
+  std::vector<Argument>& args = all.result.recipe.args;
+  const auto [place, is_new] = all.args.emplace(argument.name, args.size());
+  if (is_new) {
+    args.push_back(std::move(argument));
+  } else if (known == Known::replaced) {
+    args[place->second] = std::move(argument);
+  }
+}
+
+Result<> count_step(Lowering& all) {
+  if (++all.steps <= k_step_limit) return {};
+  return fail(ErrorKind::limit, "'{}' has more than {} steps, and no more can be built",
+              printable(all.options.file), k_step_limit);
+}
+
+std::size_t size_of(const Variables& variables) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : variables) size += name.size() + value.size() + 1;
+  return size;
+}
+
+std::size_t size_of(const std::set<std::string, std::less<>>& names) {
+  std::size_t size = 0;
+  for (const std::string& name : names) size += name.size() + 1;
+  return size;
+}
+
+std::size_t size_of(const std::vector<std::string>& texts) {
+  std::size_t size = 0;
+  for (const std::string& text : texts) size += text.size() + 1;
+  return size;
 }
 
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,
@@ -189,10 +229,7 @@ Result<> read_globals(Lowering& all) {
   set_platform_arguments(all, !all.options.target.empty() ? all.options.target
                               : last.empty()              ? "default"
                                                           : last);
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = all.globals.find(name);
-    return found == all.globals.end() ? nullptr : &found->second;
-  };
+  const VariableLookup lookup = all.global_lookup();
   for (const Instruction& instruction : before) {
     for (const ArgInstruction::Item& item : instruction.as<ArgInstruction>()->items) {
       std::optional<std::string> value = all.given(item.name);
@@ -202,7 +239,7 @@ Result<> read_globals(Lowering& all) {
                     .text;
       }
       if (!value) continue;
-      all.result.recipe.args.emplace_back(item.name, *value);
+      note_argument(all, {item.name, *value, instruction.location}, Known::replaced);
       all.globals.insert_or_assign(item.name, std::move(*value));
     }
   }
@@ -220,6 +257,7 @@ Result<Lowered> lower(const Containerfile& file, const SourceText& source, const
   for (std::size_t i = options.all_stages ? 0 : target; i <= target; ++i) all.stages[i].needed = true;
   TRY(find_needed(all));
   if (all.uses_scratch) {
+    TRY(count_step(all));
     all.result.recipe.stages.push_back({.name = "scratch", .from = FromScratch{}});
   }
   for (std::size_t i = 0; i <= target; ++i) {

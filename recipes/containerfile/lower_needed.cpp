@@ -13,12 +13,8 @@ bool is_replaced(const Lowering& all, std::string_view name) {
 }
 
 Result<std::string> expand_global(Lowering& all, const Word& word) {
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = all.globals.find(name);
-    return found == all.globals.end() ? nullptr : &found->second;
-  };
   ExpandedWord expanded =
-      TRY(expand_at(all, all.source, word.text, word.span, lookup, {.escape = all.file.escape}));
+      TRY(expand_at(all, all.source, word.text, word.span, all.global_lookup(), {.escape = all.file.escape}));
   for (std::string& name : expanded.undefined) {
     if (!all.declared.contains(name))
       all.result.undefined.push_back({std::move(name), all.source.location(word.span.begin)});
@@ -53,29 +49,38 @@ std::vector<std::string> triggers_of(const StageText& stage) {
   return result;
 }
 
-using BaseConfigs = std::map<std::pair<std::string, std::string>, oci::ImageConfig>;
+Result<> set_triggers(Lowering& all, StageText& stage, std::vector<std::string> triggers, std::string place) {
+  all.triggers += triggers.size();
+  if (all.triggers > k_step_limit) {
+    return refuse(all.source, stage.from().image.span,
+                  fmt::format("the stages run more than {} instructions of ONBUILD", k_step_limit), "",
+                  ErrorKind::limit);
+  }
+  TRY(spend_text(all.budget, size_of(triggers)));
+  stage.triggers = std::move(triggers);
+  stage.triggers_place = std::move(place);
+  return {};
+}
 
-Result<> read_image_base(Lowering& all, StageText& stage, const std::string& name, BaseConfigs& known) {
+Result<> read_image_base(Lowering& all, StageText& stage, const std::string& name) {
   const Word& word = stage.from().image;
   TRY(check_reference(all.source, name, word.span));
   stage.base = FromImage{name};
   const oci::Platform platform =
       stage.platform.value_or(all.options.platform.value_or(oci::Platform::host()));
   const std::pair key{name, platform.to_string()};
-  auto found = known.find(key);
-  if (found == known.end()) {
+  auto found = all.bases.find(key);
+  if (found == all.bases.end()) {
     oci::ImageConfig config =
         TRY_WHILE(all.options.base_config(name, platform), "looking for the base of stage '{}', {}:{}",
                   printable(stage.name), printable(all.options.file), stage.instruction->location.line);
-    found = known.emplace(key, std::move(config)).first;
+    found = all.bases.emplace(key, std::move(config)).first;
   }
-  stage.base_config = found->second;
-  stage.triggers = found->second.on_build;
-  stage.triggers_place = fmt::format("ONBUILD of '{}'", name);
-  return {};
+  stage.base_config = &found->second;
+  return set_triggers(all, stage, found->second.on_build, fmt::format("ONBUILD of '{}'", name));
 }
 
-Result<> read_base(Lowering& all, std::size_t index, BaseConfigs& known) {
+Result<> read_base(Lowering& all, std::size_t index) {
   StageText& stage = all.stages[index];
   const FromInstruction& from = stage.from();
   const std::string name = TRY(expand_global(all, from.image));
@@ -90,7 +95,7 @@ Result<> read_base(Lowering& all, std::size_t index, BaseConfigs& known) {
     stage.platform.reset();
     return {};
   }
-  if (is_replaced(all, name)) return read_image_base(all, stage, name, known);
+  if (is_replaced(all, name)) return read_image_base(all, stage, name);
   // Only stages above can be meant: FROM with the name of a later one, or its own, is an image.
   if (const auto named = all.by_name.find(to_lower(name)); named != all.by_name.end()) {
     const auto after = std::ranges::lower_bound(named->second, index);
@@ -99,12 +104,10 @@ Result<> read_base(Lowering& all, std::size_t index, BaseConfigs& known) {
       StageText& parent = all.stages[*stage.parent];
       parent.needed = true;
       stage.base = FromStage{parent.name};
-      stage.triggers = triggers_of(parent);
-      stage.triggers_place = fmt::format("ONBUILD of stage '{}'", parent.name);
-      return {};
+      return set_triggers(all, stage, triggers_of(parent), fmt::format("ONBUILD of stage '{}'", parent.name));
     }
   }
-  return read_image_base(all, stage, name, known);
+  return read_image_base(all, stage, name);
 }
 
 Result<> mark_sources(Lowering& all, std::size_t user, const SourceText& source,
@@ -165,12 +168,15 @@ Result<FileSource> find_file_source(Lowering& all, std::size_t user, const Sourc
 }
 
 Result<> find_needed(Lowering& all) {
-  BaseConfigs known;
   // A stage needs only those above it.
   for (std::size_t i = all.stages.size(); i-- > 0;) {
     StageText& stage = all.stages[i];
     if (!stage.needed) continue;
-    TRY(read_base(all, i, known));
+    if (++all.needed_stages > k_stage_limit) {
+      return fail(ErrorKind::limit, "'{}' needs more than {} stages, and no more can be built",
+                  printable(all.options.file), k_stage_limit);
+    }
+    TRY(read_base(all, i));
     for (const std::string& trigger : stage.triggers) {
       const SourceText source(stage.triggers_place, trigger);
       TRY(mark_sources(all, i, source, TRY(parse_trigger(trigger, stage.triggers_place))));

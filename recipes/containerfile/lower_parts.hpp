@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "recipes/config_lists.hpp"
 #include "recipes/containerfile/lower.hpp"
 #include "recipes/containerfile/words.hpp"
 
@@ -22,9 +23,9 @@ struct StageText {
   From base;                          // of a needed stage, with all below
   std::optional<std::size_t> parent;  // the stage it begins with
   std::optional<oci::Platform> platform;
-  std::optional<oci::ImageConfig> base_config;  // of an image
-  std::vector<std::string> triggers;            // of the base, which run first
-  std::string triggers_place;                   // for messages: "ONBUILD of 'base'"
+  const oci::ImageConfig* base_config = nullptr;  // of an image; in Lowering::bases
+  std::vector<std::string> triggers;              // of the base, which run first
+  std::string triggers_place;                     // for messages: "ONBUILD of 'base'"
 
   // After its last instruction, for the stages that begin with it:
   Variables env;
@@ -45,10 +46,17 @@ struct Lowering {
   std::vector<StageText> stages = {};
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_name = {};  // lower case; rising
   std::set<std::string, std::less<>> declared = {};                           // by any ARG
+  /// Of images that stages begin with, by reference and platform.
+  std::map<std::pair<std::string, std::string>, oci::ImageConfig> bases = {};
+  std::size_t needed_stages = 0;
+  std::size_t triggers = 0;   // of all needed stages
+  std::size_t steps = 0;      // so far
   bool uses_scratch = false;  // as a source of files: it becomes a stage of its own
   Lowered result = {};
+  std::map<std::string, std::size_t, std::less<>> args = {};  // their places in result.recipe.args
 
   std::optional<std::string> given(const std::string& name) const;  // by --build-arg or the host
+  VariableLookup global_lookup() const;
 };
 
 std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_view message,
@@ -57,6 +65,16 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
 /// The expanded text of a word; an error has its place.
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,
                                const VariableLookup& lookup, const WordRules& rules);
+
+/// Notes the value in force of an argument in the recipe.
+enum class Known { replaced, kept };
+void note_argument(Lowering& all, Argument argument, Known known);
+/// One step more, unless there are too many.
+Result<> count_step(Lowering& all);
+/// Of what a stage takes over from another one.
+std::size_t size_of(const Variables& variables);
+std::size_t size_of(const std::set<std::string, std::less<>>& names);
+std::size_t size_of(const std::vector<std::string>& texts);
 
 /// Platform arguments, and the ARGs before the first FROM. The stages follow.
 Result<> read_globals(Lowering& all);
@@ -88,6 +106,7 @@ struct StageScope {
   std::optional<Location> place = {};  // of its steps; none: where it stands
   Stage stage = {};
   bool has_cmd = false;  // said in this stage
+  ConfigLists lists = {};
 
   const std::string* look_up(std::string_view name) const;
   Result<std::string> expand(const Word& word);

@@ -10,22 +10,21 @@ constexpr std::size_t k_text_length = 300;
 /// What docker gives a container whose image says no PATH.
 constexpr const char* k_default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-std::size_t size_of(const Variables& variables) {
-  std::size_t size = 0;
-  for (const auto& [name, value] : variables) size += name.size() + value.size() + 1;
-  return size;
+Step make_step(StepKind kind, Location location, int last_line) {
+  std::string text = printable(fmt::format("{} {}", instruction_name(kind), summary(kind)), k_text_length);
+  return {.kind = std::move(kind), .location = location, .last_line = last_line, .text = std::move(text)};
 }
 
-Step make_step(StepKind kind, Location location) {
-  std::string text = printable(fmt::format("{} {}", instruction_name(kind), summary(kind)), k_text_length);
-  return {.kind = std::move(kind), .location = location, .text = std::move(text)};
+int last_line(const SourceText& source, const Instruction& instruction) {
+  return source.location(instruction.span.begin + instruction.span.length - 1).line;
 }
 
 /// ENV, ARG and SHELL of what the stage begins with are in force in it.
 Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   if (text.parent) {
     const StageText& parent = all.stages[*text.parent];
-    TRY(spend_text(all.budget, size_of(parent.env) + size_of(parent.args)));
+    TRY(spend_text(all.budget, size_of(parent.env) + size_of(parent.args) + size_of(parent.declared) +
+                                   size_of(parent.shell)));
     text.env = parent.env;
     text.args = parent.args;
     text.declared = parent.declared;
@@ -35,6 +34,7 @@ Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   }
   text.shell = {"/bin/sh", "-c"};
   if (text.base_config) {
+    TRY(spend_text(all.budget, size_of(text.base_config->shell) + size_of(text.base_config->env)));
     if (!text.base_config->shell.empty()) text.shell = text.base_config->shell;
     for (const std::string& variable : text.base_config->env) {
       const std::size_t equals = variable.find('=');
@@ -43,15 +43,21 @@ Result<> inherit(Lowering& all, StageText& text, Stage& stage) {
   }
   if (!text.env.contains("PATH")) {
     text.env["PATH"] = k_default_path;
-    stage.steps.push_back(make_step(EnvStep{{{"PATH", k_default_path}}}, {}));
+    TRY(count_step(all));
+    stage.steps.push_back(make_step(EnvStep{{{"PATH", k_default_path}}}, {}, 0));
   }
   return {};
 }
 
 Result<> add_steps(StageScope& scope, const Instruction& instruction) {
   std::optional<StepKind> kind = TRY(lower_instruction(scope, instruction));
-  if (kind)
-    scope.stage.steps.push_back(make_step(std::move(*kind), scope.place.value_or(instruction.location)));
+  if (!kind) return {};
+  TRY(count_step(scope.all));
+  if (const auto excess = scope.lists.add(*kind))
+    return refuse(*scope.source, instruction.span, *excess, "", ErrorKind::limit);
+  // A trigger stands where FROM does.
+  const Instruction& said = scope.place ? *scope.text.instruction : instruction;
+  scope.stage.steps.push_back(make_step(std::move(*kind), said.location, last_line(scope.all.source, said)));
   return {};
 }
 
@@ -101,6 +107,7 @@ Result<Stage> lower_stage(Lowering& all, std::size_t index) {
   stage.location = text.instruction->location;
   stage.from = text.base;
   stage.from_location = text.instruction->location;
+  TRY(count_step(all));
   TRY(inherit(all, text, stage));
   stage.platform = text.platform;
   for (const std::string& trigger : text.triggers) {

@@ -1,6 +1,4 @@
 // Instructions that set something: ENV, ARG, LABEL, USER, CMD, ... One function each.
-#include <algorithm>
-
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
 
@@ -13,7 +11,8 @@ using Outcome = Result<std::optional<StepKind>>;
 template <class T>
 Result<T> at(const StageScope& scope, Span span, Result<T> value) {
   if (value) return value;
-  return scope.refuse(span, value.error().message(), value.error().hint_text());
+  return refuse(*scope.source, span, value.error().message(), value.error().hint_text(),
+                value.error().kind());
 }
 
 Result<std::vector<KeyValue>> expand_pairs(StageScope& scope, const std::vector<Assignment>& assignments,
@@ -28,8 +27,9 @@ Result<std::vector<KeyValue>> expand_pairs(StageScope& scope, const std::vector<
 }
 
 /// The words that are run: those of an exec form, or the shell in force with the script.
-std::vector<std::string> command_words(const StageScope& scope, const Command& command) {
+Result<std::vector<std::string>> command_words(StageScope& scope, const Command& command) {
   if (command.exec_form) return command.arguments;
+  TRY(spend_text(scope.all.budget, size_of(scope.text.shell)));
   std::vector<std::string> words = scope.text.shell;
   words.push_back(command.script);
   return words;
@@ -56,9 +56,7 @@ struct LowerStep {
       }
       // One that has a value keeps it when it is declared again without.
       if (!value) continue;
-      std::vector<KeyValue>& in_force = all.result.recipe.args;
-      if (std::ranges::find(in_force, item.name, &KeyValue::first) == in_force.end())
-        in_force.emplace_back(item.name, *value);
+      note_argument(all, {item.name, *value, scope.place.value_or(instruction.location)}, Known::kept);
       scope.text.args.insert_or_assign(item.name, std::move(*value));
     }
     return std::nullopt;
@@ -89,12 +87,12 @@ struct LowerStep {
 
   Outcome operator()(const CmdInstruction& cmd) {
     scope.has_cmd = true;
-    return StepKind(CmdStep{command_words(scope, cmd.command)});
+    return StepKind(CmdStep{TRY(command_words(scope, cmd.command))});
   }
 
   // A CMD of the base was meant for its entrypoint.
   Outcome operator()(const EntrypointInstruction& entrypoint) {
-    return StepKind(EntrypointStep{command_words(scope, entrypoint.command), !scope.has_cmd});
+    return StepKind(EntrypointStep{TRY(command_words(scope, entrypoint.command)), !scope.has_cmd});
   }
 
   Outcome operator()(const ShellInstruction& shell) {

@@ -3,23 +3,13 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes::containerfile {
 namespace {
 
-bool is_web_url(std::string_view source) {
-  return source.starts_with("http://") || source.starts_with("https://");
-}
-
-bool is_git_url(std::string_view source) {
-  if (source.starts_with("git://") || source.starts_with("ssh://") || source.starts_with("git@")) return true;
-  if (!is_web_url(source)) return false;
-  std::string_view path = source.substr(0, source.find_first_of("#?"));
-  return path.ends_with(".git");
-}
-
 bool is_remote(std::string_view source) {
-  return is_web_url(source) || is_git_url(source);
+  return kind_of_source(source) != SourceKind::path;
 }
 
 struct Parts {
@@ -65,11 +55,14 @@ Result<Parts> expand_parts(StageScope& scope, const Instruction& instruction,
 
 Result<> check_checksum(const StageScope& scope, const Word& word, const std::string& checksum,
                         const std::vector<std::string>& sources) {
-  if (sources.size() != 1)
-    return scope.refuse(word.span, "--checksum is for one source, and there are several");
+  if (sources.size() != 1) {
+    return scope.refuse(word.span, sources.empty()
+                                       ? "--checksum is for what is downloaded, and here is nothing of that"
+                                       : "--checksum is for one source, and there are several");
+  }
   if (!is_remote(sources[0]))
     return scope.refuse(word.span, "--checksum is for what is downloaded, and the source is a file");
-  if (is_git_url(sources[0])) {
+  if (kind_of_source(sources[0]) == SourceKind::git) {
     const bool good = checksum.size() >= 7 && checksum.size() <= 64 &&
                       checksum.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
     if (good) return {};
@@ -86,12 +79,9 @@ Result<> check_checksum(const StageScope& scope, const Word& word, const std::st
                       "'sha256sum FILE' prints them");
 }
 
-Result<StepKind> lower_add(StageScope& scope, const TransferInstruction& transfer, Parts parts) {
-  AddStep step;
-  if (transfer.checksum) {
-    step.checksum = TRY(scope.expand(*transfer.checksum));
-    TRY(check_checksum(scope, *transfer.checksum, step.checksum, parts.sources));
-  }
+/// What both have.
+template <class Step>
+void fill(Step& step, Parts parts) {
   step.sources = std::move(parts.sources);
   step.files = std::move(parts.files);
   step.destination = std::move(parts.destination);
@@ -99,6 +89,15 @@ Result<StepKind> lower_add(StageScope& scope, const TransferInstruction& transfe
   step.mode = parts.mode.mode;
   step.mode_change = std::move(parts.mode.change);
   step.exclude = std::move(parts.exclude);
+}
+
+Result<StepKind> lower_add(StageScope& scope, const TransferInstruction& transfer, Parts parts) {
+  AddStep step;
+  if (transfer.checksum) {
+    step.checksum = TRY(scope.expand(*transfer.checksum));
+    TRY(check_checksum(scope, *transfer.checksum, step.checksum, parts.sources));
+  }
+  fill(step, std::move(parts));
   step.link = transfer.link;
   step.keep_git_directory = transfer.keep_git_directory;
   step.unpack = transfer.unpack;
@@ -123,13 +122,7 @@ Result<StepKind> lower_transfer(StageScope& scope, const Instruction& instructio
         TRY(find_file_source(scope.all, scope.index, *scope.source, transfer.from->text, transfer.from->span))
             .name;
   }
-  step.sources = std::move(parts.sources);
-  step.files = std::move(parts.files);
-  step.destination = std::move(parts.destination);
-  step.owner = std::move(parts.owner);
-  step.mode = parts.mode.mode;
-  step.mode_change = std::move(parts.mode.change);
-  step.exclude = std::move(parts.exclude);
+  fill(step, std::move(parts));
   step.parents = transfer.parents;
   step.link = transfer.link;
   return StepKind(std::move(step));

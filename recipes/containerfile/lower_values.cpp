@@ -4,51 +4,11 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/file_mode.hpp"
+#include "recipes/letters.hpp"
+#include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
-namespace {
-
-struct PortRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
-
-std::optional<PortRange> parse_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = parse_unsigned(text.substr(0, dash), 65535);
-  if (!first) return std::nullopt;
-  if (dash == std::string_view::npos) return PortRange{*first, *first};
-  const auto last = parse_unsigned(text.substr(dash + 1), 65535);
-  if (!last || *last < *first) return std::nullopt;
-  return PortRange{*first, *last};
-}
-
-std::string to_upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return result;
-}
-
-bool is_octal(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("01234567") == std::string_view::npos;
-}
-
-/// chmod(1): "u+x", "go=rX", "a-w+x", joined by commas.
-bool is_symbolic_mode(std::string_view text) {
-  for (const std::string& clause : split(text, ',')) {
-    std::size_t at = std::min(clause.find_first_not_of("ugoa"), clause.size());
-    if (at == clause.size()) return false;
-    while (at < clause.size()) {
-      if (!std::string_view("+-=").contains(clause[at])) return false;
-      ++at;
-      while (at < clause.size() && std::string_view("rwxXstugo").contains(clause[at])) ++at;
-    }
-  }
-  return true;
-}
-
-}  // namespace
-
 Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBudget& budget) {
   const auto malformed = [&] {
     return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
@@ -56,20 +16,10 @@ Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBud
   };
   // "address:port of the host:port": what the host does is said when the container is made.
   std::string_view port = text.substr(std::min(text.size(), text.rfind(':') + 1));
-  std::string protocol = "tcp";
-  if (const std::size_t slash = port.find('/'); slash != std::string_view::npos) {
-    protocol = to_lower(port.substr(slash + 1));
-    port = port.substr(0, slash);
-    if (protocol.empty()) protocol = "tcp";
-  }
-  const bool is_known = protocol == "tcp" || protocol == "udp" || protocol == "sctp";
-  const std::optional<PortRange> range = parse_range(port);
-  if (!is_known || !range) return malformed();
-  TRY(spend_text(budget, (range->last - range->first + 1) * 10));
-  std::vector<std::string> result;
-  for (std::uint64_t number = range->first; number <= range->last; ++number)
-    result.push_back(fmt::format("{}/{}", number, protocol));
-  return result;
+  if (port.ends_with('/')) port.remove_suffix(1);
+  const std::optional<PortRange> range = parse_port_range(port);
+  if (!range) return malformed();
+  return each_port(*range, budget.text);
 }
 
 Result<std::int64_t> parse_go_duration(std::string_view text) {
@@ -145,15 +95,8 @@ Result<FileMode> parse_file_mode(std::string_view text) {
         Error(ErrorKind::invalid, fmt::format("'{}' is not a mode", printable(text, 40)))
             .hint("modes are octal up to 7777 (644, 0755), or as chmod has them (u+x, go-w)"));
   };
-  if (is_octal(text)) {
-    std::uint32_t mode = 0;
-    for (const char c : text) {
-      mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
-      if (mode > 07777) return malformed();
-    }
-    return FileMode{.mode = mode, .change = {}};
-  }
-  if (text.empty() || !is_symbolic_mode(text)) return malformed();
+  if (const auto mode = parse_octal_mode(text)) return FileMode{.mode = *mode, .change = {}};
+  if (!is_mode_change(text)) return malformed();
   return FileMode{.mode = std::nullopt, .change = std::string(text)};
 }
 

@@ -29,11 +29,8 @@ std::string find_description(const Descriptions& descriptions, std::string_view 
 
 /// With global arguments; as it is written where that says nothing.
 std::string expand_or_show(Lowering& all, const Word& word) {
-  const VariableLookup lookup = [&](std::string_view name) -> const std::string* {
-    const auto found = all.globals.find(name);
-    return found == all.globals.end() ? nullptr : &found->second;
-  };
-  const auto expanded = expand_at(all, all.source, word.text, word.span, lookup, {.escape = all.file.escape});
+  const auto expanded =
+      expand_at(all, all.source, word.text, word.span, all.global_lookup(), {.escape = all.file.escape});
   return expanded && !expanded->text.empty() ? expanded->text : word.text;
 }
 
@@ -110,10 +107,7 @@ private:
 Result<> inherit(Lowering& all, StageText& stage) {
   if (!stage.parent) return {};
   const StageText& parent = all.stages[*stage.parent];
-  std::size_t size = 0;
-  for (const Variables* variables : {&parent.env, &parent.args})
-    for (const auto& [name, value] : *variables) size += name.size() + value.size() + 1;
-  TRY(spend_text(all.budget, size));
+  TRY(spend_text(all.budget, size_of(parent.env) + size_of(parent.args) + size_of(parent.declared)));
   stage.env = parent.env;
   stage.args = parent.args;
   stage.declared = parent.declared;

@@ -62,7 +62,6 @@ Result<Instruction> read_line(const SourceText& source, LogicalLine& line, char 
                      .heredocs = std::move(heredocs),
                      .comments = std::move(line.comments),
                      .empty_lines = std::move(line.empty_lines),
-                     .text = std::move(line.text),
                      .span = line.span,
                      .location = source.location(line.span.begin)};
 }
@@ -78,9 +77,15 @@ Result<Word> read_rest(const InstructionText& text, std::string_view noun) {
   return text.word(text.begin, text.end);
 }
 
+std::unexpected<Error> refuse_without_content(const InstructionText& text, Span mark) {
+  return text.refuse(mark,
+                     "this here-document has no content: quotes or braces of the line do not end before it",
+                     "end them, or put the word in quotes if it is no here-document");
+}
+
 Result<InstructionKind> read_instruction(const InstructionText& text, std::vector<Heredoc>& heredocs) {
   const std::string& name = text.name;
-  if (name == "RUN") return read_run(text);
+  if (name == "RUN") return read_run(text, heredocs);
   if (name == "COPY" || name == "ADD") return read_transfer(text, heredocs);
   if (name == "ENV") return read_env(text);
   if (name == "ARG") return read_arg(text);

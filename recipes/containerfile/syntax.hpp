@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "recipes/diagnostics.hpp"
+#include "recipes/mount_options.hpp"
 #include "recipes/recipe.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -35,7 +36,6 @@ struct Heredoc {
   std::string content;  // lines with their ends; leading tabs already gone where `<<-` said so
   bool expand = true;   // the name stood without quotes
   Span span;            // of "<<NAME"
-  Span body;            // of the content in the text
 };
 
 /// What RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD run.
@@ -74,12 +74,12 @@ struct LabelInstruction {
   bool legacy = false;
 };
 struct MountFlag {
-  std::vector<std::pair<std::string, std::optional<std::string>>> options;  // in order; keys in lower case
+  MountOptions options;
   Span span;
 };
 struct RunInstruction {
   Command command;
-  /// The script is "<<EOF" and nothing beside it: the (first) here-document itself is what runs.
+  /// The script is "<<EOF" and nothing beside it: the instruction's only here-document itself is what runs.
   bool runs_heredoc = false;
   std::vector<MountFlag> mounts;
   std::string network;   // "" = not said
@@ -148,7 +148,6 @@ struct Instruction {
   std::vector<Heredoc> heredocs;
   std::vector<std::string> comments;  // that stand right above it, without '#'
   std::vector<Span> empty_lines;      // lines without anything, amid continuation lines
-  std::string text;                   // the whole instruction as one line, for people
   Span span;                          // from its keyword to the end of its last line (heredocs included)
   Location location;
 

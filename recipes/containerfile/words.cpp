@@ -294,7 +294,8 @@ Result<ExpandedWord> Expander::run() {
 
 Result<> spend_text(ExpansionBudget& budget, std::size_t bytes) {
   if (bytes > budget.text)
-    return fail(ErrorKind::limit, "the file grows by more than 16 MiB by its variables");
+    return fail(ErrorKind::limit,
+                "the file grows by more than 16 MiB by its variables and by what its stages take over");
   budget.text -= bytes;
   return {};
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/text.hpp"
+#include "recipes/step_text.hpp"
 #include "recipes/symbols.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -93,12 +94,6 @@ std::string pairs(const std::vector<KeyValue>& values) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : values) parts.push_back(word(name) + "=" + word(value));
   return join(parts, " ");
-}
-
-std::string duration(std::int64_t nanoseconds) {
-  const std::int64_t milliseconds = nanoseconds / 1'000'000;
-  return milliseconds % 1000 == 0 ? fmt::format("{}s", milliseconds / 1000)
-                                  : fmt::format("{}ms", milliseconds);
 }
 
 std::vector<KeyValue> default_path() {
@@ -223,7 +218,7 @@ public:
     if (check.test == std::vector<std::string>{"NONE"}) return add("HEALTHCHECK NONE");
     std::string text = "HEALTHCHECK";
     const auto option = [&](const char* name, std::int64_t nanoseconds) {
-      if (nanoseconds != 0) text += fmt::format(" --{}={}", name, duration(nanoseconds));
+      if (nanoseconds != 0) text += fmt::format(" --{}={}", name, duration_text(nanoseconds));
     };
     option("interval", check.interval);
     option("timeout", check.timeout);
@@ -345,7 +340,7 @@ constexpr std::string_view k_platform_arguments[] = {"TARGETPLATFORM", "TARGETOS
                                                      "BUILDARCH",      "BUILDVARIANT"};
 
 /// The arguments that the stage's instructions name.
-std::vector<std::string> used_arguments(const std::string& text, const std::vector<KeyValue>& args,
+std::vector<std::string> used_arguments(const std::string& text, const std::vector<Argument>& args,
                                         const Stage& stage) {
   std::set<std::string> in_runs;
   for (const Step& step : stage.steps) {
@@ -354,8 +349,8 @@ std::vector<std::string> used_arguments(const std::string& text, const std::vect
     for (const auto& [name, value] : run->env) in_runs.insert(name);
   }
   std::vector<std::string> names;
-  for (const auto& [name, value] : args) {
-    if (in_runs.contains(name) || text.contains("${" + name + "}")) names.push_back(name);
+  for (const Argument& arg : args) {
+    if (in_runs.contains(arg.name) || text.contains("${" + arg.name + "}")) names.push_back(arg.name);
   }
   for (const std::string_view name : k_platform_arguments) {
     if (text.contains(fmt::format("${{{}}}", name))) names.emplace_back(name);
@@ -367,7 +362,8 @@ std::vector<std::string> used_arguments(const std::string& text, const std::vect
 
 Result<Written> write_containerfile(const Recipe& recipe) {
   Written written;
-  for (const auto& [name, value] : recipe.args) written.text += fmt::format("ARG {}={}\n", name, word(value));
+  for (const Argument& arg : recipe.args)
+    written.text += fmt::format("ARG {}={}\n", arg.name, word(arg.value));
   if (!recipe.args.empty()) written.text += '\n';
   std::map<std::string, std::optional<std::vector<std::string>>> shells;
   for (std::size_t i = 0; i < recipe.stages.size(); ++i) {
@@ -392,8 +388,7 @@ Result<Written> write_containerfile(const Recipe& recipe) {
       const auto* run = std::get_if<RunStep>(&step.kind);
       if (run == nullptr) continue;
       for (const auto& [name, value] : run->env) {
-        const auto is_argument = [&](const KeyValue& argument) { return argument.first == name; };
-        if (std::any_of(recipe.args.begin(), recipe.args.end(), is_argument)) continue;
+        if (std::ranges::find(recipe.args, name, &Argument::name) != recipe.args.end()) continue;
         if (told.insert(name).second) written.text += fmt::format("ARG {}={}\n", name, word(value));
       }
     }

@@ -78,6 +78,19 @@ TEST_CASE("a build fails for its findings where the file or the build argument s
             .code == 0);
 }
 
+TEST_CASE("what is too much to be checked is no recipe without findings") {
+  Ecrin ecrin;
+  std::string text = "FROM localhost/busybox AS large\nENV V=" + std::string(1024 * 1024, 'x') + "\n";
+  for (int i = 0; i < 17; ++i) text += "LABEL l=$V\n";
+  text += "FROM localhost/busybox\n";
+  ecrin.context("Containerfile", "# check=error=true\n" + text);
+  const Outcome failed = ecrin({"build", "-q", ecrin.context_directory()});
+  CHECK(failed.code == 125);
+  CHECK(contains(failed.err, "the file grows by more than 16 MiB"));
+  ecrin.context("Containerfile", text);
+  CHECK(ecrin({"build", "-q", ecrin.context_directory()}).code == 0);
+}
+
 TEST_CASE("a YAML recipe is checked too") {
   Ecrin ecrin;
   const std::string recipe = "from: localhost/busybox\nsteps:\n  - env: {API_TOKEN: x}\n";

@@ -168,6 +168,30 @@ TEST_CASE("arguments stay arguments in a Containerfile") {
   CHECK(text == "ARG TAG=12\nARG V=1\n\nFROM debian:${TAG}\nARG V\nRUN echo $V\nENV A=x${V}\n");
 }
 
+TEST_CASE("arguments that cannot stay are filled in, and the others stay") {
+  const auto converted = containerfile_to_yaml(
+      "FROM base\nARG A=1\nARG PORT=80\nARG B=2\nARG C=3\nARG SIGNAL=SIGTERM\nARG D=4\n"
+      "EXPOSE $PORT\nENV X=$A$B$C$D\nSTOPSIGNAL $SIGNAL\n",
+      options("Containerfile"));
+  INFO((converted ? converted->text : converted.error().message()));
+  REQUIRE(converted);
+  CHECK(converted->text.contains(R"(X: "${A}${B}${C}${D}")"));
+  CHECK(converted->text.contains("expose: 80/tcp"));
+  CHECK_FALSE(converted->text.contains("PORT:"));
+  REQUIRE(converted->notes.size() == 1);
+  CHECK(converted->notes[0].ends_with("PORT, SIGNAL"));
+}
+
+TEST_CASE("many arguments of a large Containerfile convert") {
+  std::string text = "FROM base\n";
+  for (int i = 0; i < 150; ++i) text += "ARG A" + std::to_string(i) + "=1\n";
+  for (int i = 0; i < 3'000; ++i)
+    text += "LABEL l" + std::to_string(i) + "=$A" + std::to_string(i % 150) + "\n";
+  const std::string yaml = to_yaml(text);
+  INFO(yaml.substr(yaml.size() - 300));
+  CHECK(yaml.ends_with("{l2999: \"${A149}\"}\n"));
+}
+
 TEST_CASE("what a Containerfile cannot say is refused by name") {
   const auto refusal = [](std::string_view text) {
     const auto converted = yaml_to_containerfile(text, options("recipe.yaml"));

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "recipes/yaml_recipe.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/recipes/containerfile/lowered.hpp"
 
 using namespace ecrin;
 using namespace ecrin::recipes;
@@ -46,6 +47,40 @@ TEST_CASE("a step is shown with all its lines and two on each side") {
         ">>>     9 |   - run: true\n"
         "       10 | config:\n"
         "       11 |   cmd: [x]\n");
+}
+
+TEST_CASE("of a Containerfile nothing is marked that follows the step, and all of the step is") {
+  const std::string_view text =
+      "FROM base\n"
+      "RUN a \\\n"
+      "  # within\n"
+      "  b\n"
+      "# about what follows\n"
+      "ARG X=1\n"
+      "FROM base\n"
+      "RUN <<E\n"
+      "c\n"
+      "E\n"
+      "\n"
+      "# at the end\n";
+  using namespace containerfile;
+  const Recipe recipe = lowered(text, {.target = "0"}).recipe;
+  CHECK(join(format_excerpt(excerpt(text, recipe, {.line = 2, .column = 1})), "\n") ==
+        "        1 | FROM base\n"
+        ">>>     2 | RUN a \\\n"
+        ">>>     3 |   # within\n"
+        ">>>     4 |   b\n"
+        "        5 | # about what follows\n"
+        "        6 | ARG X=1");
+  const Recipe other = lowered(text).recipe;
+  CHECK(join(format_excerpt(excerpt(text, other, {.line = 8, .column = 1})), "\n") ==
+        "        6 | ARG X=1\n"
+        "        7 | FROM base\n"
+        ">>>     8 | RUN <<E\n"
+        ">>>     9 | c\n"
+        ">>>    10 | E\n"
+        "       11 | \n"
+        "       12 | # at the end");
 }
 
 TEST_CASE("a long step is cut in its middle, and the text's first and last lines are no borders to cross") {

@@ -81,6 +81,14 @@ TEST_CASE("YAML: secrets in arguments and the environment are found") {
         Lines{"SecretsUsedInArgOrEnv:3", "SecretsUsedInArgOrEnv:6"});
 }
 
+TEST_CASE("YAML: an argument is found where it is declared, however many there are") {
+  CHECK(linted("x-note: 'see API_KEY: below'\nfrom: scratch\nargs: {MODE: y, API_KEY: x}\n") ==
+        Lines{"SecretsUsedInArgOrEnv:3"});
+  std::string text = "from: scratch\nargs:\n";
+  for (int i = 0; i < 40'000; ++i) text += "  A" + std::to_string(i) + "_KEY: x\n";
+  CHECK(linted(text).size() == 1000);
+}
+
 TEST_CASE("YAML: a relative first work directory is found") {
   CHECK(linted("from: debian:12\nsteps:\n  - workdir: app\n  - workdir: b\n") ==
         Lines{"WorkdirRelativePath:3"});

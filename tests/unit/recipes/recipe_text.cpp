@@ -134,8 +134,10 @@ std::string place(const Location& location) {
 }  // namespace
 
 std::string recipe_text(const Recipe& recipe) {
+  std::vector<KeyValue> args;
+  for (const Argument& arg : recipe.args) args.emplace_back(arg.name, arg.value);
   std::string result = fmt::format("name {}\nepoch {}\nargs {}\n", quote(recipe.name),
-                                   recipe.epoch ? std::to_string(*recipe.epoch) : "-", pairs(recipe.args));
+                                   recipe.epoch ? std::to_string(*recipe.epoch) : "-", pairs(args));
   for (const Stage& stage : recipe.stages) {
     result += fmt::format("stage {} at {}\n  from {} at {}\n", quote(stage.name), place(stage.location),
                           std::visit(FromText{}, stage.from), place(stage.from_location));

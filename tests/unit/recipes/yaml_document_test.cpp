@@ -114,6 +114,17 @@ TEST_CASE("hostile: merges that multiply are refused") {
   CHECK(refused(bomb).kind() == ErrorKind::limit);
 }
 
+TEST_CASE("hostile: long texts that aliases repeat are refused") {
+  const std::string text = "a: &a " + std::string(900'000, 'x') + "\n";
+  std::string many;
+  for (int i = 0; i < 18; ++i) many += "- *a\n";
+  CHECK(parsed(text + "b:\n" + many.substr(0, 17 * 5)));
+  CHECK(refused(text + "b:\n" + many)
+            .message()
+            .contains("with this alias the recipe has more than 16 MiB of text"));
+  CHECK(refused("a: &a {b: [" + std::string(900'000, 'x') + "]}\nb:\n" + many).kind() == ErrorKind::limit);
+}
+
 TEST_CASE("hostile: depth is bounded, also through aliases") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + "x" + std::string(depth, ']');

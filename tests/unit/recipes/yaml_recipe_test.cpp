@@ -44,7 +44,10 @@ TEST_CASE("a given argument wins over the default, and may make up for a missing
   const std::string_view text = "args: {A: 1, B: '${A}-b', C: }\nfrom: 'x:${A}${C}'\n";
   const Recipe recipe = parsed(text, {{"A", "2"}, {"C", "3"}});
   CHECK(std::get<FromImage>(recipe.stages[0].from).reference == "x:23");
-  CHECK(recipe.args == std::vector<KeyValue>{{"A", "2"}, {"B", "2-b"}, {"C", "3"}});
+  std::string args;
+  for (const Argument& arg : recipe.args)
+    args += fmt::format("{}={} at {}:{}\n", arg.name, arg.value, arg.location.line, arg.location.column);
+  CHECK(args == "A=2 at 1:8\nB=2-b at 1:14\nC=3 at 1:27\n");
 }
 
 TEST_CASE("a default is not looked at when the argument is given") {
@@ -97,6 +100,15 @@ TEST_CASE("hostile: arguments that grow without end are refused, quickly") {
   const Error error = refused(text + "from: scratch\n");
   CHECK(error.kind() == ErrorKind::limit);
   CHECK(error.message().contains("1 MiB"));
+}
+
+TEST_CASE("hostile: a long argument that many scripts mention is refused") {
+  std::string text = "args: {A: " + std::string(500'000, 'x') + "}\nfrom: scratch\nsteps:\n- run: echo $A\n";
+  CHECK(parsed(text).stages[0].steps.size() == 1);
+  for (int i = 0; i < 9'000; ++i) text += "- run: echo $A\n";
+  const Error error = refused(text);
+  CHECK(error.kind() == ErrorKind::limit);
+  CHECK(error.message().contains("the recipe's text grows above 1 MiB by its arguments"));
 }
 
 TEST_CASE("arguments of the platform are known without a declaration") {
@@ -242,4 +254,34 @@ TEST_CASE("hostile: no prefix and no broken byte of a recipe crashes the reader"
     }
   }
   CHECK(good < text.size() * 9);
+}
+
+TEST_CASE("ports are named one by one, as a config has them") {
+  const auto ports = [](const std::string& value) {
+    const Recipe recipe = parsed("from: scratch\nsteps:\n- expose: " + value + "\n");
+    return std::get<ExposeStep>(recipe.stages.at(0).steps.at(0).kind).ports;
+  };
+  using Ports = std::vector<std::string>;
+  CHECK(ports("[8000-8002, 53/udp, 8001/tcp]") == Ports{"8000/tcp", "8001/tcp", "8002/tcp", "53/udp"});
+  CHECK(ports("80-81/sctp") == Ports{"80/sctp", "81/sctp"});
+  CHECK(ports("1-10000").size() == 10'000);
+  for (const char* wrong : {"0", "80/TCP", "9-8", "80/", "8080:80", "80-"})
+    CHECK(refused(fmt::format("from: scratch\nsteps:\n- expose: '{}'\n", wrong))
+              .message()
+              .contains("must be like 80, 53/udp or 8000-8010/tcp"));
+}
+
+TEST_CASE("hostile: lists that no image's config holds are refused while the recipe is read") {
+  const auto message = [](const std::string& steps) {
+    const Error error = refused("from: scratch\nsteps:\n" + steps);
+    CHECK(error.kind() == ErrorKind::limit);
+    return error.message();
+  };
+  CHECK(message("- expose: 1-10001\n").contains("a.yaml:3:11: 1-10001 are 10001 ports"));
+  CHECK(message("- expose: 1-10000\n- expose: 1/udp\n")
+            .contains("at most 10000 ports, and here there are more"));
+  std::string names;
+  for (int i = 0; i <= 10'000; ++i) names += fmt::format("a{}: b, ", i);
+  CHECK(message("- env: {" + names + "}\n").contains("at most 10000 variables"));
+  CHECK(message("- label: {" + names + "}\n").contains("at most 10000 labels"));
 }

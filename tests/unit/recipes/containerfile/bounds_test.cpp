@@ -66,7 +66,21 @@ TEST_CASE("10,000 here-documents of one line are read, or are one error") {
   const std::string all = "RUN" + repeated(" <<E", 10'000) + "\n" + repeated("E\n", 10'000);
   CHECK(parsed("FROM a\n" + all).instructions[1].heredocs.size() == 10'000);
   const std::string copy = "COPY" + repeated(" <<E", 10'000) + " /x\n" + repeated("E\n", 10'000);
-  CHECK(parsed("FROM a\n" + copy).instructions[1].heredocs.size() == 10'000);
+  CHECK(parsed("FROM a\n" + copy).instructions[1].heredocs.size() == 1);
+}
+
+TEST_CASE("a here-document that is named a thousand times is kept once") {
+  const std::string body = repeated("line of it\n", 3 * k_mebibyte / 11);
+  const std::string ends = repeated("E\n", 999);
+  const std::string file = "FROM a\nCOPY" + repeated(" <<E", 1000) + " /x/\n" + ends + body +
+                           "E\nCOPY a <<B <<C <<B /x/\n1\nB\n2\nC\n3\nB\n";
+  const Containerfile result = parsed(file);
+  REQUIRE(result.instructions[1].heredocs.size() == 1);
+  CHECK(result.instructions[1].heredocs[0].content == body);
+  const std::vector<Heredoc>& several = result.instructions[2].heredocs;
+  REQUIRE(several.size() == 2);
+  CHECK(several[0].content == "3\n");
+  CHECK(several[1].content == "2\n");
 }
 
 TEST_CASE("what is nested as deep as the text allows ends") {

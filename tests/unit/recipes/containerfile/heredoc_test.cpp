@@ -113,11 +113,10 @@ TEST_CASE("a here-document without an end is an error at its beginning") {
   CHECK(file.error().hint_text().contains("'EOF'"));
 }
 
-TEST_CASE("the body of a here-document has its place") {
+TEST_CASE("a here-document and its instruction have their places") {
   const std::string text = "FROM a\nRUN <<EOF\nhello\nEOF\nRUN b\n";
   const Containerfile file = parsed(text);
   const Heredoc& heredoc = file.instructions[1].heredocs[0];
-  CHECK(text.substr(heredoc.body.begin, heredoc.body.length) == "hello\n");
   CHECK(text.substr(heredoc.span.begin, heredoc.span.length) == "<<EOF");
   CHECK(text.substr(file.instructions[1].span.begin, file.instructions[1].span.length) ==
         "RUN <<EOF\nhello\nEOF");
@@ -128,6 +127,25 @@ TEST_CASE("RUN says whether a here-document is all that it runs") {
   CHECK(last<RunInstruction>("RUN <<EOF\nEOF\n").runs_heredoc);
   CHECK_FALSE(last<RunInstruction>("RUN <<EOF sh\nEOF\n").runs_heredoc);
   CHECK_FALSE(last<RunInstruction>("RUN make\n").runs_heredoc);
+}
+
+TEST_CASE("a here-document that the quotes of the line take away is refused") {
+  const std::string message =
+      "this here-document has no content: quotes or braces of the line do not end before it";
+  CHECK(refused("RUN <<E${x") == message);
+  CHECK(refused("RUN <<E${x\na\nE${x\n") == message);
+  CHECK(refused("RUN --mount=type=cache,target=${x <<EOF\na\nEOF\n") == message);
+  CHECK(refused("RUN --network=none\\ <<EOF") == "--network of RUN cannot be 'none <<EOF'");
+  CHECK(refused("COPY <<E${x /y") == message);
+  CHECK(refusal("# escape=`\nFROM a\nRUN --mount=type=tmpfs,target=/x\\ <<EOF\na\nEOF\n").contains(message));
+  CHECK(parse_trigger("RUN <<E${x", "ONBUILD of 'base'").error().message().contains(message));
+}
+
+TEST_CASE("RUN runs the here-document of its script, whatever its flags look like") {
+  const Containerfile file =
+      parsed("# escape=`\nFROM a\nRUN --mount=type=tmpfs,target=/x` <<A <<B\na\nA\nb\nB\n");
+  REQUIRE(file.instructions[1].heredocs.size() == 1);
+  CHECK(file.instructions[1].heredocs[0].content == "b\n");
 }
 
 TEST_CASE("the here-documents of COPY are those among its sources") {

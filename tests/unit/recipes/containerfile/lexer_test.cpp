@@ -132,3 +132,24 @@ TEST_CASE("bytes that are no text are refused") {
             .starts_with("Containerfile:2:6: an instruction is UTF-8, and this byte is not"));
   CHECK(lines("# \xFF\nFROM a\n").size() == 1);
 }
+
+TEST_CASE("NUL characters in here-documents and exec forms are refused, each in its line and with a hint") {
+  const auto refused_with_hint = [](std::string_view text) {
+    const Result<Containerfile> file = parse_containerfile(SourceText("Containerfile", text));
+    REQUIRE_FALSE(file);
+    CHECK_FALSE(file.error().hint_text().empty());
+    return file.error().message();
+  };
+  for (const std::string before : {"RUN <<E", "COPY <<E /a", "ADD <<'E' /a", "RUN cat <<-E"}) {
+    const std::string text = "FROM a\n" + before + "\n one\n two" + std::string(1, '\0') + "x\nE\n";
+    CHECK(refused_with_hint(text).starts_with(
+        "Containerfile:4:5: a here-document is text, and here is byte 0x00"));
+  }
+  for (const std::string keyword :
+       {"RUN", "CMD", "ENTRYPOINT", "SHELL", "VOLUME", "COPY", "HEALTHCHECK CMD"}) {
+    const std::string text = "FROM a\n" + keyword + R"( ["a", "b\u0000c"])" + "\n";
+    INFO(text);
+    CHECK(refused_with_hint(text).contains("this word of an exec form holds a NUL character"));
+  }
+  CHECK_FALSE(parse_trigger(R"(RUN ["a\u0000"])", "ONBUILD of 'base'"));
+}

@@ -229,3 +229,18 @@ TEST_CASE("many stages, variables and findings end") {
   const SourceText source("Containerfile", text);
   (void)containerfile::lint(parsed(text), source, {});
 }
+
+TEST_CASE("what can be built can be checked: each word is filled in once") {
+  std::string text = "FROM a\nENV V=" + std::string(1024 * 1024, 'x') + "\n";
+  for (int i = 0; i < 9; ++i) text += fmt::format("ENV W{}=$V\n", i);
+  text += "ARG X=$V\nARG Y=$V\nWORKDIR /$V\n";
+  CHECK(linted(text).empty());
+}
+
+TEST_CASE("suggestions for more unknown variables than anybody reads end") {
+  std::string text = "FROM a\n";
+  for (int i = 0; i < 450; ++i) text += fmt::format("ENV A_LONG_NAME_OF_A_VARIABLE_{}=x\n", i);
+  text += "ENV";
+  for (int i = 0; i < 60'000; ++i) text += fmt::format(" a=$A_LONG_NAME_OF_A_VARIABEL_{}", i);
+  CHECK(linted(text).size() == 1000);
+}

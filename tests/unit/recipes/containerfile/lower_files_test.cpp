@@ -78,7 +78,7 @@ TEST_CASE("cache mounts") {
   CHECK(mount("type=cache,id=$I,target=/c", "ENV I=name\n").id == "name");
   CHECK(mount("type=cache,target=/c,from=scratch").from.empty());
   CHECK(mount_refusal("type=cache,target=/c,sharing=$KEY") ==
-        "'sharing' is shared, private or locked, not 'what'");
+        "'sharing' of a mount is shared, private or locked, not 'what'");
   CHECK(mount_refusal("type=cache,target=/c,uid=$KEY") == "'uid' of a mount is a number, not 'what'");
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("secrets are files or variables") {
 TEST_CASE("agents") {
   CHECK(mount("type=ssh").id == "default");
   CHECK(mount("type=ssh,id=x,required=true,mode=0666").required);
-  CHECK(mount_refusal("type=$KEY,target=/x") == "no mount has the type 'what'");
+  CHECK(mount_refusal("type=$KEY,target=/x") == "no mount of type 'what'");
 }
 
 TEST_CASE("COPY takes variables everywhere but in --exclude") {

@@ -170,9 +170,9 @@ TEST_CASE("a file without stages and what stands before the first are refused") 
 
 TEST_CASE("a long chain of stages ends") {
   std::string text = "FROM base AS s0\n";
-  for (int i = 1; i < 5'000; ++i)
+  for (int i = 1; i < 1'000; ++i)
     text += "FROM s" + std::to_string(i - 1) + " AS s" + std::to_string(i) + "\n";
-  CHECK(lowered(text).recipe.stages.size() == 5'000);
+  CHECK(lowered(text).recipe.stages.size() == 1'000);
 }
 
 TEST_CASE("what stands in for a stage is no stage: it is not lowered") {

@@ -80,6 +80,12 @@ inline std::string step_refusal(std::string_view instructions, const Request& re
   return refusal("FROM base\n" + std::string(instructions), request);
 }
 
+inline std::vector<KeyValue> args_of(const Lowered& result) {
+  std::vector<KeyValue> args;
+  for (const Argument& arg : result.recipe.args) args.emplace_back(arg.name, arg.value);
+  return args;
+}
+
 using Texts = std::vector<std::string>;
 using Pairs = std::vector<KeyValue>;
 

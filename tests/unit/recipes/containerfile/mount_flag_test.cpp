@@ -57,17 +57,17 @@ TEST_CASE("each type of mount has its keys") {
 }
 
 TEST_CASE("a secret has a name, and one only") {
-  CHECK(bad("type=secret") == "a mount of type 'secret' needs an 'id'");
-  CHECK(bad("type=secret,id=a,src=b") == "'id' and 'source' of a secret mount are the same thing twice");
+  CHECK(bad("type=secret") == "a mount of type 'secret' needs an 'id' or a 'target'");
+  CHECK(bad("type=secret,id=a,src=b") == "a mount of type 'secret' has an 'id' or a 'source', not both");
   CHECK(mount("type=secret,target=/a").size() == 2);
 }
 
 TEST_CASE("values of mounts are checked") {
   CHECK(bad("type=cache,target=/a,sharing=lockd") ==
-        "'lockd' is not a value for 'sharing' of a mount (did you mean 'locked'?)");
-  CHECK(bad("type=cache,target=/a,mode=9") == "'9' is not a value for 'mode' of a mount");
-  CHECK(bad("type=cache,target=/a,uid=root") == "'root' is not a value for 'uid' of a mount");
-  CHECK(bad("target=/a,rw=maybe") == "'maybe' is not a value for 'rw' of a mount");
+        "'sharing' of a mount is shared, private or locked, not 'lockd'");
+  CHECK(bad("type=cache,target=/a,mode=9") == "'mode' of a mount is an octal mode like 0755, not '9'");
+  CHECK(bad("type=cache,target=/a,uid=root") == "'uid' of a mount is a number, not 'root'");
+  CHECK(bad("target=/a,rw=maybe") == "'rw' of a mount is true or false, not 'maybe'");
 }
 
 TEST_CASE("what holds a variable is not checked yet") {
