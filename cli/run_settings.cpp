@@ -9,6 +9,7 @@
 #include "cli/container_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
+#include "cli/resource_flags.hpp"
 #include "run/setup_plan.hpp"
 
 namespace ecrin::cli {
@@ -159,6 +160,7 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
         oci::default_capabilities(), words_of(arguments, "cap-add"), words_of(arguments, "cap-drop")));
   }
   for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
+  settings.resources = TRY(parse_resources(arguments));
   return settings;
 }
 
