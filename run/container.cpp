@@ -214,7 +214,11 @@ Result<> Container::State::start(ContainerOptions options) {
     if (used) given = TRY(above_reserved(std::move(given)));
     spawn.moved.emplace_back(used ? given.get() : null.get(), number);
   }
-  child = TRY(spawn_in_namespaces(spawn));
+  auto spawned = spawn_in_namespaces(spawn);
+  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
+    return std::unexpected(
+        std::move(spawned).error().hint("the limit of memory is too small for a container"));
+  child = TRY(std::move(spawned));
 
   // Our copies of what the container has now: as long as they are open, no end of stream is seen.
   control.reset();

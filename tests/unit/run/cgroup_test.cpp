@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/posix.hpp"
+#include "run/systemd_scope.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -40,6 +41,14 @@ TEST_CASE("what dead processes of ours left is swept, all else stays") {
   for (const std::string& name : gone) CHECK_FALSE(is_there(directory, name));
   for (const std::string& name : kept) CHECK(is_there(directory, name));
   sweep_cgroups(directory.path("not there"));
+}
+
+TEST_CASE("where no service manager answers there is no scope") {
+  for (const auto& addresses : {std::vector<std::string>{}, {"unix:path=/nowhere/bus", "nonsense"}}) {
+    const auto entered = enter_systemd_scope(addresses);
+    REQUIRE_FALSE(entered);
+    CHECK(entered.error().kind() == ErrorKind::not_found);
+  }
 }
 
 TEST_CASE("limits that contradict each other are refused before the host is looked at") {
