@@ -117,7 +117,9 @@ void sweep_cgroups(const std::string& directory) {
   if (!entries) return;
   for (const auto& entry : *entries) {
     const pid_t maker = entry.type == DT_DIR ? maker_of(entry.name) : 0;
-    if (maker == 0 || ::kill(maker, 0) == 0 || errno != ESRCH) continue;
+    if (maker == 0) continue;
+    // Of our own number: of one who had it before us.
+    if (maker != ::getpid() && (::kill(maker, 0) == 0 || errno != ESRCH)) continue;
     if (const auto removed = remove_tree(directory + "/" + entry.name); !removed)
       log::debug("{}", removed.error().message());
   }
@@ -151,8 +153,10 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
     }
   }
   const std::string& directory = place->m_directory;
-  if (directory.empty() || !can_manage(directory))
-    return fail(ErrorKind::denied, "the cgroup '{}' that systemd delegated cannot be written to from here",
+  if (directory.empty())  // a container that has the host's bus
+    return fail(ErrorKind::denied, "the cgroup that systemd delegated cannot be seen from here");
+  if (!can_manage(directory))
+    return fail(ErrorKind::denied, "the cgroup {} that systemd delegated cannot be written to from here",
                 printable(directory));
   const auto missing = missing_controllers(needed, available_controllers(directory));
   if (!missing.empty()) return std::unexpected(explain_missing(missing, directory));

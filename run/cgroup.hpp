@@ -69,6 +69,7 @@ private:
 };
 
 /// Removes what killed processes of ours left in this directory: cgroups of our names without processes.
+/// Before this process makes some.
 void sweep_cgroups(const std::string& directory);
 
 }  // namespace ecrin::run

@@ -30,8 +30,9 @@ pid_t dead_process() {
 TEST_CASE("what dead processes of ours left is swept, all else stays") {
   const test::TempDirectory directory;
   const std::string dead = std::to_string(dead_process());
-  const std::string alive = std::to_string(::getpid());
-  const std::vector<std::string> gone = {"ecrin-" + dead, "ecrin-" + dead + "-3"};
+  const std::string alive = std::to_string(::getppid());
+  const std::string before = std::to_string(::getpid());
+  const std::vector<std::string> gone = {"ecrin-" + before, "ecrin-" + dead, "ecrin-" + dead + "-3"};
   const std::vector<std::string> kept = {"ecrin-" + alive, "ecrin-" + alive + "-1", "ecrin-", "ecrin-x-1",
                                          "other-" + dead};
   for (const auto* names : {&gone, &kept})
