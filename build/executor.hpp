@@ -82,6 +82,7 @@ struct ProgramEnd {
   ExitStatus status;
   std::vector<std::string> mount_points;  // that were made for it
   GuardedSecrets secrets;                 // that it saw
+  std::uint64_t out_of_memory_kills = 0;
 };
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
                                const recipes::RunStep& run, const TreeMount& mount,

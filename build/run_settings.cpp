@@ -63,6 +63,8 @@ void apply(const RunSettings& settings, run::ContainerOptions& options) {
     config.read_only_paths.clear();
   }
   if (settings.no_new_privileges) config.process.no_new_privileges = true;
+  config.resources = settings.resources;
+  options.cgroups = settings.cgroups;
 }
 
 }  // namespace ecrin::build

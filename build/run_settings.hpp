@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,6 +27,8 @@ struct RunSettings {
   bool seccomp = true;
   bool masked_paths = true;
   bool no_new_privileges = false;
+  oci::Resources resources;                   // of each step
+  std::shared_ptr<run::CgroupPlace> cgroups;  // for them; none when there are no limits
 };
 
 /// What of them may change what a step makes: hosts, mounts (by their names), capabilities, confinement. How

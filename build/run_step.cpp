@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/run_mounts.hpp"
+#include "run/cgroup_settings.hpp"
 #include "run/container.hpp"
 #include "run/user_lookup.hpp"
 
@@ -167,6 +168,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   if (!program) TRY(follow_output(container, pipe.read, scope, SecretMask(end.secrets)));
   end.status = TRY(program ? program->attend(container) : container.wait());
   end.mount_points = container.created_mount_points();
+  end.out_of_memory_kills = container.out_of_memory_kills();
   return end;
 }
 
@@ -194,9 +196,14 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
                      {.exit_code = scope.failure.exit_code,
                       .mount_points = std::move(end->mount_points),
                       .secrets = std::move(end->secrets)});
-    return fail(ErrorKind::system, "step {} of stage '{}' failed with {}", scope.step.plan->index + 1,
-                printable(session.plan.stages[scope.step.plan->stage].stage->name), end->status.to_string());
+    std::string how = "failed with " + end->status.to_string();
+    if (end->out_of_memory_kills > 0)
+      how += "; a process was " + run::out_of_memory_message(session.options.run.resources);
+    return fail(ErrorKind::system, "step {} of stage '{}' {}", scope.step.plan->index + 1,
+                printable(session.plan.stages[scope.step.plan->stage].stage->name), how);
   }
+  if (end->out_of_memory_kills > 0)
+    scope.note("a process of the step was " + run::out_of_memory_message(session.options.run.resources));
   TRY(mount.tree->finish());
   mount.tree.reset();
   LowerView lower(session, scope.below, scope.stop);

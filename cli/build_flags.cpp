@@ -3,6 +3,7 @@
 #include "cli/cache_options.hpp"
 #include "cli/recipe_outline.hpp"
 #include "cli/registry_options.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/run_settings.hpp"
 
 namespace ecrin::cli {
@@ -162,6 +163,7 @@ std::vector<Flag> foreign_flags() {
 
 std::vector<Flag> build_flags() {
   std::vector<Flag> all = with_flags(own_flags(), run_settings_flags());
+  all = with_flags(std::move(all), resource_flags());
   all = with_flags(std::move(all), foreign_flags());
   all = with_flags(std::move(all), cache_flags());
   return with_flags(std::move(all), registry_flags());

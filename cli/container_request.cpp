@@ -7,6 +7,7 @@
 #include "base/text.hpp"
 #include "cli/build_request.hpp"
 #include "cli/import_changes.hpp"
+#include "cli/resource_flags.hpp"
 #include "run/capabilities.hpp"
 
 namespace ecrin::cli {
@@ -131,6 +132,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_add = arguments.words("cap-add");
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
+  request.resources = TRY(parse_resources(arguments));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));
@@ -172,6 +174,7 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   if (request.workdir) process.cwd = *request.workdir;
   process.capabilities = TRY(choose_capabilities(process.capabilities, request.cap_add, request.cap_drop));
   config.root_read_only = request.read_only;
+  config.resources = request.resources;
   if (request.network == run::NetworkMode::host) std::erase(config.namespaces, oci::Namespace::network);
   return config;
 }

@@ -33,6 +33,7 @@ struct ContainerRequest {
   std::vector<std::string> cap_add, cap_drop;
   bool read_only = false;
   std::vector<MountSpec> mounts;
+  oci::Resources resources;
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

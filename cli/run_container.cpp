@@ -1,5 +1,6 @@
 #include "cli/run_container.hpp"
 
+#include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -8,18 +9,23 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/image_steps.hpp"
+#include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/registries.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/session.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "cli/volumes.hpp"
+#include "run/cgroup_settings.hpp"
 #include "run/container.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::cli {
 namespace {
+
+constexpr int k_killed = 128 + SIGKILL;
 
 // The tree that the container runs on: an image's layers with an upper directory, or a directory of the
 // user's.
@@ -174,13 +180,26 @@ int start_exit_code(const Error& error) {
   return 125;
 }
 
-Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store) {
+// The kernel says nothing to who waits for a process that it killed for want of memory.
+Outcome tell_out_of_memory(Session& session, const oci::Resources& resources, int code) {
+  const std::string message = run::out_of_memory_message(resources);
+  if (code == k_killed)
+    return std::unexpected(
+        Failure(Error(ErrorKind::limit, message).hint("--memory is the limit of the container"), code));
+  session.console().print(
+      format_warning("a process of the container was " + message, session.style().colour));
+  return code;
+}
+
+Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store,
+                      std::shared_ptr<run::CgroupPlace> cgroups) {
   Volumes volumes(store);
   run::ContainerOptions options;
   options.config = TRY(full_config(request, root, volumes));
   options.rootfs = root.path;
   options.network = request.network;
   options.init = request.init;
+  options.cgroups = std::move(cgroups);
   options.stdio = TRY(standard_streams(request));
   const SignalQueue signals = TRY(SignalQueue::open());
   std::optional<run::PrivateNetwork> network;
@@ -205,17 +224,20 @@ Outcome run_container(const ContainerRequest& request, const Root& root, Session
       attend(*container, signals, request.terminal, request.interactive ? Input::standard : Input::none);
   if (request.is_rootfs) remove_mount_points(root.path, points);
   if (!status) return std::unexpected(Failure(status.error()));
+  if (container->out_of_memory_kills() > 0)
+    return tell_out_of_memory(session, request.resources, status->shell_code());
   return status->shell_code();
 }
 
 }  // namespace
 
 Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments) {
+  const auto cgroups = TRY(open_cgroups(session, request.resources));
   Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(session, request, arguments));
   build::Workshop* workshop = TRY(session.workshop());
   std::optional<NameLock> name;
   if (!request.name.empty()) name.emplace(TRY(NameLock::acquire(workshop->store(), request.name)));
-  Outcome outcome = run_container(request, root, session, workshop->store());
+  Outcome outcome = run_container(request, root, session, workshop->store(), cgroups);
   if (root.mount.tree) {
     if (const auto finished = root.mount.tree->finish(); !finished && outcome) {
       return std::unexpected(Failure(finished.error()));

@@ -6,6 +6,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/container_request.hpp"
 #include "cli/registries.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/working_steps.hpp"
 
 namespace ecrin::cli {
@@ -17,13 +18,15 @@ Result<> check_flags(const Arguments& arguments) {
                                                         "workdir", "network", "mount",    "secret",
                                                         "quiet",   "pull",    "no-cache", "rm"};
   const std::vector<Flag> registry = registry_flags();
+  const std::vector<Flag> limits = resource_flags();
   for (const Flag& flag : run_verb().flags) {
     if (!arguments.has(flag.name) || std::ranges::find(k_known, flag.name) != k_known.end()) continue;
     if (std::ranges::find(registry, flag.name, &Flag::name) != registry.end()) continue;
+    if (std::ranges::find(limits, flag.name, &Flag::name) != limits.end()) continue;
     return std::unexpected(
         Error(ErrorKind::invalid, fmt::format("--{} is not for steps of a build (--into)", flag.name))
-            .hint("they have --env, --env-file, --user, --workdir, --network, --mount, --secret and "
-                  "--no-cache"));
+            .hint("they have --env, --env-file, --user, --workdir, --network, --mount, --secret, "
+                  "--no-cache, and limits like --memory"));
   }
   return {};
 }
@@ -34,6 +37,8 @@ Outcome run_into(Session& session, const Arguments& arguments) {
   TRY(check_flags(arguments));
   build::BuildOptions options = TRY(step_options(session));
   options.no_cache = arguments.on("no-cache");
+  options.run.resources = TRY(parse_resources(arguments));
+  options.run.cgroups = TRY(open_cgroups(session, options.run.resources));
   options.network = TRY(parse_network(arguments.value("network", "private")));
   options.context_directory = TRY(absolute_path("."));
   options.secrets = TRY(requested_secrets(arguments, session.environment()));

@@ -9,6 +9,7 @@
 #include "cli/container_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
+#include "cli/resource_flags.hpp"
 #include "run/setup_plan.hpp"
 
 namespace ecrin::cli {
@@ -151,6 +152,7 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
                                                     arguments.words("cap-drop")));
   }
   for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
+  settings.resources = TRY(parse_resources(arguments));
   return settings;
 }
 

@@ -76,7 +76,10 @@ Result<Outcome> mount_by_context(const OverlayParts& parts, const std::string& t
   good = good && ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0;
   if (!good) {
     const int code = errno;
-    return std::unexpected(overlay_error(code, kernel_log(context)));
+    const std::string log = kernel_log(context);
+    // Before Linux 6.5 the context takes every option, and overlay knows none with "+" when it is made.
+    if (code == EINVAL && log.empty()) return Outcome::too_old;
+    return std::unexpected(overlay_error(code, log));
   }
   const Fd mount(::fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
   if (!mount) {

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "oci/image_config.hpp"
+#include "oci/resources.hpp"
 
 namespace ecrin::oci {
 
@@ -64,6 +65,7 @@ struct RuntimeConfig {
   std::vector<std::string> read_only_paths;
   std::map<std::string, std::string> sysctl;
   bool default_seccomp = true;  // false: unconfined
+  Resources resources;
   std::map<std::string, std::string> annotations;
 };
 

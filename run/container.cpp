@@ -13,6 +13,7 @@
 #include "base/posix.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "run/cgroup_settings.hpp"
 #include "run/container_spawn.hpp"
 #include "run/embedded.hpp"
 #include "run/seccomp.hpp"
@@ -111,11 +112,13 @@ Result<std::optional<Message>> receive(const Fd& socket, std::string& buffer) {
 }  // namespace
 
 struct Container::State {
+  std::optional<Cgroup> cgroup;  // outlives its processes
   Child child;
   Fd terminal;
   Fd lifeline;  // its closing, also by our death, ends the container
   std::optional<PrivateNetwork> network;
   std::vector<std::string> created;
+  oci::Resources resources;
 
   Result<> start(ContainerOptions options);
 
@@ -143,6 +146,8 @@ struct Container::State {
     }
     if (ready) return {};
     const ExitStatus status = TRY(child.wait());
+    if (cgroup && cgroup->out_of_memory_kills() > 0)
+      return fail(ErrorKind::limit, "the set-up of the container was {}", out_of_memory_message(resources));
     return fail(ErrorKind::system, "the stage of the container ended too early: {}", status.to_string());
   }
 };
@@ -159,6 +164,12 @@ Result<Container> Container::start(ContainerOptions options) {
 
 Result<> Container::State::start(ContainerOptions options) {
   const Fd* network_namespace = options.network_namespace;
+  if (!options.config.resources.empty()) {
+    if (!options.cgroups)
+      return fail(ErrorKind::unsupported, "the container has limits, and there is no cgroup for it");
+    resources = options.config.resources;
+    cgroup.emplace(TRY(options.cgroups->create(resources)));
+  }
   if (options.network == NetworkMode::private_network && !network_namespace) {
     network = TRY(PrivateNetwork::create(Command{}.search_path));
     network_namespace = &network->network_namespace();
@@ -189,6 +200,11 @@ Result<> Container::State::start(ContainerOptions options) {
                      .network_namespace = network_namespace,
                      .moved = {{plan_file.get(), k_stage_plan_descriptor}},
                      .kept = {control.get(), lifeline_end.get()}};
+  Fd processes;
+  if (cgroup) {
+    processes = TRY(above_reserved(TRY(cgroup->processes())));
+    spawn.cgroup = &processes;
+  }
   for (const Fd& source : sources) spawn.kept.push_back(source.get());
   const Fd null = TRY(above_reserved(TRY(posix::open("/dev/null", O_RDWR))));
   std::array<Fd*, 3> stdio = {&options.stdio.input, &options.stdio.output, &options.stdio.error};
@@ -198,7 +214,11 @@ Result<> Container::State::start(ContainerOptions options) {
     if (used) given = TRY(above_reserved(std::move(given)));
     spawn.moved.emplace_back(used ? given.get() : null.get(), number);
   }
-  child = TRY(spawn_in_namespaces(spawn));
+  auto spawned = spawn_in_namespaces(spawn);
+  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
+    return std::unexpected(
+        std::move(spawned).error().hint("the limit of memory is too small for a container"));
+  child = TRY(std::move(spawned));
 
   // Our copies of what the container has now: as long as they are open, no end of stream is seen.
   control.reset();
@@ -217,6 +237,9 @@ const Fd& Container::pidfd() const {
 }
 const std::vector<std::string>& Container::created_mount_points() const {
   return m_state->created;
+}
+std::uint64_t Container::out_of_memory_kills() const {
+  return m_state->cgroup ? m_state->cgroup->out_of_memory_kills() : 0;
 }
 Result<> Container::signal(int number) {
   return m_state->child.signal(number);

@@ -14,6 +14,7 @@
 #include "base/cancel.hpp"
 #include "base/child.hpp"
 #include "oci/runtime_config.hpp"
+#include "run/cgroup.hpp"
 #include "run/network.hpp"
 
 namespace ecrin::run {
@@ -30,6 +31,8 @@ struct ContainerOptions {
   /// A network namespace to join instead of making one (see network.hpp: a pool of them serves a build's
   /// steps).
   const Fd* network_namespace = nullptr;
+  /// Where its cgroup is made; needed when config.resources asks for limits.
+  std::shared_ptr<CgroupPlace> cgroups;
   bool init = true;
   Stdio stdio;
   /// Made by the tool in the tree: text files that are bind-mounted over the image's (/etc/resolv.conf,
@@ -51,6 +54,8 @@ public:
   const Fd& terminal() const;
   Result<> signal(int number);  // to the program (through pid 1)
   Result<ExitStatus> wait();
+  /// How many of its processes were killed because its limit of memory was reached; also after the end.
+  std::uint64_t out_of_memory_kills() const;
   /// A descriptor that becomes readable when the container has ended.
   const Fd& pidfd() const;
   /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).

@@ -12,7 +12,7 @@
 namespace ecrin::run {
 namespace {
 
-enum class Failed { nothing, descriptors, network, exec };
+enum class Failed { nothing, cgroup, descriptors, network, exec };
 
 struct Context {
   const SpawnRequest* request;
@@ -32,6 +32,11 @@ int enter_stage(void* argument) {
     context.code = errno;
     ::_exit(127);
   };
+  if (request.cgroup) {
+    // "0" is who writes. A cgroup namespace begins where its maker stands, so it is made after the move.
+    if (::write(request.cgroup->get(), "0", 1) != 1) stop(Failed::cgroup);
+    if ((request.namespaces & CLONE_NEWCGROUP) && ::unshare(CLONE_NEWCGROUP) != 0) stop(Failed::cgroup);
+  }
   if (request.network_namespace && ::setns(request.network_namespace->get(), CLONE_NEWNET) != 0)
     stop(Failed::network);
   for (const auto& [from, to] : request.moved)
@@ -49,6 +54,8 @@ int enter_stage(void* argument) {
 
 Error describe(const Context& context) {
   switch (context.failed) {
+    case Failed::cgroup:
+      return Error::from_errno(context.code, "cannot enter the cgroup of the container");
     case Failed::network:
       return Error::from_errno(context.code, "cannot enter the network namespace of the container");
     case Failed::exec: {
@@ -84,7 +91,9 @@ Result<Child> spawn_in_namespaces(const SpawnRequest& request) {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  const auto flags = static_cast<int>(request.namespaces) | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+  const std::uint64_t later = request.cgroup ? CLONE_NEWCGROUP : 0;
+  const auto flags =
+      static_cast<int>(request.namespaces & ~later) | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
   const pid_t pid = ::clone(enter_stage, stack.data() + stack.size(), flags, &context, &pidfd);
   const int code = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);

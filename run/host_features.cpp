@@ -16,6 +16,7 @@
 #include "base/child.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup_facts.hpp"
 #include "run/network.hpp"
 #include "run/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
@@ -168,6 +169,29 @@ Finding check_bootstrap(const std::string& search_path) {
   return finding;
 }
 
+// Which limits users can set: systemd gives its users' managers what the administrator says.
+Finding check_delegation(Finding finding) {
+  const std::string manager =
+      fmt::format("/sys/fs/cgroup/user.slice/user-{0}.slice/user@{0}.service", ::getuid());
+  const std::vector<std::string> delegated = available_controllers(manager);
+  finding.fact = "version 2";
+  if (delegated.empty()) {
+    finding.level = Level::note;
+    finding.fact += ", no service manager of this user";
+    finding.meaning = "limits of memory and processor time may not be had";
+    finding.fix = "log in as this user, or loginctl enable-linger USER";
+    return finding;
+  }
+  finding.fact += ", delegated to users: " + join(delegated, ", ");
+  const auto missing = missing_controllers({"cpu", "cpuset", "memory", "pids"}, delegated);
+  if (missing.empty()) return finding;
+  const Error reason = explain_missing(missing, manager);
+  finding.level = Level::note;
+  finding.meaning = fmt::format("limits of {} cannot be set", join(missing, ", "));
+  finding.fix = reason.hint_text();
+  return finding;
+}
+
 Finding check_cgroups() {
   Finding finding{.name = "cgroups"};
   struct statfs file_system {};
@@ -177,10 +201,7 @@ Finding check_cgroups() {
     finding.meaning = "limits of memory and processor time cannot be set";
     return finding;
   }
-  if (file_system.f_type == CGROUP2_SUPER_MAGIC) {
-    finding.fact = "version 2";
-    return finding;
-  }
+  if (file_system.f_type == CGROUP2_SUPER_MAGIC) return check_delegation(std::move(finding));
   struct stat status {};
   const bool hybrid = ::stat("/sys/fs/cgroup/unified", &status) == 0;
   finding.level = Level::note;

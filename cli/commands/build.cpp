@@ -25,6 +25,7 @@
 #include "cli/recipe_file.hpp"
 #include "cli/recipe_outline.hpp"
 #include "cli/registries.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/run_settings.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -347,6 +348,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (arguments.on("check")) return check(request, arguments.value("format"));
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
+  request.options.run.cgroups = TRY(open_cgroups(session, request.options.run.resources));
   build::Workshop* workshop = TRY(session.workshop());
   request.options.obtain_image =
       remembering(image_obtainer(session, *workshop, *registries, policy, request.progress));

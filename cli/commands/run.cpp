@@ -1,6 +1,7 @@
 // verb: run
 #include "cli/commands/commands.hpp"
 #include "cli/registries.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/run_container.hpp"
 #include "cli/working_steps.hpp"
 
@@ -106,7 +107,7 @@ const Verb& run_verb() {
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "
           "in a recipe, and comes from the cache when it ran before on the same tree.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(with_flags(flags(), resource_flags()), registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

@@ -27,6 +27,7 @@ LIBRARIES = {
     "openssl": "OpenSSL",
     "seccomp.h": "libseccomp",
     "sqlite3.h": "SQLite",
+    "systemd": "libsystemd",
     "toml++": "toml++",
     "yaml-cpp": "yaml-cpp",
     "zlib.h": "zlib",

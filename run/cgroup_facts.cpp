@@ -1,0 +1,141 @@
+#include "run/cgroup_facts.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr std::uint64_t k_proc_limit = 4u << 20;
+constexpr std::uint64_t k_file_limit = 64 * 1024;
+
+// Spaces and the like are "\040" in mountinfo.
+std::string unescape(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+struct CgroupMount {
+  std::string root;  // the cgroup that is seen there
+  std::string path;
+  std::string type;
+};
+
+// "36 25 0:30 ROOT PATH OPTIONS [TAG...] - TYPE SOURCE OPTIONS"
+std::optional<CgroupMount> parse_mount(std::string_view line) {
+  const std::size_t border = line.find(" - ");
+  if (border == std::string_view::npos) return std::nullopt;
+  const std::vector<std::string> place = split(line.substr(0, border), ' ');
+  const std::vector<std::string> kind = split(line.substr(border + 3), ' ');
+  if (place.size() < 6 || !kind.front().starts_with("cgroup")) return std::nullopt;
+  return CgroupMount{.root = unescape(place[3]), .path = unescape(place[4]), .type = kind.front()};
+}
+
+std::string own_path(std::string_view cgroup) {
+  for (const std::string& line : split(cgroup, '\n'))
+    if (line.starts_with("0::")) return line.substr(3);
+  return {};
+}
+
+// A cgroup's path below the mount that shows `root` of the hierarchy.
+std::string below(const CgroupMount& mount, const std::string& path) {
+  if (path.empty() || path.starts_with("/..")) return {};
+  std::string_view rest = path;
+  if (mount.root != "/") {
+    if (!rest.starts_with(mount.root)) return {};
+    rest.remove_prefix(mount.root.size());
+    if (!rest.empty() && rest.front() != '/') return {};
+  }
+  while (rest.ends_with('/')) rest.remove_suffix(1);
+  return mount.path + std::string(rest);
+}
+
+std::string words(const std::vector<std::string>& controllers) {
+  return join(controllers, ", ");
+}
+
+}  // namespace
+
+CgroupFacts parse_cgroup_facts(std::string_view cgroup, std::string_view mountinfo) {
+  CgroupFacts facts;
+  bool has_version1 = false;
+  for (const std::string& line : split(mountinfo, '\n')) {
+    const auto mount = parse_mount(line);
+    if (!mount) continue;
+    if (mount->type == "cgroup2") {
+      if (!facts.directory.empty()) continue;
+      facts.mount = mount->path;
+      facts.directory = below(*mount, own_path(cgroup));
+    } else if (mount->type == "cgroup") {
+      has_version1 = true;
+    }
+  }
+  const bool has_version2 = !facts.mount.empty();
+  facts.layout = has_version1   ? has_version2 ? CgroupLayout::hybrid : CgroupLayout::version1
+                 : has_version2 ? CgroupLayout::version2
+                                : CgroupLayout::none;
+  return facts;
+}
+
+CgroupFacts read_cgroup_facts() {
+  const auto cgroup = posix::read_file("/proc/self/cgroup", k_proc_limit);
+  const auto mountinfo = posix::read_file("/proc/self/mountinfo", k_proc_limit);
+  return parse_cgroup_facts(cgroup.value_or(""), mountinfo.value_or(""));
+}
+
+std::vector<std::string> available_controllers(const std::string& directory) {
+  const auto text = posix::read_file(directory + "/cgroup.controllers", k_file_limit);
+  if (!text) return {};
+  std::vector<std::string> controllers = split(trim(*text), ' ');
+  std::erase(controllers, "");
+  std::ranges::sort(controllers);
+  return controllers;
+}
+
+std::vector<std::string> missing_controllers(const std::vector<std::string>& needed,
+                                             const std::vector<std::string>& available) {
+  std::vector<std::string> missing;
+  std::ranges::copy_if(needed, std::back_inserter(missing), [&](const std::string& name) {
+    return std::ranges::find(available, name) == available.end();
+  });
+  return missing;
+}
+
+Error explain_layout(CgroupLayout layout, const std::vector<std::string>& needed) {
+  const std::string what = fmt::format("limits of {} cannot be set", words(needed));
+  constexpr const char* k_fix =
+      "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line: users get limits from "
+      "cgroup "
+      "version 2 only";
+  if (layout == CgroupLayout::none)
+    return Error(ErrorKind::unsupported, what + ": no control groups are mounted here")
+        .hint("mount cgroup version 2 on /sys/fs/cgroup");
+  if (layout == CgroupLayout::version1)
+    return Error(ErrorKind::unsupported, what + ": this host has control groups of version 1").hint(k_fix);
+  return Error(ErrorKind::unsupported,
+               what + ": the controllers of this host are in cgroup version 1 (hybrid layout)")
+      .hint(k_fix);
+}
+
+Error explain_missing(const std::vector<std::string>& missing, const std::string& directory) {
+  return Error(ErrorKind::unsupported,
+               fmt::format("limits of {} cannot be set: not delegated to this user ({})", words(missing),
+                           printable(directory)))
+      .hint(
+          "an administrator delegates them: 'systemctl edit user@.service' with the lines [Service] and "
+          "Delegate=cpu cpuset io memory pids, then 'systemctl daemon-reload' and a new login");
+}
+
+}  // namespace ecrin::run
