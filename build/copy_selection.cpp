@@ -82,14 +82,14 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
   };
   if (!S_ISREG(status.st_mode)) return changed();
   if (m_options.must_be_unchanged && !same_content(status, entry.status)) return changed();
-  const Attributes attributes = this->attributes(entry.status);
   Fd file = TRY(m_upper.put_file(target));
   TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
             "copying '{}' to '/{}'", printable(entry.path), printable(target));
   TRY(file.close());
   if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
     return changed();
-  TRY(m_upper.set_xattrs(target, TRY(xattrs(*open))));
+  Attributes attributes = this->attributes(entry.status);
+  attributes.xattrs = TRY(xattrs(*open));
   return m_upper.seal(target, attributes, S_IFREG);
 }
 
@@ -97,12 +97,12 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
   if (m_cancel) TRY(m_cancel->check());
   const mode_t type = entry.status.st_mode & S_IFMT;
   if (type == S_IFREG) return copy_file(entry, target);
-  const Attributes attributes = this->attributes(entry.status);
+  Attributes attributes = this->attributes(entry.status);
   if (type == S_IFDIR) {
-    TRY(m_upper.put_directory(target, attributes));
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
                                                           O_PATH | O_DIRECTORY));
-    return m_upper.set_xattrs(target, TRY(xattrs(source)));
+    attributes.xattrs = TRY(xattrs(source));
+    return m_upper.put_directory(target, attributes);
   }
   if (type == S_IFLNK) {
     const Fd* parent = TRY(source_parent(entry.path));
