@@ -10,12 +10,6 @@ namespace ecrin::build {
 
 namespace {
 
-bool same_content(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
-         a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
-}
-
 mode_t mode_for(const CopyOptions& options, mode_t own) {
   if (S_ISLNK(own)) return own & 07777;
   if (options.mode) return *options.mode;
@@ -76,18 +70,12 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
         Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
   }
   const struct stat status = TRY(posix::stat_fd(*open));
-  const auto changed = [&] {
-    return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path),
-                m_tree.name);
-  };
-  if (!S_ISREG(status.st_mode)) return changed();
-  if (m_options.must_be_unchanged && !same_content(status, entry.status)) return changed();
+  if (m_options.must_be_unchanged || !S_ISREG(status.st_mode)) TRY(check_unchanged(m_tree, entry, *open));
   Fd file = TRY(m_upper.put_file(target));
   TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
             "copying '{}' to '/{}'", printable(entry.path), printable(target));
   TRY(file.close());
-  if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
-    return changed();
+  if (m_options.must_be_unchanged) TRY(check_unchanged(m_tree, entry, *open));
   Attributes attributes = this->attributes(entry.status);
   attributes.xattrs = TRY(xattrs(*open));
   return m_upper.seal(target, attributes, S_IFREG);

@@ -98,6 +98,55 @@ ADD --unpack=false gzip.data /two/
   CHECK(contains(listing(ecrin, id, "/one"), "8:9 ./lib/from-archive"));
 }
 
+TEST_CASE("an archive of the context that changes during the build is an error", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  const auto pack = [&](const std::string& name, const std::string& content) {
+    write_file(ecrin.scratch() / "tree/file", content);
+    must({"tar", "-C", ecrin.scratch() / "tree", "-cf", context + "/" + name, "file"});
+  };
+  // The keys are made of the old files; then the first stage waits until there are others.
+  const auto recipe = [](const std::string& name, const std::string& main) {
+    return R"(
+stages:
+  first:
+    from: localhost/busybox
+    steps:
+      - run:
+          command: echo before )" +
+           name + R"(; until test -e /signal/go; do sleep 0.1; done; touch /done
+          mounts: [{bind: /signal, source: signal}]
+  main:
+)" + main;
+  };
+  const auto refused = [&](const std::string& name, const std::string& main) {
+    make_directory(context + "/signal");
+    pack(name, "old\n");
+    Invocation build = ecrin.build_invocation(recipe(name, main), {"--jobs=1", "--progress=plain"});
+    build.argv.insert(build.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+    Running running(build);
+    REQUIRE(running.wait_for_output("| before " + name));
+    pack(name, "new\n");
+    write_file(context + "/signal/go", "");
+    const Outcome outcome = running.wait();
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.out, "'" + name + "' in the context changed during the build"));
+    must({"rm", "-r", context + "/signal"});
+  };
+  refused("added.tar", R"(
+    from: localhost/busybox
+    steps:
+      - copy: {from: first, src: /done, dest: /done}
+      - add: {src: added.tar, dest: /}
+)");
+  refused("base.tar", R"(
+    from: {rootfs: base.tar}
+    steps: [{copy: {from: first, src: /done, dest: /done}}]
+)");
+  CHECK(ecrin.left_behind().empty());
+}
+
 TEST_CASE("a context from an archive, from standard input and from a recipe alone") {
   Ecrin ecrin;
   ecrin.context("file", "content\n");
