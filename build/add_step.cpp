@@ -139,6 +139,9 @@ Result<> write_all(Session& session, const StepScope& scope, const recipes::AddS
                    const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
   CopyOptions options = TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
   const std::string destination = absolute_path(scope.step.before, add.destination);
+  const std::size_t single = sources.files.size() + add.files.size();
+  const std::size_t others = sources.archives.size() + sources.plain.size() + sources.trees.size();
+  if (single > 0 && single + others > 1) TRY(need_directory_for_several(upper, destination));
   for (const AddedFile& archive : sources.archives) {
     auto unpacked = unpack_here(archive, root, destination, add, options, upper, &scope.stop);
     if (archive.entry) TRY(check_unchanged(session.context->tree(), *archive.entry, archive.file));

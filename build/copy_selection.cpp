@@ -104,6 +104,15 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
 
 }  // namespace
 
+Result<> need_directory_for_several(UpperTree& upper, const std::string& destination) {
+  if (destination.ends_with('/')) return {};
+  const RootPath target = TRY(upper.locate(destination));
+  if (target.status && S_ISDIR(target.status->st_mode)) return {};
+  return fail(ErrorKind::invalid,
+              "several sources need a directory as destination: write '{}/' with a slash at its end",
+              printable(destination));
+}
+
 Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
                                 bool must_be_directory) {
   const RootPath found = TRY(upper.locate(destination));
@@ -142,11 +151,7 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
       destination.ends_with('/') ||
       (items.size() > 1 &&
        std::any_of(items.begin(), items.end(), [](const auto& item) { return item.is_directory(); }));
-  if (items.size() > 1 && !wants_directory && !is_directory) {
-    return fail(ErrorKind::invalid,
-                "several sources need a directory as destination: write '{}/' with a slash at its end",
-                printable(destination));
-  }
+  if (items.size() > 1 && !wants_directory) TRY(need_directory_for_several(upper, destination));
   if (exists && !is_directory && wants_directory) {
     return fail(ErrorKind::conflict, "cannot copy into '{}': it is not a directory", printable(destination));
   }

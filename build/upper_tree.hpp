@@ -115,6 +115,8 @@ Attributes file_attributes(const CopyOptions& options, mode_t own_mode);
 Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,
                           const CopyOptions& options, UpperTree& upper);
 
+/// Several files cannot all become `destination`: an error, unless it is a directory or says that it is one.
+Result<> need_directory_for_several(UpperTree& upper, const std::string& destination);
 /// Where a file with this name goes.
 Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
                                 bool must_be_directory);

@@ -147,6 +147,31 @@ stages:
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("several files of ADD need a directory", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  ecrin.context("a.txt", "a\n");
+  ecrin.context("d/b.txt", "b\n");
+  const auto containerfile = [&](const std::string& line) {
+    ecrin.context("Containerfile",
+                  "FROM localhost/busybox\nRUN mkdir /there\n" + line + "\n1\nEOF\n2\nEOT\n");
+  };
+  for (const char* line : {"ADD a.txt <<EOF <<EOT /new", "ADD d <<EOF <<EOT /new", "ADD <<EOF <<EOT /new",
+                           "ADD <<EOF <<EOT /etc/passwd"}) {
+    containerfile(line);
+    const Outcome outcome = ecrin({"build", context});
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.err, "several sources need a directory as destination"));
+  }
+  containerfile("ADD a.txt <<EOF <<EOT /there");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/there") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./a.txt\n");
+  containerfile("ADD d <<EOF <<EOT /new/");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/new") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./b.txt\n");
+}
+
 TEST_CASE("a context from an archive, from standard input and from a recipe alone") {
   Ecrin ecrin;
   ecrin.context("file", "content\n");
