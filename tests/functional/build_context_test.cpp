@@ -1,5 +1,6 @@
 // Where the files of a build come from, and what COPY and ADD make of them.
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -243,6 +244,37 @@ TEST_CASE("git repositories are contexts and sources", "[any-driver]") {
   CHECK(listing(ecrin, id, "/one") == "755 0:0 .\n644 0:0 ./page\n");
   CHECK(ecrin.in_container(id, {"cat", "/one/page"}) == "first\n");
   CHECK(ecrin.in_container(id, {"cat", "/two/.git/HEAD"}).size() == 41);
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("a git server that says nothing does not keep a build from being stopped", "[any-driver]") {
+  Ecrin ecrin;
+  const int port = loopback(0, false);
+  REQUIRE(port > 0);
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::listen(silent, 1) == 0);
+  const std::string url = "git://127.0.0.1:" + std::to_string(port) + "/repo.git";
+  ecrin.context("Containerfile", "FROM localhost/busybox\nADD " + url + " /\n");
+  Invocation build = ecrin.invocation({"build", ecrin.context_directory()});
+  build.timeout = std::chrono::seconds(30);
+  Running running(build);
+  const int connection = ::accept(silent, nullptr, nullptr);
+  REQUIRE(connection >= 0);
+  running.signal(SIGINT);  // to ecrin alone
+  const Outcome outcome = running.wait();
+  INFO(outcome.description);
+  CHECK_FALSE(outcome.timed_out);
+  CHECK(outcome.code == 130);
+  // Its git is gone too: the other end of the connection is closed.
+  char buffer[256];
+  while (::read(connection, buffer, sizeof(buffer)) > 0) continue;
+  ::close(connection);
+  ::close(silent);
   CHECK(ecrin.left_behind().empty());
 }
 
