@@ -42,6 +42,20 @@ void git(const std::string& directory, Arguments arguments) {
   must(std::move(all));
 }
 
+/// Files that were opened since the watcher was asked last.
+std::size_t count_opened(int watcher) {
+  std::size_t opened = 0;
+  alignas(inotify_event) char buffer[64 * 1024];
+  for (ssize_t size; (size = ::read(watcher, buffer, sizeof(buffer))) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+      if (!(event->mask & IN_ISDIR)) ++opened;
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+    }
+  }
+  return opened;
+}
+
 int loopback(int port, bool connects) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
@@ -278,6 +292,28 @@ TEST_CASE("a git server that says nothing does not keep a build from being stopp
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("a layout that stands in for an image is read once in a build", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string layout = ecrin.scratch() / "layout";
+  ecrin.must({"copy", "localhost/busybox", "oci:" + layout + ":base"});
+  const auto opened = [&](const std::string& text) {
+    ecrin.context("Containerfile", text);
+    const int watcher = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    REQUIRE(watcher >= 0);
+    for (const char* below : {"", "/blobs/sha256"})
+      REQUIRE(::inotify_add_watch(watcher, (layout + below).c_str(), IN_OPEN) >= 0);
+    built(ecrin, {"--build-context", "base=oci-layout://" + layout + ":base", ecrin.context_directory()});
+    const std::size_t count = count_opened(watcher);
+    ::close(watcher);
+    return count;
+  };
+  opened("FROM base\n");  // now its blobs are in the store
+  const std::size_t once = opened("FROM base\nCOPY . /1\n");
+  CHECK(once == 3);  // its index, the manifest, the config
+  CHECK(opened("FROM base AS a\nCOPY . /a\nFROM base AS b\nCOPY --from=a /a /b\n"
+               "FROM base\nCOPY --from=b /b /c\nCOPY --from=base /bin /d\n") == once);
+}
+
 TEST_CASE("a build in which nothing changed opens no file of the context", "[any-driver]") {
   Ecrin ecrin;
   std::string text = "FROM localhost/busybox\n";
@@ -296,15 +332,7 @@ TEST_CASE("a build in which nothing changed opens no file of the context", "[any
     REQUIRE(::inotify_add_watch(watcher, directory.c_str(), IN_OPEN) >= 0);
   }
   built(ecrin, {ecrin.context_directory()});
-  std::size_t opened = 0;
-  alignas(inotify_event) char buffer[64 * 1024];
-  for (ssize_t size; (size = ::read(watcher, buffer, sizeof(buffer))) > 0;) {
-    for (ssize_t at = 0; at < size;) {
-      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
-      if (!(event->mask & IN_ISDIR)) ++opened;
-      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
-    }
-  }
+  const std::size_t opened = count_opened(watcher);
   ::close(watcher);
   CHECK(opened == 0);
 }
