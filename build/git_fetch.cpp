@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "build/temporary_tree.hpp"
 #include "fs/tree.hpp"
-#include "oci/registry/http.hpp"
 
 namespace ecrin::build {
 
@@ -118,8 +117,8 @@ std::string commit_among(std::string_view lines, const std::string& reference) {
 
 Result<> check_commit(const GitSource& source, const std::string& commit) {
   if (commit.starts_with(source.commit)) return {};
-  return fail(ErrorKind::invalid, "'{}' is at the commit {}, but the recipe says {}",
-              oci::display_url(source.remote), commit, source.commit);
+  return fail(ErrorKind::invalid, "'{}' is at the commit {}, but the recipe says {}", display_remote(source),
+              commit, source.commit);
 }
 
 }  // namespace
@@ -134,11 +133,11 @@ Result<std::string> find_commit(const GitSource& source, const GitOptions& optio
   const std::string reference = source.reference.empty() ? "HEAD" : source.reference;
   const std::string lines =
       TRY_WHILE(git.run("/", {"ls-remote", "--", source.remote, reference, reference + "^{}"}),
-                "asking the git repository '{}'", oci::display_url(source.remote));
+                "asking the git repository '{}'", display_remote(source));
   const std::string commit = commit_among(lines, reference);
   if (commit.empty()) {
     return fail(ErrorKind::not_found, "there is no '{}' in the git repository '{}'", printable(reference),
-                oci::display_url(source.remote));
+                display_remote(source));
   }
   TRY(check_commit(source, commit));
   return commit;
@@ -154,8 +153,7 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
     TRY(git.run(path, {"init", "--quiet", "--template=", "."}));
     // Submodules are found relative to it; if it goes into an image, then without a password.
     const bool is_http = source.remote.starts_with("http");
-    TRY(git.run(
-        path, {"remote", "add", "origin", "--", is_http ? oci::display_url(source.remote) : source.remote}));
+    TRY(git.run(path, {"remote", "add", "origin", "--", is_http ? display_remote(source) : source.remote}));
     // By commit where the server lets us, else by name, else everything that it has.
     const std::string name = source.reference.empty() ? "HEAD" : source.reference;
     for (const std::string& wanted : {commit, name}) {
@@ -165,7 +163,7 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
           TRY(git.try_run(path, {"cat-file", "-e", commit + "^{commit}"})).status.success()) {
         return {};
       }
-      log::debug("git fetch of {} from '{}': {}", wanted, oci::display_url(source.remote),
+      log::debug("git fetch of {} from '{}': {}", wanted, display_remote(source),
                  printable(trim(output.standard_error), 500));
     }
     TRY(git.run(path, {"fetch", "--quiet", "--no-tags", "--", source.remote,
@@ -175,12 +173,12 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
     }
     return {};
   };
-  TRY_WHILE(fetch(), "fetching the git repository '{}'", oci::display_url(source.remote));
+  TRY_WHILE(fetch(), "fetching the git repository '{}'", display_remote(source));
   TRY_WHILE(git.run(path, {"checkout", "--quiet", "--detach", commit}), "checking out the commit {}", commit);
   const Fd root = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
   if (source.submodules.value_or(true) && TRY(posix::exists_at(root, ".gitmodules")) == posix::Exists::yes) {
     TRY_WHILE(git.run(path, {"submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"}),
-              "fetching the submodules of '{}'", oci::display_url(source.remote));
+              "fetching the submodules of '{}'", display_remote(source));
   }
   if (directory == GitDirectory::leave_out) {
     TRY(fs::remove_tree(root, ".git"));
