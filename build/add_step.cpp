@@ -138,7 +138,7 @@ Result<> unpack_here(const AddedFile& archive, const Fd& root, const std::string
 Result<> write_all(Session& session, const StepScope& scope, const recipes::AddStep& add,
                    const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
   CopyOptions options = TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
-  const std::string destination = absolute_path(scope.step.before, add.destination);
+  const std::string destination = absolute_path(*scope.step.before, add.destination);
   const std::size_t single = sources.files.size() + add.files.size();
   const std::size_t others = sources.archives.size() + sources.plain.size() + sources.trees.size();
   if (single > 0 && single + others > 1) TRY(need_directory_for_several(upper, destination));

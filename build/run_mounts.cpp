@@ -165,7 +165,7 @@ Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
   for (const recipes::Mount& mount : mounts) {
     if (mount.type != recipes::Mount::Type::cache || mount.sharing != recipes::Mount::Sharing::locked)
       continue;
-    std::string id = cache_mount_id(m_scope.step.before, mount);
+    std::string id = cache_mount_id(*m_scope.step.before, mount);
     std::string name = cache_directory_name(id);
     ids.emplace(std::move(name), std::move(id));
   }
@@ -184,7 +184,7 @@ Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
 // <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
 // themselves, "*.lock" the locks.
 Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
-  const std::string id = cache_mount_id(m_scope.step.before, mount);
+  const std::string id = cache_mount_id(*m_scope.step.before, mount);
   const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
@@ -231,7 +231,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
-  m_mounts.push_back({mount_target(m_scope.step.before, target),
+  m_mounts.push_back({mount_target(*m_scope.step.before, target),
                       "bind",
                       TRY(m_private->add(content, mode, mount.uid, mount.gid)),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
@@ -241,7 +241,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
 Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
   const std::string id = mount.id.empty() ? "default" : mount.id;
   const std::string target = mount_target(
-      m_scope.step.before,
+      *m_scope.step.before,
       mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", m_sockets) : mount.target);
   const bool is_first = m_sockets++ == 0;
   if (!m_session.ssh_agents.has(id)) {
@@ -273,7 +273,7 @@ Result<> RunMounts::add_script(const recipes::InlineFile& script) {
 
 Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   using Type = recipes::Mount::Type;
-  const std::string target = mount_target(m_scope.step.before, mount.target);
+  const std::string target = mount_target(*m_scope.step.before, mount.target);
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:

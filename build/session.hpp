@@ -51,8 +51,8 @@ struct PreparedGit {
 struct PreparedStep {
   const PlanStep* plan = nullptr;
   oci::Platform platform;
-  oci::ImageConfig before;  // config in force; without history and diff IDs
-  oci::ImageConfig after;
+  ConfigPointer before;            // config in force; without history and diff IDs
+  ConfigPointer after;             // the same where the step changes none of it
   std::vector<std::string> shell;  // in force: runs scripts
   ImagePointer base;               // of its tree
   KeyInputs inputs;
