@@ -27,11 +27,6 @@ std::int64_t change_time(const struct stat& status) {
   return std::max<std::int64_t>(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
 }
 
-std::string stamp_of(const struct stat& status) {
-  return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                     status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
-}
-
 // "" when there are none, so that the common key stays short.
 Result<std::string> xattrs_of(const Fd& file) {
   const auto xattrs = fs::in_scope(fs::XattrScope::user, TRY(posix::list_xattrs(file)));
@@ -68,6 +63,11 @@ BuildContext::BuildContext(std::string directory, Fd root, IgnoreFile ignore, Da
       m_root(std::move(root)),
       m_ignore(std::move(ignore)),
       m_database(database) {}
+
+std::string stamp_of(const struct stat& status) {
+  return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                     status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
+}
 
 Result<std::unique_ptr<BuildContext>> BuildContext::open(const std::string& directory, Database& database,
                                                          ContextOptions options) {

@@ -20,6 +20,9 @@
 
 namespace ecrin::build {
 
+/// Another one when the file may have changed.
+std::string stamp_of(const struct stat& status);
+
 struct ContextOptions {
   std::string name;  // of a named one
   IgnorePlaces ignore;

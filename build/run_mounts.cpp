@@ -80,28 +80,37 @@ Result<std::string> MemoryDirectory::finish(const Fd& directory, const std::stri
   return m_path + "/" + name;
 }
 
+// Below "tree", with what the ignore file leaves.
+Result<fs::LayerDraft> RunMounts::copy_of_context(const Selection& selection) {
+  fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+  UpperTree upper(draft.diff(), nullptr, file_time(m_session));
+  CopyOptions options;
+  options.owner = std::pair<uid_t, gid_t>{0, 0};
+  options.must_be_unchanged = true;
+  TRY(copy_selection(TRY(m_session.need_context())->tree(), selection.items,
+                     selection.items.front().is_directory() ? "/tree" : "/tree/", options, upper,
+                     &m_scope.stop));
+  TRY(upper.finish());
+  return draft;
+}
+
 Result<std::string> RunMounts::context_source(const recipes::Mount& mount, std::size_t position) {
   const BuildContext& context = *TRY(m_session.need_context());
-  const SourceTree tree = context.tree();
-  if (!mount.read_only || context.has_ignore_file()) {
-    // A copy of what is selected: files that are left out must not be seen, and what is written must not come
-    // back.
-    const Selection& selection = *m_scope.step.mount_selections[position];
-    const SourceItem& item = selection.items.front();
-    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-    UpperTree upper(draft.diff(), nullptr, file_time(m_session));
-    CopyOptions options;
-    options.owner = std::pair<uid_t, gid_t>{0, 0};
-    options.must_be_unchanged = true;
-    TRY(copy_selection(tree, selection.items, item.is_directory() ? "/tree" : "/tree/", options, upper,
-                       &m_scope.stop));
-    TRY(upper.finish());
-    std::string path = draft.path() + "/diff/tree";
-    if (!item.is_directory()) path += "/" + base_name(item.named);
-    m_copies.push_back(std::move(draft));
-    return path;
+  if (mount.read_only && !context.has_ignore_file())
+    return path_inside(context.root(), context.directory(), mount.source, "the context");
+  // A copy of what is selected: files that are left out must not be seen, and what is written must not come
+  // back. Who only reads shares it.
+  const Selection& selection = *m_scope.step.mount_selections[position];
+  const SourceItem& item = selection.items.front();
+  const std::string below = item.is_directory() ? "" : "/" + base_name(item.named);
+  if (!mount.read_only) {
+    m_copies.push_back(TRY(copy_of_context(selection)));
+    return m_copies.back().path() + "/diff/tree" + below;
   }
-  return path_inside(context.root(), context.directory(), mount.source, "the context");
+  Session::ContextCopy& copy = m_session.context_copy(item);
+  const std::scoped_lock lock(copy.mutex);
+  if (!copy.draft) copy.draft.emplace(TRY(copy_of_context(selection)));
+  return copy.draft->path() + "/diff/tree" + below;
 }
 
 Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::size_t position) {

@@ -54,6 +54,7 @@ public:
 
 private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
+  Result<fs::LayerDraft> copy_of_context(const Selection& selection);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount);
   Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);

@@ -153,6 +153,13 @@ struct Session {
   /// image.
   Result<const BuildContext*> files_of(const std::string& name) const;
 
+  /// A copy of files of the context that mounts share: made by whoever locks it first, here until the end.
+  struct ContextCopy {
+    std::mutex mutex;
+    std::optional<fs::LayerDraft> draft;
+  };
+  ContextCopy& context_copy(const SourceItem& item);
+
 private:
   struct Unpacked {
     std::mutex mutex;
@@ -160,6 +167,7 @@ private:
   };
   std::mutex m_mutex;
   std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
+  std::map<std::string, ContextCopy> m_context_copies;  // by what was selected
 };
 
 /// What a COPY takes from this tree.
