@@ -7,6 +7,8 @@ namespace ecrin::build {
 
 Result<std::shared_ptr<const oci::Image>> import_layout(oci::ImageStore& images, const NamedContext& context,
                                                         const oci::Platform& platform) {
+  if (const auto known = context.images->find(platform.to_string()); known != context.images->end())
+    return known->second;
   oci::ImportOptions options;
   options.reference = context.source.reference;
   options.platform = platform;
@@ -16,7 +18,9 @@ Result<std::shared_ptr<const oci::Image>> import_layout(oci::ImageStore& images,
   if (records.empty()) {
     return fail(ErrorKind::not_found, "there is no image in '{}'", printable(context.source.location));
   }
-  return std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
+  auto image = std::make_shared<const oci::Image>(TRY(images.load(records.front().manifest)));
+  context.images->emplace(platform.to_string(), image);
+  return image;
 }
 
 Result<std::shared_ptr<const oci::Image>> find_base_image(Workshop& workshop, const BuildOptions& options,

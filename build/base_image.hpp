@@ -16,7 +16,7 @@ Result<std::shared_ptr<const oci::Image>> find_base_image(Workshop& workshop, co
                                                           const std::string& name,
                                                           const oci::Platform& platform,
                                                           const CancelToken& cancel);
-/// The image of a named context that is an OCI layout.
+/// The image of a named context that is an OCI layout. It is read once.
 Result<std::shared_ptr<const oci::Image>> import_layout(oci::ImageStore& images, const NamedContext& context,
                                                         const oci::Platform& platform);
 

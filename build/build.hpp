@@ -46,6 +46,9 @@ enum class Squash { no, above_base, all };
 struct NamedContext {
   std::string name;
   ContextSource source;  // paths are absolute
+  /// What a layout was found to hold, by platform: for one build it is that, however often it is named.
+  using Images = std::map<std::string, std::shared_ptr<const oci::Image>>;
+  std::shared_ptr<Images> images = std::make_shared<Images>();
 };
 /// The one that is meant: "debian" is also "debian:latest" and "docker.io/library/debian".
 const NamedContext* find_named_context(const std::vector<NamedContext>& contexts, std::string_view name);

@@ -57,7 +57,7 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
                        .layer = committed.layer,
                        .after = committed.step->after});
   }
-  ImageParts parts = TRY(assemble_image(last.base, last.after, history, time));
+  ImageParts parts = TRY(assemble_image(last.base, *last.after, history, time));
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
   for (const auto& [name, value] : settings.annotations) parts.manifest.annotations[name] = value;
   for (const auto& [name, value] : settings.labels) parts.config.labels[name] = value;

@@ -16,14 +16,14 @@ struct CommittedStep {
 
 struct ImageParts {
   oci::ImageConfig config;
-  oci::ImageManifest manifest;           // without its config's descriptor
-  std::vector<oci::ImageConfig> states;  // after each entry of the history that is not the base's
+  oci::ImageManifest manifest;        // without its config's descriptor
+  std::vector<ConfigPointer> states;  // after each entry of the history that is not the base's
 };
 /// What the history of an image says of one of its steps.
 struct HistoryStep {
   std::string text;
   std::optional<fs::Layer> layer;  // sealed
-  oci::ImageConfig after;
+  ConfigPointer after;
 };
 /// Pure. Steps on a base (nullptr: none) with the last config.
 Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig config,

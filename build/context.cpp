@@ -27,11 +27,6 @@ std::int64_t change_time(const struct stat& status) {
   return std::max<std::int64_t>(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
 }
 
-std::string stamp_of(const struct stat& status) {
-  return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
-                     status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
-}
-
 // "" when there are none, so that the common key stays short.
 Result<std::string> xattrs_of(const Fd& file) {
   const auto xattrs = fs::in_scope(fs::XattrScope::user, TRY(posix::list_xattrs(file)));
@@ -68,6 +63,11 @@ BuildContext::BuildContext(std::string directory, Fd root, IgnoreFile ignore, Da
       m_root(std::move(root)),
       m_ignore(std::move(ignore)),
       m_database(database) {}
+
+std::string stamp_of(const struct stat& status) {
+  return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
+                     status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
+}
 
 Result<std::unique_ptr<BuildContext>> BuildContext::open(const std::string& directory, Database& database,
                                                          ContextOptions options) {
@@ -175,7 +175,7 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
   return inputs;
 }
 
-Result<std::string> BuildContext::file_digest(const std::string& path, const CancelToken* cancel) {
+Result<BuildContext::NamedFile> BuildContext::file(const std::string& path, const CancelToken* cancel) {
   TRY(load());
   const RootPath found = TRY(resolve_in_root(m_root, path));
   if (!found.status || !S_ISREG(found.status->st_mode)) {
@@ -184,7 +184,7 @@ Result<std::string> BuildContext::file_digest(const std::string& path, const Can
   const SourceEntry entry{found.path, "", *found.status};
   if (!digest_of(entry)) TRY(compute({&entry}, cancel));
   // Of the content alone: the attributes come behind it.
-  return digest_of(entry)->substr(0, 64);
+  return NamedFile{entry, digest_of(entry)->substr(0, 64)};
 }
 
 Result<std::optional<std::string>> BuildContext::remembered(const std::string& what,

@@ -25,15 +25,9 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
   UpperTree upper(draft.diff(), root, file_time(session));
   CopyOptions options = TRY(target_options(session, {copy.owner, copy.mode, copy.mode_change}, lower, upper));
-  const std::string destination = absolute_path(scope.step.before, copy.destination);
-  if (copy.sources.size() + copy.files.size() > 1 && !destination.ends_with('/')) {
-    const RootPath target = TRY(upper.locate(destination));
-    if (!copy.files.empty() && !(target.status && S_ISDIR(target.status->st_mode))) {
-      return fail(ErrorKind::invalid,
-                  "several sources need a directory as destination: write '{}/' with a slash at its end",
-                  printable(destination));
-    }
-  }
+  const std::string destination = absolute_path(*scope.step.before, copy.destination);
+  if (!copy.files.empty() && copy.sources.size() + copy.files.size() > 1)
+    TRY(need_directory_for_several(upper, destination));
   const BuildContext* files = copy.sources.empty() ? nullptr : TRY(session.files_of(copy.from));
   if (files) {
     // Whose checkout it was, and when, leaves no trace.
@@ -64,7 +58,7 @@ Result<StepOutcome> execute_write(Session& session, const StepScope& scope, cons
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
   UpperTree upper(draft.diff(), root, file_time(session));
   const auto [uid, gid] = TRY(find_owner(write.owner, lower));
-  const std::string destination = absolute_path(scope.step.before, write.destination);
+  const std::string destination = absolute_path(*scope.step.before, write.destination);
   const RootPath target = TRY(upper.locate(destination));
   if (destination.ends_with('/') || (target.status && S_ISDIR(target.status->st_mode))) {
     return fail(ErrorKind::conflict, "cannot write to '{}': it is a directory", printable(destination));
@@ -84,14 +78,14 @@ Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
   const Fd* root = TRY(lower.root());
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
   UpperTree upper(draft.diff(), root, file_time(session));
-  const std::string path = absolute_path(scope.step.before, workdir.path);
+  const std::string path = absolute_path(*scope.step.before, workdir.path);
   const RootPath target = TRY(upper.locate(path));
   if (target.status) {
     if (S_ISDIR(target.status->st_mode)) return StepOutcome{};
     return fail(ErrorKind::conflict, "cannot work in '{}': it is not a directory", printable(path));
   }
   // Docker's rule: the user in force shall be able to work there.
-  upper.make_directories_with(0755, TRY(find_owner(scope.step.before.user, lower)));
+  upper.make_directories_with(0755, TRY(find_owner(scope.step.before->user, lower)));
   TRY(upper.make_directory(target.path));
   TRY(upper.finish());
   return publish_changes(session, std::move(draft), root, {}, scope.stop);

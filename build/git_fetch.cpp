@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "build/temporary_tree.hpp"
 #include "fs/tree.hpp"
-#include "oci/registry/http.hpp"
 
 namespace ecrin::build {
 
@@ -28,14 +27,14 @@ public:
   }
 
   Result<Output> try_run(const std::string& directory, std::vector<std::string> arguments) const {
-    if (m_cancel) TRY(m_cancel->check());
     Command command;
     command.argv = {"git"};
     for (std::string& argument : arguments) command.argv.push_back(std::move(argument));
     command.search_path = m_options.search_path;
     command.environment = environment();
     command.directory = directory;
-    return run_command(std::move(command), {}, k_output_limit, k_timeout);
+    command.own_session = true;
+    return run_command(std::move(command), {}, k_output_limit, k_timeout, m_cancel);
   }
   Result<std::string> run(const std::string& directory, std::vector<std::string> arguments) const {
     const std::string verb = arguments.front();
@@ -60,16 +59,10 @@ private:
 std::vector<std::string> Git::environment() const {
   // What a repository may bring runs only when configuration says so: there is none but this.
   static constexpr std::pair<const char*, const char*> k_configuration[] = {
-      {"core.hooksPath", "/dev/null"},
-      {"core.fsmonitor", "false"},
-      {"core.autocrlf", "false"},
-      {"core.logAllRefUpdates", "false"},
-      {"credential.helper", ""},
-      {"protocol.file.allow", "never"},
-      {"init.defaultBranch", "master"},
-      {"advice.detachedHead", "false"},
-      {"gc.auto", "0"},
-      {"safe.directory", "*"},
+      {"core.hooksPath", "/dev/null"},    {"core.fsmonitor", "false"},      {"core.autocrlf", "false"},
+      {"core.logAllRefUpdates", "false"}, {"credential.helper", ""},        {"protocol.file.allow", "never"},
+      {"init.defaultBranch", "master"},   {"advice.detachedHead", "false"}, {"gc.auto", "0"},
+      {"http.lowSpeedLimit", "1"},        {"http.lowSpeedTime", "60"},      {"safe.directory", "*"},
   };
   std::vector<std::string> environment = {
       "PATH=" + m_options.search_path,
@@ -90,7 +83,8 @@ std::vector<std::string> Git::environment() const {
     environment.push_back(fmt::format("GIT_CONFIG_KEY_{}={}", i, key));
     environment.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i++, value));
   }
-  std::string ssh = "ssh -F none -o BatchMode=yes";
+  std::string ssh =
+      "ssh -F none -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20 -o ServerAliveCountMax=3";
   if (!m_options.home.empty()) {
     // In our user namespace ssh takes us for root: whose files count has to be said.
     const auto option = [&](std::string_view name, std::string_view file) {
@@ -123,8 +117,8 @@ std::string commit_among(std::string_view lines, const std::string& reference) {
 
 Result<> check_commit(const GitSource& source, const std::string& commit) {
   if (commit.starts_with(source.commit)) return {};
-  return fail(ErrorKind::invalid, "'{}' is at the commit {}, but the recipe says {}",
-              oci::display_url(source.remote), commit, source.commit);
+  return fail(ErrorKind::invalid, "'{}' is at the commit {}, but the recipe says {}", display_remote(source),
+              commit, source.commit);
 }
 
 }  // namespace
@@ -139,11 +133,11 @@ Result<std::string> find_commit(const GitSource& source, const GitOptions& optio
   const std::string reference = source.reference.empty() ? "HEAD" : source.reference;
   const std::string lines =
       TRY_WHILE(git.run("/", {"ls-remote", "--", source.remote, reference, reference + "^{}"}),
-                "asking the git repository '{}'", oci::display_url(source.remote));
+                "asking the git repository '{}'", display_remote(source));
   const std::string commit = commit_among(lines, reference);
   if (commit.empty()) {
     return fail(ErrorKind::not_found, "there is no '{}' in the git repository '{}'", printable(reference),
-                oci::display_url(source.remote));
+                display_remote(source));
   }
   TRY(check_commit(source, commit));
   return commit;
@@ -159,8 +153,7 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
     TRY(git.run(path, {"init", "--quiet", "--template=", "."}));
     // Submodules are found relative to it; if it goes into an image, then without a password.
     const bool is_http = source.remote.starts_with("http");
-    TRY(git.run(
-        path, {"remote", "add", "origin", "--", is_http ? oci::display_url(source.remote) : source.remote}));
+    TRY(git.run(path, {"remote", "add", "origin", "--", is_http ? display_remote(source) : source.remote}));
     // By commit where the server lets us, else by name, else everything that it has.
     const std::string name = source.reference.empty() ? "HEAD" : source.reference;
     for (const std::string& wanted : {commit, name}) {
@@ -170,7 +163,7 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
           TRY(git.try_run(path, {"cat-file", "-e", commit + "^{commit}"})).status.success()) {
         return {};
       }
-      log::debug("git fetch of {} from '{}': {}", wanted, oci::display_url(source.remote),
+      log::debug("git fetch of {} from '{}': {}", wanted, display_remote(source),
                  printable(trim(output.standard_error), 500));
     }
     TRY(git.run(path, {"fetch", "--quiet", "--no-tags", "--", source.remote,
@@ -180,12 +173,12 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
     }
     return {};
   };
-  TRY_WHILE(fetch(), "fetching the git repository '{}'", oci::display_url(source.remote));
+  TRY_WHILE(fetch(), "fetching the git repository '{}'", display_remote(source));
   TRY_WHILE(git.run(path, {"checkout", "--quiet", "--detach", commit}), "checking out the commit {}", commit);
   const Fd root = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
   if (source.submodules.value_or(true) && TRY(posix::exists_at(root, ".gitmodules")) == posix::Exists::yes) {
     TRY_WHILE(git.run(path, {"submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"}),
-              "fetching the submodules of '{}'", oci::display_url(source.remote));
+              "fetching the submodules of '{}'", display_remote(source));
   }
   if (directory == GitDirectory::leave_out) {
     TRY(fs::remove_tree(root, ".git"));

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "build/pattern.hpp"
+#include "oci/registry/http.hpp"
 #include "recipes/source_kind.hpp"
 
 namespace ecrin::build {
@@ -122,9 +123,15 @@ Result<std::optional<GitSource>> parse_git_source(std::string_view text, GitForm
   if (colon != std::string_view::npos) {
     source.subdirectory = relative_to_root(fragment.substr(colon + 1));
   }
-  TRY_WHILE(read_query(source, query), "reading the git URL '{}'", printable(source.remote));
+  TRY_WHILE(read_query(source, query), "reading the git URL '{}'", display_remote(source));
   TRY(check(source));
   return source;
+}
+
+std::string display_remote(const GitSource& source) {
+  // "git@host:repo" is no URL, and has no place for a password.
+  const bool is_url = source.remote.contains("://");
+  return is_url ? oci::display_url(source.remote) : printable(source.remote);
 }
 
 }  // namespace ecrin::build

@@ -28,6 +28,9 @@ enum class GitForms { distinguishable, context };
 Result<std::optional<GitSource>> parse_git_source(std::string_view text,
                                                   GitForms forms = GitForms::distinguishable);
 
+/// For messages: no password in it.
+std::string display_remote(const GitSource& source);
+
 /// 40 hex digits (or 64, of repositories with SHA-256).
 bool is_commit_id(std::string_view text);
 

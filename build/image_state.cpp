@@ -104,4 +104,13 @@ void apply_step(oci::ImageConfig& config, const PlanStep& step) {
   }
 }
 
+ConfigPointer config_after(const ConfigPointer& before, const PlanStep& step) {
+  const bool keeps = step.as<recipes::RunStep>() || step.as<recipes::CopyStep>() ||
+                     step.as<recipes::AddStep>() || step.as<recipes::WriteStep>();
+  if (keeps) return before;
+  auto after = std::make_shared<oci::ImageConfig>(*before);
+  apply_step(*after, step);
+  return after;
+}
+
 }  // namespace ecrin::build

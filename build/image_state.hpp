@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,9 @@ std::string absolute_path(const oci::ImageConfig& config, std::string_view path)
 
 /// What this step changes (nothing for RUN, COPY, ADD and WRITE).
 void apply_step(oci::ImageConfig& config, const PlanStep& step);
+/// The settings between two steps. Most steps change none: those share them.
+using ConfigPointer = std::shared_ptr<const oci::ImageConfig>;
+ConfigPointer config_after(const ConfigPointer& before, const PlanStep& step);
 
 /// The shell that runs scripts when a stage begins with this config.
 std::vector<std::string> first_shell(const recipes::Stage& stage, const oci::ImageConfig& config);

@@ -5,6 +5,7 @@
 
 #include "base/compression.hpp"
 #include "base/encoding.hpp"
+#include "base/log.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
 
@@ -13,7 +14,8 @@ namespace ecrin::build {
 namespace {
 
 constexpr std::uint64_t k_states_limit = 64u << 20;
-constexpr int k_bases_limit = 100;  // on top of each other
+constexpr std::uint64_t k_text_overhead = 64;  // at most, of one among others
+constexpr int k_bases_limit = 100;             // on top of each other
 
 constexpr std::array<std::string_view, 1> k_schema = {R"(
 CREATE TABLE image_steps (
@@ -24,12 +26,23 @@ CREATE TABLE image_steps (
 ) WITHOUT ROWID;
 )"};
 
-Result<std::string> pack(const std::vector<oci::ImageConfig>& states) {
+/// "" when unpack() would refuse it.
+Result<std::string> pack(const std::vector<ConfigPointer>& states) {
   std::vector<std::string> texts;
-  for (oci::ImageConfig state : states) {
-    state.history.clear();
-    state.diff_ids.clear();
-    texts.push_back(state.to_bytes());
+  std::uint64_t size = 0;
+  ConfigPointer last;
+  for (const ConfigPointer& state : states) {
+    if (state == last) {
+      texts.push_back(texts.back());
+    } else {
+      oci::ImageConfig settings = *state;
+      settings.history.clear();
+      settings.diff_ids.clear();
+      texts.push_back(settings.to_bytes());
+      last = state;
+    }
+    size += texts.back().size() + k_text_overhead;
+    if (size > k_states_limit) return "";
   }
   Encoder encoder;
   encoder.put(texts);
@@ -83,6 +96,10 @@ Result<> record_states(Database& database, const std::string& image_id, const Im
     if (TRY(select.step()) == Statement::Step::row) return {};
   }
   const std::string packed = TRY(pack(states.states));
+  if (packed.empty()) {
+    log::debug("what image {} was after each step is too much to be kept", image_id);
+    return {};
+  }
   auto insert = TRY(database.prepare(
       "INSERT OR REPLACE INTO image_steps (image, base, base_entries, states) VALUES (?1, ?2, ?3, ?4)"));
   return insert.bind(1, image_id)

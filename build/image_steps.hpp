@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/database.hpp"
+#include "build/image_state.hpp"
 #include "oci/image_store.hpp"
 
 namespace ecrin::build {
@@ -15,11 +16,12 @@ namespace ecrin::build {
 Result<> migrate_image_steps(Database& database);
 
 /// `states`: the config after each of the history's entries that a build added on `base` ("" = none), with
-/// `base_entries` before them. Nothing happens when it is known.
+/// `base_entries` before them. Nothing happens when it is known, and when it is more than could be read
+/// again.
 struct ImageStates {
   std::string base;  // ID
   std::size_t base_entries = 0;
-  std::vector<oci::ImageConfig> states;
+  std::vector<ConfigPointer> states;
 };
 Result<> record_states(Database& database, const std::string& image_id, const ImageStates& states);
 /// Rows of images that are gone.

@@ -20,7 +20,7 @@ Result<std::vector<std::string>> layer_ids(Session& session, const LayerChain& c
 Result<StepSpec> describe(Session& session, const StepScope& scope, const recipes::RunStep& run) {
   StepSpec spec;
   spec.run = run;
-  spec.before = scope.step.before;
+  spec.before = *scope.step.before;
   spec.shell = scope.step.shell;
   spec.platform = scope.step.platform;
   spec.context_directory = session.options.context_directory;

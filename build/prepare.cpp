@@ -17,6 +17,8 @@ namespace ecrin::build {
 
 namespace {
 
+constexpr std::uint64_t k_settings_limit = 256u << 20;
+
 std::string diff_ids(const oci::Image& image) {
   std::vector<std::string> ids;
   for (const oci::DiffId& id : image.config.diff_ids) ids.push_back(id.digest.to_string());
@@ -43,6 +45,7 @@ private:
   Result<ImagePointer> import(const std::string& path, const std::string& reference,
                               const oci::Platform& platform);
   Result<> prepare_from(PreparedStep& step);
+  Result<> count_settings(const PreparedStep& step);
   Result<> prepare_inputs(PreparedStep& step);
   Result<> prepare_add(PreparedStep& step, const recipes::AddStep& add);
   Result<> prepare_mounts(PreparedStep& step, const recipes::RunStep& run);
@@ -53,6 +56,7 @@ private:
 
   Session& m_session;
   std::map<std::string, ImagePointer> m_images;  // by name and platform
+  std::uint64_t m_settings = 0;                  // bytes of them that are kept for steps
 };
 
 Result<ImagePointer> Preparation::find_image(const std::string& name, const oci::Platform& platform) {
@@ -127,15 +131,16 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   const recipes::Stage& stage = *m_session.plan.stages[step.plan->stage].stage;
   if (const StartingTree* start = m_session.start_of(*step.plan)) {
     step.base = start->base;
-    step.before = start->config;
-    step.after = start->config;
+    step.before = std::make_shared<const oci::ImageConfig>(start->config);
+    step.after = step.before;
     step.shell = start->shell;
     return {};
   }
   ImagePointer base;
+  oci::ImageConfig config;
   if (step.plan->from_as<recipes::FromStage>()) {
     const PreparedStep& parent = m_session.steps[*step.plan->parent];
-    step.before = parent.after;
+    config = *parent.after;
     step.base = parent.base;
   } else if (const auto* image = step.plan->from_as<recipes::FromImage>()) {
     base = TRY(find_base(image->reference, step.platform));
@@ -146,7 +151,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   } else if (const auto* rootfs = step.plan->from_as<recipes::FromRootfs>()) {
     if (!is_url(rootfs->location)) {
       TRY(m_session.need_context());
-      const std::string digest = TRY(m_session.context->file_digest(rootfs->location, &m_session.cancel));
+      auto [entry, digest] = TRY(m_session.context->file(rootfs->location, &m_session.cancel));
       if (!rootfs->sha256.empty() && rootfs->sha256 != digest) {
         return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}",
                     printable(rootfs->location), digest, rootfs->sha256);
@@ -155,6 +160,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
       for (KeyInput& input : step.inputs) {
         if (input.name == "sha256") input.value = digest;
       }
+      step.selection.items.push_back({.named = rootfs->location, .entries = {std::move(entry)}});
     }
   } else if (const auto* bootstrap = step.plan->from_as<recipes::FromBootstrap>()) {
     step.bootstrap_sources = TRY(bootstrap_sources(*bootstrap));
@@ -166,16 +172,17 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
                   base->config.platform.to_string(), step.platform.to_string());
     }
     step.base = base;
-    step.before = base->config;
-    step.before.diff_ids.clear();
-    step.before.history.clear();
+    config = base->config;
+    config.diff_ids.clear();
+    config.history.clear();
     step.inputs.push_back({"image", diff_ids(*base)});
   }
-  step.before.platform = base ? base->config.platform : step.platform;
+  config.platform = base ? base->config.platform : step.platform;
   // Triggers are for the stage that begins here; a front end has made steps of them.
-  step.before.on_build.clear();
+  config.on_build.clear();
+  step.shell = first_shell(stage, config);
+  step.before = std::make_shared<const oci::ImageConfig>(std::move(config));
   step.after = step.before;
-  step.shell = first_shell(stage, step.before);
   return {};
 }
 
@@ -270,6 +277,17 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
   return {};
 }
 
+// Each step that changes the settings keeps its own, and each RUN has the environment in its inputs.
+Result<> Preparation::count_settings(const PreparedStep& step) {
+  if (step.after != step.before) m_settings += step.after->to_bytes().size();
+  if (step.plan->as<recipes::RunStep>()) {
+    for (const std::string& variable : step.before->env) m_settings += variable.size();
+  }
+  if (m_settings <= k_settings_limit) return {};
+  return fail(ErrorKind::limit, "the environment and other settings of all steps have together more than {}",
+              human_size(k_settings_limit));
+}
+
 Result<> Preparation::add(const PlanStep& plan) {
   const recipes::Stage& stage = *m_session.plan.stages[plan.stage].stage;
   PreparedStep step;
@@ -290,13 +308,13 @@ Result<> Preparation::add(const PlanStep& plan) {
   } else {
     step.before = parent->after;
     step.base = parent->base;
-    step.after = step.before;
-    apply_step(step.after, plan);
+    step.after = config_after(step.before, plan);
+    TRY(count_settings(step));
     const auto* shell = plan.as<recipes::ShellStep>();
     step.shell = shell ? shell->shell : parent->shell;
     settings.shell = step.shell;
     settings.run = key_inputs(m_session.options.run);
-    step.inputs = step_inputs(plan, step.before, settings, parent_key);
+    step.inputs = step_inputs(plan, *step.before, settings, parent_key);
     TRY(prepare_inputs(step));
   }
   step.key = key_digest(step.inputs);

@@ -126,7 +126,7 @@ Result<ExitStatus> Reopening::run() {
   }
   m_step.plan = &m_plan;
   m_step.platform = m_spec.platform;
-  m_step.before = m_spec.before;
+  m_step.before = std::make_shared<const oci::ImageConfig>(m_spec.before);
   m_step.shell = m_spec.shell;
   const LayerChain below = TRY(find_layers(m_session.workshop, m_spec.tree));
   StepFailure failure;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 
 #include "base/hash.hpp"
 #include "base/posix.hpp"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
+constexpr const char* k_data_lock = "data.lock";
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
 Result<std::string> path_inside(const Fd& root, const std::string& path, const std::string& source,
@@ -78,28 +80,37 @@ Result<std::string> MemoryDirectory::finish(const Fd& directory, const std::stri
   return m_path + "/" + name;
 }
 
+// Below "tree", with what the ignore file leaves.
+Result<fs::LayerDraft> RunMounts::copy_of_context(const Selection& selection) {
+  fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
+  UpperTree upper(draft.diff(), nullptr, file_time(m_session));
+  CopyOptions options;
+  options.owner = std::pair<uid_t, gid_t>{0, 0};
+  options.must_be_unchanged = true;
+  TRY(copy_selection(TRY(m_session.need_context())->tree(), selection.items,
+                     selection.items.front().is_directory() ? "/tree" : "/tree/", options, upper,
+                     &m_scope.stop));
+  TRY(upper.finish());
+  return draft;
+}
+
 Result<std::string> RunMounts::context_source(const recipes::Mount& mount, std::size_t position) {
   const BuildContext& context = *TRY(m_session.need_context());
-  const SourceTree tree = context.tree();
-  if (!mount.read_only || context.has_ignore_file()) {
-    // A copy of what is selected: files that are left out must not be seen, and what is written must not come
-    // back.
-    const Selection& selection = *m_scope.step.mount_selections[position];
-    const SourceItem& item = selection.items.front();
-    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-    UpperTree upper(draft.diff(), nullptr, file_time(m_session));
-    CopyOptions options;
-    options.owner = std::pair<uid_t, gid_t>{0, 0};
-    options.must_be_unchanged = true;
-    TRY(copy_selection(tree, selection.items, item.is_directory() ? "/tree" : "/tree/", options, upper,
-                       &m_scope.stop));
-    TRY(upper.finish());
-    std::string path = draft.path() + "/diff/tree";
-    if (!item.is_directory()) path += "/" + base_name(item.named);
-    m_copies.push_back(std::move(draft));
-    return path;
+  if (mount.read_only && !context.has_ignore_file())
+    return path_inside(context.root(), context.directory(), mount.source, "the context");
+  // A copy of what is selected: files that are left out must not be seen, and what is written must not come
+  // back. Who only reads shares it.
+  const Selection& selection = *m_scope.step.mount_selections[position];
+  const SourceItem& item = selection.items.front();
+  const std::string below = item.is_directory() ? "" : "/" + base_name(item.named);
+  if (!mount.read_only) {
+    m_copies.push_back(TRY(copy_of_context(selection)));
+    return m_copies.back().path() + "/diff/tree" + below;
   }
-  return path_inside(context.root(), context.directory(), mount.source, "the context");
+  Session::ContextCopy& copy = m_session.context_copy(item);
+  const std::scoped_lock lock(copy.mutex);
+  if (!copy.draft) copy.draft.emplace(TRY(copy_of_context(selection)));
+  return copy.draft->path() + "/diff/tree" + below;
 }
 
 Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::size_t position) {
@@ -157,23 +168,41 @@ std::string cache_directory_name(const std::string& id) {
   return sha256_hex(id).substr(0, 32);
 }
 
+// In the order of their names, and each once: steps that wait for each other's caches would wait for ever.
+Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
+  std::map<std::string, std::string> ids;  // by name
+  for (const recipes::Mount& mount : mounts) {
+    if (mount.type != recipes::Mount::Type::cache || mount.sharing != recipes::Mount::Sharing::locked)
+      continue;
+    std::string id = cache_mount_id(*m_scope.step.before, mount);
+    std::string name = cache_directory_name(id);
+    ids.emplace(std::move(name), std::move(id));
+  }
+  for (const auto& [name, id] : ids) {
+    const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
+    auto lock = TRY(FileLock::acquire_named_now(cache, k_data_lock, 0600));
+    if (!lock) {
+      m_scope.note(fmt::format("waiting for the cache '{}': another step has it locked", printable(id)));
+      lock = TRY(FileLock::acquire_named(cache, k_data_lock, 0600, &m_scope.stop));
+    }
+    m_locks.push_back(std::move(*lock));
+  }
+  return {};
+}
+
 // <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
 // themselves, "*.lock" the locks.
 Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
-  const std::string id = cache_mount_id(m_scope.step.before, mount);
+  const std::string id = cache_mount_id(*m_scope.step.before, mount);
   const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
-  const auto lock_name = [](const std::string& of) { return of + ".lock"; };
-  using Sharing = recipes::Mount::Sharing;
   std::string data = "data";
-  if (mount.sharing == Sharing::locked) {
-    m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop)));
-  } else if (mount.sharing == Sharing::private_copy) {
+  if (mount.sharing == recipes::Mount::Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {
       data = fmt::format("private-{}", i);
-      auto lock = TRY(FileLock::acquire_named_now(cache, lock_name(data), 0600));
+      auto lock = TRY(FileLock::acquire_named_now(cache, data + ".lock", 0600));
       if (!lock) continue;
       m_locks.push_back(std::move(*lock));
       locked = true;
@@ -211,7 +240,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
-  m_mounts.push_back({mount_target(m_scope.step.before, target),
+  m_mounts.push_back({mount_target(*m_scope.step.before, target),
                       "bind",
                       TRY(m_private->add(content, mode, mount.uid, mount.gid)),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
@@ -221,7 +250,7 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
 Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
   const std::string id = mount.id.empty() ? "default" : mount.id;
   const std::string target = mount_target(
-      m_scope.step.before,
+      *m_scope.step.before,
       mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", m_sockets) : mount.target);
   const bool is_first = m_sockets++ == 0;
   if (!m_session.ssh_agents.has(id)) {
@@ -253,7 +282,7 @@ Result<> RunMounts::add_script(const recipes::InlineFile& script) {
 
 Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   using Type = recipes::Mount::Type;
-  const std::string target = mount_target(m_scope.step.before, mount.target);
+  const std::string target = mount_target(*m_scope.step.before, mount.target);
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:

@@ -41,6 +41,8 @@ std::string cache_directory_name(const std::string& id);
 class RunMounts {
 public:
   RunMounts(Session& session, const StepScope& scope) : m_session(session), m_scope(scope) {}
+  /// Takes the caches that steps have for themselves one after the other. Before the mounts are added.
+  Result<> lock_caches(const std::vector<recipes::Mount>& mounts);
   Result<> add(const recipes::Mount& mount, std::size_t position);
   /// A script that is part of the recipe, where run_arguments() finds it.
   Result<> add_script(const recipes::InlineFile& script);
@@ -52,6 +54,7 @@ public:
 
 private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
+  Result<fs::LayerDraft> copy_of_context(const Selection& selection);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount);
   Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);

@@ -28,7 +28,7 @@ std::vector<std::string> environment(const Session& session, const StepScope& sc
   }
   // Of this host, so neither in keys nor in images; what the recipe says wins.
   for (const auto& [name, value] : session.options.proxy_environment) {
-    if (!find_variable(scope.step.before.env, name, unused)) set_variable(environment, name, value);
+    if (!find_variable(scope.step.before->env, name, unused)) set_variable(environment, name, value);
   }
   for (const auto& [name, value] : run.env) set_variable(environment, name, value);
   for (const auto& [name, value] : mounts.environment()) set_variable(environment, name, value);
@@ -88,7 +88,7 @@ Result<> follow_output(run::Container& container, const Fd& pipe, const StepScop
 Result<run::ContainerOptions> make_options(Session& session, const StepScope& scope,
                                            const recipes::RunStep& run, const TreeMount& mount,
                                            const RunMounts& mounts, const Network& network) {
-  const oci::ImageConfig& config = scope.step.before;
+  const oci::ImageConfig& config = *scope.step.before;
   run::ContainerOptions options;
   options.config = oci::default_runtime_config(config);
   options.rootfs = mount.tree->path();
@@ -145,6 +145,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
                                const StepProgram* program) {
   // Mounts, locks and the network go before the tree is taken down.
   RunMounts mounts(session, scope);
+  TRY(mounts.lock_caches(run.mounts));
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
   }

@@ -43,7 +43,7 @@ std::size_t StreamSearch::find(std::string_view bytes) {
     while (m_matched > 0 && bytes[i] != m_text[m_matched]) m_matched = m_border[m_matched - 1];
     if (bytes[i] == m_text[m_matched]) ++m_matched;
     if (m_matched < m_text.size()) continue;
-    m_matched = 0;
+    m_matched = m_border.back();
     return i + 1;
   }
   return std::string_view::npos;
@@ -56,15 +56,10 @@ std::optional<std::string> secret_in(std::string_view text, const GuardedSecrets
   return std::nullopt;
 }
 
-std::string without_secrets(std::string text, const GuardedSecrets& secrets) {
-  for (const GuardedSecret& secret : secrets) {
-    const std::string_view bytes = secret.bytes->reveal();
-    for (std::size_t at = text.find(bytes); at != std::string::npos; at = text.find(bytes, at)) {
-      text.replace(at, bytes.size(), k_mask);
-      at += k_mask.size();
-    }
-  }
-  return text;
+std::string without_secrets(const std::string& text, const GuardedSecrets& secrets) {
+  SecretMask mask(secrets);
+  std::string result = mask.add(text);
+  return result + mask.finish();
 }
 
 Error without_secrets(const Error& error, const GuardedSecrets& secrets) {
@@ -111,22 +106,43 @@ SecretMask::SecretMask(GuardedSecrets secrets)
 std::string SecretMask::add(std::string_view bytes) {
   if (m_secrets.empty()) return std::string(bytes);
   m_held += bytes;
-  std::size_t held = 0;
-  m_held = without_secrets(std::move(m_held), m_secrets);
-  for (StreamSearch& search : m_searches) {
-    // What is held is never longer than a secret, so this looks at few bytes twice.
-    search.reset();
-    while (search.find(m_held) != std::string_view::npos) {
-    }
-    held = std::max(held, search.pending());
-  }
-  std::string result = m_held.substr(0, m_held.size() - held);
-  m_held.erase(0, m_held.size() - held);
-  return result;
+  return give_out(Rest::waits);
 }
 
 std::string SecretMask::finish() {
-  return std::exchange(m_held, {});
+  return give_out(Rest::ends);
+}
+
+std::string SecretMask::give_out(Rest rest) {
+  std::vector<std::pair<std::size_t, std::size_t>> places;  // of secrets: begin, end
+  std::size_t pending = 0;
+  for (std::size_t i = 0; i < m_searches.size(); ++i) {
+    // What was held is never longer than a secret, so this looks at few bytes twice.
+    StreamSearch& search = m_searches[i];
+    search.reset();
+    const std::string_view held = m_held;
+    const std::size_t length = m_secrets[i].bytes->reveal().size();
+    std::size_t end = 0;
+    for (std::size_t size; (size = search.find(held.substr(end))) != std::string_view::npos;) {
+      end += size;
+      places.emplace_back(end - length, end);
+    }
+    pending = std::max(pending, search.pending());
+  }
+  std::ranges::sort(places);
+  const std::size_t ready = m_held.size() - (rest == Rest::waits ? pending : 0);
+  std::string result;
+  std::size_t position = m_told;  // up to here all is given out
+  for (const auto& [begin, end] : places) {
+    if (begin >= ready) break;
+    // One that overlaps the last is behind the same mask.
+    if (begin >= position) result.append(m_held, position, begin - position).append(k_mask);
+    position = std::max(position, end);
+  }
+  if (position < ready) result.append(m_held, position, ready - position);
+  m_told = position > ready ? position - ready : 0;
+  m_held.erase(0, ready);
+  return result;
 }
 
 bool Secrets::has(const std::string& id) const {

@@ -26,7 +26,7 @@ class StreamSearch {
 public:
   /// `text` is not empty and outlives this.
   explicit StreamSearch(std::string_view text);
-  /// Goes on; the position in `bytes` behind the first match, or npos.
+  /// Goes on; the position in `bytes` behind the first match, or npos. Matches may overlap.
   std::size_t find(std::string_view bytes);
   /// How many bytes at the end of what was seen may begin a match.
   std::size_t pending() const { return m_matched; }
@@ -48,7 +48,7 @@ using GuardedSecrets = std::vector<GuardedSecret>;
 /// Does this text hold one of them? Its id.
 std::optional<std::string> secret_in(std::string_view text, const GuardedSecrets& secrets);
 /// With "***" in place of each of them.
-std::string without_secrets(std::string text, const GuardedSecrets& secrets);
+std::string without_secrets(const std::string& text, const GuardedSecrets& secrets);
 
 /// An error about files that a step made: their names may hold one.
 Error without_secrets(const Error& error, const GuardedSecrets& secrets);
@@ -72,7 +72,8 @@ private:
   std::optional<std::string> m_in_header;  // id of a secret that the entry itself holds
 };
 
-/// The output of a step: secrets in it become "***". What may be the beginning of one waits for the rest.
+/// The output of a step: secrets in it become "***", those that overlap one "***". What may be the beginning
+/// of one waits for the rest.
 class SecretMask {
 public:
   explicit SecretMask(GuardedSecrets secrets);
@@ -81,9 +82,12 @@ public:
   std::string finish();
 
 private:
+  enum class Rest { waits, ends };
+  std::string give_out(Rest rest);
   GuardedSecrets m_secrets;
   std::vector<StreamSearch> m_searches;
   std::string m_held;
+  std::size_t m_told = 0;  // bytes at its beginning that belong to a "***" that was given out
 };
 
 class Secrets {

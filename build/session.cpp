@@ -1,5 +1,8 @@
 #include "build/session.hpp"
 
+#include "base/encoding.hpp"
+#include "base/hash.hpp"
+
 namespace ecrin::build {
 
 Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, const CancelToken& stop) {
@@ -18,6 +21,15 @@ Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, con
   }
   layers.insert(layers.end(), chain.layers.begin(), chain.layers.end());
   return layers;
+}
+
+Session::ContextCopy& Session::context_copy(const SourceItem& item) {
+  // Files as they were when the step was prepared: what changed since then is another copy, or an error.
+  Encoder what;
+  what.put(item.named);
+  for (const SourceEntry& entry : item.entries) what.put(entry.path).put(stamp_of(entry.status));
+  const std::scoped_lock lock(m_mutex);
+  return m_context_copies[sha256_hex(what.bytes())];
 }
 
 std::string StartingTree::name() const {

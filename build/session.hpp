@@ -51,15 +51,15 @@ struct PreparedGit {
 struct PreparedStep {
   const PlanStep* plan = nullptr;
   oci::Platform platform;
-  oci::ImageConfig before;  // config in force; without history and diff IDs
-  oci::ImageConfig after;
+  ConfigPointer before;            // config in force; without history and diff IDs
+  ConfigPointer after;             // the same where the step changes none of it
   std::vector<std::string> shell;  // in force: runs scripts
   ImagePointer base;               // of its tree
   KeyInputs inputs;
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
   std::map<std::string, ImagePointer> images;              // that it names besides its base
-  Selection selection;                                     // COPY and ADD: files of the context
+  Selection selection;                                     // COPY, ADD, rootfs: files of the context
   std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
   std::map<std::string, FetchedFile> fetched;              // ADD: by URL
   std::map<std::string, PreparedGit> git;                  // ADD: by source
@@ -153,6 +153,13 @@ struct Session {
   /// image.
   Result<const BuildContext*> files_of(const std::string& name) const;
 
+  /// A copy of files of the context that mounts share: made by whoever locks it first, here until the end.
+  struct ContextCopy {
+    std::mutex mutex;
+    std::optional<fs::LayerDraft> draft;
+  };
+  ContextCopy& context_copy(const SourceItem& item);
+
 private:
   struct Unpacked {
     std::mutex mutex;
@@ -160,6 +167,7 @@ private:
   };
   std::mutex m_mutex;
   std::map<std::string, std::shared_ptr<Unpacked>> m_unpacked;
+  std::map<std::string, ContextCopy> m_context_copies;  // by what was selected
 };
 
 /// What a COPY takes from this tree.

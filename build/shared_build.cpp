@@ -162,7 +162,7 @@ std::vector<ExportedMount> SharedBuild::mounts(const std::vector<char>& ran,
     for (const recipes::Mount& mount : run->mounts) {
       if (mount.type != recipes::Mount::Type::cache || mount.sharing == recipes::Mount::Sharing::private_copy)
         continue;
-      const std::string id = cache_mount_id(m_session.steps[i].before, mount);
+      const std::string id = cache_mount_id(*m_session.steps[i].before, mount);
       const auto known = std::ranges::find(mounts, id, &ExportedMount::id);
       if (known != mounts.end()) {
         known->changed = known->changed || ran[i];

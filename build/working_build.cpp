@@ -100,7 +100,7 @@ Result<WorkingContainer> start_container(Workshop& workshop, const std::string& 
   container.image = image;
   if (from.base) container.base = from.base->manifest_descriptor.digest.to_string();
   container.platform = from.platform;
-  container.config = from.after;
+  container.config = *from.after;
   container.shell = from.shell;
   container.tree_key = from.tree_key;
   return container;
@@ -143,7 +143,7 @@ Result<StepsReport> add_steps(Workshop& workshop, WorkingContainer& container, c
     WorkingStep step{.text = kind ? recipes::history_text(*kind, prepared.shell) : prepared.plan->text,
                      .layer = steps[i].layer ? steps[i].layer->id : "",
                      .independent = is_independent(*prepared.plan),
-                     .after = prepared.after};
+                     .after = *prepared.after};
     container.shell = prepared.shell;
     if (request.workdir) step.after.working_dir = container.config.working_dir;
     container.tree_key = prepared.tree_key;
@@ -160,8 +160,9 @@ Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingConta
   const ImagePointer base = TRY(load_base(workshop, container));
   std::vector<HistoryStep> history;
   for (const WorkingStep& step : container.steps) {
-    history.push_back(
-        {.text = step.text, .layer = TRY(find_layer(workshop, step.layer)), .after = step.after});
+    history.push_back({.text = step.text,
+                       .layer = TRY(find_layer(workshop, step.layer)),
+                       .after = std::make_shared<const oci::ImageConfig>(step.after)});
   }
   const BuildTime time{.clamp = 0, .created = options.current_time ? options.now : options.epoch.value_or(0)};
   ImageParts parts = TRY(assemble_image(base, container.config, history, time));

@@ -1,5 +1,6 @@
 // Where the files of a build come from, and what COPY and ADD make of them.
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,6 +40,22 @@ void git(const std::string& directory, Arguments arguments) {
   Arguments all = {"git", "-C", directory, "-c", "user.name=t", "-c", "user.email=t@localhost"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   must(std::move(all));
+}
+
+// With what comes between: the kernel makes one of events that are the same.
+constexpr std::uint32_t k_opens = IN_OPEN | IN_CLOSE;
+/// Files that were opened since the watcher was asked last.
+std::size_t count_opened(int watcher) {
+  std::size_t opened = 0;
+  alignas(inotify_event) char buffer[64 * 1024];
+  for (ssize_t size; (size = ::read(watcher, buffer, sizeof(buffer))) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
+      if ((event->mask & IN_OPEN) && !(event->mask & IN_ISDIR)) ++opened;
+      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
+    }
+  }
+  return opened;
 }
 
 int loopback(int port, bool connects) {
@@ -96,6 +113,80 @@ ADD --unpack=false gzip.data /two/
   CHECK(ecrin.in_container(id, {"cat", "/real/from-archive"}) == "a\n");
   CHECK(listing(ecrin, id, "/two") == "755 0:0 .\n644 0:0 ./gzip.data\n");
   CHECK(contains(listing(ecrin, id, "/one"), "8:9 ./lib/from-archive"));
+}
+
+TEST_CASE("an archive of the context that changes during the build is an error", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  const auto pack = [&](const std::string& name, const std::string& content) {
+    write_file(ecrin.scratch() / "tree/file", content);
+    must({"tar", "-C", ecrin.scratch() / "tree", "-cf", context + "/" + name, "file"});
+  };
+  // The keys are made of the old files; then the first stage waits until there are others.
+  const auto recipe = [](const std::string& name, const std::string& main) {
+    return R"(
+stages:
+  first:
+    from: localhost/busybox
+    steps:
+      - run:
+          command: echo before )" +
+           name + R"(; until test -e /signal/go; do sleep 0.1; done; touch /done
+          mounts: [{bind: /signal, source: signal}]
+  main:
+)" + main;
+  };
+  const auto refused = [&](const std::string& name, const std::string& main) {
+    make_directory(context + "/signal");
+    pack(name, "old\n");
+    Invocation build = ecrin.build_invocation(recipe(name, main), {"--jobs=1", "--progress=plain"});
+    build.argv.insert(build.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+    Running running(build);
+    REQUIRE(running.wait_for_output("| before " + name));
+    pack(name, "new\n");
+    write_file(context + "/signal/go", "");
+    const Outcome outcome = running.wait();
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.out, "'" + name + "' in the context changed during the build"));
+    must({"rm", "-r", context + "/signal"});
+  };
+  refused("added.tar", R"(
+    from: localhost/busybox
+    steps:
+      - copy: {from: first, src: /done, dest: /done}
+      - add: {src: added.tar, dest: /}
+)");
+  refused("base.tar", R"(
+    from: {rootfs: base.tar}
+    steps: [{copy: {from: first, src: /done, dest: /done}}]
+)");
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("several files of ADD need a directory", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  ecrin.context("a.txt", "a\n");
+  ecrin.context("d/b.txt", "b\n");
+  const auto containerfile = [&](const std::string& line) {
+    ecrin.context("Containerfile",
+                  "FROM localhost/busybox\nRUN mkdir /there\n" + line + "\n1\nEOF\n2\nEOT\n");
+  };
+  for (const char* line : {"ADD a.txt <<EOF <<EOT /new", "ADD d <<EOF <<EOT /new", "ADD <<EOF <<EOT /new",
+                           "ADD <<EOF <<EOT /etc/passwd"}) {
+    containerfile(line);
+    const Outcome outcome = ecrin({"build", context});
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.err, "several sources need a directory as destination"));
+  }
+  containerfile("ADD a.txt <<EOF <<EOT /there");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/there") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./a.txt\n");
+  containerfile("ADD d <<EOF <<EOT /new/");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/new") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./b.txt\n");
 }
 
 TEST_CASE("a context from an archive, from standard input and from a recipe alone") {
@@ -172,6 +263,87 @@ TEST_CASE("git repositories are contexts and sources", "[any-driver]") {
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("a git server that says nothing does not keep a build from being stopped", "[any-driver]") {
+  Ecrin ecrin;
+  const int port = loopback(0, false);
+  REQUIRE(port > 0);
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::listen(silent, 1) == 0);
+  const std::string url = "git://127.0.0.1:" + std::to_string(port) + "/repo.git";
+  ecrin.context("Containerfile", "FROM localhost/busybox\nADD " + url + " /\n");
+  Invocation build = ecrin.invocation({"build", ecrin.context_directory()});
+  build.timeout = std::chrono::seconds(30);
+  Running running(build);
+  const int connection = ::accept(silent, nullptr, nullptr);
+  REQUIRE(connection >= 0);
+  running.signal(SIGINT);  // to ecrin alone
+  const Outcome outcome = running.wait();
+  INFO(outcome.description);
+  CHECK_FALSE(outcome.timed_out);
+  CHECK(outcome.code == 130);
+  // Its git is gone too: the other end of the connection is closed.
+  char buffer[256];
+  while (::read(connection, buffer, sizeof(buffer)) > 0) continue;
+  ::close(connection);
+  ::close(silent);
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("a layout that stands in for an image is read once in a build", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string layout = ecrin.scratch() / "layout";
+  ecrin.must({"copy", "localhost/busybox", "oci:" + layout + ":base"});
+  const auto opened = [&](const std::string& text) {
+    ecrin.context("Containerfile", text);
+    const int watcher = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    REQUIRE(watcher >= 0);
+    for (const char* below : {"", "/blobs/sha256"})
+      REQUIRE(::inotify_add_watch(watcher, (layout + below).c_str(), k_opens) >= 0);
+    built(ecrin, {"--build-context", "base=oci-layout://" + layout + ":base", ecrin.context_directory()});
+    const std::size_t count = count_opened(watcher);
+    ::close(watcher);
+    return count;
+  };
+  opened("FROM base\n");  // now its blobs are in the store
+  const std::size_t once = opened("FROM base\nCOPY . /1\n");
+  CHECK(once > 0);
+  CHECK(opened("FROM base AS a\nCOPY . /a\nFROM base AS b\nCOPY --from=a /a /b\n"
+               "FROM base\nCOPY --from=b /b /c\nCOPY --from=base /bin /d\n") == once);
+}
+
+TEST_CASE("what an ignore file leaves is copied once for all mounts of a build", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.context(".containerignore", "data/secret\n");
+  ecrin.context("data/file", "content\n");
+  ecrin.context("data/secret", "secret\n");
+  std::string recipe = "from: localhost/busybox\nsteps:\n";
+  for (int i = 0; i < 3; ++i) {
+    recipe += "  - run:\n      command: test ! -e /in/secret && cat /in/file > /out" + std::to_string(i) +
+              "\n      mounts: [{bind: /in, source: data}]\n";
+  }
+  // A writable one is the step's own: what it does there is not seen by the others.
+  recipe += R"(  - run:
+      command: echo changed > /in/file
+      mounts: [{bind: /in, source: data, read_only: false}]
+  - run:
+      command: grep content /in/file
+      mounts: [{bind: /in, source: data}]
+)";
+  const int watcher = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  REQUIRE(watcher >= 0);
+  REQUIRE(::inotify_add_watch(watcher, (ecrin.context_directory() + "/data/file").c_str(), k_opens) >= 0);
+  const std::string id = ecrin.build(recipe);
+  CHECK(count_opened(watcher) == 3);  // for the key, for the copy of all, for the copy of one
+  ::close(watcher);
+  CHECK(ecrin.in_container(id, {"cat", "/out2"}) == "content\n");
+  CHECK(ecrin.left_behind().empty());
+}
+
 TEST_CASE("a build in which nothing changed opens no file of the context", "[any-driver]") {
   Ecrin ecrin;
   std::string text = "FROM localhost/busybox\n";
@@ -187,18 +359,10 @@ TEST_CASE("a build in which nothing changed opens no file of the context", "[any
   REQUIRE(watcher >= 0);
   for (int i = 0; i < 10; ++i) {
     const std::string directory = ecrin.context_directory() + "/d" + std::to_string(i);
-    REQUIRE(::inotify_add_watch(watcher, directory.c_str(), IN_OPEN) >= 0);
+    REQUIRE(::inotify_add_watch(watcher, directory.c_str(), k_opens) >= 0);
   }
   built(ecrin, {ecrin.context_directory()});
-  std::size_t opened = 0;
-  alignas(inotify_event) char buffer[64 * 1024];
-  for (ssize_t size; (size = ::read(watcher, buffer, sizeof(buffer))) > 0;) {
-    for (ssize_t at = 0; at < size;) {
-      const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
-      if (!(event->mask & IN_ISDIR)) ++opened;
-      at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
-    }
-  }
+  const std::size_t opened = count_opened(watcher);
   ::close(watcher);
   CHECK(opened == 0);
 }

@@ -34,7 +34,9 @@ TEST_CASE("config and manifest of a build on a base image") {
     prepared[i].plan = &plan->steps[i];
     prepared[i].base = base;
     prepared[i].shell = {"/bin/sh", "-c"};
-    prepared[i].after.env = {"A=b"};
+    oci::ImageConfig config;
+    config.env = {"A=b"};
+    prepared[i].after = std::make_shared<const oci::ImageConfig>(config);
   }
   const std::string diff_id = oci::Digest::of("new layer").to_string();
   const std::vector<CommittedStep> steps = {{&prepared[0], {}},

@@ -359,6 +359,15 @@ TEST_CASE("prune without the cache keeps the layers of cached steps") {
   CHECK(fixture.build(single({script("a")})).ran.empty());
 }
 
+TEST_CASE("the settings of all steps together are bounded") {
+  Fixture fixture;
+  std::vector<Step> steps = {env("BIG", std::string(32u << 20, 'x'))};
+  for (int i = 0; i < 9; ++i) steps.push_back(script(std::to_string(i)));
+  const Built built = fixture.build(single(std::move(steps)));
+  REQUIRE_FALSE(built.result);
+  CHECK(built.result.error().kind() == ErrorKind::limit);
+}
+
 TEST_CASE("a COPY without a context is an error") {
   Fixture fixture;
   fixture.options.context_directory.clear();

@@ -63,6 +63,14 @@ TEST_CASE("a query says the same in words") {
   CHECK(parsed("https://host/repo.git?keep-git-dir").keep_git_directory == true);
 }
 
+TEST_CASE("a repository is told without its password, and in whatever form") {
+  CHECK(display_remote(parsed("git@host:user/repo.git#v1")) == "git@host:user/repo.git");
+  CHECK(display_remote(parsed("git://host:9418/repo")) == "git://host:9418/repo");
+  const std::string shown = display_remote(parsed("https://user:hidden@host/repo.git"));
+  CHECK(shown.contains("host/repo.git"));
+  CHECK_FALSE(shown.contains("hidden"));
+}
+
 TEST_CASE("what a git URL cannot say is an error, not a path") {
   for (const char* text :
        {"https://host/repo.git?tag=a&branch=b", "https://host/repo.git?ref=a#b", "https://host/repo.git?ref=",

@@ -45,6 +45,19 @@ TEST_CASE("steps change what follows them") {
   CHECK(config.user == "web");
 }
 
+TEST_CASE("steps that change no settings share them") {
+  const auto before = std::make_shared<const oci::ImageConfig>();
+  PlanStep step;
+  for (StepKind kind : std::vector<StepKind>{RunStep{.command = "x"}, CopyStep{}, AddStep{}, WriteStep{}}) {
+    step.what = std::move(kind);
+    CHECK(config_after(before, step) == before);
+  }
+  step.what = StepKind(UserStep{"web"});
+  const auto after = config_after(before, step);
+  CHECK(after->user == "web");
+  CHECK(before->user.empty());
+}
+
 TEST_CASE("an entrypoint drops the command only where it says so") {
   oci::ImageConfig config;
   config.cmd = {"old"};

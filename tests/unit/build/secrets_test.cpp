@@ -86,6 +86,26 @@ TEST_CASE("secrets in output are masked, whatever the pieces") {
   CHECK(masked({}, text, 3) == text);
 }
 
+TEST_CASE("secrets that overlap leave nothing of each other visible") {
+  const auto same = [](const GuardedSecrets& secrets, const std::string& text, const std::string& wanted) {
+    CHECK(without_secrets(text, secrets) == wanted);
+    for (std::size_t piece = 1; piece <= text.size(); ++piece) CHECK(masked(secrets, text, piece) == wanted);
+  };
+  // One begins another, whichever was given first.
+  for (const auto& secrets : {guarded({{"a", "password"}, {"b", "password-of-root"}}),
+                              guarded({{"b", "password-of-root"}, {"a", "password"}})}) {
+    same(secrets, "a password-of-root, a password-of-me, password", "a ***, a ***-of-me, ***");
+    same(secrets, "passwordpassword-of-root", "******");
+  }
+  // One ends where another is still going on; one is inside another.
+  const auto chain = guarded({{"a", "abcdefgh"}, {"b", "efghijkl"}, {"c", "xx-abcdefgh-xx"}});
+  same(chain, "1 abcdefghijkl 2 abcdefghijk", "1 *** 2 ***ijk");
+  same(chain, "1 xx-abcdefgh-xx 2 xx-abcdefgh-x", "1 *** 2 xx-***-x");
+  // And one overlaps itself.
+  same(guarded({{"a", "abababab"}}), "-abababababa-abababab", "-***a-***");
+  same(guarded({{"a", "aaaaaaaa"}}), std::string(100, 'a') + "b" + std::string(7, 'a'), "***baaaaaaa");
+}
+
 TEST_CASE("line breaks at a secret's end do not count, and short ones are not guarded") {
   const std::vector<build::Secret> given = {{.id = "line", .file = "", .value = "long-enough\r\n"},
                                             {.id = "short", .file = "", .value = "1234567\n"}};
