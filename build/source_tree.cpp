@@ -184,7 +184,7 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
   Selection selection;
   Walker walker(tree, exclude, cancel, selection);
   for (const std::string& source : sources) {
-    const Pattern pattern = TRY(Pattern::compile(relative_to_root(source)));
+    const Pattern pattern = TRY(Pattern::compile(relative_to_root(source), Pattern::Stars::in_a_name));
     bool any = false;
     bool ignored = false;
     for (std::string& name : TRY(names_of(tree, walker, pattern))) {
