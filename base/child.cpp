@@ -24,6 +24,7 @@ struct Plan {
   char* const* environment;
   const char* directory;  // or nullptr
   pid_t parent;           // 0: need not die with it
+  bool own_session;
   const std::vector<std::pair<int, int>>* descriptors;
   int report;  // where a failure goes; closed by a successful exec
 };
@@ -55,6 +56,7 @@ void close_others_on_exec() {
     const pid_t parent = ::getppid();
     if (parent != plan.parent && parent != 0) ::_exit(127);
   }
+  if (plan.own_session) ::setsid();  // who was just forked leads no process group, so it cannot fail
   // All signals are blocked here, so that no handler of the parent runs in this process.
   struct sigaction standard = {};
   standard.sa_handler = SIG_DFL;
@@ -196,6 +198,7 @@ Result<Child> Child::spawn(const Command& command) {
                      .environment = command.environment ? environment.data() : environ,
                      .directory = command.directory ? command.directory->c_str() : nullptr,
                      .parent = command.die_with_parent ? ::getpid() : 0,
+                     .own_session = command.own_session,
                      .descriptors = &descriptors.moves,
                      .report = report_writer.get()};
   sigset_t all;
@@ -209,6 +212,7 @@ Result<Child> Child::spawn(const Command& command) {
   if (pid < 0) return std::unexpected(Error::from_errno(code, "cannot create a process"));
 
   Child child = adopt(pid, open_pidfd(pid));
+  child.m_leads_group = command.own_session;
   report_writer.reset();
   Report failure;
   const std::size_t count =
@@ -228,17 +232,22 @@ Child Child::adopt(pid_t pid, Fd pidfd) {
 }
 
 Child::Child(Child&& other) noexcept
-    : m_pid(std::exchange(other.m_pid, -1)), m_pidfd(std::move(other.m_pidfd)) {}
+    : m_pid(std::exchange(other.m_pid, -1)),
+      m_leads_group(other.m_leads_group),
+      m_pidfd(std::move(other.m_pidfd)) {}
 
 Child& Child::operator=(Child&& other) noexcept {
   Child taken(std::move(other));
   std::swap(m_pid, taken.m_pid);
+  std::swap(m_leads_group, taken.m_leads_group);
   m_pidfd.swap(taken.m_pidfd);
   return *this;
 }
 
 Child::~Child() {
   if (m_pid <= 0) return;
+  // Not waited for yet, so that neither number can belong to somebody else.
+  if (m_leads_group) ::kill(-m_pid, SIGKILL);
   ::kill(m_pid, SIGKILL);
   (void)wait();  // nobody to tell
 }

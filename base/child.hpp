@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/cancel.hpp"
 #include "base/fd.hpp"
 
 namespace ecrin {
@@ -32,7 +33,10 @@ struct Command {
   // `inherit_stdio` is set. All others are closed.
   std::vector<std::pair<const Fd*, int>> descriptors;
   bool inherit_stdio = false;
-  bool die_with_parent = true;  // PR_SET_PDEATHSIG
+  bool die_with_parent = true;  // PR_SET_PDEATHSIG: with the thread that started it
+  // Away from the user's terminal: it can ask nothing there and gets no Ctrl-C. What it started is killed
+  // with it.
+  bool own_session = false;
 };
 
 class Child {
@@ -59,6 +63,7 @@ public:
 
 private:
   pid_t m_pid = -1;
+  bool m_leads_group = false;
   Fd m_pidfd;
 };
 
@@ -68,9 +73,11 @@ struct Output {
   std::string standard_error;
 };
 /// Runs to the end with captured output (at most `limit` bytes each, more is ErrorKind::limit) and optional
-/// input. A program that still runs after `timeout` is killed: ErrorKind::limit too.
+/// input. A program that still runs after `timeout` is killed: ErrorKind::limit too. So is one that the user
+/// stops waiting for: ErrorKind::cancelled.
 Result<Output> run_command(Command command, std::string_view input = {}, std::size_t limit = 64u << 20,
-                           std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+                           std::optional<std::chrono::milliseconds> timeout = std::nullopt,
+                           const CancelToken* cancel = nullptr);
 
 /// The full path of a program on this search path; empty when there is none.
 std::string find_program(const std::string& name, std::string_view search_path = Command{}.search_path);

@@ -51,7 +51,7 @@ Result<Fd> capture(Command& command, Fd& writer, int number) {
 }  // namespace
 
 Result<Output> run_command(Command command, std::string_view input, std::size_t limit,
-                           std::optional<std::chrono::milliseconds> timeout) {
+                           std::optional<std::chrono::milliseconds> timeout, const CancelToken* cancel) {
   using Steady = std::chrono::steady_clock;
   const auto deadline = timeout ? std::optional(Steady::now() + *timeout) : std::nullopt;
   Stream output;
@@ -79,14 +79,17 @@ Result<Output> run_command(Command command, std::string_view input, std::size_t 
         pollfd{.fd = output.fd ? output.fd.get() : -1, .events = POLLIN, .revents = 0},
         pollfd{.fd = errors.fd ? errors.fd.get() : -1, .events = POLLIN, .revents = 0},
         pollfd{.fd = child.pidfd().get(), .events = POLLIN, .revents = 0}};
-    int wait_ms = child.pidfd() ? -1 : 50;
+    if (cancel) TRY(cancel->check());
+    // The user's token is set by a signal handler, which can wake nobody.
+    const int longest = child.pidfd() && !cancel ? 60'000 : 50;
+    int wait_ms = child.pidfd() && !cancel ? -1 : longest;
     if (deadline) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Steady::now()).count();
       if (left <= 0) {
         return fail(ErrorKind::limit, "'{}' did not end within {} seconds", printable(command.argv[0]),
                     std::chrono::duration<double>(*timeout).count());
       }
-      wait_ms = static_cast<int>(std::min<std::int64_t>(left, child.pidfd() ? 60'000 : 50));
+      wait_ms = static_cast<int>(std::min<std::int64_t>(left, longest));
     }
     if (::poll(watched.data(), watched.size(), wait_ms) < 0 && errno != EINTR) {
       return fail_errno("cannot wait for '{}'", printable(command.argv[0]));

@@ -18,6 +18,7 @@ namespace {
 struct AddedFile {
   std::string name;  // for the file in a directory
   Fd file;
+  const SourceEntry* entry = nullptr;  // of the context: where the key has its digest from
 };
 
 /// The step's sources, fetched and told apart, before anything is written.
@@ -70,10 +71,9 @@ Result<Sources> collect(Session& session, const StepScope& scope, const recipes:
   Sources sources;
   for (const SourceItem& item : scope.step.selection.items) {
     if (add.unpack.value_or(true) && S_ISREG(item.entries.front().status.st_mode)) {
-      Fd file = TRY(posix::open_beneath_no_symlinks(session.context->root(), item.entries.front().path,
-                                                    O_RDONLY | O_NONBLOCK));
+      Fd file = TRY(open_unchanged(session.context->tree(), item.entries.front()));
       if (TRY(content_of(file)) == FileContent::archive) {
-        sources.archives.push_back({item.named, std::move(file)});
+        sources.archives.push_back({item.named, std::move(file), &item.entries.front()});
         continue;
       }
     }
@@ -139,9 +139,13 @@ Result<> write_all(Session& session, const StepScope& scope, const recipes::AddS
                    const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
   CopyOptions options = TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
   const std::string destination = absolute_path(scope.step.before, add.destination);
+  const std::size_t single = sources.files.size() + add.files.size();
+  const std::size_t others = sources.archives.size() + sources.plain.size() + sources.trees.size();
+  if (single > 0 && single + others > 1) TRY(need_directory_for_several(upper, destination));
   for (const AddedFile& archive : sources.archives) {
-    TRY_WHILE(unpack_here(archive, root, destination, add, options, upper, &scope.stop), "unpacking '{}'",
-              printable(archive.name));
+    auto unpacked = unpack_here(archive, root, destination, add, options, upper, &scope.stop);
+    if (archive.entry) TRY(check_unchanged(session.context->tree(), *archive.entry, archive.file));
+    TRY_WHILE(std::move(unpacked), "unpacking '{}'", printable(archive.name));
   }
   if (!sources.plain.empty()) {
     CopyOptions checked = options;
@@ -190,18 +194,21 @@ Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,
                                    const recipes::FromRootfs& rootfs) {
   Fd file;
   FetchedFile fetched;
+  const SourceEntry* entry = nullptr;
   if (is_url(rootfs.location)) {
     const std::string checksum = rootfs.sha256.empty() ? "" : "sha256:" + rootfs.sha256;
     fetched = TRY(fetch_to_store(session, rootfs.location, checksum, scope.stop));
     file = TRY(posix::open(fetched.path, O_RDONLY));
   } else {
     const BuildContext* context = TRY(session.need_context());
-    file = TRY(posix::open_in_root(context->root(), rootfs.location, O_RDONLY | O_NONBLOCK));
+    entry = &scope.step.selection.items.front().entries.front();
+    file = TRY(open_unchanged(context->tree(), *entry));
   }
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  TRY_WHILE(
-      fs::apply_layer(TRY(open_archive(file)), draft.diff(), fs::ApplyForm::plain_tree, {}, &scope.stop),
-      "unpacking '{}'", printable(rootfs.location));
+  auto unpacked =
+      fs::apply_layer(TRY(open_archive(file)), draft.diff(), fs::ApplyForm::plain_tree, {}, &scope.stop);
+  if (entry) TRY(check_unchanged(session.context->tree(), *entry, file));
+  TRY_WHILE(std::move(unpacked), "unpacking '{}'", printable(rootfs.location));
   return publish_changes(session, std::move(draft), nullptr, {}, scope.stop);
 }
 

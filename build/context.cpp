@@ -175,7 +175,7 @@ Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, con
   return inputs;
 }
 
-Result<std::string> BuildContext::file_digest(const std::string& path, const CancelToken* cancel) {
+Result<BuildContext::NamedFile> BuildContext::file(const std::string& path, const CancelToken* cancel) {
   TRY(load());
   const RootPath found = TRY(resolve_in_root(m_root, path));
   if (!found.status || !S_ISREG(found.status->st_mode)) {
@@ -184,7 +184,7 @@ Result<std::string> BuildContext::file_digest(const std::string& path, const Can
   const SourceEntry entry{found.path, "", *found.status};
   if (!digest_of(entry)) TRY(compute({&entry}, cancel));
   // Of the content alone: the attributes come behind it.
-  return digest_of(entry)->substr(0, 64);
+  return NamedFile{entry, digest_of(entry)->substr(0, 64)};
 }
 
 Result<std::optional<std::string>> BuildContext::remembered(const std::string& what,

@@ -40,8 +40,12 @@ public:
 
   /// One input for each selected file: "file <path>", of a named context "file <name>:<path>".
   Result<KeyInputs> inputs(const std::vector<SourceItem>& items, const CancelToken* cancel);
-  /// Digest of one file that the recipe names outside of COPY (a root file system, an archive).
-  Result<std::string> file_digest(const std::string& path, const CancelToken* cancel);
+  /// One file that the recipe names outside of COPY (a root file system), with the digest of its content.
+  struct NamedFile {
+    SourceEntry entry;
+    std::string digest;
+  };
+  Result<NamedFile> file(const std::string& path, const CancelToken* cancel);
 
   /// What was found out about a file the last time, if the file is as it was then: the image in an archive.
   Result<std::optional<std::string>> remembered(const std::string& what, const struct stat& file);

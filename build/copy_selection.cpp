@@ -10,12 +10,6 @@ namespace ecrin::build {
 
 namespace {
 
-bool same_content(const struct stat& a, const struct stat& b) {
-  return a.st_ino == b.st_ino && a.st_size == b.st_size && a.st_mtim.tv_sec == b.st_mtim.tv_sec &&
-         a.st_mtim.tv_nsec == b.st_mtim.tv_nsec && a.st_ctim.tv_sec == b.st_ctim.tv_sec &&
-         a.st_ctim.tv_nsec == b.st_ctim.tv_nsec;
-}
-
 mode_t mode_for(const CopyOptions& options, mode_t own) {
   if (S_ISLNK(own)) return own & 07777;
   if (options.mode) return *options.mode;
@@ -76,20 +70,14 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
         Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
   }
   const struct stat status = TRY(posix::stat_fd(*open));
-  const auto changed = [&] {
-    return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path),
-                m_tree.name);
-  };
-  if (!S_ISREG(status.st_mode)) return changed();
-  if (m_options.must_be_unchanged && !same_content(status, entry.status)) return changed();
-  const Attributes attributes = this->attributes(entry.status);
+  if (m_options.must_be_unchanged || !S_ISREG(status.st_mode)) TRY(check_unchanged(m_tree, entry, *open));
   Fd file = TRY(m_upper.put_file(target));
   TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
             "copying '{}' to '/{}'", printable(entry.path), printable(target));
   TRY(file.close());
-  if (m_options.must_be_unchanged && !same_content(TRY(posix::stat_fd(*open)), entry.status))
-    return changed();
-  TRY(m_upper.set_xattrs(target, TRY(xattrs(*open))));
+  if (m_options.must_be_unchanged) TRY(check_unchanged(m_tree, entry, *open));
+  Attributes attributes = this->attributes(entry.status);
+  attributes.xattrs = TRY(xattrs(*open));
   return m_upper.seal(target, attributes, S_IFREG);
 }
 
@@ -97,12 +85,12 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
   if (m_cancel) TRY(m_cancel->check());
   const mode_t type = entry.status.st_mode & S_IFMT;
   if (type == S_IFREG) return copy_file(entry, target);
-  const Attributes attributes = this->attributes(entry.status);
+  Attributes attributes = this->attributes(entry.status);
   if (type == S_IFDIR) {
-    TRY(m_upper.put_directory(target, attributes));
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
                                                           O_PATH | O_DIRECTORY));
-    return m_upper.set_xattrs(target, TRY(xattrs(source)));
+    attributes.xattrs = TRY(xattrs(source));
+    return m_upper.put_directory(target, attributes);
   }
   if (type == S_IFLNK) {
     const Fd* parent = TRY(source_parent(entry.path));
@@ -115,6 +103,15 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
 }
 
 }  // namespace
+
+Result<> need_directory_for_several(UpperTree& upper, const std::string& destination) {
+  if (destination.ends_with('/')) return {};
+  const RootPath target = TRY(upper.locate(destination));
+  if (target.status && S_ISDIR(target.status->st_mode)) return {};
+  return fail(ErrorKind::invalid,
+              "several sources need a directory as destination: write '{}/' with a slash at its end",
+              printable(destination));
+}
 
 Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
                                 bool must_be_directory) {
@@ -154,11 +151,7 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
       destination.ends_with('/') ||
       (items.size() > 1 &&
        std::any_of(items.begin(), items.end(), [](const auto& item) { return item.is_directory(); }));
-  if (items.size() > 1 && !wants_directory && !is_directory) {
-    return fail(ErrorKind::invalid,
-                "several sources need a directory as destination: write '{}/' with a slash at its end",
-                printable(destination));
-  }
+  if (items.size() > 1 && !wants_directory) TRY(need_directory_for_several(upper, destination));
   if (exists && !is_directory && wants_directory) {
     return fail(ErrorKind::conflict, "cannot copy into '{}': it is not a directory", printable(destination));
   }

@@ -26,14 +26,8 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
   UpperTree upper(draft.diff(), root, file_time(session));
   CopyOptions options = TRY(target_options(session, {copy.owner, copy.mode, copy.mode_change}, lower, upper));
   const std::string destination = absolute_path(scope.step.before, copy.destination);
-  if (copy.sources.size() + copy.files.size() > 1 && !destination.ends_with('/')) {
-    const RootPath target = TRY(upper.locate(destination));
-    if (!copy.files.empty() && !(target.status && S_ISDIR(target.status->st_mode))) {
-      return fail(ErrorKind::invalid,
-                  "several sources need a directory as destination: write '{}/' with a slash at its end",
-                  printable(destination));
-    }
-  }
+  if (!copy.files.empty() && copy.sources.size() + copy.files.size() > 1)
+    TRY(need_directory_for_several(upper, destination));
   const BuildContext* files = copy.sources.empty() ? nullptr : TRY(session.files_of(copy.from));
   if (files) {
     // Whose checkout it was, and when, leaves no trace.

@@ -97,6 +97,8 @@ private:
   std::vector<SharedBuild::Known> m_known;  // of what is not in the store
   LayerHasher m_hasher;
   SharedBuild m_shared;  // after the hasher, which it waits for
+  // For all rounds: networks and agents that steps share end with the thread that started them.
+  std::optional<ThreadPool> m_workers;
 };
 
 Result<> Engine::look_up() {
@@ -358,9 +360,11 @@ Result<> Engine::schedule() {
     task_of[i] = tasks.size();
     tasks.push_back(std::move(task));
   }
+  if (tasks.empty()) return m_session.cancel.check();
   const unsigned processors = std::max(1u, std::thread::hardware_concurrency());
   const unsigned jobs = m_session.options.jobs ? m_session.options.jobs : processors;
-  return run_tasks(std::move(tasks), jobs, m_session.cancel);
+  if (!m_workers) m_workers.emplace(std::min<std::size_t>(jobs, m_session.steps.size()));
+  return run_tasks(std::move(tasks), *m_workers, jobs, m_session.cancel);
 }
 
 // What a shared cache said may turn out to be wrong. Then the steps that relied on it are looked up again;

@@ -28,14 +28,14 @@ public:
   }
 
   Result<Output> try_run(const std::string& directory, std::vector<std::string> arguments) const {
-    if (m_cancel) TRY(m_cancel->check());
     Command command;
     command.argv = {"git"};
     for (std::string& argument : arguments) command.argv.push_back(std::move(argument));
     command.search_path = m_options.search_path;
     command.environment = environment();
     command.directory = directory;
-    return run_command(std::move(command), {}, k_output_limit, k_timeout);
+    command.own_session = true;
+    return run_command(std::move(command), {}, k_output_limit, k_timeout, m_cancel);
   }
   Result<std::string> run(const std::string& directory, std::vector<std::string> arguments) const {
     const std::string verb = arguments.front();
@@ -60,16 +60,10 @@ private:
 std::vector<std::string> Git::environment() const {
   // What a repository may bring runs only when configuration says so: there is none but this.
   static constexpr std::pair<const char*, const char*> k_configuration[] = {
-      {"core.hooksPath", "/dev/null"},
-      {"core.fsmonitor", "false"},
-      {"core.autocrlf", "false"},
-      {"core.logAllRefUpdates", "false"},
-      {"credential.helper", ""},
-      {"protocol.file.allow", "never"},
-      {"init.defaultBranch", "master"},
-      {"advice.detachedHead", "false"},
-      {"gc.auto", "0"},
-      {"safe.directory", "*"},
+      {"core.hooksPath", "/dev/null"},    {"core.fsmonitor", "false"},      {"core.autocrlf", "false"},
+      {"core.logAllRefUpdates", "false"}, {"credential.helper", ""},        {"protocol.file.allow", "never"},
+      {"init.defaultBranch", "master"},   {"advice.detachedHead", "false"}, {"gc.auto", "0"},
+      {"http.lowSpeedLimit", "1"},        {"http.lowSpeedTime", "60"},      {"safe.directory", "*"},
   };
   std::vector<std::string> environment = {
       "PATH=" + m_options.search_path,
@@ -90,7 +84,8 @@ std::vector<std::string> Git::environment() const {
     environment.push_back(fmt::format("GIT_CONFIG_KEY_{}={}", i, key));
     environment.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i++, value));
   }
-  std::string ssh = "ssh -F none -o BatchMode=yes";
+  std::string ssh =
+      "ssh -F none -o BatchMode=yes -o ConnectTimeout=30 -o ServerAliveInterval=20 -o ServerAliveCountMax=3";
   if (!m_options.home.empty()) {
     // In our user namespace ssh takes us for root: whose files count has to be said.
     const auto option = [&](std::string_view name, std::string_view file) {

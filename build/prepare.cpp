@@ -146,7 +146,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   } else if (const auto* rootfs = step.plan->from_as<recipes::FromRootfs>()) {
     if (!is_url(rootfs->location)) {
       TRY(m_session.need_context());
-      const std::string digest = TRY(m_session.context->file_digest(rootfs->location, &m_session.cancel));
+      auto [entry, digest] = TRY(m_session.context->file(rootfs->location, &m_session.cancel));
       if (!rootfs->sha256.empty() && rootfs->sha256 != digest) {
         return fail(ErrorKind::invalid, "'{}' has the SHA-256 {}, but the recipe says {}",
                     printable(rootfs->location), digest, rootfs->sha256);
@@ -155,6 +155,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
       for (KeyInput& input : step.inputs) {
         if (input.name == "sha256") input.value = digest;
       }
+      step.selection.items.push_back({.named = rootfs->location, .entries = {std::move(entry)}});
     }
   } else if (const auto* bootstrap = step.plan->from_as<recipes::FromBootstrap>()) {
     step.bootstrap_sources = TRY(bootstrap_sources(*bootstrap));

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 
 #include "base/hash.hpp"
 #include "base/posix.hpp"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
+constexpr const char* k_data_lock = "data.lock";
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
 Result<std::string> path_inside(const Fd& root, const std::string& path, const std::string& source,
@@ -157,6 +159,28 @@ std::string cache_directory_name(const std::string& id) {
   return sha256_hex(id).substr(0, 32);
 }
 
+// In the order of their names, and each once: steps that wait for each other's caches would wait for ever.
+Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
+  std::map<std::string, std::string> ids;  // by name
+  for (const recipes::Mount& mount : mounts) {
+    if (mount.type != recipes::Mount::Type::cache || mount.sharing != recipes::Mount::Sharing::locked)
+      continue;
+    std::string id = cache_mount_id(m_scope.step.before, mount);
+    std::string name = cache_directory_name(id);
+    ids.emplace(std::move(name), std::move(id));
+  }
+  for (const auto& [name, id] : ids) {
+    const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
+    auto lock = TRY(FileLock::acquire_named_now(cache, k_data_lock, 0600));
+    if (!lock) {
+      m_scope.note(fmt::format("waiting for the cache '{}': another step has it locked", printable(id)));
+      lock = TRY(FileLock::acquire_named(cache, k_data_lock, 0600, &m_scope.stop));
+    }
+    m_locks.push_back(std::move(*lock));
+  }
+  return {};
+}
+
 // <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
 // themselves, "*.lock" the locks.
 Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
@@ -164,16 +188,12 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
   const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
-  const auto lock_name = [](const std::string& of) { return of + ".lock"; };
-  using Sharing = recipes::Mount::Sharing;
   std::string data = "data";
-  if (mount.sharing == Sharing::locked) {
-    m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop)));
-  } else if (mount.sharing == Sharing::private_copy) {
+  if (mount.sharing == recipes::Mount::Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {
       data = fmt::format("private-{}", i);
-      auto lock = TRY(FileLock::acquire_named_now(cache, lock_name(data), 0600));
+      auto lock = TRY(FileLock::acquire_named_now(cache, data + ".lock", 0600));
       if (!lock) continue;
       m_locks.push_back(std::move(*lock));
       locked = true;

@@ -41,6 +41,8 @@ std::string cache_directory_name(const std::string& id);
 class RunMounts {
 public:
   RunMounts(Session& session, const StepScope& scope) : m_session(session), m_scope(scope) {}
+  /// Takes the caches that steps have for themselves one after the other. Before the mounts are added.
+  Result<> lock_caches(const std::vector<recipes::Mount>& mounts);
   Result<> add(const recipes::Mount& mount, std::size_t position);
   /// A script that is part of the recipe, where run_arguments() finds it.
   Result<> add_script(const recipes::InlineFile& script);

@@ -144,6 +144,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
                                const StepProgram* program) {
   // Mounts, locks and the network go before the tree is taken down.
   RunMounts mounts(session, scope);
+  TRY(mounts.lock_caches(run.mounts));
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
   }

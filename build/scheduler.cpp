@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 
 namespace ecrin::build {
 
@@ -64,12 +63,12 @@ struct Graph {
 
 }  // namespace
 
-Result<> run_tasks(std::vector<Task> tasks, unsigned jobs, const CancelToken& cancel) {
+Result<> run_tasks(std::vector<Task> tasks, ThreadPool& pool, unsigned jobs, const CancelToken& cancel) {
   if (tasks.empty()) return cancel.check();
   Graph graph(std::move(tasks));
   graph.workers = std::min<std::size_t>(std::max(1u, jobs), graph.tasks.size());
-  std::vector<std::jthread> threads;
-  for (std::size_t i = graph.workers; i > 0; --i) threads.emplace_back([&graph] { graph.work(); });
+  std::vector<std::future<void>> ends;
+  for (std::size_t i = graph.workers; i > 0; --i) ends.push_back(pool.submit([&graph] { graph.work(); }));
   {
     std::unique_lock lock(graph.mutex);
     while (graph.workers > 0) {
@@ -82,7 +81,7 @@ Result<> run_tasks(std::vector<Task> tasks, unsigned jobs, const CancelToken& ca
       }
     }
   }
-  threads.clear();
+  for (const auto& end : ends) end.wait();
   if (graph.failure) return std::unexpected(std::move(*graph.failure));
   return {};
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/cancel.hpp"
+#include "base/thread_pool.hpp"
 
 namespace ecrin::build {
 
@@ -15,7 +16,8 @@ struct Task {
 };
 
 /// Returns the first failure that is not a mere consequence of another. `cancel` stops everything: running
-/// tasks see it through the token they are given.
-Result<> run_tasks(std::vector<Task> tasks, unsigned jobs, const CancelToken& cancel);
+/// tasks see it through the token they are given. At most `jobs` tasks run at once, on the threads of `pool`:
+/// a program that a task starts and leaves running for others ends with them (Command::die_with_parent).
+Result<> run_tasks(std::vector<Task> tasks, ThreadPool& pool, unsigned jobs, const CancelToken& cancel);
 
 }  // namespace ecrin::build

@@ -59,7 +59,7 @@ struct PreparedStep {
   std::string key;
   std::string tree_key;  // of the tree after it: its own key, or its parent's when it makes no layer
   std::map<std::string, ImagePointer> images;              // that it names besides its base
-  Selection selection;                                     // COPY and ADD: files of the context
+  Selection selection;                                     // COPY, ADD, rootfs: files of the context
   std::vector<std::optional<Selection>> mount_selections;  // RUN: by mount; binds of the context
   std::map<std::string, FetchedFile> fetched;              // ADD: by URL
   std::map<std::string, PreparedGit> git;                  // ADD: by source

@@ -256,4 +256,22 @@ Result<Selection> select_with_parents(const SourceTree& tree, const std::vector<
   return selection;
 }
 
+Result<Fd> open_unchanged(const SourceTree& tree, const SourceEntry& entry) {
+  Fd file = TRY_WHILE(posix::open_beneath_no_symlinks(*tree.root, entry.path, O_RDONLY | O_NONBLOCK),
+                      "opening '{}' in {}", printable(entry.path), tree.name);
+  TRY(check_unchanged(tree, entry, file));
+  return file;
+}
+
+Result<> check_unchanged(const SourceTree& tree, const SourceEntry& entry, const Fd& file) {
+  const struct stat now = TRY(posix::stat_fd(file));
+  const struct stat& then = entry.status;
+  const bool same = S_ISREG(now.st_mode) && now.st_ino == then.st_ino && now.st_size == then.st_size &&
+                    now.st_mtim.tv_sec == then.st_mtim.tv_sec &&
+                    now.st_mtim.tv_nsec == then.st_mtim.tv_nsec &&
+                    now.st_ctim.tv_sec == then.st_ctim.tv_sec && now.st_ctim.tv_nsec == then.st_ctim.tv_nsec;
+  if (same) return {};
+  return fail(ErrorKind::conflict, "'{}' in {} changed during the build", printable(entry.path), tree.name);
+}
+
 }  // namespace ecrin::build

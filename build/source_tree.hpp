@@ -58,4 +58,9 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
 Result<Selection> select_with_parents(const SourceTree& tree, const std::vector<std::string>& sources,
                                       const IgnoreRules& exclude, const CancelToken* cancel = nullptr);
 
+/// A selected regular file to read, for those whose digest went into a key: conflict when it is no longer
+/// what was selected. check_unchanged() must follow when it has been read.
+Result<Fd> open_unchanged(const SourceTree& tree, const SourceEntry& entry);
+Result<> check_unchanged(const SourceTree& tree, const SourceEntry& entry, const Fd& file);
+
 }  // namespace ecrin::build

@@ -57,7 +57,8 @@ Result<std::string> SshAgents::start(const SshAgent& agent) {
   const std::string path = m_store.temporary_path() + "/" + running.directory;
   running.socket = path + "/" + k_socket_name;
   const std::vector<std::string> environment = {std::string("SSH_AUTH_SOCK=./") + k_socket_name,
-                                                "SSH_ASKPASS_REQUIRE=never", "HOME=" + path};
+                                                "SSH_ASKPASS=/bin/false", "SSH_ASKPASS_REQUIRE=force",
+                                                "HOME=" + path};
   // In place first: whatever fails below, its directory goes with it.
   Running& kept = m_running[agent.id] = std::move(running);
   const auto give_up = [&](Error error) -> Result<std::string> {
@@ -69,7 +70,8 @@ Result<std::string> SshAgents::start(const SshAgent& agent) {
   auto program = Child::spawn({.argv = {"ssh-agent", "-D", "-a", std::string("./") + k_socket_name},
                                .environment = environment,
                                .search_path = m_search_path,
-                               .directory = path});
+                               .directory = path,
+                               .own_session = true});
   if (!program) return give_up(std::move(program).error());
   kept.program = std::move(*program);
   const auto deadline = std::chrono::steady_clock::now() + k_patience;
@@ -85,12 +87,14 @@ Result<std::string> SshAgents::start(const SshAgent& agent) {
     const auto added = run_command({.argv = {"ssh-add", "-q", "--", key},
                                     .environment = environment,
                                     .search_path = m_search_path,
-                                    .directory = path},
+                                    .directory = path,
+                                    .own_session = true},
                                    {}, 64 * 1024, k_patience);
     if (!added) return give_up(added.error());
     if (!added->status.success()) {
+      const std::string said = printable(trim(added->standard_error), 300);
       auto error = Error(ErrorKind::denied, fmt::format("cannot use the ssh key '{}': {}", printable(key),
-                                                        printable(trim(added->standard_error), 300)));
+                                                        said.empty() ? "it may need a passphrase" : said));
       return give_up(std::move(error).hint(
           "a key with a passphrase belongs into an ssh-agent of yours: ssh-add FILE, then --ssh default"));
     }

@@ -32,7 +32,8 @@ private:
     return {.mode = entry.mode,
             .uid = m_owner ? m_owner->first : entry.uid,
             .gid = m_owner ? m_owner->second : entry.gid,
-            .mtime = {.tv_sec = entry.mtime, .tv_nsec = 0}};
+            .mtime = {.tv_sec = entry.mtime, .tv_nsec = 0},
+            .xattrs = fs::in_scope(fs::XattrScope::layer, entry.xattrs)};
   }
 
   const Fd& m_root;
@@ -85,7 +86,6 @@ Result<> Unpacker::add_file(fs::TarReader& reader, const fs::TarEntry& entry, co
   }
   if (position < entry.size) TRY(fs::set_size(file, entry.size));
   TRY(file.close());
-  TRY(m_tree.set_xattrs(path, fs::in_scope(fs::XattrScope::layer, entry.xattrs)));
   return m_tree.seal(path, attributes(entry), S_IFREG);
 }
 
@@ -115,8 +115,7 @@ Result<> Unpacker::add(fs::TarReader& reader, const fs::TarEntry& entry) {
   TRY(make_room(path, entry.type));
   switch (entry.type) {
     case fs::EntryType::directory:
-      TRY(m_tree.put_directory(path, attributes(entry)));
-      return m_tree.set_xattrs(path, fs::in_scope(fs::XattrScope::layer, entry.xattrs));
+      return m_tree.put_directory(path, attributes(entry));
     case fs::EntryType::symlink:
       m_real.reset();
       return m_tree.put_symlink(path, entry.link_target, attributes(entry));

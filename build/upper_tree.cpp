@@ -103,8 +103,9 @@ Result<const Fd*> UpperTree::make_room(const std::string& path) {
 Result<> UpperTree::apply(const Fd& parent, const std::string& name, const Attributes& attributes,
                           mode_t type) {
   TRY(fs::set_owner_at(parent, name, attributes.uid, attributes.gid));
-  // chown clears the setuid bits, so the mode comes after it; symlinks have none.
+  // chown clears the setuid bits and file capabilities, so these come after it; symlinks have no mode.
   if (!S_ISLNK(type)) TRY(posix::chmod_at(parent, name, attributes.mode & 07777));
+  if (S_ISREG(type) || S_ISDIR(type)) TRY(fs::set_xattrs_at(parent, name, attributes.xattrs));
   return {};
 }
 
@@ -151,13 +152,6 @@ Result<> UpperTree::seal(const std::string& path, const Attributes& attributes, 
   const std::string name = base_name(path);
   TRY(apply(*parent, name, attributes, type));
   return posix::set_times_at(*parent, name, attributes.mtime);
-}
-
-Result<> UpperTree::set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs) {
-  if (xattrs.empty()) return {};
-  const Fd* parent = path.empty() ? &m_upper : TRY(parent_of(path));
-  const std::string name = path.empty() ? "." : base_name(path);
-  return fs::set_xattrs_at(*parent, name, xattrs);
 }
 
 Result<> UpperTree::remove(const std::string& path) {

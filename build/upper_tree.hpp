@@ -27,6 +27,7 @@ struct Attributes {
   uid_t uid = 0;
   gid_t gid = 0;
   struct timespec mtime = {};
+  std::vector<posix::Xattr> xattrs = {};  // all that are given: who copies has chosen (fs::in_scope)
 };
 
 class UpperTree {
@@ -56,11 +57,9 @@ public:
   Result<> put_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
   Result<> put_hardlink(const std::string& path, const std::string& existing);
   Result<> put_special(const std::string& path, mode_t type, dev_t device, const Attributes& attributes);
-  /// Owner, mode and times of something other than a directory, after its data was written (writing changes
-  /// both times and setuid bits).
+  /// The attributes of something other than a directory, after its data was written (writing changes times
+  /// and clears setuid bits and file capabilities).
   Result<> seal(const std::string& path, const Attributes& attributes, mode_t type);
-  /// All that are given: who copies has chosen (fs::in_scope).
-  Result<> set_xattrs(const std::string& path, const std::vector<posix::Xattr>& xattrs);
   /// Takes away what is there, directories with all in them. For writing into a plain directory: without a
   /// tree below.
   Result<> remove(const std::string& path);
@@ -116,6 +115,8 @@ Attributes file_attributes(const CopyOptions& options, mode_t own_mode);
 Result<> copy_inline_file(const std::string& name, std::string_view content, const std::string& destination,
                           const CopyOptions& options, UpperTree& upper);
 
+/// Several files cannot all become `destination`: an error, unless it is a directory or says that it is one.
+Result<> need_directory_for_several(UpperTree& upper, const std::string& destination);
 /// Where a file with this name goes.
 Result<std::string> file_target(UpperTree& upper, const std::string& destination, const std::string& name,
                                 bool must_be_directory);

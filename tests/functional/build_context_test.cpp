@@ -1,5 +1,6 @@
 // Where the files of a build come from, and what COPY and ADD make of them.
 #include <arpa/inet.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -98,6 +99,80 @@ ADD --unpack=false gzip.data /two/
   CHECK(contains(listing(ecrin, id, "/one"), "8:9 ./lib/from-archive"));
 }
 
+TEST_CASE("an archive of the context that changes during the build is an error", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  const auto pack = [&](const std::string& name, const std::string& content) {
+    write_file(ecrin.scratch() / "tree/file", content);
+    must({"tar", "-C", ecrin.scratch() / "tree", "-cf", context + "/" + name, "file"});
+  };
+  // The keys are made of the old files; then the first stage waits until there are others.
+  const auto recipe = [](const std::string& name, const std::string& main) {
+    return R"(
+stages:
+  first:
+    from: localhost/busybox
+    steps:
+      - run:
+          command: echo before )" +
+           name + R"(; until test -e /signal/go; do sleep 0.1; done; touch /done
+          mounts: [{bind: /signal, source: signal}]
+  main:
+)" + main;
+  };
+  const auto refused = [&](const std::string& name, const std::string& main) {
+    make_directory(context + "/signal");
+    pack(name, "old\n");
+    Invocation build = ecrin.build_invocation(recipe(name, main), {"--jobs=1", "--progress=plain"});
+    build.argv.insert(build.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+    Running running(build);
+    REQUIRE(running.wait_for_output("| before " + name));
+    pack(name, "new\n");
+    write_file(context + "/signal/go", "");
+    const Outcome outcome = running.wait();
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.out, "'" + name + "' in the context changed during the build"));
+    must({"rm", "-r", context + "/signal"});
+  };
+  refused("added.tar", R"(
+    from: localhost/busybox
+    steps:
+      - copy: {from: first, src: /done, dest: /done}
+      - add: {src: added.tar, dest: /}
+)");
+  refused("base.tar", R"(
+    from: {rootfs: base.tar}
+    steps: [{copy: {from: first, src: /done, dest: /done}}]
+)");
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("several files of ADD need a directory", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string context = ecrin.context_directory();
+  ecrin.context("a.txt", "a\n");
+  ecrin.context("d/b.txt", "b\n");
+  const auto containerfile = [&](const std::string& line) {
+    ecrin.context("Containerfile",
+                  "FROM localhost/busybox\nRUN mkdir /there\n" + line + "\n1\nEOF\n2\nEOT\n");
+  };
+  for (const char* line : {"ADD a.txt <<EOF <<EOT /new", "ADD d <<EOF <<EOT /new", "ADD <<EOF <<EOT /new",
+                           "ADD <<EOF <<EOT /etc/passwd"}) {
+    containerfile(line);
+    const Outcome outcome = ecrin({"build", context});
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(contains(outcome.err, "several sources need a directory as destination"));
+  }
+  containerfile("ADD a.txt <<EOF <<EOT /there");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/there") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./a.txt\n");
+  containerfile("ADD d <<EOF <<EOT /new/");
+  CHECK(listing(ecrin, built(ecrin, {context}), "/new") ==
+        "755 0:0 .\n644 0:0 ./EOF\n644 0:0 ./EOT\n644 0:0 ./b.txt\n");
+}
+
 TEST_CASE("a context from an archive, from standard input and from a recipe alone") {
   Ecrin ecrin;
   ecrin.context("file", "content\n");
@@ -169,6 +244,37 @@ TEST_CASE("git repositories are contexts and sources", "[any-driver]") {
   CHECK(listing(ecrin, id, "/one") == "755 0:0 .\n644 0:0 ./page\n");
   CHECK(ecrin.in_container(id, {"cat", "/one/page"}) == "first\n");
   CHECK(ecrin.in_container(id, {"cat", "/two/.git/HEAD"}).size() == 41);
+  CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("a git server that says nothing does not keep a build from being stopped", "[any-driver]") {
+  Ecrin ecrin;
+  const int port = loopback(0, false);
+  REQUIRE(port > 0);
+  const int silent = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(silent, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::listen(silent, 1) == 0);
+  const std::string url = "git://127.0.0.1:" + std::to_string(port) + "/repo.git";
+  ecrin.context("Containerfile", "FROM localhost/busybox\nADD " + url + " /\n");
+  Invocation build = ecrin.invocation({"build", ecrin.context_directory()});
+  build.timeout = std::chrono::seconds(30);
+  Running running(build);
+  const int connection = ::accept(silent, nullptr, nullptr);
+  REQUIRE(connection >= 0);
+  running.signal(SIGINT);  // to ecrin alone
+  const Outcome outcome = running.wait();
+  INFO(outcome.description);
+  CHECK_FALSE(outcome.timed_out);
+  CHECK(outcome.code == 130);
+  // Its git is gone too: the other end of the connection is closed.
+  char buffer[256];
+  while (::read(connection, buffer, sizeof(buffer)) > 0) continue;
+  ::close(connection);
+  ::close(silent);
   CHECK(ecrin.left_behind().empty());
 }
 

@@ -1,4 +1,8 @@
 // RUN steps: mounts, secrets, networks, what stays out of layers.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <fstream>
 
 #include "tests/support/catch.hpp"
@@ -46,6 +50,42 @@ steps:
   const std::string names = run(host_command({"tar", "tf", ecrin.scratch() / "tree.tar"})).out;
   CHECK_FALSE(contains(names, "run/secrets"));
   CHECK_FALSE(contains(read_file(ecrin.scratch() / "tree.tar"), value));
+}
+
+TEST_CASE("steps take locked caches in one order, whatever theirs is", "[any-driver]") {
+  Ecrin ecrin;
+  const auto recipe = [](const std::string& command, const std::string& first, const std::string& second) {
+    return "from: localhost/busybox\nsteps:\n  - run:\n      command: " + command +
+           "\n      mounts:\n        - {cache: /1, id: " + first +
+           ", sharing: locked}\n        - {cache: /2, id: " + second +
+           ", sharing: locked}\n        - {cache: /3, id: " + second + ", sharing: locked}\n";
+  };
+  // One cache twice: a step does not wait for itself.
+  ecrin.build(recipe("'true'", "x", "y"));
+  const auto lock_of = [&](const std::string& digest) {
+    const std::string path = ecrin.root() + "/cache/" + digest + "/data.lock";
+    return ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  };
+  const int before = lock_of("2d711642b726b04401627ca9fbac32f5");  // what SHA-256 makes of "x"
+  const int after = lock_of("a1fce4363854ff888cff4b8e7875d600");   // of "y"
+  REQUIRE(before >= 0);
+  REQUIRE(after >= 0);
+  for (const auto& [first, second] : {std::pair("x", "y"), std::pair("y", "x")}) {
+    REQUIRE(::flock(before, LOCK_EX | LOCK_NB) == 0);
+    Invocation build =
+        ecrin.build_invocation(recipe(std::string("echo ") + first, first, second), {"--progress=plain"});
+    build.argv.insert(build.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+    Running running(build);
+    REQUIRE(running.wait_for_output("waiting for the cache 'x'"));
+    CHECK(::flock(after, LOCK_EX | LOCK_NB) == 0);
+    CHECK(::flock(after, LOCK_UN) == 0);
+    CHECK(::flock(before, LOCK_UN) == 0);
+    const Outcome outcome = running.wait();
+    INFO(outcome.description);
+    CHECK(outcome.code == 0);
+  }
+  ::close(before);
+  ::close(after);
 }
 
 TEST_CASE("a secret that is required and not given is refused") {

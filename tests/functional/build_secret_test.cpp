@@ -189,6 +189,19 @@ steps:
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("a key with a passphrase is refused, not asked for", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string key = ecrin.scratch() / "locked";
+  run(host_command({"ssh-keygen", "-q", "-t", "ed25519", "-N", "passphrase", "-f", key}));
+  if (!exists(key)) return (void)note_skip("no ssh-keygen");
+  Terminal terminal(ecrin.build_invocation(with_secret("true", "ssh: default"), {"--ssh", "default=" + key}),
+                    24, 200);
+  CHECK(terminal.wait() == 125);
+  INFO(terminal.screen());
+  CHECK(contains(terminal.screen(), "cannot use the ssh key"));
+  CHECK_FALSE(contains(terminal.screen(), "Enter"));
+}
+
 TEST_CASE("the user's own ssh-agent is passed on by its socket", "[any-driver]") {
   Ecrin ecrin;
   const std::string key = make_key(ecrin, "key");

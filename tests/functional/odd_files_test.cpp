@@ -133,6 +133,48 @@ steps:
   }
 }
 
+TEST_CASE("file capabilities survive a copy from another stage and an archive that is added") {
+  Ecrin ecrin;
+  make_directory(ecrin.context_directory());
+  const std::string script = R"(
+import io, sys, tarfile
+entry = tarfile.TarInfo("capable")
+entry.mode, entry.uid, entry.gid, entry.size = 0o755, 3, 4, 2
+rights = "\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+entry.pax_headers = {"SCHILY.xattr.security.capability": rights, "SCHILY.xattr.user.plain": "value"}
+with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as tar:
+    tar.addfile(entry, io.BytesIO(b"x\n"))
+)";
+  const Outcome made =
+      run(host_command({"/usr/bin/python3", "-c", script, ecrin.context_directory() + "/capable.tar"}));
+  INFO(made.description);
+  REQUIRE(made.code == 0);
+  const std::string id = ecrin.build(R"(
+stages:
+  source:
+    from: localhost/busybox
+    steps:
+      - run: test-init capable /capable
+  main:
+    from: localhost/busybox
+    steps:
+      - copy: {from: source, src: /capable, dest: /copied/}
+      - copy: {from: source, src: /capable, dest: /given/, owner: "5:6", mode: 0700}
+      - add: {src: capable.tar, dest: /added}
+)");
+  const auto rights = [&](const std::string& directory) {
+    const std::string listing = listed_without_times(ecrin, id, directory);
+    INFO(listing);
+    CHECK(contains(listing, "security.capability=\\x01\\x00\\x00\\x02\\x00\\x04"));
+    return listing;
+  };
+  CHECK(contains(rights("/copied"), "capable file 0755 0:0"));
+  CHECK(contains(rights("/given"), "capable file 0700 5:6"));
+  const std::string added = rights("/added");
+  CHECK(contains(added, "capable file 0755 3:4"));
+  CHECK(contains(added, "user.plain=value"));
+}
+
 TEST_CASE("writing to one name of a hard-linked file of a lower layer makes it a file of its own") {
   Ecrin ecrin;
   if (ecrin.driver == "fuse-overlayfs")

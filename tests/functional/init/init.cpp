@@ -6,6 +6,7 @@
 //   odd DIR [--plain] [--shallow]
 //                      makes the odd files; --plain: only what an ordinary user can make; --shallow: no path
 //                      that is too long for other tools
+//   capable FILE       makes a file with cap_net_bind_service=ep
 //   deep DIR BYTES     makes one path that is longer than BYTES
 //   sparse FILE BYTES  a file of this size: data at each end, a hole between
 //   try CALL           makes one system call: prints "ok" or the name of the error
@@ -238,6 +239,15 @@ void make_sparse(int directory, const std::string& name, off_t size) {
   close(fd);
 }
 
+void make_capable(const std::string& file) {
+  put(AT_FDCWD, file, "21\n", 0755);
+  // cap_net_bind_service=ep as version 2 of the attribute
+  const std::string capability(
+      "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
+  must(setxattr(file.c_str(), "security.capability", capability.data(), capability.size(), 0) == 0,
+       "file capability");
+}
+
 /// What an ordinary user can make in a context, and a container's root on top of it.
 void make_odd(const std::string& where, bool plain, bool shallow) {
   const int odd = make_directory(AT_FDCWD, where);
@@ -301,13 +311,7 @@ void make_odd(const std::string& where, bool plain, bool shallow) {
              fchownat(odd, "owned-symlink", 1000, 1000, AT_SYMLINK_NOFOLLOW) == 0,
          "chown of a symlink");
     close(make_directory(odd, "setgid-directory", 02775));
-    put(odd, "capable", "21\n", 0755);
-    // cap_net_bind_service=ep as version 2 of the attribute
-    const std::string capability(
-        "\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
-    must(setxattr((where + "/capable").c_str(), "security.capability", capability.data(), capability.size(),
-                  0) == 0,
-         "file capability");
+    make_capable(where + "/capable");
   }
   close(odd);
 }
@@ -429,6 +433,10 @@ int main(int argc, char** argv) {
     const bool plain = flag("--plain");
     const bool shallow = flag("--shallow");
     make_odd(words[1], plain, shallow);
+    return 0;
+  }
+  if (words.size() == 2 && words[0] == "capable") {
+    make_capable(words[1]);
     return 0;
   }
   if (words.size() == 3 && words[0] == "deep") {

@@ -27,6 +27,12 @@ bool exists(pid_t pid) {
   return ::kill(pid, 0) == 0;
 }
 
+/// Gone, or a zombie where nobody reaps orphans.
+bool is_over(pid_t pid) {
+  const auto status = posix::read_file(fmt::format("/proc/{}/status", pid));
+  return !status || status->contains("State:\tZ");
+}
+
 bool comes_true(const std::function<bool()>& condition) {
   for (int i = 0; i < 500; ++i) {
     if (condition()) return true;
@@ -187,6 +193,31 @@ TEST_CASE("child: signals are as after a login") {
   CHECK(output.standard_output == "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
 }
 
+TEST_CASE("child: a session of its own has no terminal, and ends whole") {
+  Command command = shell("cut -d' ' -f1,5,6 /proc/$$/stat; tty </dev/tty");
+  command.own_session = true;
+  const Output output = run_command(command).value();
+  const auto words = split(trim(output.standard_output), ' ');
+  REQUIRE(words.size() == 3);
+  CHECK(words[1] == words[0]);  // the process group
+  CHECK(words[2] == words[0]);  // the session
+  CHECK(output.standard_error.contains("/dev/tty"));
+  pid_t helper = 0;
+  {
+    Pipe pipe = Pipe::create().value();
+    command = shell("sleep 600 & echo $!; wait");
+    command.own_session = true;
+    command.descriptors = {{&pipe.write, 1}};
+    const Child child = Child::spawn(command).value();
+    std::array<std::byte, 32> bytes;
+    const std::size_t size = posix::read_some(pipe.read, bytes).value();
+    const std::string text(reinterpret_cast<const char*>(bytes.data()), size);
+    helper = static_cast<pid_t>(parse_unsigned(trim(text)).value());
+    CHECK(exists(helper));
+  }
+  CHECK(comes_true([&] { return is_over(helper); }));
+}
+
 TEST_CASE("child: it dies with its parent") {
   Pipe pipe = Pipe::create().value();
   const pid_t parent = ::fork();
@@ -202,11 +233,7 @@ TEST_CASE("child: it dies with its parent") {
   CHECK(exists(grandchild));
   ::kill(parent, SIGKILL);
   ::waitpid(parent, nullptr, 0);
-  // Gone, or a zombie where nobody reaps orphans.
-  CHECK(comes_true([&] {
-    const auto status = posix::read_file(fmt::format("/proc/{}/status", grandchild));
-    return !status || status->contains("State:\tZ");
-  }));
+  CHECK(comes_true([&] { return is_over(grandchild); }));
 }
 
 TEST_CASE("run_command: output, errors, status and input") {
@@ -283,4 +310,18 @@ TEST_CASE("run_command: a program that does not end is killed") {
     CHECK(output.error().message() == "'sh' did not end within 0.2 seconds");
   }
   CHECK(run_command(shell("exit 3"), {}, 100, std::chrono::seconds(60)).value().status.code == 3);
+}
+
+TEST_CASE("run_command: who waits can stop waiting") {
+  CancelToken stop;
+  std::thread user([&stop] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stop.cancel();
+  });
+  const auto output = run_command({.argv = {"sleep", "600"}}, {}, 100, std::nullopt, &stop);
+  user.join();
+  REQUIRE(!output);
+  CHECK(output.error().kind() == ErrorKind::cancelled);
+  CHECK(run_command({.argv = {"sleep", "600"}}, {}, 100, std::nullopt, &stop).error().kind() ==
+        ErrorKind::cancelled);
 }

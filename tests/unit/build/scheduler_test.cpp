@@ -12,6 +12,15 @@ using namespace ecrin;
 using namespace ecrin::build;
 using namespace std::chrono_literals;
 
+namespace {
+
+Result<> run(std::vector<Task> tasks, unsigned jobs, const CancelToken& cancel) {
+  ThreadPool pool(jobs);
+  return run_tasks(std::move(tasks), pool, jobs, cancel);
+}
+
+}  // namespace
+
 TEST_CASE("a task runs after those it waits for") {
   std::mutex mutex;
   std::vector<int> order;
@@ -23,7 +32,7 @@ TEST_CASE("a task runs after those it waits for") {
     };
   };
   const CancelToken cancel;
-  REQUIRE(run_tasks({{{}, note(0)}, {{0}, note(1)}, {{0, 0}, note(2)}, {{1, 2}, note(3)}}, 4, cancel));
+  REQUIRE(run({{{}, note(0)}, {{0}, note(1)}, {{0, 0}, note(2)}, {{1, 2}, note(3)}}, 4, cancel));
   REQUIRE(order.size() == 4);
   CHECK(order.front() == 0);
   CHECK(order.back() == 3);
@@ -39,7 +48,7 @@ TEST_CASE("one job keeps the written order") {
                      }});
   }
   const CancelToken cancel;
-  REQUIRE(run_tasks(std::move(tasks), 1, cancel));
+  REQUIRE(run(std::move(tasks), 1, cancel));
   CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
@@ -58,7 +67,7 @@ TEST_CASE("independent tasks run at once, and no more of them than jobs") {
                      }});
   }
   const CancelToken cancel;
-  REQUIRE(run_tasks(std::move(tasks), 3, cancel));
+  REQUIRE(run(std::move(tasks), 3, cancel));
   CHECK(most == 3);
 }
 
@@ -81,7 +90,7 @@ TEST_CASE("a failure stops the others and is what is reported") {
                    }};
   const CancelToken cancel;
   const auto start = std::chrono::steady_clock::now();
-  const auto result = run_tasks({slow, bad, later}, 2, cancel);
+  const auto result = run({slow, bad, later}, 2, cancel);
   REQUIRE_FALSE(result);
   CHECK(result.error().message() == "broken");
   CHECK_FALSE(ran_later);
@@ -101,7 +110,7 @@ TEST_CASE("the user's wish to stop reaches running tasks") {
     std::this_thread::sleep_for(30ms);
     cancel.cancel();
   });
-  const auto result = run_tasks({waits, {{0}, waits.run}}, 2, cancel);
+  const auto result = run({waits, {{0}, waits.run}}, 2, cancel);
   user.join();
   REQUIRE_FALSE(result);
   CHECK(result.error().kind() == ErrorKind::cancelled);

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/child.hpp"
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "build/session.hpp"
@@ -108,7 +109,7 @@ CacheTarget MemoryPlace::target(bool all_steps) {
 }
 
 /// A script writes a file with its name, the tree's height and, after "random", something else each time.
-/// "slow" takes long enough to be worth a transfer.
+/// "slow" takes long enough to be worth a transfer. "helper" leaves a program for the steps after it.
 class FakeExecutor final : public StepExecutor {
 public:
   explicit FakeExecutor(Session& session) : m_session(session) {}
@@ -119,8 +120,10 @@ public:
       const std::scoped_lock lock(m_mutex);
       ran.push_back(script);
     }
+    if (script == "helper") helper = TRY(Child::spawn({.argv = {"sleep", "600"}}));
     if (script.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(160));
     if (script.ends_with("nothing")) return StepOutcome{};
+    if (helper && TRY(helper.poll())) return fail(ErrorKind::system, "the helper is gone");
     TRY(m_session.directories(scope.below, scope.stop));
     static int random = 0;
     const std::string content =
@@ -133,6 +136,7 @@ public:
     return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
   }
   Words ran;
+  Child helper;  // that the step "helper" leaves for the others
 
 private:
   Session& m_session;
@@ -339,6 +343,24 @@ TEST_CASE("a bad layer is a note and a miss") {
     REQUIRE(built.result);
     CHECK(built.ran.size() >= 1);
   }
+}
+
+TEST_CASE("what a step leaves for others is there after a round that was in vain") {
+  MemoryPlace cache;
+  Machine first, second;
+  const auto recipe = [](const std::string& other) {
+    return recipe_of(
+        {stage("other", {script(other)}), stage("main", {script("slow a random"), copy_from("other")})});
+  };
+  REQUIRE(first.build(recipe("no helper"), cache).result);
+  for (auto& [digest, bytes] : cache.blobs) {
+    if (!bytes.starts_with("{")) bytes = "x";
+  }
+  second.options.cache_from = {cache.place()};
+  const Built built = second.build(recipe("helper"));
+  INFO((built.result ? "" : built.result.error().message()));
+  CHECK(built.ran == Words{"copied", "helper", "slow a random"});
+  CHECK(built.result);
 }
 
 TEST_CASE("rows that lie about their layers are a miss") {
