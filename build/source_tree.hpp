@@ -36,7 +36,8 @@ struct SourceEntry {
 
 /// One thing that a source names.
 struct SourceItem {
-  std::string named;  // path as the source (or a match of its glob) says it
+  std::string named;       // path as the source (or a match of its glob) says it
+  std::size_t source = 0;  // which of the sources
   std::vector<SourceEntry>
       entries;  // the item itself, then for a directory its contents, depth first, sorted
   bool is_directory() const { return S_ISDIR(entries.front().status.st_mode); }
