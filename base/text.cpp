@@ -4,23 +4,10 @@
 #include <array>
 #include <cmath>
 
+#include "base/utf8.hpp"
+
 namespace ecrin {
-namespace {
 
-bool is_space(char c) {
-  return c == ' ' || (c >= '\t' && c <= '\r');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-struct CodePoint {
-  char32_t value = 0;
-  std::size_t length = 0;  // 0: not UTF-8
-};
-
-// The first code point of a text that is not empty. Overlong forms, surrogates and values above U+10FFFF are
-// not UTF-8 (RFC 3629).
 CodePoint decode_utf8(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char first = byte(0);
@@ -44,6 +31,15 @@ CodePoint decode_utf8(std::string_view text) {
   }
   if (value < least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return {};
   return {.value = value, .length = length};
+}
+
+namespace {
+
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
 }
 
 // Controls, and the characters that change the order or the lines of what a terminal shows around them.

@@ -1,5 +1,8 @@
 // ADD: as COPY from the context, and archives are unpacked, URLs and git repositories fetched. FROM a root
 // file system: the same for a whole tree.
+#include <algorithm>
+#include <variant>
+
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/archive_file.hpp"
@@ -21,18 +24,28 @@ struct AddedFile {
   const SourceEntry* entry = nullptr;  // of the context: where the key has its digest from
 };
 
-/// The step's sources, fetched and told apart, before anything is written.
+/// The step's sources, fetched and told apart, before anything is written. As docker has it, they are written
+/// in the order in which the step names them: of two that bring the same path, the later one stays.
 struct Sources {
-  std::vector<SourceItem> plain;    // of the context
-  std::vector<AddedFile> archives;  // to be unpacked
-  std::vector<AddedFile> files;     // downloads that stay files
+  using Items = std::vector<SourceItem>;  // of the context
+  struct Archive {                        // to be unpacked
+    AddedFile file;
+  };
+  struct Download {  // that stays a file
+    AddedFile file;
+  };
   struct Tree {
     GitCheckout checkout;
     Fd root;
     bool with_git_directory;
   };
-  std::vector<Tree> trees;
+  std::vector<std::variant<Items, Archive, Download, Tree>> parts;
   std::vector<FetchedFile> downloads;  // they live as long as they are read
+
+  template <class Part>
+  bool has() const {
+    return std::ranges::any_of(parts, [](const auto& part) { return std::holds_alternative<Part>(part); });
+  }
 };
 
 Result<> fetch_url(Sources& sources, Session& session, const StepScope& scope, const recipes::AddStep& add,
@@ -45,7 +58,11 @@ Result<> fetch_url(Sources& sources, Session& session, const StepScope& scope, c
   }
   AddedFile file{url_file_name(url), TRY(posix::open(fetched.path, O_RDONLY))};
   const bool unpacks = add.unpack.value_or(false) && TRY(content_of(file.file)) == FileContent::archive;
-  (unpacks ? sources.archives : sources.files).push_back(std::move(file));
+  if (unpacks) {
+    sources.parts.emplace_back(Sources::Archive{std::move(file)});
+  } else {
+    sources.parts.emplace_back(Sources::Download{std::move(file)});
+  }
   sources.downloads.push_back(std::move(fetched));
   return {};
 }
@@ -55,7 +72,7 @@ Result<> fetch_git(Sources& sources, Session& session, const StepScope& scope, c
   const bool keeps = git.source.keep_git_directory.value_or(add.keep_git_directory);
   GitCheckout checkout = TRY(fetch_commit(session.workshop, git.source, git.commit,
                                           keeps ? GitDirectory::keep : GitDirectory::leave_out,
-                                          git_options(session), &scope.stop));
+                                          TRY(git_options(session)), &scope.stop));
   const Fd whole = TRY(posix::open(checkout.path, O_RDONLY | O_DIRECTORY));
   const std::string& below = git.source.subdirectory;
   const RootPath found = TRY(resolve_in_root(whole, below));
@@ -63,28 +80,39 @@ Result<> fetch_git(Sources& sources, Session& session, const StepScope& scope, c
     return fail(ErrorKind::not_found, "there is no directory '{}' in the repository", printable(below));
   }
   Fd root = TRY(open_real_directory(whole, found.path));
-  sources.trees.push_back({std::move(checkout), std::move(root), keeps});
+  sources.parts.emplace_back(Sources::Tree{std::move(checkout), std::move(root), keeps});
+  return {};
+}
+
+Result<> collect_item(Sources& sources, const Session& session, const recipes::AddStep& add,
+                      const SourceItem& item) {
+  const SourceEntry& entry = item.entries.front();
+  if (add.unpack.value_or(true) && S_ISREG(entry.status.st_mode)) {
+    Fd file = TRY(open_unchanged(session.context->tree(), entry));
+    if (TRY(content_of(file)) == FileContent::archive) {
+      sources.parts.emplace_back(Sources::Archive{{item.named, std::move(file), &entry}});
+      return {};
+    }
+  }
+  if (sources.parts.empty() || !std::holds_alternative<Sources::Items>(sources.parts.back()))
+    sources.parts.emplace_back(Sources::Items());
+  std::get<Sources::Items>(sources.parts.back()).push_back(item);
   return {};
 }
 
 Result<Sources> collect(Session& session, const StepScope& scope, const recipes::AddStep& add) {
   Sources sources;
-  for (const SourceItem& item : scope.step.selection.items) {
-    if (add.unpack.value_or(true) && S_ISREG(item.entries.front().status.st_mode)) {
-      Fd file = TRY(open_unchanged(session.context->tree(), item.entries.front()));
-      if (TRY(content_of(file)) == FileContent::archive) {
-        sources.archives.push_back({item.named, std::move(file), &item.entries.front()});
-        continue;
-      }
-    }
-    sources.plain.push_back(item);
-  }
-  for (const std::string& source : add.sources) {
+  const std::vector<SourceItem>& items = scope.step.selection.items;
+  auto item = items.begin();
+  for (std::size_t number = 0; number < add.sources.size(); ++number) {
+    const std::string& source = add.sources[number];
     if (const auto git = scope.step.git.find(source); git != scope.step.git.end()) {
       TRY_WHILE(fetch_git(sources, session, scope, add, git->second), "adding '{}'", printable(source));
     } else if (is_url(source)) {
       TRY_WHILE(fetch_url(sources, session, scope, add, source), "adding '{}'", printable(source));
     }
+    for (; item != items.end() && item->source == number; ++item)
+      TRY(collect_item(sources, session, add, *item));
   }
   return sources;
 }
@@ -134,30 +162,52 @@ Result<> unpack_here(const AddedFile& archive, const Fd& root, const std::string
   return {};
 }
 
-/// All that the step adds. `root` is the tree that `upper` writes to; only archives need it.
-Result<> write_all(Session& session, const StepScope& scope, const recipes::AddStep& add,
-                   const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
-  CopyOptions options = TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
-  const std::string destination = absolute_path(*scope.step.before, add.destination);
-  const std::size_t single = sources.files.size() + add.files.size();
-  const std::size_t others = sources.archives.size() + sources.plain.size() + sources.trees.size();
-  if (single > 0 && single + others > 1) TRY(need_directory_for_several(upper, destination));
-  for (const AddedFile& archive : sources.archives) {
-    auto unpacked = unpack_here(archive, root, destination, add, options, upper, &scope.stop);
-    if (archive.entry) TRY(check_unchanged(session.context->tree(), *archive.entry, archive.file));
-    TRY_WHILE(std::move(unpacked), "unpacking '{}'", printable(archive.name));
-  }
-  if (!sources.plain.empty()) {
+/// Writes the parts of a step.
+struct PartWriter {
+  const Session& session;
+  const recipes::AddStep& add;
+  const std::string& destination;
+  const CopyOptions& options;
+  UpperTree& upper;
+  const Fd& root;  // the tree that `upper` writes to; only archives need it
+  const CancelToken* cancel;
+
+  Result<> operator()(const Sources::Items& items) const {
     CopyOptions checked = options;
     checked.must_be_unchanged = true;
-    TRY(copy_selection(session.context->tree(), sources.plain, destination, checked, upper, &scope.stop));
+    return copy_selection(session.context->tree(), items, destination, checked, upper, cancel);
   }
-  for (const AddedFile& file : sources.files) {
-    TRY_WHILE(copy_download(file, destination, options, upper), "adding '{}'", printable(file.name));
+  Result<> operator()(const Sources::Archive& archive) const {
+    const AddedFile& file = archive.file;
+    auto unpacked = unpack_here(file, root, destination, add, options, upper, cancel);
+    if (file.entry) TRY(check_unchanged(session.context->tree(), *file.entry, file.file));
+    TRY_WHILE(std::move(unpacked), "unpacking '{}'", printable(file.name));
+    return {};
   }
-  for (const Sources::Tree& tree : sources.trees) {
-    TRY(copy_tree(tree, add, destination, options, upper, &scope.stop));
+  Result<> operator()(const Sources::Download& download) const {
+    TRY_WHILE(copy_download(download.file, destination, options, upper), "adding '{}'",
+              printable(download.file.name));
+    return {};
   }
+  Result<> operator()(const Sources::Tree& tree) const {
+    return copy_tree(tree, add, destination, options, upper, cancel);
+  }
+};
+
+Result<> write_all(const Session& session, const StepScope& scope, const recipes::AddStep& add,
+                   const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
+  const CopyOptions options =
+      TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
+  const std::string destination = absolute_path(*scope.step.before, add.destination);
+  std::size_t count = add.files.size();
+  for (const auto& part : sources.parts) {
+    const auto* items = std::get_if<Sources::Items>(&part);
+    count += items ? items->size() : 1;
+  }
+  const bool has_single = sources.has<Sources::Download>() || !add.files.empty();
+  if (has_single && count > 1) TRY(need_directory_for_several(upper, destination));
+  const PartWriter writer{session, add, destination, options, upper, root, &scope.stop};
+  for (const auto& part : sources.parts) TRY(std::visit(writer, part));
   for (const recipes::InlineFile& file : add.files) {
     TRY(copy_inline_file(file.name, file.content, destination, options, upper));
   }
@@ -169,7 +219,7 @@ Result<> write_all(Session& session, const StepScope& scope, const recipes::AddS
 Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const recipes::AddStep& add) {
   const Sources sources = TRY(collect(session, scope, add));
   LowerView lower(session, scope.below, scope.stop);
-  if (sources.archives.empty()) {
+  if (!sources.has<Sources::Archive>()) {
     const Fd* root = TRY(lower.root());
     fs::LayerDraft draft = TRY(session.workshop.layers().draft());
     UpperTree upper(draft.diff(), root, file_time(session));

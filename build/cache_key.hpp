@@ -14,7 +14,7 @@
 namespace ecrin::build {
 
 /// Raised whenever the meaning of an input or the bytes of a result change: old entries then never match.
-inline constexpr std::uint64_t k_cache_key_version = 5;
+inline constexpr std::uint64_t k_cache_key_version = 6;
 
 /// One named thing that a key depends on: "command", "env PATH", "file src/main.c", "parent". Names are
 /// unique within a key, except that the order of equal names counts.

@@ -25,10 +25,16 @@ std::string url_file_name(std::string_view url) {
   return is_name && name != "." && name != ".." ? name : "";
 }
 
-GitOptions git_options(const Session& session) {
+Result<GitOptions> git_options(Session& session) {
   GitOptions options{.search_path = session.workshop.options().search_path,
                      .environment = session.options.proxy_environment,
                      .home = session.options.home};
+  // The agent that --ssh gives wins over the one of the surroundings.
+  constexpr const char* k_agent = "default";
+  if (session.ssh_agents.has(k_agent)) {
+    options.environment["SSH_AUTH_SOCK"] = TRY(session.ssh_agents.socket(k_agent));
+    return options;
+  }
   if (!session.options.ssh_agent.empty()) options.environment["SSH_AUTH_SOCK"] = session.options.ssh_agent;
   return options;
 }

@@ -17,6 +17,6 @@ std::string url_file_name(std::string_view url);
 Result<FetchedFile> fetch_to_store(Session& session, const std::string& url, const std::string& checksum,
                                    const CancelToken& cancel);
 /// How this build runs git.
-GitOptions git_options(const Session& session);
+Result<GitOptions> git_options(Session& session);
 
 }  // namespace ecrin::build

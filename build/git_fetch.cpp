@@ -43,7 +43,10 @@ public:
     return failure(verb, output);
   }
   static std::unexpected<Error> failure(const std::string& verb, const Output& output) {
-    const std::string said = printable(trim(output.standard_error), 2000);
+    std::vector<std::string> lines;
+    for (const std::string& line : split(output.standard_error, '\n'))
+      if (!trim(line).empty()) lines.emplace_back(trim(line));
+    const std::string said = printable(join(lines, "; "), 2000);
     return fail(ErrorKind::network, "git {} failed: {}", verb,
                 said.empty() ? output.status.to_string() : said);
   }
@@ -121,6 +124,20 @@ Result<> check_commit(const GitSource& source, const std::string& commit) {
               commit, source.commit);
 }
 
+// By commit where the servers let us, else all that they have.
+Result<> fetch_submodules(const Git& git, const std::string& path, const Fd& root) {
+  std::vector<std::string> update = {"submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"};
+  const Output shallow = TRY(git.try_run(path, update));
+  if (shallow.status.success()) return {};
+  log::debug("git submodule update: {}", printable(trim(shallow.standard_error), 500));
+  // What came without its history would stay so.
+  TRY(git.run(path, {"submodule", "--quiet", "deinit", "--all", "--force"}));
+  TRY(fs::remove_tree(TRY(posix::open_at(root, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)), "modules"));
+  update.pop_back();
+  TRY(git.run(path, std::move(update)));
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> find_commit(const GitSource& source, const GitOptions& options,
@@ -177,8 +194,8 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
   TRY_WHILE(git.run(path, {"checkout", "--quiet", "--detach", commit}), "checking out the commit {}", commit);
   const Fd root = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
   if (source.submodules.value_or(true) && TRY(posix::exists_at(root, ".gitmodules")) == posix::Exists::yes) {
-    TRY_WHILE(git.run(path, {"submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"}),
-              "fetching the submodules of '{}'", display_remote(source));
+    TRY_WHILE(fetch_submodules(git, path, root), "fetching the submodules of '{}'",
+              display_remote(source));
   }
   if (directory == GitDirectory::leave_out) {
     TRY(fs::remove_tree(root, ".git"));

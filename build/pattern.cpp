@@ -1,8 +1,26 @@
 #include "build/pattern.hpp"
 
 #include "base/text.hpp"
+#include "base/utf8.hpp"
 
 namespace ecrin::build {
+
+namespace {
+
+// Takes one character off the front. A byte that is not UTF-8 is one that nothing else is equal to.
+char32_t next_character(std::string_view text, std::size_t& position) {
+  constexpr char32_t k_first_byte = 0x110000;
+  const auto byte = static_cast<unsigned char>(text[position]);
+  if (byte < 0x80) {
+    ++position;
+    return byte;
+  }
+  const CodePoint point = decode_utf8(text.substr(position));
+  position += std::max<std::size_t>(point.length, 1);
+  return point.length == 0 ? k_first_byte + byte : point.value;
+}
+
+}  // namespace
 
 bool has_wildcard(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -23,20 +41,20 @@ Result<> Pattern::add_set(std::string_view text, std::size_t& position) {
     token.negated = true;
     ++i;
   }
-  const auto next_character = [&](unsigned char& out) {
+  const auto next = [&](char32_t& out) {
     if (i < text.size() && text[i] == '\\') ++i;
     if (i >= text.size()) return false;
-    out = static_cast<unsigned char>(text[i++]);
+    out = next_character(text, i);
     return true;
   };
   while (i < text.size() && (text[i] != ']' || token.ranges.empty())) {
     if (text[i] == '-' || text[i] == ']') return malformed();
-    unsigned char low = 0;
-    if (!next_character(low)) return malformed();
-    unsigned char high = low;
+    char32_t low = 0;
+    if (!next(low)) return malformed();
+    char32_t high = low;
     if (i < text.size() && text[i] == '-') {
       ++i;
-      if (i >= text.size() || text[i] == ']' || !next_character(high)) return malformed();
+      if (i >= text.size() || text[i] == ']' || !next(high)) return malformed();
     }
     token.ranges.emplace_back(low, high);
   }
@@ -46,15 +64,16 @@ Result<> Pattern::add_set(std::string_view text, std::size_t& position) {
   return {};
 }
 
-Result<Pattern> Pattern::compile(std::string_view text) {
+Result<Pattern> Pattern::compile(std::string_view text, Stars stars) {
   Pattern pattern;
-  const auto add = [&](Token::Kind kind, char character = 0) {
-    pattern.m_tokens.push_back({.kind = kind, .character = character, .negated = false, .ranges = {}});
+  const auto add = [&](Token::Kind kind, char32_t character = 0) {
+    pattern.m_tokens.push_back({.kind = kind, .character = character});
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '*' || c == '?' || c == '[') pattern.m_is_literal = false;
-    if (c == '*' && i + 1 < text.size() && text[i + 1] == '*') {
+    const bool crosses = stars == Stars::across_directories;
+    if (crosses && c == '*' && i + 1 < text.size() && text[i + 1] == '*') {
       while (i + 1 < text.size() && text[i + 1] == '*') ++i;
       // "**/" is "**": the directories that it stands for bring their slashes.
       if (i + 1 < text.size() && text[i + 1] == '/') ++i;
@@ -73,9 +92,11 @@ Result<Pattern> Pattern::compile(std::string_view text) {
                       printable(text));
         }
       }
-      add(Token::Kind::character, text[i]);
-      if (pattern.m_is_literal) pattern.m_literal += text[i];
       if (text[i] == '/' && pattern.m_depth != SIZE_MAX) ++pattern.m_depth;
+      std::size_t end = i;
+      add(Token::Kind::character, next_character(text, end));
+      if (pattern.m_is_literal) pattern.m_literal += text.substr(i, end - i);
+      i = end - 1;
     }
   }
   const std::size_t slash = pattern.m_literal.rfind('/');
@@ -102,7 +123,8 @@ bool Pattern::matches(std::string_view path) const {
   };
   live[0] = 1;
   close(live);
-  for (const char c : path) {
+  for (std::size_t position = 0; position < path.size();) {
+    const char32_t c = next_character(path, position);
     std::fill(next.begin(), next.end(), char{0});
     for (std::size_t i = 0; i < end; ++i) {
       if (!live[i]) continue;
@@ -125,8 +147,7 @@ bool Pattern::matches(std::string_view path) const {
           break;
         case Token::Kind::set: {
           bool in = false;
-          const auto byte = static_cast<unsigned char>(c);
-          for (const auto& [low, high] : token.ranges) in = in || (low <= byte && byte <= high);
+          for (const auto& [low, high] : token.ranges) in = in || (low <= c && c <= high);
           if (in != token.negated && c != '/') next[i + 1] = 1;
           break;
         }

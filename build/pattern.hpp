@@ -1,6 +1,7 @@
-// Pattern: one glob over '/'-separated relative paths: the rules of Go's filepath.Match plus "**", as
-// docker's ignore files and COPY sources have them. Matching takes time proportional to pattern times path,
-// whatever the pattern: a context may bring hostile ones.
+// Pattern: one glob over '/'-separated relative paths: the rules of Go's filepath.Match, as COPY sources have
+// them, and for docker's ignore files "**" as well. A character is one of UTF-8; a byte that is none counts
+// for itself. Matching takes time proportional to pattern times path, whatever the pattern: a context may
+// bring hostile ones.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,10 @@ namespace ecrin::build {
 class Pattern {
 public:
   /// `*` and `?` stay inside one name, `[a-z]` is a set (`^` negates), `\` takes the next character as it is.
-  /// "**" at the end is everything below; elsewhere it stands for any number of directories, also none.
-  static Result<Pattern> compile(std::string_view text);
+  /// "**" at the end is everything below; elsewhere it stands for any number of directories, also none. With
+  /// Stars::in_a_name it is no more than `*`.
+  enum class Stars { across_directories, in_a_name };
+  static Result<Pattern> compile(std::string_view text, Stars stars = Stars::across_directories);
 
   bool matches(std::string_view path) const;
   /// The leading directories without any wildcard ("src/lib" of "src/lib/*.c"): all matches are below.
@@ -32,9 +35,9 @@ private:
   struct Token {
     enum class Kind { character, any_character, star, anything, directories, set };
     Kind kind;
-    char character = 0;
+    char32_t character = 0;
     bool negated = false;
-    std::vector<std::pair<unsigned char, unsigned char>> ranges;
+    std::vector<std::pair<char32_t, char32_t>> ranges = {};
   };
   Result<> add_set(std::string_view text, std::size_t& position);
   std::vector<Token> m_tokens;

@@ -73,7 +73,7 @@ Result<ImagePointer> Preparation::find_image(const std::string& name, const oci:
 
 Result<> Preparation::open_named(const NamedContext& context, const std::string& name) {
   if (m_session.named.contains(name)) return {};
-  const ContextAccess access{git_options(m_session), m_session.options.proxy_environment};
+  const ContextAccess access{TRY(git_options(m_session)), m_session.options.proxy_environment};
   Session::NamedFiles named;
   named.files = TRY_WHILE(
       open_context(m_session.workshop, context.source, ContextUse::named, access, &m_session.cancel),
@@ -210,18 +210,21 @@ Result<Selection> Preparation::add_selection(PreparedStep& step, BuildContext& c
 Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& add) {
   if (!add.mode_change.empty()) TRY(ModeChange::parse(add.mode_change));
   std::vector<std::string> local;
-  for (const std::string& source : add.sources) {
+  std::vector<std::size_t> numbers;  // of the local ones, among all
+  for (std::size_t number = 0; number < add.sources.size(); ++number) {
+    const std::string& source = add.sources[number];
     if (auto git = TRY(parse_git_source(source))) {
       if (!git->commit.empty() && !add.checksum.empty() && git->commit != to_lower(add.checksum)) {
         return fail(ErrorKind::invalid, "'{}' is to be at the commit {} and at {}", printable(source),
                     git->commit, printable(add.checksum));
       }
       if (!add.checksum.empty()) git->commit = to_lower(add.checksum);
-      std::string commit = TRY(find_commit(*git, git_options(m_session), &m_session.cancel));
+      std::string commit = TRY(find_commit(*git, TRY(git_options(m_session)), &m_session.cancel));
       step.inputs.push_back({"git " + source, commit});
       step.git[source] = {std::move(*git), std::move(commit)};
     } else if (!is_url(source)) {
       local.push_back(source);
+      numbers.push_back(number);
     } else if (add.checksum.empty()) {
       // Only the bytes themselves can tell whether they changed.
       FetchedFile file = TRY(fetch_to_store(m_session, source, "", m_session.cancel));
@@ -232,6 +235,7 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
   if (local.empty()) return {};
   const IgnoreRules exclude = TRY_WHILE(IgnoreRules::from_patterns(add.exclude), "reading 'exclude'");
   step.selection = TRY(select(step, local, exclude));
+  for (SourceItem& item : step.selection.items) item.source = numbers[item.source];
   return {};
 }
 

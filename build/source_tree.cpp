@@ -183,8 +183,9 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
                                  const IgnoreRules& exclude, const CancelToken* cancel) {
   Selection selection;
   Walker walker(tree, exclude, cancel, selection);
-  for (const std::string& source : sources) {
-    const Pattern pattern = TRY(Pattern::compile(relative_to_root(source)));
+  for (std::size_t number = 0; number < sources.size(); ++number) {
+    const std::string& source = sources[number];
+    const Pattern pattern = TRY(Pattern::compile(relative_to_root(source), Pattern::Stars::in_a_name));
     bool any = false;
     bool ignored = false;
     for (std::string& name : TRY(names_of(tree, walker, pattern))) {
@@ -200,7 +201,8 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
         ignored = true;
         continue;
       }
-      SourceItem item{.named = std::move(name), .entries = {{found.path, "", *found.status}}};
+      SourceItem item{
+          .named = std::move(name), .source = number, .entries = {{found.path, "", *found.status}}};
       if (is_directory) {
         TRY(walker.add_contents(item, found.path));
         if (out && item.entries.size() == 1) {

@@ -2,7 +2,8 @@
 // copying them are apart, because the selection of a context is needed for the cache key, and often for
 // nothing else.
 //
-// Docker's rules: sources are below the root whatever they say; globs as in ignore files; a symlink that a
+// Docker's rules: sources are below the root whatever they say; globs stay inside the names that
+// they have; a symlink that a
 // source names is followed (inside the root), symlinks inside a copied directory are copied as they are; a
 // directory stands for its contents.
 #pragma once
@@ -35,7 +36,8 @@ struct SourceEntry {
 
 /// One thing that a source names.
 struct SourceItem {
-  std::string named;  // path as the source (or a match of its glob) says it
+  std::string named;       // path as the source (or a match of its glob) says it
+  std::size_t source = 0;  // which of the sources
   std::vector<SourceEntry>
       entries;  // the item itself, then for a directory its contents, depth first, sorted
   bool is_directory() const { return S_ISDIR(entries.front().status.st_mode); }

@@ -103,8 +103,10 @@ Result<> Unpacker::add(fs::TarReader& reader, const fs::TarEntry& entry) {
                 printable(entry.path));
   }
   if (name.empty()) {
-    if (entry.type != fs::EntryType::directory)
-      return fail(ErrorKind::invalid, "the root must be a directory");
+    if (entry.path.empty() || entry.type != fs::EntryType::directory) {
+      log::debug("an entry without a name is left out");  // as docker does
+      return {};
+    }
     return m_tree.put_directory(m_destination, attributes(entry));
   }
   if (entry.type == fs::EntryType::character_device || entry.type == fs::EntryType::block_device) {

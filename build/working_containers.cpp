@@ -15,13 +15,23 @@ namespace {
 constexpr std::uint64_t k_version = 1;
 constexpr std::size_t k_name_limit = 200;
 
-constexpr std::array<std::string_view, 1> k_schema = {R"(
+constexpr std::array<std::string_view, 2> k_schema = {R"(
 CREATE TABLE working_containers (
   name TEXT PRIMARY KEY,
   created INTEGER NOT NULL,
   base TEXT NOT NULL,        -- digest of the base's manifest; '': none
   layers TEXT NOT NULL,      -- directory ids of its steps' layers, with blanks between
   state TEXT NOT NULL        -- all the rest
+) WITHOUT ROWID;
+)",
+                                                      R"(
+CREATE TABLE working_mounts (   -- build/working_mounts.hpp
+  container TEXT PRIMARY KEY,
+  id TEXT NOT NULL,             -- directory name under mounts/
+  layer TEXT NOT NULL,          -- directory id of the layer that grows
+  kind TEXT NOT NULL,           -- overlay, copy
+  lease TEXT NOT NULL,
+  name_space TEXT NOT NULL
 ) WITHOUT ROWID;
 )"};
 
@@ -190,6 +200,8 @@ Result<WorkingContainers::Needs> WorkingContainers::needs() {
       for (std::string& id : split(layers, ' ')) needs.layers.push_back(std::move(id));
     }
   }
+  auto mounts = TRY(m_store->database().prepare("SELECT layer FROM working_mounts"));
+  while (TRY(mounts.step()) == Statement::Step::row) needs.layers.push_back(mounts.text(0));
   return needs;
 }
 

@@ -71,7 +71,12 @@ Result<std::optional<build::ContextFiles>> open_context_operand(Session& session
                                         .environment = options.proxy_environment,
                                         .home = options.home},
                                 .proxies = options.proxy_environment};
-    if (!options.ssh_agent.empty()) access.git.environment["SSH_AUTH_SOCK"] = options.ssh_agent;
+    build::SshAgents agents(workshop.store(), options.ssh_agents, workshop.options().search_path);
+    if (agents.has("default")) {
+      access.git.environment["SSH_AUTH_SOCK"] = TRY(agents.socket("default"));
+    } else if (!options.ssh_agent.empty()) {
+      access.git.environment["SSH_AUTH_SOCK"] = options.ssh_agent;
+    }
     files = TRY(build::open_context(workshop, source, build::ContextUse::main, access, &cancel));
   }
   options.context_directory = files->directory;

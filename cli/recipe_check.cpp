@@ -8,6 +8,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/ignore.hpp"
+#include "build/plan.hpp"
 #include "cli/table.hpp"
 #include "recipes/containerfile/lint.hpp"
 #include "recipes/yaml_lint.hpp"
@@ -61,9 +62,20 @@ std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport&
 Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build) {
   const recipes::SourceText source(parsed.source.file, parsed.source.text);
   const recipes::LintOptions options{.args = parsed.request.args,
+                                     .target = parsed.request.target,
                                      .platform = parsed.request.platform,
                                      .is_ignored = TRY(ignored_files(build))};
-  if (parsed.recipe) return recipes::lint_yaml(*parsed.recipe, source, options);
+  if (parsed.recipe) {
+    recipes::Recipe looked_at = *parsed.recipe;
+    if (!options.target.empty()) {
+      const build::Plan plan = TRY(build::make_plan(*parsed.recipe, options.target));
+      std::erase_if(looked_at.stages, [&](const recipes::Stage& stage) {
+        return std::ranges::none_of(plan.stages,
+                                    [&](const auto& planned) { return planned.stage->name == stage.name; });
+      });
+    }
+    return recipes::lint_yaml(looked_at, source, options);
+  }
   return recipes::containerfile::lint(*parsed.containerfile, source, options);
 }
 

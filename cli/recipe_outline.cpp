@@ -17,6 +17,7 @@ using recipes::OutlineTarget;
 
 constexpr std::pair<std::string_view, CallMethod> k_methods[] = {{"build", CallMethod::build},
                                                                  {"check", CallMethod::check},
+                                                                 {"lint", CallMethod::check},
                                                                  {"outline", CallMethod::outline},
                                                                  {"targets", CallMethod::targets}};
 
@@ -154,6 +155,8 @@ std::vector<std::string_view> call_words() {
   return {"build",
           "check",
           "check,format=json",
+          "lint",
+          "lint,format=json",
           "outline",
           "outline,format=json",
           "targets",

@@ -36,6 +36,9 @@ constexpr NounForm k_image_forms[] = {
     {"untag", untag_verb},
 };
 
+// Other names that people type.
+constexpr NounForm k_other_names[] = {{"unmount", umount_verb}};
+
 // Verbs of other tools that people will type, and what is there instead.
 struct Missing {
   std::string_view word;
@@ -82,6 +85,8 @@ std::span<const Verb* const> verbs() {
       &from_verb(),
       &copy_into_verb(),
       &add_into_verb(),
+      &mount_verb(),
+      &umount_verb(),
       &commit_verb(),
       &rm_verb(),
       &config_verb(),
@@ -159,6 +164,8 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
   for (const Verb* verb : verbs()) {
     if (verb->name == word) return VerbMatch{verb, 1};
   }
+  const auto other = std::ranges::find(k_other_names, word, &NounForm::word);
+  if (other != std::end(k_other_names)) return VerbMatch{&other->verb(), 1};
   Error error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(word)));
   if (const auto missing = std::ranges::find(k_missing, word, &Missing::word);
       missing != std::end(k_missing)) {

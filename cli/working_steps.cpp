@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "build/working_mounts.hpp"
 #include "cli/build_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/import_changes.hpp"
@@ -75,6 +76,8 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
   const auto put = [&]() -> Result<> {
     const FileLock lock = TRY(containers.lock(name, &interrupts.token()));
     build::WorkingContainer container = TRY(containers.need(name));
+    TRY(build::settle_mount(*workshop, container, {.epoch = options.epoch.value_or(0), .now = options.now},
+                            interrupts.token()));
     TRY(build::add_steps(*workshop, container, request, options, printer, interrupts.token(), &failed));
     return containers.update(container);
   }();

@@ -2,9 +2,11 @@
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
+#include "fs/changeset.hpp"
 #include "fs/driver_parts.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/mount.hpp"
+#include "fs/tree.hpp"
 
 namespace ecrin::fs {
 
@@ -16,7 +18,7 @@ constexpr int k_lease_number = 4;
 constexpr int k_first_layer_number = 10;
 
 TreeRequest tree_request(const LastingRequest& request) {
-  return {.lowers = request.layers, .upper = "", .scratch = request.scratch};
+  return {.lowers = request.layers, .upper = request.upper, .scratch = request.scratch};
 }
 
 }  // namespace
@@ -24,8 +26,9 @@ TreeRequest tree_request(const LastingRequest& request) {
 Result<> mount_lasting_overlay(const LastingRequest& request) {
   Stack stack = TRY(open_stack(tree_request(request)));
   TRY(scratch_directory(request.scratch, k_merged));
-  Mounted mounted = TRY(mount_overlay({.lowers = std::move(stack.lowers), .upper = Fd(), .work = Fd()},
-                                      request.scratch + "/" + k_merged));
+  OverlayParts parts{.lowers = std::move(stack.lowers), .upper = std::move(stack.upper), .work = Fd()};
+  if (parts.upper) parts.work = TRY(scratch_directory(request.scratch, "work"));
+  Mounted mounted = TRY(mount_overlay(parts, request.scratch + "/" + k_merged));
   mounted.keep();
   return {};
 }
@@ -57,7 +60,20 @@ Result<> serve_lasting_tree(const LastingRequest& request, const Fd& connection,
 Result<> copy_lasting_tree(const LastingRequest& request, const CancelToken* cancel) {
   const Fd merged = TRY(scratch_directory(request.scratch, k_merged));
   LowerTree layers = TRY(LowerTree::of_layers(request.layers));
-  return materialise(layers, merged, Hardlinks::keep, cancel);
+  return materialise(layers, merged, request.upper.empty() ? Hardlinks::keep : Hardlinks::split, cancel);
+}
+
+Result<> settle_lasting_overlay(const LastingRequest& request) {
+  const Fd upper = TRY(posix::open(request.upper, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  return settle_upper_root(upper, TRY(root_metadata_of(request.layers)));
+}
+
+Result<> collect_lasting_copy(const LastingRequest& request, const CancelToken* cancel) {
+  const Fd merged = TRY(scratch_directory(request.scratch, k_merged));
+  const Fd upper = TRY(posix::open(request.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  TRY(clear_directory(upper));
+  LowerTree layers = TRY(LowerTree::of_layers(request.layers));
+  return extract_changes(layers, merged, upper, std::nullopt, cancel);
 }
 
 }  // namespace ecrin::fs

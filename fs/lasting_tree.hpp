@@ -1,5 +1,5 @@
-// Trees of layers for reading that stay when the process that made them ends: what `ecrin image mount` shows.
-// All are at <scratch>/merged. Called inside our user namespace.
+// Trees of layers that stay when the process that made them ends: what `ecrin image mount` shows for reading,
+// and `ecrin mount` for writing. All are at <scratch>/merged. Called inside our user namespace.
 #pragma once
 
 #include <string>
@@ -13,6 +13,7 @@ namespace ecrin::fs {
 struct LastingRequest {
   std::vector<std::string> layers;  // absolute paths, bottom first
   std::string scratch;              // absolute path of an empty directory, which stays as long as the tree
+  std::string upper = "";           // absolute path of a directory for what is written; "" = for reading only
 };
 
 /// Kernel overlay, in this process's mount namespace; it lives as long as that.
@@ -26,5 +27,10 @@ Result<> serve_lasting_tree(const LastingRequest& request, const Fd& connection,
 
 /// Real files, reflinked where possible.
 Result<> copy_lasting_tree(const LastingRequest& request, const CancelToken* cancel);
+
+/// Afterwards `upper` has what was written, in a form that fs::canonicalise knows. Of an overlay that was
+/// unmounted; of a copy to which nobody writes any more. Both may be done again.
+Result<> settle_lasting_overlay(const LastingRequest& request);
+Result<> collect_lasting_copy(const LastingRequest& request, const CancelToken* cancel);
 
 }  // namespace ecrin::fs

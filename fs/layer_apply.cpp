@@ -80,6 +80,7 @@ private:
   }
 
   Result<> apply_root(const TarEntry& entry) {
+    if (entry.path.empty()) return fail(ErrorKind::invalid, "a tar entry has no name");
     if (entry.type != EntryType::directory) return fail(ErrorKind::invalid, "the root must be a directory");
     TRY(set_root_metadata(m_places.root(), {.mode = entry.mode,
                                             .uid = entry.uid,

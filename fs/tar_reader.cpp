@@ -93,7 +93,7 @@ Result<std::uint32_t> id_of(std::int64_t id, const std::string& path) {
 
 Result<TarEntry> convert(struct archive_entry* entry) {
   const char* path = archive_entry_pathname(entry);
-  if (!path || !*path) return fail(ErrorKind::invalid, "a tar entry has no name");
+  if (!path) return fail(ErrorKind::invalid, "a tar entry has no name that can be read");
   TarEntry result{.path = path};
   result.type = TRY(type_of(entry, result.path));
   result.mode = static_cast<mode_t>(archive_entry_perm(entry)) & 07777;

@@ -56,7 +56,8 @@ Result<LintSettings> read_lint_settings(const SourceText& source,
 
 struct LintOptions {
   std::map<std::string, std::string> args;  // --build-arg; BUILDKIT_DOCKERFILE_CHECK is settings
-  std::optional<oci::Platform> platform;    // none: the host's
+  std::string target = {};  // what its stages do is looked at, and what those that it needs; "" = all do
+  std::optional<oci::Platform> platform = {};  // none: the host's
   /// Do the ignore rules leave this file of the context out, whatever else they say? Null: nobody knows. The
   /// context itself is "".
   std::function<bool(const std::string& path)> is_ignored;

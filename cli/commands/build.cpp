@@ -315,11 +315,15 @@ private:
   std::unique_ptr<StatusLine> m_lines;
 };
 
-// Nothing is built, and no store is opened. A finding is exit code 1, as docker has it.
+// Nothing is built, and no store is opened. A finding is exit code 1, and so is a recipe that is wrong, as
+// docker has it.
+constexpr int k_found = 1;
+
 Outcome check(const Request& request, const std::string& format) {
-  const recipes::LintReport report = TRY(check_recipe(request.recipe, request.options));
-  TRY(print_report(request.recipe, report, format));
-  return report.findings.empty() ? 0 : 1;
+  const auto report = check_recipe(request.recipe, request.options);
+  if (!report) return std::unexpected(Failure(report.error(), k_found));
+  TRY(print_report(request.recipe, *report, format));
+  return report->findings.empty() ? 0 : k_found;
 }
 
 // --call: words about the recipe in place of a build.
@@ -343,9 +347,15 @@ Outcome run(Session& session, const Arguments& arguments) {
   const Call wanted = parse_call(arguments.value("call", "build"));
   const auto output = TRY(ProgressOutput::open(arguments));
   const Interrupts interrupts;
-  Request request = TRY(read_request(session, arguments, interrupts.token()));
+  const bool checks = wanted.method == CallMethod::check || arguments.on("check");
+  auto read = read_request(session, arguments, interrupts.token());
+  if (!read) {
+    const bool is_wrong = checks && read.error().kind() == ErrorKind::invalid;
+    return std::unexpected(Failure(std::move(read).error(), interrupts.exit_code(is_wrong ? k_found : 125)));
+  }
+  Request request = *std::move(read);
   if (wanted.method != CallMethod::build) return call(request, wanted);
-  if (arguments.on("check")) return check(request, arguments.value("format"));
+  if (checks) return check(request, arguments.value("format"));
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   request.options.run.cgroups = TRY(open_cgroups(session, request.options.run.resources));

@@ -17,6 +17,8 @@ const Verb& commit_verb();
 const Verb& copy_into_verb();
 const Verb& from_verb();
 const Verb& rm_verb();
+const Verb& mount_verb();
+const Verb& umount_verb();
 const Verb& completion_verb();
 const Verb& config_verb();
 const Verb& copy_verb();

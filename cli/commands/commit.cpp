@@ -1,6 +1,7 @@
 // verb: commit
 #include "base/atomic_file.hpp"
 #include "base/text.hpp"
+#include "build/working_mounts.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
@@ -25,7 +26,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::WorkingContainers containers(workshop->store());
   const auto committed = [&]() -> Result<oci::ImageRecord> {
     const FileLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
-    const build::WorkingContainer container = TRY(containers.need(words.front()));
+    build::WorkingContainer container = TRY(containers.need(words.front()));
+    TRY(build::settle_mount(*workshop, container, {.epoch = options.epoch.value_or(0), .now = options.now},
+                            interrupts.token()));
     oci::ImageRecord record = TRY(build::commit_container(*workshop, container, options, interrupts.token()));
     if (arguments.on("rm")) TRY(containers.remove(container.name));
     return record;

@@ -4,12 +4,13 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/table.hpp"
-#include "cli/working_steps.hpp"
+#include "cli/working_mounts.hpp"
 
 namespace ecrin::cli {
 namespace {
 
-Result<> remove_one(build::WorkingContainers& containers, const std::string& name, bool force) {
+Result<> remove_one(Session& session, build::WorkingContainers& containers, const std::string& name,
+                    bool force) {
   const std::vector<std::string> names = TRY(containers.names());
   if (std::ranges::find(names, name) == names.end()) {
     if (!force) TRY(containers.need(name));
@@ -17,6 +18,7 @@ Result<> remove_one(build::WorkingContainers& containers, const std::string& nam
   }
   // Whoever works on it finishes first.
   const FileLock lock = TRY(containers.lock(name, nullptr));
+  TRY(drop_mount(session, name));
   TRY(containers.remove(name));
   print_line(name);
   return {};
@@ -27,13 +29,15 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (all == !arguments.operands().empty())
     return std::unexpected(
         Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rm' needs CONTAINER... or --all"));
+  // Where mounts of this session can be taken down.
+  if (shared_namespace(session.environment())) TRY(session.stay_in_namespace());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   build::WorkingContainers containers(workshop->store());
   std::vector<std::string> names = arguments.operands();
   if (all) names = TRY(containers.names());
   std::optional<Error> first_error;
   for (const std::string& name : names) {
-    auto removed = remove_one(containers, name, arguments.on("force"));
+    auto removed = remove_one(session, containers, name, arguments.on("force"));
     if (removed) continue;
     if (first_error) {
       session.console().print("error: " + removed.error().message());

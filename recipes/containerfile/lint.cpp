@@ -228,7 +228,7 @@ Result<LintReport> lint(const Containerfile& file, const SourceText& source, con
   const LowerOptions as_built{.file = source.file(),
                               .args = options.args,
                               .host_args = {},
-                              .target = {},
+                              .target = options.target,
                               .platform = options.platform,
                               .base_config = {}};
   LowerOptions by_default = as_built;

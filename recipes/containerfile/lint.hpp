@@ -1,5 +1,6 @@
-// The linter of Containerfiles: all stages, also those that a build would leave alone. Looks at the text
-// only: which variables a base image sets is unknown to it, but for PATH.
+// The linter of Containerfiles: all stages, also those that a build would leave alone; with a target, what
+// those do that it does not need is left out, as docker does it. Looks at the text only: which variables a
+// base image sets is unknown to it, but for PATH.
 #pragma once
 
 #include "recipes/containerfile/syntax.hpp"

@@ -21,6 +21,15 @@ class StageLinter {
 public:
   StageLinter(Lint& lint, StageKnowledge& knowledge) : m_lint(lint), m_knowledge(knowledge) {}
 
+  /// What a build says of every stage.
+  void check_form(const Instruction& instruction) {
+    m_instruction = &instruction;
+    use_comments(m_lint, instruction);
+    if (const auto* env = instruction.as<EnvInstruction>()) check_legacy(env->legacy);
+    if (const auto* label = instruction.as<LabelInstruction>()) check_legacy(label->legacy);
+  }
+
+  /// What it says of those that it needs.
   Result<> check(const Instruction& instruction) {
     m_instruction = &instruction;
     m_expanded.clear();
@@ -28,7 +37,6 @@ public:
     TRY(expand_all());
     if (const auto* arg = instruction.as<ArgInstruction>()) TRY(check_arg(*arg));
     if (const auto* env = instruction.as<EnvInstruction>()) TRY(check_env(*env));
-    if (const auto* label = instruction.as<LabelInstruction>()) check_legacy(label->legacy);
     if (const auto* cmd = instruction.as<CmdInstruction>()) check_command(cmd->command, m_cmd);
     if (const auto* entry = instruction.as<EntrypointInstruction>())
       check_command(entry->command, m_entrypoint);
@@ -157,7 +165,6 @@ private:
   }
 
   Result<> check_env(const EnvInstruction& env) {
-    check_legacy(env.legacy);
     Variables added;  // one instruction does not see its own variables
     for (const Assignment& variable : env.variables) {
       const std::string name = TRY(expand(variable.name))->text;
@@ -255,18 +262,39 @@ std::optional<std::size_t> find_parent(const Lint& lint, std::size_t index) {
   return *(after - 1);
 }
 
+/// Which stages the target needs: those that it begins with or takes files from, and theirs.
+Result<std::vector<char>> needed_stages(Lint& lint) {
+  std::vector<char> needed(lint.all.stages.size(), lint.options.target.empty() ? 1 : 0);
+  if (lint.options.target.empty()) return needed;
+  needed[TRY(find_target(lint.all))] = 1;
+  for (std::size_t i = needed.size(); i-- > 0;) {
+    if (!needed[i]) continue;
+    if (const auto parent = find_parent(lint, i)) needed[*parent] = 1;
+    for (const Instruction& instruction : lint.all.stages[i].body) {
+      for (const WrittenSource& written : written_sources(instruction)) {
+        const auto found = find_file_source(lint.all, i, lint.all.source, written.from, written.span);
+        if (found && found->stage) needed[*found->stage] = 1;
+      }
+    }
+  }
+  return needed;
+}
+
 }  // namespace
 
 Result<> lint_stages(Lint& lint) {
+  const std::vector<char> needed = TRY(needed_stages(lint));
   std::vector<StageKnowledge> knowledge(lint.all.stages.size());
   for (std::size_t i = 0; i < lint.all.stages.size(); ++i) {
+    StageLinter linter(lint, knowledge[i]);
+    for (const Instruction& instruction : lint.all.stages[i].body) linter.check_form(instruction);
+    if (!needed[i]) continue;
     if (const std::optional<std::size_t> parent = find_parent(lint, i)) {
       TRY(spend_text(lint.all.budget, total_size(knowledge[*parent])));
       knowledge[i] = knowledge[*parent];
     } else {
       knowledge[i].env["PATH"] = "";  // there is always one
     }
-    StageLinter linter(lint, knowledge[i]);
     for (const Instruction& instruction : lint.all.stages[i].body) TRY(linter.check(instruction));
   }
   return {};

@@ -27,7 +27,7 @@ TEST_CASE("build --check prints findings, builds nothing and opens no store") {
   CHECK_FALSE(std::filesystem::exists(ecrin.root() + "/layers"));
 }
 
-TEST_CASE("build --check without findings is exit code 0, and with errors 125") {
+TEST_CASE("build --check without findings is exit code 0, and with errors 1 as docker's") {
   Ecrin ecrin(Ecrin::Base::none);
   ecrin.context("Containerfile", "FROM localhost/busybox\nRUN true\n");
   const Outcome good = ecrin({"build", "--check", ecrin.context_directory()});
@@ -35,8 +35,52 @@ TEST_CASE("build --check without findings is exit code 0, and with errors 125") 
   CHECK(lines_of(good.out).back().ends_with("/Containerfile: no warnings"));
   ecrin.context("Containerfile", "FROM localhost/busybox\nRNU true\n");
   const Outcome bad = ecrin({"build", "--check", ecrin.context_directory()});
-  CHECK(bad.code == 125);
+  CHECK(bad.code == 1);
   CHECK(contains(bad.err, "unknown instruction 'RNU' (did you mean 'RUN'?)"));
+}
+
+TEST_CASE("--call=check and --call=lint are --check") {
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context("Containerfile", k_flawed);
+  const Outcome check = ecrin({"build", "--check", ecrin.context_directory()});
+  for (const char* word : {"--call=check", "--call=lint"}) {
+    const Outcome call = ecrin({"build", word, ecrin.context_directory()});
+    CHECK(call.code == 1);
+    CHECK(call.out == check.out);
+  }
+  const Outcome json = ecrin({"build", "--call=lint,format=json", ecrin.context_directory()});
+  CHECK(nlohmann::json::parse(json.out).size() == 2);
+  ecrin.context("Containerfile", "FROM localhost/busybox\nRNU true\n");
+  CHECK(ecrin({"build", "--call=check", ecrin.context_directory()}).code == 1);
+  CHECK(ecrin({"build", ecrin.context_directory()}).code == 125);
+}
+
+TEST_CASE("build --check with a target looks into what the target needs") {
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context(
+      "Containerfile",
+      "FROM localhost/busybox AS tools\nENV TOOL_TOKEN=x\nFROM localhost/busybox AS One\n"
+      "WORKDIR here\nCOPY --from=tools /a /b\nFROM localhost/busybox AS two\nLABEL a b\nWORKDIR there\n");
+  const auto rules = [&](const std::string& target) {
+    Arguments words = {"build", "--check", "--format", "{{.line}} {{.ruleName}}"};
+    if (!target.empty()) words.insert(words.end(), {"--target", target});
+    words.push_back(ecrin.context_directory());
+    return ecrin(words).out;
+  };
+  const std::string of_all = "3 StageNameCasing\n";
+  const std::string of_form = "7 LegacyKeyValueFormat\n";
+  CHECK(rules("") == "2 SecretsUsedInArgOrEnv\n" + of_all + "4 WorkdirRelativePath\n" + of_form +
+                         "8 WorkdirRelativePath\n");
+  CHECK(rules("one") == "2 SecretsUsedInArgOrEnv\n" + of_all + "4 WorkdirRelativePath\n" + of_form);
+  CHECK(rules("two") == of_all + of_form + "8 WorkdirRelativePath\n");
+  const Outcome nowhere = ecrin({"build", "--check", "--target", "three", ecrin.context_directory()});
+  CHECK(nowhere.code == 1);
+  CHECK(contains(nowhere.err, "three"));
+
+  ecrin.context("recipe.yaml",
+                "stages:\n  one: {from: scratch, steps: [{env: {A_TOKEN: x}}]}\n  two: {from: scratch}\n");
+  CHECK(ecrin({"build", "--check", "--target", "one", ecrin.context_directory() + "/recipe.yaml"}).code == 1);
+  CHECK(ecrin({"build", "--check", "--target", "two", ecrin.context_directory() + "/recipe.yaml"}).code == 0);
 }
 
 TEST_CASE("build --check --format is for programs") {

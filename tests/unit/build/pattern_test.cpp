@@ -46,6 +46,33 @@ TEST_CASE("a backslash takes the next character as it is") {
   CHECK(literal->literal() == "a*b");
 }
 
+TEST_CASE("a character is one of UTF-8, or a byte that is none") {
+  CHECK(matches("?", "\u00e9"));
+  CHECK(matches("caf?.txt", "caf\u00e9.txt"));
+  CHECK_FALSE(matches("??", "\u00e9"));
+  CHECK(matches("??", "\u00e9\U0001F600"));
+  CHECK(matches("[\u00e0-\u00ef]x", "\u00e9x"));
+  CHECK_FALSE(matches("[^\u00e9]", "\u00e9"));
+  CHECK(matches("\\\u00e9*", "\u00e9t\u00e9"));
+  CHECK(matches("?", "\xff"));
+  CHECK_FALSE(matches("?", "\xff\xff"));
+  CHECK(matches("\xff*", "\xff\xfe"));
+  CHECK(Pattern::compile("dir/\u00e9")->literal() == "dir/\u00e9");
+}
+
+TEST_CASE("two stars of a source are one") {
+  const auto pattern = [](std::string_view text) {
+    return *Pattern::compile(text, Pattern::Stars::in_a_name);
+  };
+  CHECK(pattern("**").matches("a"));
+  CHECK_FALSE(pattern("**").matches("a/b"));
+  CHECK(pattern("**/x").matches("a/x"));
+  CHECK_FALSE(pattern("**/x").matches("x"));
+  CHECK_FALSE(pattern("**/x").matches("a/b/x"));
+  CHECK(pattern("a**c").matches("abbc"));
+  CHECK(pattern("**/x").depth() == 2);
+}
+
 TEST_CASE("'**' crosses directories") {
   CHECK(matches("**", "a/b/c"));
   CHECK(matches("**/x", "x"));

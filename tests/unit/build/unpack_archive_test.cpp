@@ -3,6 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdio>
+
 #include "base/posix.hpp"
 #include "build/archive_file.hpp"
 #include "fs/tar.hpp"
@@ -78,6 +81,24 @@ TEST_CASE("an archive is merged into what is there") {
   REQUIRE(::stat((fixture.path + "/etc").c_str(), &status) == 0);
   CHECK((status.st_mode & 07777) == 0750);
   CHECK(status.st_mtim.tv_sec == 7);
+}
+
+TEST_CASE("an entry without a name is left out") {
+  Fixture fixture;
+  std::string archive =
+      tar_of({{"x", fs::EntryType::file, "content"}, {"after", fs::EntryType::file, "here"}});
+  // The first header: without its name, and with the checksum of that.
+  unsigned sum = 0;
+  archive[0] = '\0';
+  std::fill_n(archive.begin() + 148, 8, ' ');
+  for (std::size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(archive[i]);
+  std::snprintf(archive.data() + 148, 8, "%06o", sum);
+  const Fd root = testing::open_directory(fixture.path);
+  UpperTree tree(root, nullptr, {});
+  REQUIRE(
+      unpack_archive(std::make_unique<MemorySource>(std::move(archive)), root, tree, "dest", {}, nullptr));
+  CHECK_FALSE(fixture.exists("/dest/x"));
+  CHECK(read_file(fixture.path + "/dest/after") == "here");
 }
 
 TEST_CASE("symlinks of the tree lead the parents, and never out of it") {
