@@ -134,9 +134,9 @@ Result<> Engine::look_up() {
   return {};
 }
 
-// The layers of a whole tree are needed: of the image, or of one that a step works on. A step whose result nobody
-// needs, because what follows is cached, does not run. A cached step has cached parents (BuildCache::find), so its
-// tree is complete; but for an independent one, whose layer was found by itself.
+// The layers of a whole tree are needed: of the image, or of one that a step works on. A step whose result
+// nobody needs, because what follows is cached, does not run. A cached step has cached parents
+// (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by itself.
 void Engine::need_tree(std::size_t index) {
   std::vector<std::size_t> trees = {index};
   while (!trees.empty()) {

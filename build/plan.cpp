@@ -14,12 +14,13 @@ constexpr std::size_t k_stage_limit = 1'000;
 
 Result<> check_size(const recipes::Recipe& recipe) {
   if (recipe.stages.size() > k_stage_limit)
-    return fail(ErrorKind::limit, "the recipe has {} stages, and at most {} can be built", recipe.stages.size(),
-                k_stage_limit);
+    return fail(ErrorKind::limit, "the recipe has {} stages, and at most {} can be built",
+                recipe.stages.size(), k_stage_limit);
   std::size_t steps = recipe.stages.size();
   for (const recipes::Stage& stage : recipe.stages) steps += stage.steps.size();
   if (steps > k_step_limit)
-    return fail(ErrorKind::limit, "the recipe has {} steps, and at most {} can be built", steps, k_step_limit);
+    return fail(ErrorKind::limit, "the recipe has {} steps, and at most {} can be built", steps,
+                k_step_limit);
   return {};
 }
 

@@ -1,230 +1,15 @@
-// Shared caches in builds: two stores as two machines, a cache in memory that counts and misbehaves, and an
-// executor without containers.
+// Shared caches in builds: two stores as two machines.
 #include <algorithm>
-#include <map>
-#include <mutex>
 #include <thread>
 
-#include "base/hash.hpp"
-#include "base/posix.hpp"
-#include "build/session.hpp"
-#include "build/shared_document.hpp"
-#include "oci/blob_store.hpp"
 #include "oci/endpoints.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/build/fixture.hpp"
+#include "tests/unit/build/shared_fixture.hpp"
 
 using namespace ecrin;
 using namespace ecrin::build;
 using namespace ecrin::recipes;
-
-namespace {
-
-using Words = std::vector<std::string>;
-
-/// A registry's repository, as far as a cache needs one.
-struct MemoryPlace {
-  std::mutex mutex;
-  std::map<oci::Digest, std::string> blobs;
-  std::map<oci::Digest, oci::RawManifest> manifests;
-  std::optional<oci::RawManifest> top;
-  int fetched = 0, sent = 0, written = 0;
-  std::function<void()> before_rows;
-  std::optional<Error> failure;  // of every use
-
-  CachePlace place();
-  CacheTarget target(bool all_steps = true);
-};
-
-class MemorySide final : public oci::ImageSource, public oci::ImageDestination {
-public:
-  MemorySide(MemoryPlace& at, std::optional<oci::RawManifest> top) : m_at(at), m_top(std::move(top)) {}
-  std::string name() const override { return "memory"; }
-  Result<oci::RawManifest> manifest(const std::optional<oci::Descriptor>& instance,
-                                    const CancelToken*) override {
-    if (!instance) return *m_top;
-    const std::scoped_lock lock(m_at.mutex);
-    return m_at.manifests.at(instance->digest);
-  }
-  Result<std::unique_ptr<Source>> blob(const oci::Descriptor& descriptor, std::uint64_t offset,
-                                       const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    if (m_at.failure) return std::unexpected(*m_at.failure);
-    const auto found = m_at.blobs.find(descriptor.digest);
-    if (found == m_at.blobs.end()) return fail(ErrorKind::not_found, "no blob");
-    if (oci::media_type::is_layer(descriptor.media_type)) ++m_at.fetched;
-    return std::make_unique<MemorySource>(found->second.substr(offset));
-  }
-  Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    return m_at.blobs.contains(descriptor.digest) ? oci::Presence::present : oci::Presence::absent;
-  }
-  Result<> put_blob(const oci::Descriptor& descriptor, const oci::BlobOpener& open, const oci::BlobContext&,
-                    const CancelToken*) override {
-    const auto source = oci::verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
-    std::string bytes = TRY(read_all(*source, 1u << 30));
-    const bool is_layer = oci::media_type::is_layer(descriptor.media_type);
-    if (m_at.before_rows && !is_layer) std::exchange(m_at.before_rows, nullptr)();
-    const std::scoped_lock lock(m_at.mutex);
-    if (m_at.failure) return std::unexpected(*m_at.failure);
-    if (is_layer) ++m_at.sent;
-    m_at.blobs[descriptor.digest] = std::move(bytes);
-    return {};
-  }
-  Result<> put_manifest(const oci::RawManifest& manifest, Place place, const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    if (place == Place::child) m_at.manifests[manifest.digest] = manifest;
-    if (place == Place::top) m_top = manifest;
-    return {};
-  }
-  Result<> commit(const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    ++m_at.written;
-    m_at.top = m_top;
-    return {};
-  }
-
-private:
-  MemoryPlace& m_at;
-  std::optional<oci::RawManifest> m_top;
-};
-
-CachePlace MemoryPlace::place() {
-  return {.name = "memory",
-          .open_source = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageSource>> {
-            const std::scoped_lock lock(mutex);
-            if (failure) return std::unexpected(*failure);
-            if (!top) return fail(ErrorKind::not_found, "nothing there");
-            return std::make_unique<MemorySide>(*this, top);
-          }};
-}
-
-CacheTarget MemoryPlace::target(bool all_steps) {
-  return {.place = place(),
-          .open_destination = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageDestination>> {
-            return std::make_unique<MemorySide>(*this, std::nullopt);
-          },
-          .all_steps = all_steps};
-}
-
-/// A script writes a file with its name, the tree's height and, after "random", something else each time.
-/// "slow" takes long enough to be worth a transfer.
-class FakeExecutor final : public StepExecutor {
-public:
-  explicit FakeExecutor(Session& session) : m_session(session) {}
-  Result<StepOutcome> execute(const StepScope& scope) override {
-    const auto* run = scope.step.plan->as<RunStep>();
-    const std::string script = run ? std::get<std::string>(run->command) : "copied";
-    {
-      const std::scoped_lock lock(m_mutex);
-      ran.push_back(script);
-    }
-    if (script.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(160));
-    if (script.ends_with("nothing")) return StepOutcome{};
-    TRY(m_session.directories(scope.below, scope.stop));
-    static int random = 0;
-    const std::string content =
-        fmt::format("{} {}", scope.below.layers.size(), script.ends_with("random") ? ++random : 0);
-    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-    const std::string name = sha256_hex(script);
-    Fd file = TRY(posix::open_at(draft.diff(), name, O_WRONLY | O_CREAT, 0644));
-    TRY(posix::write_full(file, content));
-    TRY(posix::set_times_at(draft.diff(), name, {}));
-    return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
-  }
-  Words ran;
-
-private:
-  Session& m_session;
-  std::mutex m_mutex;
-};
-
-class Recorder final : public BuildObserver {
-public:
-  void planned(std::size_t) override {}
-  void step_started(const StepInfo&) override {}
-  void step_output(const StepInfo&, std::string_view) override {}
-  void step_finished(const StepInfo& step, const StepResult& result) override {
-    ++finished;
-    results[step.text] = result;
-  }
-  void note(const std::string& message) override { notes.push_back(message); }
-  std::size_t finished = 0;
-  std::map<std::string, StepResult> results;
-  Words notes;
-};
-
-struct Built {
-  Result<BuildResult> result;
-  Words ran;
-  Recorder observer;
-};
-
-/// One machine: a store and a context of its own.
-struct Machine {
-  testing::TemporaryDirectory scratch;
-  std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
-  BuildOptions options;
-
-  Machine() {
-    options.context_directory = scratch.path() + "/context";
-    REQUIRE(posix::make_directories(options.context_directory, 0755));
-    options.now = 1'000'000'000;
-    options.jobs = 3;
-    options.explain = true;
-  }
-  Built build(const Recipe& recipe) {
-    const CancelToken cancel;
-    Session session(*workshop, recipe, options, cancel);
-    if (auto prepared = prepare(session); !prepared) return {std::unexpected(prepared.error()), {}, {}};
-    FakeExecutor executor(session);
-    Recorder observer;
-    auto result = run_build(session, executor, observer);
-    std::ranges::sort(executor.ran);
-    return {std::move(result), executor.ran, observer};
-  }
-  Built build(const Recipe& recipe, MemoryPlace& cache) {
-    options.cache_from = {cache.place()};
-    options.cache_to = {cache.target()};
-    return build(recipe);
-  }
-};
-
-Step script(std::string text) {
-  return {RunStep{.command = text}, {.line = 7, .column = 1}, "run: " + text};
-}
-Step env() {
-  return {EnvStep{{{"A", "b"}}}, {}, "env: A"};
-}
-Step copy_from(std::string stage) {
-  CopyStep step;
-  step.from = stage;
-  step.sources = {"/x"};
-  step.destination = "/";
-  return {step, {}, "copy: from " + stage};
-}
-Stage stage(std::string name, std::vector<Step> steps) {
-  Stage stage;
-  stage.name = std::move(name);
-  stage.from = FromScratch{};
-  stage.steps = std::move(steps);
-  return stage;
-}
-Recipe recipe_of(std::vector<Stage> stages) {
-  Recipe recipe;
-  recipe.file = "recipe.yaml";
-  recipe.stages = std::move(stages);
-  return recipe;
-}
-Recipe single(std::vector<Step> steps) {
-  return recipe_of({stage("main", std::move(steps))});
-}
-bool has_note(const Built& built, std::string_view part) {
-  return std::ranges::any_of(built.observer.notes,
-                             [&](const std::string& note) { return note.contains(part); });
-}
-
-}  // namespace
+using namespace ecrin::build::testing;
 
 TEST_CASE("what one machine built, another takes from the cache") {
   MemoryPlace cache;
@@ -352,9 +137,7 @@ TEST_CASE("rows that lie about their layers are a miss") {
   SharedRows rows = document->rows;
   REQUIRE(rows.steps.size() == 2);
   std::swap(rows.steps[0].layer->diff_id, rows.steps[1].layer->diff_id);
-  MemorySide side(cache, std::nullopt);
-  REQUIRE(write_shared_cache(
-      side, rows, []() -> Result<bool> { return true; }, nullptr));
+  cache.write(rows);
   Machine second;
   second.options.cache_from = {cache.place()};
   const Built built = second.build(recipe);
@@ -498,7 +281,7 @@ TEST_CASE("with --explain a build says why a cache had nothing") {
 }
 
 TEST_CASE("a cache in a directory: one writer after the other") {
-  testing::TemporaryDirectory shared;
+  TemporaryDirectory shared;
   const std::string directory = shared.path() + "/cache";
   Machine first, second, third;
   const auto use = [&](Machine& machine) {
