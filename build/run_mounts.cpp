@@ -11,7 +11,6 @@
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/shared_build.hpp"
-#include "build/shared_mounts.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {
@@ -20,6 +19,7 @@ namespace {
 
 constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
+constexpr const char* k_data = "data";  // of a cache: what steps share
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
 Result<std::string> path_inside(const Fd& root, const std::string& path, const std::string& source,
@@ -112,8 +112,7 @@ Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::siz
   return path_inside(other.root, other.mount->tree->path(), mount.source, "'" + printable(mount.from) + "'");
 }
 
-// A copy made elsewhere and moved here, so that nobody sees half of it.
-Result<> RunMounts::seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount) {
+Result<> RunMounts::seed_cache(const Fd& content, const recipes::Mount& mount) {
   const OtherTree other = TRY_WHILE(mount_other(m_session, m_scope, mount.from, Access::read_only),
                                     "mounting '{}'", printable(mount.from));
   const RootPath source = TRY(resolve_in_root(other.root, mount.source.empty() ? "/" : mount.source));
@@ -122,31 +121,32 @@ Result<> RunMounts::seed_cache(const Fd& cache, const std::string& name, const r
                 printable(mount.from));
   }
   const Fd from = TRY(posix::open_in_root(other.root, source.path, O_RDONLY | O_DIRECTORY));
+  return fs::copy_tree(from, content, fs::Hardlinks::keep);
+}
+
+// A new cache begins with what a shared cache has, else with what the recipe says, else empty. It is made
+// elsewhere and moved here, so that nobody sees half of it, whenever this process is killed.
+Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount) {
+  SharedCaches* shared = nullptr;
+  if (m_session.shared && name.directory == k_data && m_session.shared->caches().has_mount(name.id))
+    shared = &m_session.shared->caches();
+  std::optional<FileLock> lock;
+  if (shared) {
+    // Several steps at once fetch it once.
+    lock = TRY(FileLock::acquire_named(cache, "fill.lock", 0600, &m_scope.stop));
+    if (TRY(posix::exists_at(cache, name.directory)) == posix::Exists::yes) return {};
+  }
   const fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-  TRY(posix::mkdir_at(draft.diff(), name, 0755));
-  const Fd seed = TRY(posix::open_at(draft.diff(), name, O_RDONLY | O_DIRECTORY));
-  TRY(fs::copy_tree(from, seed, fs::Hardlinks::keep));
-  TRY(posix::chown_at(draft.diff(), name, mount.uid, mount.gid));
-  TRY(posix::chmod_at(draft.diff(), name, mount.mode ? mount.mode : 0755));
-  const auto moved = posix::rename_at(draft.diff(), name, cache, name, RENAME_NOREPLACE);
+  TRY(posix::mkdir_at(draft.diff(), name.directory, 0755));
+  const Fd content = TRY(posix::open_at(draft.diff(), name.directory, O_RDONLY | O_DIRECTORY));
+  const bool filled = shared && TRY(shared->fill_mount(name.id, content, m_scope.stop));
+  if (!filled && !mount.from.empty()) TRY_WHILE(seed_cache(content, mount), "filling a new cache");
+  TRY(posix::chown_at(draft.diff(), name.directory, mount.uid, mount.gid));
+  TRY(posix::chmod_at(draft.diff(), name.directory, mount.mode ? mount.mode : 0755));
+  const auto moved = posix::rename_at(draft.diff(), name.directory, cache, name.directory, RENAME_NOREPLACE);
   // Another step was faster: then that one's is the cache.
   if (!moved && moved.error().code() != EEXIST) return std::unexpected(moved.error());
   return {};
-}
-
-Result<Fd> RunMounts::cache_directory(const Fd& parent, const std::string& name,
-                                      const recipes::Mount& mount) {
-  if (!mount.from.empty() && TRY(posix::exists_at(parent, name)) == posix::Exists::no) {
-    TRY_WHILE(seed_cache(parent, name, mount), "filling a new cache");
-  }
-  auto made = posix::mkdir_at(parent, name, 0755);
-  if (made) {
-    TRY(posix::chown_at(parent, name, mount.uid, mount.gid));
-    TRY(posix::chmod_at(parent, name, mount.mode ? mount.mode : 0755));
-  } else if (made.error().code() != EEXIST) {
-    return std::unexpected(std::move(made).error());
-  }
-  return posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
 
 std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
@@ -166,7 +166,7 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
   const auto lock_name = [](const std::string& of) { return of + ".lock"; };
   using Sharing = recipes::Mount::Sharing;
-  std::string data = "data";
+  std::string data = k_data;
   if (mount.sharing == Sharing::locked) {
     m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop)));
   } else if (mount.sharing == Sharing::private_copy) {
@@ -183,9 +183,7 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
                   printable(mount.id));
     }
   }
-  TRY(cache_directory(cache, data, mount));
-  if (m_session.shared && data == "data")
-    TRY(fill_cache_mount(m_session.shared->caches(), id, cache, data, m_scope.stop));
+  if (TRY(posix::exists_at(cache, data)) == posix::Exists::no) TRY(make_cache(cache, {id, data}, mount));
   return path + "/" + data;
 }
 

@@ -54,10 +54,14 @@ private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount);
-  Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);
+  struct CacheName {
+    std::string id;
+    std::string directory;  // in <store>/cache/<digest of the id>
+  };
+  Result<> make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount);
+  Result<> seed_cache(const Fd& content, const recipes::Mount& mount);
   Result<> add_secret(const recipes::Mount& mount);
   Result<> add_ssh(const recipes::Mount& mount);
-  Result<Fd> cache_directory(const Fd& parent, const std::string& name, const recipes::Mount& mount);
 
   Session& m_session;
   const StepScope& m_scope;

@@ -44,14 +44,4 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
   return content;
 }
 
-Result<> fill_cache_mount(SharedCaches& caches, const std::string& id, const Fd& cache,
-                          const std::string& data, const CancelToken& cancel) {
-  const Fd directory = TRY(posix::open_at(cache, data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  if (!TRY(is_empty(directory))) return {};
-  const FileLock lock = TRY(FileLock::acquire_named(cache, "fill.lock", 0600, &cancel));
-  if (!TRY(is_empty(directory))) return {};
-  TRY(caches.fill_mount(id, directory, cancel));
-  return {};
-}
-
 }  // namespace ecrin::build

@@ -1,0 +1,181 @@
+// Cache mounts and shared caches: how a cache directory begins, and how it leaves.
+#include <unistd.h>
+
+#include <thread>
+
+#include "base/posix.hpp"
+#include "build/layer_hasher.hpp"
+#include "build/run_mounts.hpp"
+#include "build/shared_build.hpp"
+#include "fs/changeset.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/unit/build/shared_fixture.hpp"
+
+using namespace ecrin;
+using namespace ecrin::build;
+using namespace ecrin::build::testing;
+
+namespace {
+
+std::string tar_of(const std::string& directory) {
+  StringSink sink;
+  REQUIRE(fs::write_layer(open_directory(directory), sink));
+  return std::move(sink.bytes());
+}
+
+/// Puts the content of a cache mount into the cache, as another machine would have done.
+oci::Digest put_mount(MemoryPlace& cache, const std::string& id, std::string tar, std::string blob) {
+  SharedMount mount{.id = id, .diff_id = {oci::Digest::of(tar)}, .size = tar.size(), .blob = {}};
+  mount.blob = {.media_type = std::string(oci::media_type::k_layer),
+                .digest = oci::Digest::of(blob),
+                .size = blob.size()};
+  cache.blobs[mount.blob.digest] = std::move(blob);
+  SharedRows rows;
+  rows.mounts.push_back(mount);
+  cache.write(rows);
+  return mount.blob.digest;
+}
+
+recipes::Mount cache_mount(recipes::Mount::Sharing sharing = recipes::Mount::Sharing::shared) {
+  recipes::Mount mount;
+  mount.type = recipes::Mount::Type::cache;
+  mount.target = "/store";
+  mount.id = "things";
+  mount.uid = ::getuid();
+  mount.gid = ::getgid();
+  mount.sharing = sharing;
+  return mount;
+}
+
+/// A build that has come to a step with a cache mount.
+struct Running {
+  explicit Running(Machine& machine)
+      : session(*machine.workshop, recipe, machine.options, cancel),
+        cache(open_cache(machine)),
+        hasher(machine.workshop->layers(), *cache, 1),
+        shared(session, hasher, [this](const std::string& note) { notes.push_back(note); }) {
+    REQUIRE(shared.read());
+    session.shared = &shared;
+  }
+  static std::unique_ptr<BuildCache> open_cache(Machine& machine) {
+    auto cache = BuildCache::open(machine.workshop->store().database(), machine.workshop->layers());
+    REQUIRE(cache);
+    return std::move(*cache);
+  }
+  Result<std::string> mount(const recipes::Mount& wanted = cache_mount()) {
+    mounts.push_back(std::make_unique<RunMounts>(session, scope));
+    TRY(mounts.back()->add(wanted, 0));
+    return mounts.back()->mounts().front().source;
+  }
+
+  recipes::Recipe recipe;
+  CancelToken cancel;
+  Session session;
+  std::unique_ptr<BuildCache> cache;
+  LayerHasher hasher;
+  Words notes;
+  SharedBuild shared;
+  PreparedStep step;
+  LayerChain below;
+  StepFailure failure;
+  StepScope scope{.step = step,
+                  .below = below,
+                  .chain_of = [this](std::size_t) -> const LayerChain& { return below; },
+                  .output = [](std::string_view) {},
+                  .note = [this](const std::string& note) { notes.push_back(note); },
+                  .stop = cancel,
+                  .failure = failure};
+  std::vector<std::unique_ptr<RunMounts>> mounts;
+};
+
+/// Where the cache directory of cache_mount() lies.
+std::string data_of(const Machine& machine) {
+  return machine.workshop->store().path() + "/cache/" + cache_directory_name("things") + "/data";
+}
+
+bool exists(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+struct Shared {
+  TemporaryDirectory scratch;
+  MemoryPlace cache;
+  Machine machine;
+  std::string tar;
+  Shared() {
+    const std::string content = scratch.path() + "/content";
+    write_file(content + "/one", std::string(100'000, '1'));
+    write_file(content + "/two", "2");
+    tar = tar_of(content);
+    machine.options.cache_from = {cache.place()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a new cache directory begins with what a shared cache has, and nobody sees half of it") {
+  Shared shared;
+  put_mount(shared.cache, "things", shared.tar, shared.tar);
+  int asked = 0;
+  shared.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
+    ++asked;
+    CHECK_FALSE(exists(data_of(shared.machine)));
+    return std::make_unique<MemorySource>(std::move(bytes));
+  };
+  Running build(shared.machine);
+  REQUIRE(build.mount());
+  CHECK(read_file(data_of(shared.machine) + "/two") == "2");
+  // Once.
+  write_file(data_of(shared.machine) + "/two", "changed");
+  REQUIRE(build.mount());
+  CHECK(read_file(data_of(shared.machine) + "/two") == "changed");
+  CHECK(asked == 1);
+}
+
+TEST_CASE("a cache directory that stands already is never filled, emptied or written over") {
+  Shared shared;
+  // Its second half is not there.
+  put_mount(shared.cache, "things", shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
+  shared.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
+    // Another step of this machine was faster.
+    write_file(data_of(shared.machine) + "/theirs", "theirs");
+    return std::make_unique<MemorySource>(std::move(bytes));
+  };
+  Running build(shared.machine);
+  REQUIRE(build.mount());
+  CHECK(read_file(data_of(shared.machine) + "/theirs") == "theirs");
+  CHECK_FALSE(exists(data_of(shared.machine) + "/one"));
+  REQUIRE(build.notes.size() == 1);
+  CHECK(build.notes.front().contains("is not used"));
+}
+
+TEST_CASE("a cache mount that cannot be had leaves an empty directory") {
+  Shared shared;
+  put_mount(shared.cache, "things", shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
+  Running build(shared.machine);
+  REQUIRE(build.mount());
+  CHECK(exists(data_of(shared.machine)));
+  CHECK_FALSE(exists(data_of(shared.machine) + "/one"));
+  CHECK(build.notes.size() == 1);
+  // A build that is stopped leaves none: the next one begins anew.
+  Shared stopped;
+  put_mount(stopped.cache, "things", stopped.tar, stopped.tar);
+  Running other(stopped.machine);
+  stopped.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
+    other.cancel.cancel();
+    return std::make_unique<MemorySource>(std::move(bytes));
+  };
+  const auto refused = other.mount();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind() == ErrorKind::cancelled);
+  CHECK_FALSE(exists(data_of(stopped.machine)));
+}
+
+TEST_CASE("without shared caches a cache mount takes no lock") {
+  Machine machine;
+  Running build(machine);
+  REQUIRE(build.mount());
+  const auto names = posix::list_directory(open_directory(data_of(machine) + "/.."));
+  REQUIRE(names);
+  CHECK(names->size() == 1);
+}
