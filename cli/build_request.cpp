@@ -80,7 +80,7 @@ Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& envi
     paths.push_back(*socket);
   }
   for (const std::string& written : paths) {
-    const std::string path = TRY(absolute_path(written));
+    const std::string path = TRY_WHILE(absolute_path(written), "reading --ssh '{}'", printable(text));
     const struct stat status = TRY_WHILE(posix::stat_fd(TRY(posix::open(path, O_PATH))),
                                          "looking for the ssh-agent '{}'", printable(agent.id));
     if (!S_ISSOCK(status.st_mode)) {

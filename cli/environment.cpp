@@ -18,6 +18,10 @@ Environment process_environment() {
 }
 
 Result<std::string> absolute_path(const std::string& path) {
+  if (path.empty()) {
+    return std::unexpected(Error(ErrorKind::invalid, "a path is empty")
+                               .hint("is a variable of the script not set? '.' is the working directory"));
+  }
   if (path.starts_with('/')) return path;
   char buffer[PATH_MAX];
   if (::getcwd(buffer, sizeof buffer) == nullptr) return fail_errno("cannot find the working directory");

@@ -42,7 +42,8 @@ enum class Colour { no, yes };
 /// Colours on a terminal, unless NO_COLOR is set or the terminal is dumb.
 Colour choose_colour(const Environment& environment, bool is_terminal);
 
-/// An absolute path for what the user typed. Not resolved: symlinks and ".." stay.
+/// An absolute path for what the user typed. Not resolved: symlinks and ".." stay. An empty one is an error:
+/// a script whose variable is not set means no place at all.
 Result<std::string> absolute_path(const std::string& path);
 
 }  // namespace ecrin::cli

@@ -1,7 +1,5 @@
 #include "cli/registry_options.hpp"
 
-#include <unistd.h>
-
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "cli/prompt.hpp"
@@ -113,8 +111,8 @@ std::vector<Flag> with_flags(std::vector<Flag> own, const std::vector<Flag>& sha
 Surroundings surroundings(const Session& session) {
   return {.environment = session.environment(),
           .search_path = session.search_path(),
-          .passwd_home = passwd_home(),
-          .user = ::getuid()};
+          .passwd_home = session.passwd_home(),
+          .user = session.user()};
 }
 
 Result<oci::RegistryAccess> registry_access(const Arguments& arguments, const Surroundings& around,

@@ -26,7 +26,6 @@ struct Surroundings {
   unsigned user = 0;
 };
 class Session;
-/// Call it before the process enters its user namespace: the user's number is another one inside.
 Surroundings surroundings(const Session& session);
 
 enum class Authfile { read, write };  // a chosen file that is only read must be there

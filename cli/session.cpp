@@ -1,6 +1,7 @@
 #include "cli/session.hpp"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "base/log.hpp"
 
@@ -11,7 +12,9 @@ Session::Session(SessionOptions options, StatusLine& console, Environment enviro
       m_console(console),
       m_environment(std::move(environment)),
       m_style(style),
-      m_search_path(helper_search_path(m_environment)) {}
+      m_search_path(helper_search_path(m_environment)),
+      m_user(::getuid()),
+      m_passwd_home(m_environment("HOME").value_or("").starts_with('/') ? "" : cli::passwd_home()) {}
 
 std::int64_t Session::now() const {
   return ::time(nullptr);
@@ -22,7 +25,7 @@ std::string Session::driver_name() const {
 }
 
 Result<std::string> Session::root() {
-  return store_root(m_options.root, m_environment, passwd_home());
+  return store_root(m_options.root, m_environment, m_passwd_home);
 }
 
 namespace {

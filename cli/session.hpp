@@ -29,7 +29,9 @@ public:
   const Environment& environment() const { return m_environment; }
   const ProgressStyle& style() const { return m_style; }
   const std::string& search_path() const { return m_search_path; }
-  std::int64_t now() const;  // seconds since 1970
+  unsigned user() const { return m_user; }  // whoever started the program, outside the user namespace
+  const std::string& passwd_home() const { return m_passwd_home; }  // where HOME names none; "" = none
+  std::int64_t now() const;                                         // seconds since 1970
 
   Result<std::string> root();  // of the store, absolute
   /// What --driver says, or what is tried first. Layers lie on the disk in the same form for all drivers.
@@ -51,6 +53,8 @@ private:
   Environment m_environment;
   ProgressStyle m_style;
   std::string m_search_path;
+  unsigned m_user;
+  std::string m_passwd_home;
   std::optional<run::Identity> m_identity;
   std::unique_ptr<build::Workshop> m_workshop;
   std::unique_ptr<Store> m_store;

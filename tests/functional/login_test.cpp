@@ -114,3 +114,28 @@ TEST_CASE("login at a terminal hides the password and leaves the terminal as it 
   CHECK_FALSE(contains(terminal.screen(), "love"));
   CHECK(contains(terminal.screen(), "the-same"));
 }
+
+TEST_CASE("a build finds the login wherever its context comes from, also without HOME", "[any-driver]") {
+  User user;
+  const std::string& host = user.registry.name();
+  REQUIRE(user({"login", "-u", "ada", "--password-stdin", host}, "love\n"));
+  user.ecrin.context("a", "x");
+  const std::string id = user.ecrin.build("from: scratch\nsteps: [{copy: {src: a, dest: /a}}]\n");
+  REQUIRE(user({"push", "-q", id, host + "/base:1"}));
+  user.ecrin.context("Containerfile", "FROM " + host + "/base:1\nCOPY a /b\n");
+
+  // The home of the passwd entry, made anew in a mount namespace.
+  const std::string context = GENERATE(as<std::string>(), ".", "-");
+  Invocation build = user.invocation({"build", "--no-cache", "--pull=always", context});
+  std::string command =
+      "set -e; home=$(getent passwd $(id -u) | cut -d: -f6); mount -t tmpfs none \"$home\"; "
+      "mkdir \"$home\"/.docker; cp \"$LOGIN\" \"$home\"/.docker/config.json; "
+      "tar c . | env -u HOME -u XDG_RUNTIME_DIR";
+  for (const auto& word : build.argv) command += " '" + word + "'";
+  build.argv = {"unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "sh", "-c", command};
+  build.set("LOGIN", user.file());
+  build.directory = user.ecrin.context_directory();
+  const Outcome outcome = run(build);
+  INFO(outcome.description);
+  CHECK(outcome.code == 0);
+}

@@ -221,6 +221,7 @@ TEST_CASE("ssh-agents: a socket of the environment, or keys") {
   REQUIRE_FALSE(missing);
   CHECK(missing.error().message().contains("SSH_AUTH_SOCK"));
   CHECK_FALSE(parse_ssh("", nothing));
+  CHECK_FALSE(parse_ssh("default=", nothing));  // a variable that is not set
   CHECK_FALSE(parse_ssh("a=/no/such/file", nothing));
   CHECK_FALSE(options({"--ssh", "a=" + key, "--ssh", "a=" + second}));
 }

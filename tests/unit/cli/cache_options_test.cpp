@@ -36,6 +36,9 @@ TEST_CASE("a cache in a registry has a tag of its own") {
 }
 
 TEST_CASE("a cache in a directory") {
+  // A variable that is not set must not make the working directory a cache.
+  CHECK(refusal("type=local,dest=") == "a path is empty");
+  CHECK(refusal("type=local,src=", CacheFlag::from) == "a path is empty");
   const CacheWords to = parse("type=local,dest=/tmp/cache,mode=min");
   CHECK(to.directory == "/tmp/cache");
   CHECK(to.reference.empty());
