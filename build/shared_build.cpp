@@ -17,17 +17,17 @@ SharedBuild::SharedBuild(Session& session, LayerHasher& hasher, SharedCaches::No
     : m_session(session),
       m_hasher(hasher),
       m_note(std::move(note)),
+      m_stop(&session.cancel),
       m_caches(session.workshop, session.options.cache_from, m_note),
       m_added(session.steps.size()),
       m_fetches(session.steps.size()) {}
 
 Result<> SharedBuild::read() {
-  if (!m_session.options.no_cache) TRY(m_caches.read(m_session.cancel));
+  if (!m_session.options.no_cache) TRY(m_caches.read(m_stop));
   for (const CacheTarget& target : m_session.options.cache_to)
     m_exports.emplace_back(
         m_session.workshop, target, m_caches,
-        [this](const fs::Layer& layer) { return m_hasher.sealed(layer); }, m_session.options.now,
-        m_session.cancel);
+        [this](const fs::Layer& layer) { return m_hasher.sealed(layer); }, m_session.options.now, m_stop);
   return {};
 }
 
@@ -95,17 +95,16 @@ bool SharedBuild::is_worth_fetching(std::size_t index, const SharedCaches::Found
   return found.step.seconds > m_caches.estimate().seconds_for(found.step.layer->blob->size);
 }
 
-void SharedBuild::begin_fetch(std::size_t index, const SharedCaches::Found& found,
-                              const CancelToken& cancel) {
+void SharedBuild::begin_fetch(std::size_t index, const SharedCaches::Found& found) {
   if (!found.step.layer) return;
   if (!m_pool) m_pool = std::make_unique<ThreadPool>(k_fetches);
-  m_fetches[index] = m_pool->submit([this, found, &cancel] { return m_caches.fetch(found, cancel); }).share();
+  m_fetches[index] = m_pool->submit([this, found] { return m_caches.fetch(found, m_stop); }).share();
 }
 
-Result<std::optional<fs::Layer>> SharedBuild::fetched(std::size_t index, const CancelToken& cancel) {
+Result<std::optional<fs::Layer>> SharedBuild::fetched(std::size_t index) {
   const Result<fs::Layer>& layer = m_fetches[index].get();
   if (layer) return *layer;
-  TRY(cancel.check());
+  TRY(m_stop.check());
   return std::nullopt;
 }
 

@@ -1,5 +1,7 @@
 // Shared caches in builds: two stores as two machines.
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "oci/endpoints.hpp"
@@ -252,6 +254,44 @@ TEST_CASE("an export that fails leaves the image and tells it") {
   CHECK_FALSE(built.result->cache_failure->trace().empty());
   CHECK(first.workshop->images().load(built.result->manifest));
   CHECK_FALSE(cache.top);
+}
+
+TEST_CASE("a build that fails waits for no download") {
+  MemoryPlace cache;
+  Machine first, second;
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  // The wire is silent until somebody has had enough.
+  class Silence final : public Source {
+  public:
+    Silence(std::atomic<bool>& stopped, const CancelToken* cancel) : m_stopped(stopped), m_cancel(cancel) {}
+    Result<std::size_t> read(std::span<std::byte>) override {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (std::chrono::steady_clock::now() < until) {
+        if (m_cancel && m_cancel->cancelled()) m_stopped = true;
+        if (m_cancel) TRY(m_cancel->check());
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      return ecrin::fail(ErrorKind::network, "nobody said anything");
+    }
+
+  private:
+    std::atomic<bool>& m_stopped;
+    const CancelToken* m_cancel;
+  };
+  std::atomic<bool> asked = false, stopped = false;
+  cache.change_layer = [&](const std::string&, const CancelToken* cancel) -> std::unique_ptr<Source> {
+    asked = true;
+    return std::make_unique<Silence>(stopped, cancel);
+  };
+  second.before_step = [&](const std::string&) {
+    while (!asked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  second.options.cache_from = {cache.place()};
+  const Built built = second.build(
+      recipe_of({stage("a", {script("slow a")}), stage("main", {script("fail at once"), copy_from("a")})}));
+  REQUIRE_FALSE(built.result);
+  CHECK(built.result.error().message() == "'fail at once' failed");
+  CHECK(stopped);
 }
 
 TEST_CASE("a build with --no-cache asks no cache, and adds to one") {
