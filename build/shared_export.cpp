@@ -226,11 +226,14 @@ Result<> SharedExport::upload_postponed() {
   return {};
 }
 
-Result<> SharedExport::add_mount(const ExportedMount& mount) {
+Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecrets& secrets) {
   const auto& known = m_there.get()->rows.mounts;
   const auto there = std::ranges::find(known, mount.id, &SharedMount::id);
   if (there != known.end() && !mount.changed) return {};
-  const auto packable = TRY(open_cache_mount(mount.directory, m_stop));
+  if (!mount.unknown_secret.empty())
+    return fail(ErrorKind::denied, "nobody gave the secret '{}', which it may hold",
+                printable(mount.unknown_secret));
+  const auto packable = TRY(open_cache_mount(mount.directory, secrets, m_stop));
   if (!packable) return {};
   if (there != known.end() && there->diff_id == packable->layer.diff_id) return {};
   oci::ImageDestination& to = *TRY(destination());
@@ -277,7 +280,7 @@ Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
   return {};
 }
 
-Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts,
+Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts, const GuardedSecrets& secrets,
                               std::shared_ptr<oci::CopyObserver> observer, const SharedCaches::Note& note) {
   m_observer.listen(std::move(observer));
   const auto send = [&]() -> Result<> {
@@ -290,7 +293,7 @@ Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts,
     if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
     TRY(upload_postponed());
     for (const ExportedMount& mount : mounts) {
-      auto added = add_mount(mount);
+      auto added = add_mount(mount, secrets);
       if (!added && (m_stop.cancelled() || added.error().kind() == ErrorKind::network))
         return std::unexpected(std::move(added).error());
       if (!added)

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/thread_pool.hpp"
+#include "build/secrets.hpp"
 #include "build/shared_import.hpp"
 #include "oci/layer_upload.hpp"
 
@@ -42,8 +43,9 @@ struct ExportedStep {
 /// A cache directory to be exported.
 struct ExportedMount {
   std::string id;
-  std::string directory;  // path of <store>/cache/NAME
-  bool changed = false;   // a step of this build had it
+  std::string directory;            // path of <store>/cache/NAME
+  bool changed = false;             // a step of this build had it
+  std::string unknown_secret = {};  // that its steps may have had, and nobody can look for
 };
 
 class SharedExport {
@@ -58,9 +60,10 @@ public:
   const CacheTarget& target() const { return m_target; }
   /// Begins with its layer, if it is worth that. Safe from any thread.
   void add(ExportedStep step);
-  /// Sends the rest, then the rows. `note` hears of what is left out.
-  Result<> finish(const std::vector<ExportedMount>& mounts, std::shared_ptr<oci::CopyObserver> observer,
-                  const SharedCaches::Note& note);
+  /// Sends the rest, then the rows. A mount that holds one of `secrets` stays here. `note` hears of what is
+  /// left out.
+  Result<> finish(const std::vector<ExportedMount>& mounts, const GuardedSecrets& secrets,
+                  std::shared_ptr<oci::CopyObserver> observer, const SharedCaches::Note& note);
 
 private:
   struct Entry {
@@ -76,7 +79,7 @@ private:
   Result<> upload_postponed();
   Result<oci::ImageDestination*> destination();
   std::optional<oci::Descriptor> blob_there(const SharedStep& row) const;
-  Result<> add_mount(const ExportedMount& mount);
+  Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets);
   Result<> write_rows(const SharedCaches::Note& note);
   bool is_current(const SharedRows& there) const;
 

@@ -1,9 +1,8 @@
 #include "build/shared_mounts.hpp"
 
-#include "base/hash.hpp"
 #include "base/posix.hpp"
+#include "build/layer_hasher.hpp"
 #include "build/layer_source.hpp"
-#include "fs/changeset.hpp"
 
 namespace ecrin::build {
 
@@ -18,6 +17,7 @@ Result<bool> is_empty(const Fd& directory) {
 }  // namespace
 
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
+                                                          const GuardedSecrets& secrets,
                                                           const CancelToken& cancel) {
   const auto cache = posix::open(directory, O_RDONLY | O_DIRECTORY);
   if (!cache) {
@@ -32,12 +32,10 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
     return std::unexpected(data.error());
   }
   if (TRY(is_empty(*data))) return std::nullopt;
-  HashingSink hash(nullptr);
-  BufferedSink buffered(hash);
-  TRY(fs::write_layer(*data, buffered, &cancel));
-  TRY(buffered.finish());
-  content.layer.diff_id = {oci::Digest::sha256(hash.finish_hex())};
-  content.layer.size = hash.count();
+  const auto hashed = hash_layer(*data, secrets, &cancel);
+  if (!hashed) return std::unexpected(without_secrets(hashed.error(), secrets));
+  content.layer.diff_id = {TRY(oci::Digest::parse(hashed->diff_id))};
+  content.layer.size = hashed->size;
   content.layer.open = [path = directory + "/" + k_data]() -> Result<std::unique_ptr<Source>> {
     return layer_source(TRY(posix::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
   };

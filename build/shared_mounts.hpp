@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/file_lock.hpp"
+#include "build/secrets.hpp"
 #include "oci/layer_upload.hpp"
 
 namespace ecrin::build {
@@ -14,8 +15,10 @@ struct CacheMountContent {
   FileLock lock;
   oci::PlainLayer layer;
 };
-/// `directory`: <store>/cache/NAME. Nothing when there is nothing in it.
+/// `directory`: <store>/cache/NAME. Nothing when there is nothing in it; ErrorKind::denied when it holds one
+/// of `secrets`.
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
+                                                          const GuardedSecrets& secrets,
                                                           const CancelToken& cancel);
 
 }  // namespace ecrin::build

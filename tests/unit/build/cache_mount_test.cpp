@@ -179,3 +179,44 @@ TEST_CASE("without shared caches a cache mount takes no lock") {
   REQUIRE(names);
   CHECK(names->size() == 1);
 }
+
+TEST_CASE("a cache mount that holds a secret stays at home") {
+  recipes::Mount secret;
+  secret.type = recipes::Mount::Type::secret;
+  secret.id = "token";
+  secret.required = false;
+  recipes::Step step = script("slow a");
+  std::get<recipes::RunStep>(step.kind).mounts = {cache_mount(), secret};
+  const recipes::Recipe recipe = single({step});
+  MemoryPlace cache;
+  Machine machine;
+  CacheTarget target = cache.target();
+  target.mounts = true;
+  machine.options.cache_to = {target};
+  machine.options.secrets = {{.id = "token", .file = "", .value = "s3cret-value\n"}};
+  write_file(data_of(machine) + "/deep/file", "left by a build of old: s3cret-value");
+  const auto exported = [&] {
+    const auto source = cache.place().open_source(nullptr);
+    REQUIRE(source);
+    const auto document = read_shared_cache(**source, nullptr, nullptr);
+    REQUIRE(document);
+    return document->rows.mounts.size();
+  };
+  const Built refused = machine.build(recipe);
+  REQUIRE(refused.result);
+  CHECK_FALSE(refused.result->cache_failure);
+  CHECK(has_note(refused, "the cache mount 'things' is not exported: '/deep/file'"));
+  CHECK(exported() == 0);
+  // Nor does it leave when nobody can look for it.
+  machine.options.secrets.clear();
+  const Built unknown = machine.build(recipe);
+  REQUIRE(unknown.result);
+  CHECK(unknown.ran.empty());
+  CHECK(has_note(unknown, "nobody gave the secret 'token'"));
+  CHECK(exported() == 0);
+  // Another secret is no reason to keep it.
+  machine.options.secrets = {{.id = "token", .file = "", .value = "something-else"}};
+  const Built other = machine.build(recipe);
+  REQUIRE(other.result);
+  CHECK(exported() == 1);
+}
