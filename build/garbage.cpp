@@ -323,7 +323,8 @@ Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
   const std::uint64_t size = TRY(fs::measure_tree(workshop.store().directory())).bytes;
   if (size <= *options.max_size) return report;
   policy.free = size - *options.max_size;
-  PruneOptions only_cache{.images = false, .cache = options.cache, .downloads = false};
+  PruneOptions only_cache = options;
+  only_cache.images = only_cache.all_images = only_cache.blobs = only_cache.downloads = false;
   const PruneReport second = TRY(Pruner(workshop, only_cache, policy, mounts).run());
   report.layers += second.layers;
   report.blobs += second.blobs;
