@@ -209,9 +209,10 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
+  std::string file = TRY(m_private->add(content, mode, mount.uid, mount.gid));
   m_mounts.push_back({mount_target(m_scope.step.before, target),
                       "bind",
-                      TRY(m_private->add(content, mode, mount.uid, mount.gid)),
+                      std::move(file),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
   return {};
 }
@@ -231,10 +232,8 @@ Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
   const std::string agent = TRY(m_session.ssh_agents.socket(id));
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   // A socket of our own: the agent's belongs to the user, the step's to whom the recipe says.
-  m_mounts.push_back({target,
-                      "bind",
-                      TRY(m_private->add_relay(agent, mount.mode ? mount.mode : 0600, mount.uid, mount.gid)),
-                      {"bind", "rw", "nosuid", "nodev", "noexec"}});
+  std::string socket = TRY(m_private->add_relay(agent, mount.mode ? mount.mode : 0600, mount.uid, mount.gid));
+  m_mounts.push_back({target, "bind", std::move(socket), {"bind", "rw", "nosuid", "nodev", "noexec"}});
   if (is_first) m_environment.emplace_back("SSH_AUTH_SOCK", target);
   return {};
 }
@@ -242,9 +241,10 @@ Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
 Result<> RunMounts::add_script(const recipes::InlineFile& script) {
   if (!m_scripts)
     m_scripts = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::yes));
+  std::string file = TRY(m_scripts->add(script.content, 0555, 0, 0));
   m_mounts.push_back({fmt::format("{}/{}", k_script_directory, script.name),
                       "bind",
-                      TRY(m_scripts->add(script.content, 0555, 0, 0)),
+                      std::move(file),
                       {"bind", "ro", "nosuid", "nodev"}});
   return {};
 }
@@ -255,11 +255,11 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:
-      m_mounts.push_back({target, "bind", TRY(bind_source(mount, position)), access});
+    case Type::cache: {
+      std::string source = TRY(mount.type == Type::bind ? bind_source(mount, position) : cache_source(mount));
+      m_mounts.push_back({target, "bind", std::move(source), access});
       return {};
-    case Type::cache:
-      m_mounts.push_back({target, "bind", TRY(cache_source(mount)), access});
-      return {};
+    }
     case Type::tmpfs: {
       std::vector<std::string> options = {"nosuid", "nodev",
                                           fmt::format("mode={:o}", mount.mode ? mount.mode : 01777)};

@@ -160,8 +160,8 @@ Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingConta
   const ImagePointer base = TRY(load_base(workshop, container));
   std::vector<HistoryStep> history;
   for (const WorkingStep& step : container.steps) {
-    history.push_back(
-        {.text = step.text, .layer = TRY(find_layer(workshop, step.layer)), .after = step.after});
+    auto layer = TRY(find_layer(workshop, step.layer));
+    history.push_back({.text = step.text, .layer = std::move(layer), .after = step.after});
   }
   const BuildTime time{.clamp = 0, .created = options.current_time ? options.now : options.epoch.value_or(0)};
   ImageParts parts = TRY(assemble_image(base, container.config, history, time));
