@@ -16,6 +16,10 @@ std::unexpected<Error> other_content(const oci::ImageSource& source, const std::
                              .hint("give the cache a tag of its own"));
 }
 
+bool is_broken(const Error& error) {
+  return error.kind() == ErrorKind::invalid || error.kind() == ErrorKind::limit;
+}
+
 Result<SharedRows> read_shard(oci::ImageSource& source, const oci::RawManifest& raw,
                               const CancelToken* cancel) {
   const std::string what = fmt::format("manifest {}", raw.digest.to_string());
@@ -65,14 +69,19 @@ Result<oci::RawManifest> put_shard(oci::ImageDestination& destination, SharedSha
 
 Result<SharedDocument> read_shared_cache(oci::ImageSource& source, const SharedDocument* known,
                                          const CancelToken* cancel) {
-  const oci::RawManifest top = TRY(source.manifest(std::nullopt, cancel));
+  auto found = source.manifest(std::nullopt, cancel);
+  // Only what says that it is a cache of ours may be called a broken one, which is written anew.
+  if (!found && is_broken(found.error())) return other_content(source, found.error().message());
+  const oci::RawManifest top = TRY(std::move(found));
   if (known && known->top == top.digest) return *known;
   SharedDocument document{.top = top.digest, .rows = {}};
   if (!oci::media_type::is_index(top.media_type)) {
     document.rows = TRY(read_shard(source, top, cancel));
     return document;
   }
-  const oci::ImageIndex index = TRY(oci::ImageIndex::parse(top.bytes, "the index of the cache"));
+  const auto parsed = oci::ImageIndex::parse(top.bytes, "what is there");
+  if (!parsed) return other_content(source, parsed.error().message());
+  const oci::ImageIndex& index = *parsed;
   if (index.artifact_type != k_cache_artifact_type)
     return other_content(
         source, index.artifact_type.empty() ? "it is an image index" : "it is '" + index.artifact_type + "'");

@@ -215,6 +215,39 @@ TEST_CASE("what is there and is no cache of ours is not written over") {
   CHECK(has_note(ignored, "was not written"));
 }
 
+TEST_CASE("an image or index that cannot be read as a cache is not written over") {
+  MemoryPlace cache;
+  Machine machine;
+  machine.options.cache_to = {cache.target()};
+  const auto refused = [&](std::string bytes, std::string_view media_type) {
+    cache.top =
+        oci::RawManifest{.bytes = std::move(bytes), .media_type = std::string(media_type), .digest = {}};
+    cache.top->digest = oci::Digest::of(cache.top->bytes);
+    const Built built = machine.build(single({script("slow a")}));
+    REQUIRE(built.result);
+    INFO(cache.top->bytes.substr(0, 200));
+    REQUIRE(built.result->cache_failure);
+    CHECK(built.result->cache_failure->message().contains("no build cache of ecrin"));
+    CHECK(built.result->cache_failure->hint_text() == "give the cache a tag of its own");
+    CHECK(cache.written == 0);
+  };
+  using namespace oci::media_type;
+  const std::string entry = R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:)" +
+                            std::string(64, 'a') + R"(","size":7})";
+  const auto index = [&](std::size_t count, const std::string& more) {
+    std::string entries;
+    for (std::size_t i = 0; i < count; ++i) entries += (i ? "," : "") + entry;
+    return R"({"schemaVersion":2,)" + more + R"("manifests":[)" + entries + "]}";
+  };
+  refused(index(2, ""), k_index);
+  refused(index(2, ""), k_docker_list);
+  refused(index(2000, ""), k_index);
+  refused(index(1, R"("artifactType":7,)"), k_index);
+  refused(index(1, R"("annotations":[],)"), k_index);
+  refused(R"({"schemaVersion":2,"manifests":7})", k_index);
+  refused(R"({"schemaVersion":2,"config":7,"layers":[]})", k_manifest);
+}
+
 TEST_CASE("two builders that write at once lose no rows") {
   MemoryPlace cache;
   Machine first, second, third;
