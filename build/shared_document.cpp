@@ -20,6 +20,13 @@ bool is_broken(const Error& error) {
   return error.kind() == ErrorKind::invalid || error.kind() == ErrorKind::limit;
 }
 
+// What it names and nobody has is no reason to call the whole cache absent: it is broken.
+template <class T>
+Result<T> there(Result<T> found) {
+  if (found || found.error().kind() != ErrorKind::not_found) return found;
+  return std::unexpected(Error(ErrorKind::invalid, found.error().message()));
+}
+
 Result<SharedRows> read_shard(oci::ImageSource& source, const oci::RawManifest& raw,
                               const CancelToken* cancel) {
   const std::string what = fmt::format("manifest {}", raw.digest.to_string());
@@ -35,8 +42,10 @@ Result<SharedRows> read_shard(oci::ImageSource& source, const oci::RawManifest& 
   if (config.size > k_shared_document_limit)
     return fail(ErrorKind::limit, "the rows in {} have {} bytes, more than the {} allowed", what, config.size,
                 k_shared_document_limit);
-  const auto verified = oci::verified_source(TRY(source.blob(config, 0, cancel)), config.digest, config.size);
-  SharedShard shard{.rows = TRY(read_all(*verified, k_shared_document_limit)), .blobs = manifest->layers};
+  const auto verified =
+      oci::verified_source(TRY(there(source.blob(config, 0, cancel))), config.digest, config.size);
+  SharedShard shard{.rows = TRY(there(read_all(*verified, k_shared_document_limit))),
+                    .blobs = manifest->layers};
   return decode_rows(shard);
 }
 
@@ -89,7 +98,7 @@ Result<SharedDocument> read_shared_cache(oci::ImageSource& source, const SharedD
     return fail(ErrorKind::limit, "the cache has {} parts, more than the {} allowed", index.manifests.size(),
                 k_shared_shards);
   for (const oci::Descriptor& part : index.manifests) {
-    SharedRows rows = TRY(read_shard(source, TRY(source.manifest(part, cancel)), cancel));
+    SharedRows rows = TRY(read_shard(source, TRY(there(source.manifest(part, cancel))), cancel));
     std::ranges::move(rows.steps, std::back_inserter(document.rows.steps));
     std::ranges::move(rows.mounts, std::back_inserter(document.rows.mounts));
   }

@@ -248,6 +248,19 @@ TEST_CASE("an image or index that cannot be read as a cache is not written over"
   refused(R"({"schemaVersion":2,"config":7,"layers":[]})", k_manifest);
 }
 
+TEST_CASE("a cache that has lost its rows is written anew") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  std::erase_if(cache.blobs, [](const auto& blob) { return blob.second.starts_with("{"); });
+  const Built built = second.build(single({script("slow b")}), cache);
+  REQUIRE(built.result);
+  CHECK_FALSE(built.result->cache_failure);
+  CHECK(has_note(built, "is not used"));
+  third.options.cache_from = {cache.place()};
+  CHECK(third.build(single({script("slow b")})).ran.empty());
+}
+
 TEST_CASE("two builders that write at once lose no rows") {
   MemoryPlace cache;
   Machine first, second, third;
