@@ -117,14 +117,19 @@ void SharedExport::add(ExportedStep step) {
   entry.task = m_pool.submit([this, &entry] { return resolve(entry); });
 }
 
-std::optional<oci::Descriptor> SharedExport::blob_there(const SharedStep& row) const {
+// What need not be sent: the cache has the layer, or another result of the step, which stays.
+bool SharedExport::is_there(SharedStep& row) const {
+  bool has_other = false;
   for (const SharedStep& step : m_there.get()->rows.steps) {
-    if (step.key == row.key && step.below == row.below && step.layer && step.layer->blob)
-      return step.layer->blob;
-    if (step.layer && step.layer->blob && row.layer && step.layer->diff_id == row.layer->diff_id)
-      return step.layer->blob;
+    if (!step.layer || !step.layer->blob) continue;
+    if (step.layer->diff_id == row.layer->diff_id) {
+      row.layer->blob = step.layer->blob;
+      return true;
+    }
+    has_other = has_other || (step.key == row.key && step.below == row.below);
   }
-  return std::nullopt;
+  if (has_other) row.layer->blob.reset();
+  return has_other;
 }
 
 // What the step's row says, and its layer's journey if it is worth that by itself.
@@ -141,10 +146,7 @@ Result<> SharedExport::resolve(Entry& entry) {
     return {};
   }
   if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
-  if (auto blob = blob_there(step.row)) {
-    step.row.layer->blob = std::move(blob);
-    return {};
-  }
+  if (is_there(step.row)) return {};
   const std::uint64_t size = step.found ? step.row.layer->blob->size : packed_guess(step.row.layer->size);
   const bool is_worth_it = step.needs_stages || step.row.seconds > m_caches.estimate().seconds_for(size);
   entry.postponed = !is_worth_it || m_target.exclusive;

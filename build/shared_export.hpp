@@ -78,7 +78,7 @@ private:
   Result<oci::Descriptor> send_layer(oci::PlainLayer layer, oci::ImageDestination& to);
   Result<> upload_postponed();
   Result<oci::ImageDestination*> destination();
-  std::optional<oci::Descriptor> blob_there(const SharedStep& row) const;
+  bool is_there(SharedStep& row) const;
   Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets);
   Result<> write_rows(const SharedCaches::Note& note);
   bool is_current(const SharedRows& there) const;

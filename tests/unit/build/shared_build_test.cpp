@@ -261,6 +261,26 @@ TEST_CASE("a cache that has lost its rows is written anew") {
   CHECK(third.build(single({script("slow b")})).ran.empty());
 }
 
+TEST_CASE("a row never names the blob of another layer") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  const Recipe recipe = single({script("slow a random")});
+  REQUIRE(first.build(recipe, cache).result);
+  // Another result of the same step; and then the cache loses the first one.
+  cache.before_rows = [&] { cache.write({}); };
+  second.options.cache_to = {cache.target()};
+  REQUIRE(second.build(single({script("slow a random"), script("slow b")})).result);
+  const auto document = read_shared_cache(*cache.place().open_source(nullptr).value(), nullptr, nullptr);
+  REQUIRE(document);
+  CHECK(document->rows.steps.size() == 2);
+  for (const SharedStep& step : document->rows.steps)
+    CHECK((!step.layer->blob || cache.blobs.contains(step.layer->blob->digest)));
+  third.options.cache_from = {cache.place()};
+  const Built built = third.build(recipe);
+  REQUIRE(built.result);
+  CHECK(built.observer.notes.empty());
+}
+
 TEST_CASE("two builders that write at once lose no rows") {
   MemoryPlace cache;
   Machine first, second, third;
