@@ -206,13 +206,14 @@ Result<> SharedExport::upload_postponed() {
                      .below = row.below,
                      .seconds = row.seconds});
   }
+  const ChainTimes times(chain);
   std::vector<std::future<Result<>>> tasks;
   for (Entry& entry : m_entries) {
     if (!entry.postponed) continue;
     SharedStep& row = entry.step.row;
     const std::uint64_t size = row.layer->blob ? row.layer->blob->size : packed_guess(row.layer->size);
     double worth = row.seconds;
-    if (!entry.step.repeats_exactly) worth += seconds_above(chain, row.layer->diff_id.digest.to_string());
+    if (!entry.step.repeats_exactly) worth += times.seconds_above(row.layer->diff_id.digest.to_string());
     if (entry.step.needs_stages || worth > m_caches.estimate().seconds_for(size)) {
       tasks.push_back(m_pool.submit([this, &entry] { return upload(entry); }));
     } else {
