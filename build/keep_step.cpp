@@ -26,6 +26,7 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   spec.context_directory = session.options.context_directory;
   spec.clamp = session.time.clamp;
   spec.network = session.options.network;
+  spec.settings = session.options.run;
   spec.tree = TRY(layer_ids(session, scope.below, scope.stop));
   for (const StepInput& input : scope.step.plan->inputs) {
     LayerChain image;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/step_spec.hpp"
@@ -31,6 +32,7 @@ public:
       : m_spec(std::move(spec)), m_request(request), m_session(workshop, m_recipe, m_options, cancel) {
     m_options = request.options;
     m_options.network = m_spec.network;
+    m_options.run = with_more(std::move(m_spec.settings), request.options.run);
     m_options.context_directory = m_spec.context_directory;
   }
   Result<ExitStatus> run();
@@ -38,6 +40,7 @@ public:
 private:
   Result<> open_context();
   void drop_secrets();
+  void drop_volumes();
   Result<> select_binds();
 
   StepSpec m_spec;
@@ -52,8 +55,11 @@ private:
 // They were never written down: whoever has them may give them again.
 void Reopening::drop_secrets() {
   std::erase_if(m_spec.run.mounts, [&](const recipes::Mount& mount) {
-    if (mount.type == recipes::Mount::Type::ssh && m_options.ssh_agents.empty()) {
-      m_request.note("the step's ssh agent is not here any more");
+    if (mount.type == recipes::Mount::Type::ssh) {
+      const std::string id = mount.id.empty() ? "default" : mount.id;
+      if (m_session.ssh_agents.has(id)) return false;
+      m_request.note(fmt::format("the ssh-agent '{}' is not here any more: give it with --ssh {}",
+                                 printable(id), id == "default" ? id : printable(id) + "=SOCKET"));
       return true;
     }
     if (mount.type != recipes::Mount::Type::secret) return false;
@@ -61,6 +67,17 @@ void Reopening::drop_secrets() {
     if (std::ranges::find(given, mount.id, &Secret::id) != given.end()) return false;
     m_request.note(fmt::format("the secret '{}' is not here any more: give it with --secret id={},src=FILE",
                                printable(mount.id), printable(mount.id)));
+    return true;
+  });
+}
+
+// Of the host, as they are now.
+void Reopening::drop_volumes() {
+  std::erase_if(m_options.run.mounts, [&](const oci::RuntimeMount& mount) {
+    const auto opened = posix::open(mount.source, O_PATH);
+    if (opened) return false;
+    m_request.note(
+        fmt::format("'{}' is left out: {}", printable(mount.destination), opened.error().message()));
     return true;
   });
 }
@@ -114,6 +131,7 @@ Result<> Reopening::select_binds() {
 Result<ExitStatus> Reopening::run() {
   m_session.time = {.clamp = m_spec.clamp, .created = m_spec.clamp};
   drop_secrets();
+  drop_volumes();
   TRY(open_context());
   TRY(select_binds());
   m_spec.run.command = m_request.command.empty() ? shell_of(m_spec) : m_request.command;

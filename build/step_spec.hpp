@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "build/run_settings.hpp"
 #include "oci/image_config.hpp"
 #include "recipes/recipe.hpp"
 #include "run/network.hpp"
@@ -22,6 +23,7 @@ struct StepSpec {
   std::string context_directory;                                 // "" = none
   std::int64_t clamp = 0;                                        // BuildTime
   run::NetworkMode network = run::NetworkMode::private_network;  // of steps that do not say
+  RunSettings settings;                                          // of the build
   std::vector<std::string> tree;  // directory ids of its layers, bottom first; the last is what it left
   struct Input {
     std::string name;  // of a stage or an image that it mounts

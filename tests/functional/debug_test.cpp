@@ -5,6 +5,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
+#include "tests/support/setting.hpp"
 
 using namespace ecrin::tests;
 
@@ -67,6 +68,55 @@ TEST_CASE("a failed step is opened as it was left, again and again") {
   CHECK_FALSE(contains(with_secret.err, "token"));
 }
 
+TEST_CASE("a step is opened with what its build said of run steps, and with more") {
+  Ecrin ecrin;
+  const std::string host = ecrin.scratch() / "host", other = ecrin.scratch() / "other";
+  make_directory(host);
+  make_directory(other);
+  write_file(host + "/of-the-host", "host\n");
+  write_file(other + "/more", "more\n");
+  REQUIRE(ecrin
+              .try_build("from: localhost/busybox\nsteps: [{run: exit 3}]\n",
+                         {"--add-host", "db:192.0.2.7", "--add-host", "cache:192.0.2.8", "--ulimit",
+                          "nofile=77:88", "-v", host + ":/h:ro", "--cap-drop", "all"})
+              .code == 3);
+  const std::string look =
+      "grep -E 'db|cache|more' /etc/hosts | tr '\\t' ' '; ulimit -n; cat /h/*; grep CapBnd /proc/self/status "
+      "| tr "
+      "'\\t' ' '";
+  const Outcome inside = ecrin({"debug", "--", "sh", "-c", look});
+  INFO(inside.description);
+  CHECK(inside.out == "192.0.2.7 db\n192.0.2.8 cache\n77\nhost\nCapBnd: 0000000000000000\n");
+  const Outcome more = ecrin({"debug", "--add-host", "db:192.0.2.9", "--add-host", "more:192.0.2.10",
+                              "--ulimit", "nofile=66", "-v", other + ":/h", "--", "sh", "-c", look});
+  INFO(more.description);
+  CHECK(more.out == "192.0.2.8 cache\n192.0.2.9 db\n192.0.2.10 more\n66\nmore\nCapBnd: 0000000000000000\n");
+  // What is not there any more is told.
+  REQUIRE(::unlink((host + "/of-the-host").c_str()) == 0);
+  REQUIRE(::rmdir(host.c_str()) == 0);
+  const Outcome gone = ecrin({"debug", "--", "ls", "/h"});
+  INFO(gone.description);
+  CHECK(gone.code != 0);
+  CHECK(contains(gone.err, "'/h' is left out"));
+}
+
+TEST_CASE("an ssh-agent is given to a failed step again") {
+  Ecrin ecrin;
+  const std::string key = ecrin.scratch() / "key";
+  run(host_command({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key}));
+  if (!exists(key)) return (void)note_skip("no ssh-keygen");
+  REQUIRE(
+      ecrin
+          .try_build("from: localhost/busybox\nsteps: [{run: {command: exit 3, mounts: [{ssh: default}]}}]\n",
+                     {"--ssh", "default=" + key})
+          .code == 3);
+  const Outcome without = ecrin({"debug", "--", "sh", "-c", "echo \"[$SSH_AUTH_SOCK]\""});
+  INFO(without.description);
+  CHECK(without.out == "[]\n");
+  CHECK(contains(without.err, "--ssh default"));
+  CHECK(ecrin({"debug", "--ssh", "default=" + key, "--", "test-init", "agent"}).out == "1 keys\n");
+}
+
 TEST_CASE("without a terminal a shell in a failed step reads standard input") {
   Ecrin ecrin;
   REQUIRE(ecrin.try_build("from: localhost/busybox\nsteps: [{run: echo x > /x; false}]\n").code == 1);
@@ -96,7 +146,7 @@ TEST_CASE("at a terminal a failing step opens a shell when it was asked for") {
   CHECK(second.wait() == 6);
 }
 
-TEST_CASE("a command on failure gets the build's secrets; the exit code is the step's") {
+TEST_CASE("a command on failure gets the build's secrets, and the exit code is the step's") {
   Ecrin ecrin;
   ecrin.context("file", "");
   write_file(ecrin.scratch() / "token", "t0ken");
