@@ -28,12 +28,19 @@ std::vector<std::string> shell_of(const StepSpec& spec) {
 
 class Reopening {
 public:
-  Reopening(Workshop& workshop, StepSpec spec, const ReopenRequest& request, const CancelToken& cancel)
-      : m_spec(std::move(spec)), m_request(request), m_session(workshop, m_recipe, m_options, cancel) {
+  Reopening(Workshop& workshop, const KeptStep& step, StepSpec spec, const ReopenRequest& request,
+            const CancelToken& cancel)
+      : m_kept(step),
+        m_spec(std::move(spec)),
+        m_request(request),
+        m_session(workshop, m_recipe, m_options, cancel) {
     m_options = request.options;
     m_options.network = m_spec.network;
     m_options.run = with_more(std::move(m_spec.settings), request.options.run);
+    if (!m_options.context_directory.empty()) return;  // of the build that has just failed
     m_options.context_directory = m_spec.context_directory;
+    m_options.recipe_file = m_spec.recipe_file;
+    m_options.ignore_file = m_spec.ignore_file;
   }
   Result<ExitStatus> run();
 
@@ -43,6 +50,7 @@ private:
   void drop_volumes();
   Result<> select_binds();
 
+  const KeptStep& m_kept;
   StepSpec m_spec;
   const ReopenRequest& m_request;
   recipes::Recipe m_recipe;
@@ -88,15 +96,20 @@ Result<> Reopening::open_context() {
     return mount.type == recipes::Mount::Type::bind && mount.from.empty();
   };
   if (std::ranges::none_of(m_spec.run.mounts, of_context)) return {};
+  std::string why;
   if (!m_options.context_directory.empty()) {
-    auto context = BuildContext::open(m_options.context_directory, m_session.workshop.store().database());
+    auto context = BuildContext::open(m_options.context_directory, m_session.workshop.store().database(),
+                                      {.name = "",
+                                       .ignore = {m_options.ignore_file, m_options.recipe_file},
+                                       .is_temporary = !m_options.context_name.empty()});
     if (context) {
       m_session.context = std::move(*context);
       return {};
     }
+    why = ": " + context.error().message();
   }
-  m_request.note(fmt::format("the build's context '{}' is not here any more: its mounts are left out",
-                             printable(m_options.context_directory)));
+  m_request.note(fmt::format("mounts of the build's context '{}' are left out, it is not here any more{}",
+                             printable(m_kept.context), why));
   std::erase_if(m_spec.run.mounts, of_context);
   return {};
 }
@@ -171,7 +184,7 @@ Result<ExitStatus> reopen_step(Workshop& workshop, const KeptStep& step, const R
     return fail(ErrorKind::unsupported, "the step '{}' was kept by another version of ecrin, in another form",
                 step.id);
   }
-  return Reopening(workshop, std::move(*spec), request, cancel).run();
+  return Reopening(workshop, step, std::move(*spec), request, cancel).run();
 }
 
 }  // namespace ecrin::build

@@ -160,7 +160,8 @@ std::string encode_step(const StepSpec& spec) {
   oci::ImageConfig before = spec.before;
   before.history.clear();
   before.diff_ids.clear();
-  encoder.put(before.to_bytes()).put(spec.platform.to_string()).put(spec.context_directory).put(spec.shell);
+  encoder.put(before.to_bytes()).put(spec.platform.to_string());
+  encoder.put(spec.context_directory).put(spec.recipe_file).put(spec.ignore_file).put(spec.shell);
   encoder.put(static_cast<std::uint64_t>(spec.clamp));
   put_enumerator(encoder, spec.network);
   put_settings(encoder, spec.settings);
@@ -181,6 +182,8 @@ std::optional<StepSpec> decode_step(std::string_view bytes) {
   spec.before = std::move(*before);
   spec.platform = std::move(*platform);
   spec.context_directory = decoder.get_string();
+  spec.recipe_file = decoder.get_string();
+  spec.ignore_file = decoder.get_string();
   spec.shell = decoder.get_strings();
   spec.clamp = static_cast<std::int64_t>(decoder.get_unsigned());
   if (!get_enumerator(decoder, run::NetworkMode::private_network, spec.network)) return std::nullopt;

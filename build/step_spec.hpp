@@ -17,10 +17,12 @@ namespace ecrin::build {
 
 struct StepSpec {
   recipes::RunStep run;
-  oci::ImageConfig before;                                       // in force; without history
-  std::vector<std::string> shell;                                // in force
-  oci::Platform platform;                                        // of the step
-  std::string context_directory;                                 // "" = none
+  oci::ImageConfig before;         // in force; without history
+  std::vector<std::string> shell;  // in force
+  oci::Platform platform;          // of the step
+  std::string context_directory;   // "" = none, or none that is still there
+  std::string recipe_file;         // with it: BuildOptions
+  std::string ignore_file;
   std::int64_t clamp = 0;                                        // BuildTime
   run::NetworkMode network = run::NetworkMode::private_network;  // of steps that do not say
   RunSettings settings;                                          // of the build

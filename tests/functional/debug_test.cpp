@@ -182,6 +182,36 @@ TEST_CASE("failed steps are listed, bounded, removed and pruned") {
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("a failed step knows a context that was unpacked, and one that has an ignore file") {
+  Ecrin ecrin;
+  ecrin.context("file", "packed\n");
+  ecrin.context("Containerfile", "FROM localhost/busybox\nRUN --mount=type=bind,target=/context exit 3\n");
+  const std::string archive = ecrin.scratch() / "context.tar";
+  REQUIRE(run(host_command({"tar", "-C", ecrin.context_directory(), "-cf", archive, "."})).code == 0);
+  for (int i = 0; i < 4; ++i) {
+    const Outcome failed = ecrin({"build", "--on-failure=cat /context/file", archive});
+    INFO(failed.description);
+    CHECK(failed.code == 3);
+    CHECK(contains(failed.out, "packed"));
+  }
+  const auto list = ecrin.json({"debug", "--list", "--format", "json"});
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["Context"] == archive);
+  const Outcome later = ecrin({"debug", "--", "true"});
+  CHECK(contains(later.err, "mounts of the build's context '" + archive + "' are left out"));
+
+  write_file(ecrin.scratch() / "ignored", "file\n");
+  REQUIRE(ecrin({"build", "--ignorefile", ecrin.scratch() / "ignored", ecrin.context_directory()}).code == 3);
+  CHECK(ecrin({"debug", "--", "ls", "/context"}).out == "Containerfile\n");
+}
+
+TEST_CASE("a step of a script is called by its own number") {
+  Ecrin ecrin;
+  const std::string name = lines_of(ecrin.must({"from", "localhost/busybox"})).front();
+  REQUIRE(ecrin({"run", "--into", name, "exit 3"}).code == 3);
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"})[0]["Step"] == 1);
+}
+
 TEST_CASE("a build that was stopped keeps no step") {
   Ecrin ecrin;
   Running build(ecrin.build_invocation("from: localhost/busybox\nsteps: [{run: echo started; sleep 100}]\n",

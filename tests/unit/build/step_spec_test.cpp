@@ -25,6 +25,8 @@ StepSpec example() {
   spec.before.platform = oci::Platform::host();
   spec.platform = oci::Platform::host();
   spec.context_directory = "/context";
+  spec.recipe_file = "/context/Containerfile";
+  spec.ignore_file = "/ignored";
   spec.clamp = INT64_MAX;
   spec.network = run::NetworkMode::host;
   spec.settings = {.hosts = {{"db", "192.0.2.1"}, {"db", "2001:db8::1"}},
@@ -56,6 +58,9 @@ TEST_CASE("what a step got is written down and read again") {
   CHECK(read->run.mounts[0].mode == 0440);
   CHECK(read->before.working_dir == "/work");
   CHECK(read->clamp == INT64_MAX);
+  CHECK(read->context_directory == "/context");
+  CHECK(read->recipe_file == spec.recipe_file);
+  CHECK(read->ignore_file == spec.ignore_file);
   CHECK(read->tree == spec.tree);
   CHECK(read->settings.hosts == spec.settings.hosts);
   CHECK(read->settings.resolver_options == spec.settings.resolver_options);
