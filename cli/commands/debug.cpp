@@ -57,8 +57,7 @@ Result<> remove_steps(build::Workshop& workshop, const std::vector<std::string>&
 
 Result<build::BuildOptions> debug_options(const Arguments& arguments, const Environment& environment) {
   build::BuildOptions options;
-  for (const std::string& text : arguments.values("secret"))
-    options.secrets.push_back(TRY(parse_secret(text, environment)));
+  options.secrets = TRY(requested_secrets(arguments, environment));
   for (const std::string& text : arguments.values("ssh"))
     options.ssh_agents.push_back(TRY(parse_ssh(text, environment)));
   options.run = TRY(run_settings(arguments));
