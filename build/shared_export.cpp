@@ -234,6 +234,7 @@ Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecret
   const auto there = std::ranges::find(known, mount.id, &SharedMount::id);
   if (there != known.end() && !mount.changed) return {};
   if (!mount.unknown_secret.empty())
+  if (there != known.end()) m_used_mounts.insert(mount.id);
     return fail(ErrorKind::denied, "nobody gave the secret '{}', which it may hold",
                 printable(mount.unknown_secret));
   const auto packable = TRY(open_cache_mount(mount.directory, secrets, m_stop));
@@ -251,7 +252,14 @@ Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecret
 
 bool SharedExport::is_current(const SharedRows& there) const {
   // That rows were used today is worth writing once a day.
-  return contains_rows(there, m_rows) && merge_rows(there, m_rows).steps == there.steps;
+  return contains_rows(there, m_rows) && merged_with(there) == there;
+SharedRows SharedExport::merged_with(const SharedRows& there) const {
+  SharedRows rows = merge_rows(there, m_rows);
+  for (SharedMount& mount : rows.mounts)
+    if (m_used_mounts.contains(mount.id)) mount.used = std::max(mount.used, m_today);
+  return rows;
+}
+
 }
 
 Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
@@ -265,7 +273,7 @@ Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
     if (is_current(there.rows)) return {};
     oci::ImageDestination& to = *TRY(destination());
     if (m_target.exclusive) there = TRY(read_target(&there));
-    SharedRows rows = merge_rows(there.rows, m_rows);
+    SharedRows rows = merged_with(there.rows);
     bound_rows(rows, {});
     const auto is_unchanged = [&]() -> Result<bool> {
       return m_target.exclusive || TRY(read_target(&there)).top == there.top;

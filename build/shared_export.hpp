@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "base/thread_pool.hpp"
 #include "build/secrets.hpp"
@@ -82,6 +83,7 @@ private:
   Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets);
   Result<> write_rows(const SharedCaches::Note& note);
   bool is_current(const SharedRows& there) const;
+  SharedRows merged_with(const SharedRows& there) const;
 
   Workshop& m_workshop;
   const CacheTarget& m_target;
@@ -98,7 +100,8 @@ private:
   std::deque<Entry> m_entries;  // guarded; an entry stays where it is
   std::map<std::string, std::shared_future<Result<oci::Descriptor>>> m_sent;  // guarded; by diff ID
   SharedRows m_rows;                                                          // that this build adds
-  ThreadPool m_pool{2};  // last: its workers use all of the above
+  std::set<std::string> m_used_mounts;  // ids of those that stay as they are there
+  ThreadPool m_pool{2};                 // last: its workers use all of the above
 };
 
 }  // namespace ecrin::build

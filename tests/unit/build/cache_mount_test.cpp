@@ -220,3 +220,30 @@ TEST_CASE("a cache mount that holds a secret stays at home") {
   REQUIRE(other.result);
   CHECK(exported() == 1);
 }
+
+TEST_CASE("a cache mount that stays as it is was used all the same") {
+  recipes::Step step = script("slow a");
+  std::get<recipes::RunStep>(step.kind).mounts = {cache_mount()};
+  const recipes::Recipe recipe = single({step});
+  MemoryPlace cache;
+  Machine machine;
+  CacheTarget target = cache.target();
+  target.mounts = true;
+  machine.options.cache_to = {target};
+  write_file(data_of(machine) + "/file", "content");
+  const auto mount = [&] {
+    REQUIRE(machine.build(recipe).result);
+    const auto document = read_shared_cache(*cache.place().open_source(nullptr).value(), nullptr, nullptr);
+    REQUIRE(document);
+    REQUIRE(document->rows.mounts.size() == 1);
+    return document->rows.mounts.front();
+  };
+  const SharedMount first = mount();
+  machine.options.now += 3 * 86'400;
+  const SharedMount later = mount();
+  CHECK(later.used == first.used + 3);
+  CHECK(later.blob == first.blob);
+  const int written = cache.written;
+  CHECK(mount().used == later.used);
+  CHECK(cache.written == written);
+}
