@@ -153,6 +153,10 @@ std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount&
   return mount.id.empty() ? mount_target(before, mount.target) : mount.id;
 }
 
+std::string waiting_for_cache(const std::string& id) {
+  return fmt::format("waiting for the cache '{}': another step has it to itself", printable(id));
+}
+
 std::string cache_directory_name(const std::string& id) {
   return sha256_hex(id).substr(0, 32);
 }
@@ -168,7 +172,8 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
   using Sharing = recipes::Mount::Sharing;
   std::string data = k_data;
   if (mount.sharing == Sharing::locked) {
-    m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop)));
+    const auto waits = [&] { m_scope.note(waiting_for_cache(id)); };
+    m_locks.push_back(TRY(FileLock::acquire_named(cache, lock_name(data), 0600, &m_scope.stop, waits)));
   } else if (mount.sharing == Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {

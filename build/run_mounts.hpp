@@ -35,6 +35,8 @@ private:
 
 /// What a cache mount is called when nothing else says so: where it is mounted.
 std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount);
+/// For people, while the lock of one is not to be had.
+std::string waiting_for_cache(const std::string& id);
 /// Below <store>/cache: the id is never part of a path.
 std::string cache_directory_name(const std::string& id);
 

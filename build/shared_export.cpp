@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "build/run_mounts.hpp"
 #include "build/shared_mounts.hpp"
 
 namespace ecrin::build {
@@ -229,15 +230,17 @@ Result<> SharedExport::upload_postponed() {
   return {};
 }
 
-Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecrets& secrets) {
+Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
+                                 const SharedCaches::Note& note) {
   const auto& known = m_there.get()->rows.mounts;
   const auto there = std::ranges::find(known, mount.id, &SharedMount::id);
+  if (there != known.end()) m_used_mounts.insert(mount.id);
   if (there != known.end() && !mount.changed) return {};
   if (!mount.unknown_secret.empty())
-  if (there != known.end()) m_used_mounts.insert(mount.id);
     return fail(ErrorKind::denied, "nobody gave the secret '{}', which it may hold",
                 printable(mount.unknown_secret));
-  const auto packable = TRY(open_cache_mount(mount.directory, secrets, m_stop));
+  const auto packable =
+      TRY(open_cache_mount(mount.directory, secrets, m_stop, [&] { note(waiting_for_cache(mount.id)); }));
   if (!packable) return {};
   if (there != known.end() && there->diff_id == packable->layer.diff_id) return {};
   oci::ImageDestination& to = *TRY(destination());
@@ -250,9 +253,6 @@ Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecret
   return {};
 }
 
-bool SharedExport::is_current(const SharedRows& there) const {
-  // That rows were used today is worth writing once a day.
-  return contains_rows(there, m_rows) && merged_with(there) == there;
 SharedRows SharedExport::merged_with(const SharedRows& there) const {
   SharedRows rows = merge_rows(there, m_rows);
   for (SharedMount& mount : rows.mounts)
@@ -260,6 +260,9 @@ SharedRows SharedExport::merged_with(const SharedRows& there) const {
   return rows;
 }
 
+bool SharedExport::is_current(const SharedRows& there) const {
+  // That rows were used today is worth writing once a day.
+  return contains_rows(there, m_rows) && merged_with(there) == there;
 }
 
 Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
@@ -304,7 +307,7 @@ Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts, const Gu
     if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
     TRY(upload_postponed());
     for (const ExportedMount& mount : mounts) {
-      auto added = add_mount(mount, secrets);
+      auto added = add_mount(mount, secrets, note);
       if (!added && (m_stop.cancelled() || added.error().kind() == ErrorKind::network))
         return std::unexpected(std::move(added).error());
       if (!added)

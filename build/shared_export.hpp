@@ -80,10 +80,11 @@ private:
   Result<> upload_postponed();
   Result<oci::ImageDestination*> destination();
   bool is_there(SharedStep& row) const;
-  Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets);
+  Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
+                     const SharedCaches::Note& note);
   Result<> write_rows(const SharedCaches::Note& note);
-  bool is_current(const SharedRows& there) const;
   SharedRows merged_with(const SharedRows& there) const;
+  bool is_current(const SharedRows& there) const;
 
   Workshop& m_workshop;
   const CacheTarget& m_target;

@@ -18,13 +18,14 @@ Result<bool> is_empty(const Fd& directory) {
 
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
                                                           const GuardedSecrets& secrets,
-                                                          const CancelToken& cancel) {
+                                                          const CancelToken& cancel,
+                                                          const std::function<void()>& waits) {
   const auto cache = posix::open(directory, O_RDONLY | O_DIRECTORY);
   if (!cache) {
     if (cache.error().kind() == ErrorKind::not_found) return std::nullopt;
     return std::unexpected(cache.error());
   }
-  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel)),
+  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel, waits)),
                             .layer = {}};
   const auto data = posix::open_at(*cache, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!data) {

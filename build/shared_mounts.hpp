@@ -16,9 +16,10 @@ struct CacheMountContent {
   oci::PlainLayer layer;
 };
 /// `directory`: <store>/cache/NAME. Nothing when there is nothing in it; ErrorKind::denied when it holds one
-/// of `secrets`.
+/// of `secrets`. `waits`: while a step has it to itself.
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
                                                           const GuardedSecrets& secrets,
-                                                          const CancelToken& cancel);
+                                                          const CancelToken& cancel,
+                                                          const std::function<void()>& waits);
 
 }  // namespace ecrin::build

@@ -247,3 +247,17 @@ TEST_CASE("a cache mount that stays as it is was used all the same") {
   CHECK(mount().used == later.used);
   CHECK(cache.written == written);
 }
+
+TEST_CASE("a step that waits for a cache says so") {
+  Machine machine;
+  Running build(machine);
+  REQUIRE(build.mount(cache_mount(recipes::Mount::Sharing::locked)));
+  Running other(machine);
+  other.scope.note = [&](const std::string& note) {
+    other.notes.push_back(note);
+    build.mounts.clear();
+  };
+  REQUIRE(other.mount(cache_mount(recipes::Mount::Sharing::locked)));
+  REQUIRE(other.notes.size() == 1);
+  CHECK(other.notes.front() == "waiting for the cache 'things': another step has it to itself");
+}
