@@ -23,6 +23,8 @@ int lock_file(const Fd& file, int flags) {
 }
 
 constexpr std::chrono::milliseconds k_look_again{30};
+constexpr std::chrono::seconds k_long{1};  // enough to wonder what it waits for
+constexpr mode_t k_named_permissions = 0600;
 
 enum class Named { yes, no };
 
@@ -38,10 +40,16 @@ Result<Named> is_named(const Fd& directory, const std::string& name, const Fd& f
 }  // namespace
 
 Result<FileLock> FileLock::acquire_named(const Fd& directory, const std::string& name, mode_t permissions,
-                                         const CancelToken* cancel) {
+                                         const CancelToken* cancel, const std::function<void()>& waits) {
+  const auto start = std::chrono::steady_clock::now();
+  bool told = !waits;
   for (;;) {
     if (cancel) TRY(cancel->check());
     if (auto lock = TRY(acquire_named_now(directory, name, permissions))) return std::move(*lock);
+    if (!told && std::chrono::steady_clock::now() - start > k_long) {
+      told = true;
+      waits();
+    }
     // flock(2) cannot be told to stop waiting when the user wants to.
     std::this_thread::sleep_for(k_look_again);
   }
@@ -74,6 +82,22 @@ Result<std::optional<FileLock>> FileLock::acquire_now(Fd file, Mode mode) {
   if (lock_file(file, operation(mode) | LOCK_NB) == 0) return FileLock(std::move(file));
   if (errno == EWOULDBLOCK) return std::nullopt;
   return fail_errno("cannot lock a file");
+}
+
+Result<NamedLock> NamedLock::acquire(Fd directory, std::string name, const CancelToken* cancel,
+                                     const std::function<void()>& waits) {
+  FileLock lock = TRY(FileLock::acquire_named(directory, name, k_named_permissions, cancel, waits));
+  return NamedLock(std::move(directory), std::move(name), std::move(lock));
+}
+
+Result<std::optional<NamedLock>> NamedLock::acquire_now(Fd directory, std::string name) {
+  auto lock = TRY(FileLock::acquire_named_now(directory, name, k_named_permissions));
+  if (!lock) return std::nullopt;
+  return NamedLock(std::move(directory), std::move(name), *std::move(lock));
+}
+
+NamedLock::~NamedLock() {
+  if (m_directory) (void)posix::unlink_at(m_directory, m_name);
 }
 
 }  // namespace ecrin

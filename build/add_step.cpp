@@ -56,7 +56,8 @@ Result<> fetch_url(Sources& sources, Session& session, const StepScope& scope, c
   } else {
     fetched = TRY(fetch_to_store(session, url, add.checksum, scope.stop));
   }
-  AddedFile file{url_file_name(url), TRY(posix::open(fetched.path, O_RDONLY))};
+  Fd opened = TRY(posix::open(fetched.path, O_RDONLY));
+  AddedFile file{url_file_name(url), std::move(opened)};
   const bool unpacks = add.unpack.value_or(false) && TRY(content_of(file.file)) == FileContent::archive;
   if (unpacks) {
     sources.parts.emplace_back(Sources::Archive{std::move(file)});

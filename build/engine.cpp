@@ -291,7 +291,7 @@ Result<> Engine::adopt(std::size_t index, const CancelToken& stop) {
     outcome.bytes = found->step.bytes;
     outcome.entries = found->step.entries;
     seconds = found->step.seconds;
-    if (found->step.layer) outcome.layer = TRY(m_shared.fetched(index, m_session.cancel));
+    if (found->step.layer) outcome.layer = TRY(m_shared.fetched(index));
     const bool is_there = outcome.layer.has_value() == found->step.layer.has_value();
     if (!is_there || !TRY(m_shared.fits(*found, m_trees.layer_below(index)))) {
       m_failed[index] = 1;
@@ -338,7 +338,7 @@ Result<> Engine::schedule() {
       settle(i);
       continue;
     }
-    if (adopts && m_known[i].found) m_shared.begin_fetch(i, *m_known[i].found, m_session.cancel);
+    if (adopts && m_known[i].found) m_shared.begin_fetch(i, *m_known[i].found);
     Task task;
     const auto wait_for = [&](std::size_t other) {
       if (task_of[other]) task.after.push_back(*task_of[other]);
@@ -355,7 +355,9 @@ Result<> Engine::schedule() {
       }
     }
     task.run = [this, i, adopts](const CancelToken& stop) {
-      return adopts ? adopt(i, stop) : execute(i, stop);
+      auto done = adopts ? adopt(i, stop) : execute(i, stop);
+      if (!done) m_shared.stop();
+      return done;
     };
     task_of[i] = tasks.size();
     tasks.push_back(std::move(task));

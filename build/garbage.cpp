@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/file_lock.hpp"
-#include "base/hash.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
@@ -14,8 +13,8 @@
 #include "build/image_needs.hpp"
 #include "build/image_steps.hpp"
 #include "build/kept_steps.hpp"
+#include "build/layer_hasher.hpp"
 #include "build/working_containers.hpp"
-#include "fs/changeset.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
 #include "oci/image_reach.hpp"
@@ -198,9 +197,7 @@ Result<> Pruner::retire_layers() {
 // another order or other headers.
 Result<std::string> Pruner::made_again(const fs::Layer& layer) {
   const Fd directory = TRY(m_workshop.layers().open_layer(layer));
-  HashingSink hash(nullptr);
-  TRY(fs::write_layer(directory, hash));
-  return "sha256:" + hash.finish_hex();
+  return TRY(hash_layer(directory, {}, nullptr)).diff_id;
 }
 
 // Done before the transaction that removes them, because it reads whole layers.
@@ -326,7 +323,8 @@ Result<PruneReport> prune(Workshop& workshop, const PruneOptions& options) {
   const std::uint64_t size = TRY(fs::measure_tree(workshop.store().directory())).bytes;
   if (size <= *options.max_size) return report;
   policy.free = size - *options.max_size;
-  PruneOptions only_cache{.images = false, .cache = options.cache, .downloads = false};
+  PruneOptions only_cache = options;
+  only_cache.images = only_cache.all_images = only_cache.blobs = only_cache.downloads = false;
   const PruneReport second = TRY(Pruner(workshop, only_cache, policy, mounts).run());
   report.layers += second.layers;
   report.blobs += second.blobs;

@@ -80,7 +80,8 @@ Result<IgnoreFile> read_rules(const Fd& file, const std::string& name) {
     return fail(ErrorKind::invalid, "the ignore file '{}' is not a regular file", printable(name));
   }
   const std::string text = TRY_WHILE(posix::read_fd(file, k_ignore_file_limit), "reading '{}'", name);
-  return IgnoreFile{name, TRY(IgnoreRules::parse(text, name))};
+  IgnoreRules rules = TRY(IgnoreRules::parse(text, name));
+  return IgnoreFile{name, std::move(rules)};
 }
 
 }  // namespace

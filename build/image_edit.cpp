@@ -7,8 +7,8 @@
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/layer_hasher.hpp"
 #include "build/layer_unpacker.hpp"
-#include "fs/changeset.hpp"
 #include "fs/layer_merge.hpp"
 #include "fs/tree_compare.hpp"
 
@@ -97,17 +97,15 @@ Result<oci::NewLayer> squash_layers(Workshop& workshop, const oci::Image& image,
   fs::LayerDraft draft = TRY(workshop.layers().draft());
   TRY_WHILE(fs::merge_layers({middle, all.end()}, {all.begin(), middle}, draft.diff(), cancel),
             "making one layer of {}", all.size() - first);
-  HashingSink hash(nullptr);
-  TRY(fs::write_layer(draft.diff(), hash, cancel));
-  const std::uint64_t size = hash.count();
-  const oci::Digest digest = oci::Digest::sha256(hash.finish_hex());
+  const HashedLayer hashed = TRY(hash_layer(draft.diff(), {}, cancel));
   const fs::Layer layer = TRY(workshop.layers().publish(std::move(draft)));
-  TRY(workshop.layers().seal(layer.id, digest.to_string(), size));
+  TRY(workshop.layers().seal(layer.id, hashed.diff_id, hashed.size));
+  const oci::Digest digest = TRY(oci::Digest::parse(hashed.diff_id));
   TRY(workshop.layers().sync());
   const std::string range = first + 1 == all.size() ? fmt::format("layer {}", first + 1)
                                                     : fmt::format("layers {} to {}", first + 1, all.size());
   return oci::NewLayer{
-      .blob = {.media_type = std::string(oci::media_type::k_layer), .digest = digest, .size = size},
+      .blob = {.media_type = std::string(oci::media_type::k_layer), .digest = digest, .size = hashed.size},
       .diff_id = {digest},
       .created_by = "squash " + range};
 }

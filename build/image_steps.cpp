@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 
 #include "base/compression.hpp"
 #include "base/encoding.hpp"
@@ -110,15 +112,18 @@ Result<> record_states(Database& database, const std::string& image_id, const Im
 }
 
 Result<> forget_states(Database& database, const std::vector<std::string>& remaining_ids) {
-  std::vector<std::string> gone;
+  std::map<std::string, std::string> bases;  // by image
   {
-    auto select = TRY(database.prepare("SELECT image FROM image_steps"));
-    while (TRY(select.step()) == Statement::Step::row) {
-      std::string id = select.text(0);
-      if (std::ranges::find(remaining_ids, id) == remaining_ids.end()) gone.push_back(std::move(id));
-    }
+    auto select = TRY(database.prepare("SELECT image, base FROM image_steps"));
+    while (TRY(select.step()) == Statement::Step::row) bases.emplace(select.text(0), select.text(1));
   }
-  for (const std::string& id : gone) {
+  std::set<std::string> needed;
+  for (const std::string& id : remaining_ids) {
+    for (auto row = bases.find(id); row != bases.end() && needed.insert(row->first).second;)
+      row = bases.find(row->second);
+  }
+  for (const auto& [id, base] : bases) {
+    if (needed.contains(id)) continue;
     auto remove = TRY(database.prepare("DELETE FROM image_steps WHERE image = ?1"));
     TRY(remove.bind(1, id).run());
   }

@@ -24,7 +24,8 @@ struct ImageStates {
   std::vector<ConfigPointer> states;
 };
 Result<> record_states(Database& database, const std::string& image_id, const ImageStates& states);
-/// Rows of images that are gone.
+/// Rows of images that are gone, but for those that a remaining image was built on: they say what its first
+/// entries were.
 Result<> forget_states(Database& database, const std::vector<std::string>& remaining_ids);
 
 /// The image after the first `step` entries of its history, as if it ended there.

@@ -23,9 +23,15 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   spec.before = *scope.step.before;
   spec.shell = scope.step.shell;
   spec.platform = scope.step.platform;
-  spec.context_directory = session.options.context_directory;
+  // One that was unpacked goes with the build.
+  if (session.options.context_name.empty()) {
+    spec.context_directory = session.options.context_directory;
+    spec.recipe_file = session.options.recipe_file;
+    spec.ignore_file = session.options.ignore_file;
+  }
   spec.clamp = session.time.clamp;
   spec.network = session.options.network;
+  spec.settings = session.options.run;
   spec.tree = TRY(layer_ids(session, scope.below, scope.stop));
   for (const StepInput& input : scope.step.plan->inputs) {
     LayerChain image;
@@ -40,6 +46,16 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   return spec;
 }
 
+// What a context was called, without the password that its URL may have.
+std::string shown_name(const std::string& context) {
+  const std::size_t scheme = context.find("://");
+  if (scheme == std::string::npos) return context;
+  const std::size_t host = context.find_last_of('@', context.find('/', scheme + 3));
+  const std::size_t colon = context.find(':', scheme + 3);
+  if (host == std::string::npos || colon == std::string::npos || colon > host) return context;
+  return context.substr(0, colon) + ":***" + context.substr(host);
+}
+
 Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::RunStep& run, TreeMount mount,
                       StepEnd end) {
   StepSpec spec = TRY(describe(session, scope, run));
@@ -49,11 +65,11 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
   {
     LowerView lower(session, scope.below, scope.stop);
     const Fd* root = TRY(lower.root());
-    fs::CanonicalOptions options;
+    fs::CanonicalOptions canonical;
     // As the step left it: with the times that its programs saw.
-    options.epoch = INT64_MAX;
-    options.own_mount_points = std::move(end.mount_points);
-    const auto summary = TRY(fs::canonicalise(mount.draft->diff(), root, options, &scope.stop));
+    canonical.epoch = INT64_MAX;
+    canonical.own_mount_points = std::move(end.mount_points);
+    const auto summary = TRY(fs::canonicalise(mount.draft->diff(), root, canonical, &scope.stop));
     // A secret that the step wrote down stays nowhere.
     if (!summary.empty() && !end.secrets.empty())
       TRY(hash_layer(mount.draft->diff(), end.secrets, &scope.stop));
@@ -65,11 +81,12 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
   const PlanStep& plan = *scope.step.plan;
   step.id = Store::unique_name().substr(0, 12);
   step.created = session.options.now;
-  step.context = session.options.context_directory;
+  const BuildOptions& options = session.options;
+  step.context = options.context_name.empty() ? options.context_directory : shown_name(options.context_name);
   step.file = session.recipe.file;
   step.line = plan.location.line;
   step.stage = session.plan.stages[plan.stage].stage->name;
-  step.number = plan.index + 1;
+  step.number = plan.index + 1 - session.starts.size();
   step.text = plan.text;
   step.exit_code = end.exit_code;
   step.layers = spec.tree;

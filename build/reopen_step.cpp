@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/step_spec.hpp"
@@ -27,19 +28,29 @@ std::vector<std::string> shell_of(const StepSpec& spec) {
 
 class Reopening {
 public:
-  Reopening(Workshop& workshop, StepSpec spec, const ReopenRequest& request, const CancelToken& cancel)
-      : m_spec(std::move(spec)), m_request(request), m_session(workshop, m_recipe, m_options, cancel) {
+  Reopening(Workshop& workshop, const KeptStep& step, StepSpec spec, const ReopenRequest& request,
+            const CancelToken& cancel)
+      : m_kept(step),
+        m_spec(std::move(spec)),
+        m_request(request),
+        m_session(workshop, m_recipe, m_options, cancel) {
     m_options = request.options;
     m_options.network = m_spec.network;
+    m_options.run = with_more(std::move(m_spec.settings), request.options.run);
+    if (!m_options.context_directory.empty()) return;  // of the build that has just failed
     m_options.context_directory = m_spec.context_directory;
+    m_options.recipe_file = m_spec.recipe_file;
+    m_options.ignore_file = m_spec.ignore_file;
   }
   Result<ExitStatus> run();
 
 private:
   Result<> open_context();
   void drop_secrets();
+  void drop_volumes();
   Result<> select_binds();
 
+  const KeptStep& m_kept;
   StepSpec m_spec;
   const ReopenRequest& m_request;
   recipes::Recipe m_recipe;
@@ -52,8 +63,11 @@ private:
 // They were never written down: whoever has them may give them again.
 void Reopening::drop_secrets() {
   std::erase_if(m_spec.run.mounts, [&](const recipes::Mount& mount) {
-    if (mount.type == recipes::Mount::Type::ssh && m_options.ssh_agents.empty()) {
-      m_request.note("the step's ssh agent is not here any more");
+    if (mount.type == recipes::Mount::Type::ssh) {
+      const std::string id = mount.id.empty() ? "default" : mount.id;
+      if (m_session.ssh_agents.has(id)) return false;
+      m_request.note(fmt::format("the ssh-agent '{}' is not here any more: give it with --ssh {}",
+                                 printable(id), id == "default" ? id : printable(id) + "=SOCKET"));
       return true;
     }
     if (mount.type != recipes::Mount::Type::secret) return false;
@@ -65,21 +79,37 @@ void Reopening::drop_secrets() {
   });
 }
 
+// Of the host, as they are now.
+void Reopening::drop_volumes() {
+  std::erase_if(m_options.run.mounts, [&](const oci::RuntimeMount& mount) {
+    const auto opened = posix::open(mount.source, O_PATH);
+    if (opened) return false;
+    m_request.note(
+        fmt::format("'{}' is left out: {}", printable(mount.destination), opened.error().message()));
+    return true;
+  });
+}
+
 // The context is what it is now.
 Result<> Reopening::open_context() {
   const auto of_context = [](const recipes::Mount& mount) {
     return mount.type == recipes::Mount::Type::bind && mount.from.empty();
   };
   if (std::ranges::none_of(m_spec.run.mounts, of_context)) return {};
+  std::string why;
   if (!m_options.context_directory.empty()) {
-    auto context = BuildContext::open(m_options.context_directory, m_session.workshop.store().database());
+    auto context = BuildContext::open(m_options.context_directory, m_session.workshop.store().database(),
+                                      {.name = "",
+                                       .ignore = {m_options.ignore_file, m_options.recipe_file},
+                                       .is_temporary = !m_options.context_name.empty()});
     if (context) {
       m_session.context = std::move(*context);
       return {};
     }
+    why = ": " + context.error().message();
   }
-  m_request.note(fmt::format("the build's context '{}' is not here any more: its mounts are left out",
-                             printable(m_options.context_directory)));
+  m_request.note(fmt::format("mounts of the build's context '{}' are left out, it is not here any more{}",
+                             printable(m_kept.context), why));
   std::erase_if(m_spec.run.mounts, of_context);
   return {};
 }
@@ -114,6 +144,7 @@ Result<> Reopening::select_binds() {
 Result<ExitStatus> Reopening::run() {
   m_session.time = {.clamp = m_spec.clamp, .created = m_spec.clamp};
   drop_secrets();
+  drop_volumes();
   TRY(open_context());
   TRY(select_binds());
   m_spec.run.command = m_request.command.empty() ? shell_of(m_spec) : m_request.command;
@@ -153,7 +184,7 @@ Result<ExitStatus> reopen_step(Workshop& workshop, const KeptStep& step, const R
     return fail(ErrorKind::unsupported, "the step '{}' was kept by another version of ecrin, in another form",
                 step.id);
   }
-  return Reopening(workshop, std::move(*spec), request, cancel).run();
+  return Reopening(workshop, step, std::move(*spec), request, cancel).run();
 }
 
 }  // namespace ecrin::build

@@ -14,8 +14,8 @@ namespace ecrin::build {
 
 struct ReopenRequest {
   std::vector<std::string> command;  // empty: an interactive shell, the step's own
-  /// Secrets, proxies and the network's settings that the caller has now; the step's own network and context
-  /// stay.
+  /// Secrets, ssh-agents and proxies that the caller has now, and settings on top of those that the step had;
+  /// the step's own network and context stay.
   BuildOptions options;
   std::function<Result<>(run::ContainerOptions&)> prepare;
   std::function<Result<ExitStatus>(run::Container&)> attend;

@@ -12,7 +12,6 @@
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/shared_build.hpp"
-#include "build/shared_mounts.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {
@@ -21,6 +20,7 @@ namespace {
 
 constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
+constexpr const char* k_data = "data";  // of a cache: what steps share
 constexpr const char* k_data_lock = "data.lock";
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
@@ -123,8 +123,7 @@ Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::siz
   return path_inside(other.root, other.mount->tree->path(), mount.source, "'" + printable(mount.from) + "'");
 }
 
-// A copy made elsewhere and moved here, so that nobody sees half of it.
-Result<> RunMounts::seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount) {
+Result<> RunMounts::seed_cache(const Fd& content, const recipes::Mount& mount) {
   const OtherTree other = TRY_WHILE(mount_other(m_session, m_scope, mount.from, Access::read_only),
                                     "mounting '{}'", printable(mount.from));
   const RootPath source = TRY(resolve_in_root(other.root, mount.source.empty() ? "/" : mount.source));
@@ -133,35 +132,40 @@ Result<> RunMounts::seed_cache(const Fd& cache, const std::string& name, const r
                 printable(mount.from));
   }
   const Fd from = TRY(posix::open_in_root(other.root, source.path, O_RDONLY | O_DIRECTORY));
+  return fs::copy_tree(from, content, fs::Hardlinks::keep);
+}
+
+// A new cache begins with what a shared cache has, else with what the recipe says, else empty. It is made
+// elsewhere and moved here, so that nobody sees half of it, whenever this process is killed.
+Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount) {
+  SharedCaches* shared = nullptr;
+  if (m_session.shared && name.directory == k_data && m_session.shared->caches().has_mount(name.id))
+    shared = &m_session.shared->caches();
+  std::optional<FileLock> lock;
+  if (shared) {
+    // Several steps at once fetch it once.
+    lock = TRY(FileLock::acquire_named(cache, "fill.lock", 0600, &m_scope.stop));
+    if (TRY(posix::exists_at(cache, name.directory)) == posix::Exists::yes) return {};
+  }
   const fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-  TRY(posix::mkdir_at(draft.diff(), name, 0755));
-  const Fd seed = TRY(posix::open_at(draft.diff(), name, O_RDONLY | O_DIRECTORY));
-  TRY(fs::copy_tree(from, seed, fs::Hardlinks::keep));
-  TRY(posix::chown_at(draft.diff(), name, mount.uid, mount.gid));
-  TRY(posix::chmod_at(draft.diff(), name, mount.mode ? mount.mode : 0755));
-  const auto moved = posix::rename_at(draft.diff(), name, cache, name, RENAME_NOREPLACE);
+  TRY(posix::mkdir_at(draft.diff(), name.directory, 0755));
+  const Fd content = TRY(posix::open_at(draft.diff(), name.directory, O_RDONLY | O_DIRECTORY));
+  const bool filled = shared && TRY(shared->fill_mount(name.id, content, m_scope.stop));
+  if (!filled && !mount.from.empty()) TRY_WHILE(seed_cache(content, mount), "filling a new cache");
+  TRY(posix::chown_at(draft.diff(), name.directory, mount.uid, mount.gid));
+  TRY(posix::chmod_at(draft.diff(), name.directory, mount.mode ? mount.mode : 0755));
+  const auto moved = posix::rename_at(draft.diff(), name.directory, cache, name.directory, RENAME_NOREPLACE);
   // Another step was faster: then that one's is the cache.
   if (!moved && moved.error().code() != EEXIST) return std::unexpected(moved.error());
   return {};
 }
 
-Result<Fd> RunMounts::cache_directory(const Fd& parent, const std::string& name,
-                                      const recipes::Mount& mount) {
-  if (!mount.from.empty() && TRY(posix::exists_at(parent, name)) == posix::Exists::no) {
-    TRY_WHILE(seed_cache(parent, name, mount), "filling a new cache");
-  }
-  auto made = posix::mkdir_at(parent, name, 0755);
-  if (made) {
-    TRY(posix::chown_at(parent, name, mount.uid, mount.gid));
-    TRY(posix::chmod_at(parent, name, mount.mode ? mount.mode : 0755));
-  } else if (made.error().code() != EEXIST) {
-    return std::unexpected(std::move(made).error());
-  }
-  return posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-}
-
 std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
   return mount.id.empty() ? mount_target(before, mount.target) : mount.id;
+}
+
+std::string waiting_for_cache(const std::string& id) {
+  return fmt::format("waiting for the cache '{}': another step has it to itself", printable(id));
 }
 
 std::string cache_directory_name(const std::string& id) {
@@ -180,12 +184,8 @@ Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
   }
   for (const auto& [name, id] : ids) {
     const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
-    auto lock = TRY(FileLock::acquire_named_now(cache, k_data_lock, 0600));
-    if (!lock) {
-      m_scope.note(fmt::format("waiting for the cache '{}': another step has it locked", printable(id)));
-      lock = TRY(FileLock::acquire_named(cache, k_data_lock, 0600, &m_scope.stop));
-    }
-    m_locks.push_back(std::move(*lock));
+    const auto waits = [&, &id = id] { m_scope.note(waiting_for_cache(id)); };
+    m_locks.push_back(TRY(FileLock::acquire_named(cache, k_data_lock, 0600, &m_scope.stop, waits)));
   }
   return {};
 }
@@ -197,7 +197,7 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
   const std::string name = cache_directory_name(id);
   const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
   const std::string path = m_session.workshop.store().path() + "/cache/" + name;
-  std::string data = "data";
+  std::string data = k_data;
   if (mount.sharing == recipes::Mount::Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {
@@ -212,9 +212,7 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
                   printable(mount.id));
     }
   }
-  TRY(cache_directory(cache, data, mount));
-  if (m_session.shared && data == "data")
-    TRY(fill_cache_mount(m_session.shared->caches(), id, cache, data, m_scope.stop));
+  if (TRY(posix::exists_at(cache, data)) == posix::Exists::no) TRY(make_cache(cache, {id, data}, mount));
   return path + "/" + data;
 }
 
@@ -240,9 +238,10 @@ Result<> RunMounts::add_secret(const recipes::Mount& mount) {
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   const std::string target = mount.target.empty() ? "/run/secrets/" + mount.id : mount.target;
   const mode_t mode = mount.mode ? mount.mode : 0400;
+  std::string file = TRY(m_private->add(content, mode, mount.uid, mount.gid));
   m_mounts.push_back({mount_target(*m_scope.step.before, target),
                       "bind",
-                      TRY(m_private->add(content, mode, mount.uid, mount.gid)),
+                      std::move(file),
                       {"bind", "ro", "nosuid", "nodev", "noexec"}});
   return {};
 }
@@ -262,10 +261,8 @@ Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
   const std::string agent = TRY(m_session.ssh_agents.socket(id));
   if (!m_private) m_private = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::no));
   // A socket of our own: the agent's belongs to the user, the step's to whom the recipe says.
-  m_mounts.push_back({target,
-                      "bind",
-                      TRY(m_private->add_relay(agent, mount.mode ? mount.mode : 0600, mount.uid, mount.gid)),
-                      {"bind", "rw", "nosuid", "nodev", "noexec"}});
+  std::string socket = TRY(m_private->add_relay(agent, mount.mode ? mount.mode : 0600, mount.uid, mount.gid));
+  m_mounts.push_back({target, "bind", std::move(socket), {"bind", "rw", "nosuid", "nodev", "noexec"}});
   if (is_first) m_environment.emplace_back("SSH_AUTH_SOCK", target);
   return {};
 }
@@ -273,9 +270,10 @@ Result<> RunMounts::add_ssh(const recipes::Mount& mount) {
 Result<> RunMounts::add_script(const recipes::InlineFile& script) {
   if (!m_scripts)
     m_scripts = TRY(MemoryDirectory::create(m_session.workshop, MemoryDirectory::Programs::yes));
+  std::string file = TRY(m_scripts->add(script.content, 0555, 0, 0));
   m_mounts.push_back({fmt::format("{}/{}", k_script_directory, script.name),
                       "bind",
-                      TRY(m_scripts->add(script.content, 0555, 0, 0)),
+                      std::move(file),
                       {"bind", "ro", "nosuid", "nodev"}});
   return {};
 }
@@ -286,11 +284,11 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
   const std::vector<std::string> access = {"bind", mount.read_only ? "ro" : "rw", "nosuid", "nodev"};
   switch (mount.type) {
     case Type::bind:
-      m_mounts.push_back({target, "bind", TRY(bind_source(mount, position)), access});
+    case Type::cache: {
+      std::string source = TRY(mount.type == Type::bind ? bind_source(mount, position) : cache_source(mount));
+      m_mounts.push_back({target, "bind", std::move(source), access});
       return {};
-    case Type::cache:
-      m_mounts.push_back({target, "bind", TRY(cache_source(mount)), access});
-      return {};
+    }
     case Type::tmpfs: {
       std::vector<std::string> options = {"nosuid", "nodev",
                                           fmt::format("mode={:o}", mount.mode ? mount.mode : 01777)};

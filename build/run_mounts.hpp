@@ -35,6 +35,8 @@ private:
 
 /// What a cache mount is called when nothing else says so: where it is mounted.
 std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount);
+/// For people, while the lock of one is not to be had.
+std::string waiting_for_cache(const std::string& id);
 /// Below <store>/cache: the id is never part of a path.
 std::string cache_directory_name(const std::string& id);
 
@@ -57,10 +59,14 @@ private:
   Result<fs::LayerDraft> copy_of_context(const Selection& selection);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount);
-  Result<> seed_cache(const Fd& cache, const std::string& name, const recipes::Mount& mount);
+  struct CacheName {
+    std::string id;
+    std::string directory;  // in <store>/cache/<digest of the id>
+  };
+  Result<> make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount);
+  Result<> seed_cache(const Fd& content, const recipes::Mount& mount);
   Result<> add_secret(const recipes::Mount& mount);
   Result<> add_ssh(const recipes::Mount& mount);
-  Result<Fd> cache_directory(const Fd& parent, const std::string& name, const recipes::Mount& mount);
 
   Session& m_session;
   const StepScope& m_scope;

@@ -20,6 +20,27 @@ KeyInputs key_inputs(const RunSettings& settings) {
   return inputs;
 }
 
+RunSettings with_more(RunSettings settings, const RunSettings& more) {
+  const auto replace = [](auto& list, const auto& by, const auto& name) {
+    std::erase_if(list, [&](const auto& old) {
+      return std::ranges::any_of(by, [&](const auto& one) { return one.*name == old.*name; });
+    });
+    list.insert(list.end(), by.begin(), by.end());
+  };
+  replace(settings.hosts, more.hosts, &std::pair<std::string, std::string>::first);
+  replace(settings.limits, more.limits, &oci::Rlimit::type);
+  replace(settings.mounts, more.mounts, &oci::RuntimeMount::destination);
+  if (!more.nameservers.empty()) settings.nameservers = more.nameservers;
+  if (!more.search_domains.empty()) settings.search_domains = more.search_domains;
+  if (!more.resolver_options.empty()) settings.resolver_options = more.resolver_options;
+  if (more.shared_memory) settings.shared_memory = more.shared_memory;
+  if (more.capabilities) settings.capabilities = more.capabilities;
+  settings.seccomp = settings.seccomp && more.seccomp;
+  settings.masked_paths = settings.masked_paths && more.masked_paths;
+  settings.no_new_privileges = settings.no_new_privileges || more.no_new_privileges;
+  return settings;
+}
+
 std::string with_resolver(const RunSettings& settings, const std::string& resolv_conf) {
   const auto is_replaced = [&](std::string_view line) {
     const std::string_view keyword = line.substr(0, line.find_first_of(" \t"));

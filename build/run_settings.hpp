@@ -35,6 +35,10 @@ struct RunSettings {
 /// much it may use and which server answers is no input.
 KeyInputs key_inputs(const RunSettings& settings);
 
+/// With what somebody says on top of them: a name of a host, a limit, a place of a mount that is in both is
+/// as `more` has it, and so are lists that it has.
+RunSettings with_more(RunSettings settings, const RunSettings& more);
+
 /// On top of what the options say already.
 void apply(const RunSettings& settings, run::ContainerOptions& options);
 

@@ -11,23 +11,32 @@ namespace {
 
 constexpr std::size_t k_fetches = 6;  // at once
 
+// A secret that the step had when it ran, in another build: nobody can look for it now.
+std::string unknown_secret(const Session& session, const recipes::RunStep& run) {
+  if (session.options.allow_secret_in_layer) return "";
+  const auto unknown = std::ranges::find_if(run.mounts, [&](const recipes::Mount& mount) {
+    return mount.type == recipes::Mount::Type::secret && !session.secrets.has(mount.id);
+  });
+  return unknown == run.mounts.end() ? "" : unknown->id;
+}
+
 }  // namespace
 
 SharedBuild::SharedBuild(Session& session, LayerHasher& hasher, SharedCaches::Note note)
     : m_session(session),
       m_hasher(hasher),
       m_note(std::move(note)),
+      m_stop(&session.cancel),
       m_caches(session.workshop, session.options.cache_from, m_note),
       m_added(session.steps.size()),
       m_fetches(session.steps.size()) {}
 
 Result<> SharedBuild::read() {
-  if (!m_session.options.no_cache) TRY(m_caches.read(m_session.cancel));
+  if (!m_session.options.no_cache) TRY(m_caches.read(m_stop));
   for (const CacheTarget& target : m_session.options.cache_to)
     m_exports.emplace_back(
         m_session.workshop, target, m_caches,
-        [this](const fs::Layer& layer) { return m_hasher.sealed(layer); }, m_session.options.now,
-        m_session.cancel);
+        [this](const fs::Layer& layer) { return m_hasher.sealed(layer); }, m_session.options.now, m_stop);
   return {};
 }
 
@@ -95,17 +104,16 @@ bool SharedBuild::is_worth_fetching(std::size_t index, const SharedCaches::Found
   return found.step.seconds > m_caches.estimate().seconds_for(found.step.layer->blob->size);
 }
 
-void SharedBuild::begin_fetch(std::size_t index, const SharedCaches::Found& found,
-                              const CancelToken& cancel) {
+void SharedBuild::begin_fetch(std::size_t index, const SharedCaches::Found& found) {
   if (!found.step.layer) return;
   if (!m_pool) m_pool = std::make_unique<ThreadPool>(k_fetches);
-  m_fetches[index] = m_pool->submit([this, found, &cancel] { return m_caches.fetch(found, cancel); }).share();
+  m_fetches[index] = m_pool->submit([this, found] { return m_caches.fetch(found, m_stop); }).share();
 }
 
-Result<std::optional<fs::Layer>> SharedBuild::fetched(std::size_t index, const CancelToken& cancel) {
+Result<std::optional<fs::Layer>> SharedBuild::fetched(std::size_t index) {
   const Result<fs::Layer>& layer = m_fetches[index].get();
   if (layer) return *layer;
-  TRY(cancel.check());
+  TRY(m_stop.check());
   return std::nullopt;
 }
 
@@ -159,6 +167,7 @@ std::vector<ExportedMount> SharedBuild::mounts(const std::vector<char>& ran,
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
     const auto* run = m_session.steps[i].plan->as<recipes::RunStep>();
     if (!run || (!all_steps && !in_image[i])) continue;
+    const std::string unknown = ran[i] ? "" : unknown_secret(m_session, *run);
     for (const recipes::Mount& mount : run->mounts) {
       if (mount.type != recipes::Mount::Type::cache || mount.sharing == recipes::Mount::Sharing::private_copy)
         continue;
@@ -166,11 +175,13 @@ std::vector<ExportedMount> SharedBuild::mounts(const std::vector<char>& ran,
       const auto known = std::ranges::find(mounts, id, &ExportedMount::id);
       if (known != mounts.end()) {
         known->changed = known->changed || ran[i];
+        if (known->unknown_secret.empty()) known->unknown_secret = unknown;
         continue;
       }
       mounts.push_back({.id = id,
                         .directory = m_session.workshop.store().path() + "/cache/" + cache_directory_name(id),
-                        .changed = ran[i] != 0});
+                        .changed = ran[i] != 0,
+                        .unknown_secret = unknown});
     }
   }
   return mounts;
@@ -178,13 +189,16 @@ std::vector<ExportedMount> SharedBuild::mounts(const std::vector<char>& ran,
 
 std::optional<Error> SharedBuild::finish(const std::vector<char>& ran, const std::vector<char>& in_image) {
   std::optional<Error> failure;
+  // Of all steps: commit_image() has read those of cached ones too.
+  GuardedSecrets secrets;
+  if (!m_session.options.allow_secret_in_layer) secrets = m_session.secrets.guarded();
   for (SharedExport& to : m_exports) {
     const CacheTarget& target = to.target();
     std::shared_ptr<oci::CopyObserver> observer;
     if (m_session.options.watch_transfers) observer = m_session.options.watch_transfers();
     auto finished =
         to.finish(target.mounts ? mounts(ran, in_image, target.all_steps) : std::vector<ExportedMount>{},
-                  std::move(observer), m_note);
+                  secrets, std::move(observer), m_note);
     if (finished) continue;
     if (target.ignore_error && finished.error().kind() != ErrorKind::cancelled) {
       m_note(fmt::format("the cache '{}' was not written: {}", printable(target.place.name),

@@ -17,6 +17,8 @@ namespace ecrin::build {
 class SharedBuild {
 public:
   SharedBuild(Session& session, LayerHasher& hasher, SharedCaches::Note note);
+  /// What goes on still is stopped.
+  ~SharedBuild() { stop(); }
 
   /// Reads what the caches know. ErrorKind::cancelled, or no error.
   Result<> read();
@@ -31,9 +33,11 @@ public:
   std::vector<Known> look_up(const std::vector<std::optional<CachedStep>>& cached,
                              const std::vector<StepOutcome>& outcomes);
 
-  void begin_fetch(std::size_t index, const SharedCaches::Found& found, const CancelToken& cancel);
+  void begin_fetch(std::size_t index, const SharedCaches::Found& found);
   /// Waits. Nothing when it could not be had.
-  Result<std::optional<fs::Layer>> fetched(std::size_t index, const CancelToken& cancel);
+  Result<std::optional<fs::Layer>> fetched(std::size_t index);
+  /// The build failed: what is on its way is not waited for.
+  void stop() { m_stop.cancel(); }
   /// Does the layer that a found step stands on turn out to be the one it was made on?
   Result<bool> fits(const SharedCaches::Found& found, const std::optional<fs::Layer>& below);
 
@@ -62,6 +66,7 @@ private:
   Session& m_session;
   LayerHasher& m_hasher;
   SharedCaches::Note m_note;
+  CancelToken m_stop;
   SharedCaches m_caches;
   std::deque<SharedExport> m_exports;
   std::vector<char> m_added;

@@ -16,6 +16,17 @@ std::unexpected<Error> other_content(const oci::ImageSource& source, const std::
                              .hint("give the cache a tag of its own"));
 }
 
+bool is_broken(const Error& error) {
+  return error.kind() == ErrorKind::invalid || error.kind() == ErrorKind::limit;
+}
+
+// What it names and nobody has is no reason to call the whole cache absent: it is broken.
+template <class T>
+Result<T> there(Result<T> found) {
+  if (found || found.error().kind() != ErrorKind::not_found) return found;
+  return std::unexpected(Error(ErrorKind::invalid, found.error().message()));
+}
+
 Result<SharedRows> read_shard(oci::ImageSource& source, const oci::RawManifest& raw,
                               const CancelToken* cancel) {
   const std::string what = fmt::format("manifest {}", raw.digest.to_string());
@@ -31,8 +42,10 @@ Result<SharedRows> read_shard(oci::ImageSource& source, const oci::RawManifest& 
   if (config.size > k_shared_document_limit)
     return fail(ErrorKind::limit, "the rows in {} have {} bytes, more than the {} allowed", what, config.size,
                 k_shared_document_limit);
-  const auto verified = oci::verified_source(TRY(source.blob(config, 0, cancel)), config.digest, config.size);
-  SharedShard shard{.rows = TRY(read_all(*verified, k_shared_document_limit)), .blobs = manifest->layers};
+  const auto verified =
+      oci::verified_source(TRY(there(source.blob(config, 0, cancel))), config.digest, config.size);
+  SharedShard shard{.rows = TRY(there(read_all(*verified, k_shared_document_limit))),
+                    .blobs = manifest->layers};
   return decode_rows(shard);
 }
 
@@ -65,14 +78,19 @@ Result<oci::RawManifest> put_shard(oci::ImageDestination& destination, SharedSha
 
 Result<SharedDocument> read_shared_cache(oci::ImageSource& source, const SharedDocument* known,
                                          const CancelToken* cancel) {
-  const oci::RawManifest top = TRY(source.manifest(std::nullopt, cancel));
+  auto found = source.manifest(std::nullopt, cancel);
+  // Only what says that it is a cache of ours may be called a broken one, which is written anew.
+  if (!found && is_broken(found.error())) return other_content(source, found.error().message());
+  const oci::RawManifest top = TRY(std::move(found));
   if (known && known->top == top.digest) return *known;
   SharedDocument document{.top = top.digest, .rows = {}};
   if (!oci::media_type::is_index(top.media_type)) {
     document.rows = TRY(read_shard(source, top, cancel));
     return document;
   }
-  const oci::ImageIndex index = TRY(oci::ImageIndex::parse(top.bytes, "the index of the cache"));
+  const auto parsed = oci::ImageIndex::parse(top.bytes, "what is there");
+  if (!parsed) return other_content(source, parsed.error().message());
+  const oci::ImageIndex& index = *parsed;
   if (index.artifact_type != k_cache_artifact_type)
     return other_content(
         source, index.artifact_type.empty() ? "it is an image index" : "it is '" + index.artifact_type + "'");
@@ -80,7 +98,7 @@ Result<SharedDocument> read_shared_cache(oci::ImageSource& source, const SharedD
     return fail(ErrorKind::limit, "the cache has {} parts, more than the {} allowed", index.manifests.size(),
                 k_shared_shards);
   for (const oci::Descriptor& part : index.manifests) {
-    SharedRows rows = TRY(read_shard(source, TRY(source.manifest(part, cancel)), cancel));
+    SharedRows rows = TRY(read_shard(source, TRY(there(source.manifest(part, cancel))), cancel));
     std::ranges::move(rows.steps, std::back_inserter(document.rows.steps));
     std::ranges::move(rows.mounts, std::back_inserter(document.rows.mounts));
   }

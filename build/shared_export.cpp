@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "build/run_mounts.hpp"
 #include "build/shared_mounts.hpp"
 
 namespace ecrin::build {
@@ -117,14 +118,19 @@ void SharedExport::add(ExportedStep step) {
   entry.task = m_pool.submit([this, &entry] { return resolve(entry); });
 }
 
-std::optional<oci::Descriptor> SharedExport::blob_there(const SharedStep& row) const {
+// What need not be sent: the cache has the layer, or another result of the step, which stays.
+bool SharedExport::is_there(SharedStep& row) const {
+  bool has_other = false;
   for (const SharedStep& step : m_there.get()->rows.steps) {
-    if (step.key == row.key && step.below == row.below && step.layer && step.layer->blob)
-      return step.layer->blob;
-    if (step.layer && step.layer->blob && row.layer && step.layer->diff_id == row.layer->diff_id)
-      return step.layer->blob;
+    if (!step.layer || !step.layer->blob) continue;
+    if (step.layer->diff_id == row.layer->diff_id) {
+      row.layer->blob = step.layer->blob;
+      return true;
+    }
+    has_other = has_other || (step.key == row.key && step.below == row.below);
   }
-  return std::nullopt;
+  if (has_other) row.layer->blob.reset();
+  return has_other;
 }
 
 // What the step's row says, and its layer's journey if it is worth that by itself.
@@ -141,10 +147,7 @@ Result<> SharedExport::resolve(Entry& entry) {
     return {};
   }
   if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
-  if (auto blob = blob_there(step.row)) {
-    step.row.layer->blob = std::move(blob);
-    return {};
-  }
+  if (is_there(step.row)) return {};
   const std::uint64_t size = step.found ? step.row.layer->blob->size : packed_guess(step.row.layer->size);
   const bool is_worth_it = step.needs_stages || step.row.seconds > m_caches.estimate().seconds_for(size);
   entry.postponed = !is_worth_it || m_target.exclusive;
@@ -204,13 +207,14 @@ Result<> SharedExport::upload_postponed() {
                      .below = row.below,
                      .seconds = row.seconds});
   }
+  const ChainTimes times(chain);
   std::vector<std::future<Result<>>> tasks;
   for (Entry& entry : m_entries) {
     if (!entry.postponed) continue;
     SharedStep& row = entry.step.row;
     const std::uint64_t size = row.layer->blob ? row.layer->blob->size : packed_guess(row.layer->size);
     double worth = row.seconds;
-    if (!entry.step.repeats_exactly) worth += seconds_above(chain, row.layer->diff_id.digest.to_string());
+    if (!entry.step.repeats_exactly) worth += times.seconds_above(row.layer->diff_id.digest.to_string());
     if (entry.step.needs_stages || worth > m_caches.estimate().seconds_for(size)) {
       tasks.push_back(m_pool.submit([this, &entry] { return upload(entry); }));
     } else {
@@ -226,11 +230,17 @@ Result<> SharedExport::upload_postponed() {
   return {};
 }
 
-Result<> SharedExport::add_mount(const ExportedMount& mount) {
+Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
+                                 const SharedCaches::Note& note) {
   const auto& known = m_there.get()->rows.mounts;
   const auto there = std::ranges::find(known, mount.id, &SharedMount::id);
+  if (there != known.end()) m_used_mounts.insert(mount.id);
   if (there != known.end() && !mount.changed) return {};
-  const auto packable = TRY(open_cache_mount(mount.directory, m_stop));
+  if (!mount.unknown_secret.empty())
+    return fail(ErrorKind::denied, "nobody gave the secret '{}', which it may hold",
+                printable(mount.unknown_secret));
+  const auto packable =
+      TRY(open_cache_mount(mount.directory, secrets, m_stop, [&] { note(waiting_for_cache(mount.id)); }));
   if (!packable) return {};
   if (there != known.end() && there->diff_id == packable->layer.diff_id) return {};
   oci::ImageDestination& to = *TRY(destination());
@@ -243,9 +253,16 @@ Result<> SharedExport::add_mount(const ExportedMount& mount) {
   return {};
 }
 
+SharedRows SharedExport::merged_with(const SharedRows& there) const {
+  SharedRows rows = merge_rows(there, m_rows);
+  for (SharedMount& mount : rows.mounts)
+    if (m_used_mounts.contains(mount.id)) mount.used = std::max(mount.used, m_today);
+  return rows;
+}
+
 bool SharedExport::is_current(const SharedRows& there) const {
   // That rows were used today is worth writing once a day.
-  return contains_rows(there, m_rows) && merge_rows(there, m_rows).steps == there.steps;
+  return contains_rows(there, m_rows) && merged_with(there) == there;
 }
 
 Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
@@ -259,7 +276,7 @@ Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
     if (is_current(there.rows)) return {};
     oci::ImageDestination& to = *TRY(destination());
     if (m_target.exclusive) there = TRY(read_target(&there));
-    SharedRows rows = merge_rows(there.rows, m_rows);
+    SharedRows rows = merged_with(there.rows);
     bound_rows(rows, {});
     const auto is_unchanged = [&]() -> Result<bool> {
       return m_target.exclusive || TRY(read_target(&there)).top == there.top;
@@ -277,7 +294,7 @@ Result<> SharedExport::write_rows(const SharedCaches::Note& note) {
   return {};
 }
 
-Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts,
+Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts, const GuardedSecrets& secrets,
                               std::shared_ptr<oci::CopyObserver> observer, const SharedCaches::Note& note) {
   m_observer.listen(std::move(observer));
   const auto send = [&]() -> Result<> {
@@ -290,7 +307,7 @@ Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts,
     if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
     TRY(upload_postponed());
     for (const ExportedMount& mount : mounts) {
-      auto added = add_mount(mount);
+      auto added = add_mount(mount, secrets, note);
       if (!added && (m_stop.cancelled() || added.error().kind() == ErrorKind::network))
         return std::unexpected(std::move(added).error());
       if (!added)

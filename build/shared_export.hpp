@@ -9,8 +9,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "base/thread_pool.hpp"
+#include "build/secrets.hpp"
 #include "build/shared_import.hpp"
 #include "oci/layer_upload.hpp"
 
@@ -42,8 +44,9 @@ struct ExportedStep {
 /// A cache directory to be exported.
 struct ExportedMount {
   std::string id;
-  std::string directory;  // path of <store>/cache/NAME
-  bool changed = false;   // a step of this build had it
+  std::string directory;            // path of <store>/cache/NAME
+  bool changed = false;             // a step of this build had it
+  std::string unknown_secret = {};  // that its steps may have had, and nobody can look for
 };
 
 class SharedExport {
@@ -58,9 +61,10 @@ public:
   const CacheTarget& target() const { return m_target; }
   /// Begins with its layer, if it is worth that. Safe from any thread.
   void add(ExportedStep step);
-  /// Sends the rest, then the rows. `note` hears of what is left out.
-  Result<> finish(const std::vector<ExportedMount>& mounts, std::shared_ptr<oci::CopyObserver> observer,
-                  const SharedCaches::Note& note);
+  /// Sends the rest, then the rows. A mount that holds one of `secrets` stays here. `note` hears of what is
+  /// left out.
+  Result<> finish(const std::vector<ExportedMount>& mounts, const GuardedSecrets& secrets,
+                  std::shared_ptr<oci::CopyObserver> observer, const SharedCaches::Note& note);
 
 private:
   struct Entry {
@@ -75,9 +79,11 @@ private:
   Result<oci::Descriptor> send_layer(oci::PlainLayer layer, oci::ImageDestination& to);
   Result<> upload_postponed();
   Result<oci::ImageDestination*> destination();
-  std::optional<oci::Descriptor> blob_there(const SharedStep& row) const;
-  Result<> add_mount(const ExportedMount& mount);
+  bool is_there(SharedStep& row) const;
+  Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
+                     const SharedCaches::Note& note);
   Result<> write_rows(const SharedCaches::Note& note);
+  SharedRows merged_with(const SharedRows& there) const;
   bool is_current(const SharedRows& there) const;
 
   Workshop& m_workshop;
@@ -95,7 +101,8 @@ private:
   std::deque<Entry> m_entries;  // guarded; an entry stays where it is
   std::map<std::string, std::shared_future<Result<oci::Descriptor>>> m_sent;  // guarded; by diff ID
   SharedRows m_rows;                                                          // that this build adds
-  ThreadPool m_pool{2};  // last: its workers use all of the above
+  std::set<std::string> m_used_mounts;  // ids of those that stay as they are there
+  ThreadPool m_pool{2};                 // last: its workers use all of the above
 };
 
 }  // namespace ecrin::build

@@ -165,6 +165,14 @@ Result<fs::Layer> SharedCaches::fetch(const Found& found, const CancelToken& can
   return layer;
 }
 
+bool SharedCaches::has_mount(const std::string& id) const {
+  return std::ranges::any_of(m_caches, [&](const Cache& cache) {
+    if (!cache.document) return false;
+    const auto& mounts = cache.document->rows.mounts;
+    return std::ranges::find(mounts, id, &SharedMount::id) != mounts.end();
+  });
+}
+
 Result<bool> SharedCaches::fill_mount(const std::string& id, const Fd& directory, const CancelToken& cancel) {
   for (Cache& cache : m_caches) {
     if (!cache.document) continue;

@@ -42,7 +42,9 @@ public:
   /// Nothing is found any more.
   void forget();
 
-  /// What a cache has under this name, into an empty directory; false: nothing.
+  bool has_mount(const std::string& id) const;
+  /// What a cache has under this name, into an empty directory that nobody else sees; false: nothing that is
+  /// good.
   Result<bool> fill_mount(const std::string& id, const Fd& directory, const CancelToken& cancel);
 
   /// For --explain: why a step with these inputs was not found.

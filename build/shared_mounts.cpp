@@ -1,9 +1,8 @@
 #include "build/shared_mounts.hpp"
 
-#include "base/hash.hpp"
 #include "base/posix.hpp"
+#include "build/layer_hasher.hpp"
 #include "build/layer_source.hpp"
-#include "fs/changeset.hpp"
 
 namespace ecrin::build {
 
@@ -18,13 +17,15 @@ Result<bool> is_empty(const Fd& directory) {
 }  // namespace
 
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
-                                                          const CancelToken& cancel) {
+                                                          const GuardedSecrets& secrets,
+                                                          const CancelToken& cancel,
+                                                          const std::function<void()>& waits) {
   const auto cache = posix::open(directory, O_RDONLY | O_DIRECTORY);
   if (!cache) {
     if (cache.error().kind() == ErrorKind::not_found) return std::nullopt;
     return std::unexpected(cache.error());
   }
-  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel)),
+  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel, waits)),
                             .layer = {}};
   const auto data = posix::open_at(*cache, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!data) {
@@ -32,26 +33,14 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
     return std::unexpected(data.error());
   }
   if (TRY(is_empty(*data))) return std::nullopt;
-  HashingSink hash(nullptr);
-  BufferedSink buffered(hash);
-  TRY(fs::write_layer(*data, buffered, &cancel));
-  TRY(buffered.finish());
-  content.layer.diff_id = {oci::Digest::sha256(hash.finish_hex())};
-  content.layer.size = hash.count();
+  const auto hashed = hash_layer(*data, secrets, &cancel);
+  if (!hashed) return std::unexpected(without_secrets(hashed.error(), secrets));
+  content.layer.diff_id = {TRY(oci::Digest::parse(hashed->diff_id))};
+  content.layer.size = hashed->size;
   content.layer.open = [path = directory + "/" + k_data]() -> Result<std::unique_ptr<Source>> {
     return layer_source(TRY(posix::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
   };
   return content;
-}
-
-Result<> fill_cache_mount(SharedCaches& caches, const std::string& id, const Fd& cache,
-                          const std::string& data, const CancelToken& cancel) {
-  const Fd directory = TRY(posix::open_at(cache, data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  if (!TRY(is_empty(directory))) return {};
-  const FileLock lock = TRY(FileLock::acquire_named(cache, "fill.lock", 0600, &cancel));
-  if (!TRY(is_empty(directory))) return {};
-  TRY(caches.fill_mount(id, directory, cancel));
-  return {};
 }
 
 }  // namespace ecrin::build

@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/file_lock.hpp"
-#include "build/shared_import.hpp"
+#include "build/secrets.hpp"
 #include "oci/layer_upload.hpp"
 
 namespace ecrin::build {
@@ -15,13 +15,11 @@ struct CacheMountContent {
   FileLock lock;
   oci::PlainLayer layer;
 };
-/// `directory`: <store>/cache/NAME. Nothing when there is nothing in it.
+/// `directory`: <store>/cache/NAME. Nothing when there is nothing in it; ErrorKind::denied when it holds one
+/// of `secrets`. `waits`: while a step has it to itself.
 Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& directory,
-                                                          const CancelToken& cancel);
-
-/// Fills `data` of <store>/cache/NAME from a shared cache, when it is empty. Several steps at once do it
-/// once.
-Result<> fill_cache_mount(SharedCaches& caches, const std::string& id, const Fd& cache,
-                          const std::string& data, const CancelToken& cancel);
+                                                          const GuardedSecrets& secrets,
+                                                          const CancelToken& cancel,
+                                                          const std::function<void()>& waits);
 
 }  // namespace ecrin::build

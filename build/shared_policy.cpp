@@ -1,7 +1,7 @@
 #include "build/shared_policy.hpp"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 namespace ecrin::build {
 
@@ -35,17 +35,33 @@ bool needs_stages(const PlanStep& step) {
                              [](const StepInput& input) { return input.stage_step.has_value(); });
 }
 
-double seconds_above(const std::vector<ChainStep>& steps, const std::string& layer) {
+std::size_t ChainTimes::number(const std::string& layer) {
+  const auto [found, is_new] = m_numbers.try_emplace(layer, m_followers.size());
+  if (is_new) m_followers.emplace_back();
+  return found->second;
+}
+
+ChainTimes::ChainTimes(const std::vector<ChainStep>& steps) {
+  number("");
+  for (const ChainStep& step : steps) {
+    const Follower follower{.layer = number(step.layer), .seconds = step.seconds};
+    m_followers[number(step.below)].push_back(follower);
+  }
+}
+
+double ChainTimes::seconds_above(const std::string& layer) const {
+  const auto first = m_numbers.find(layer);
+  if (first == m_numbers.end()) return 0;
   double seconds = 0;
-  std::set<std::string> seen = {layer};
-  std::vector<std::string> next = {layer};
+  std::vector<char> seen(m_followers.size(), 0);
+  std::vector<std::size_t> next = {first->second};
+  seen[0] = seen[first->second] = 1;
   while (!next.empty()) {
-    const std::string below = std::move(next.back());
+    const std::size_t below = next.back();
     next.pop_back();
-    for (const ChainStep& step : steps) {
-      if (step.below != below) continue;
-      seconds += step.seconds;
-      if (!step.layer.empty() && seen.insert(step.layer).second) next.push_back(step.layer);
+    for (const Follower& follower : m_followers[below]) {
+      seconds += follower.seconds;
+      if (!std::exchange(seen[follower.layer], 1)) next.push_back(follower.layer);
     }
   }
   return seconds;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "build/plan.hpp"
@@ -43,6 +44,19 @@ struct ChainStep {
   std::string below;
   double seconds = 0;
 };
-double seconds_above(const std::vector<ChainStep>& steps, const std::string& layer);
+class ChainTimes {
+public:
+  explicit ChainTimes(const std::vector<ChainStep>& steps);
+  double seconds_above(const std::string& layer) const;
+
+private:
+  struct Follower {
+    std::size_t layer = 0;  // its number; 0 = none
+    double seconds = 0;
+  };
+  std::size_t number(const std::string& layer);
+  std::unordered_map<std::string, std::size_t> m_numbers;
+  std::vector<std::vector<Follower>> m_followers;  // of each layer, by its number
+};
 
 }  // namespace ecrin::build

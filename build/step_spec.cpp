@@ -7,7 +7,7 @@ namespace ecrin::build {
 namespace {
 
 // Raised whenever what follows changes its form.
-constexpr std::uint64_t k_version = 1;
+constexpr std::uint64_t k_version = 2;
 
 void put_pairs(Encoder& encoder, const std::vector<recipes::KeyValue>& pairs) {
   encoder.put(std::uint64_t{pairs.size()});
@@ -104,6 +104,53 @@ bool get_run(Decoder& decoder, recipes::RunStep& run) {
   return true;
 }
 
+void put_settings(Encoder& encoder, const RunSettings& settings) {
+  put_pairs(encoder, settings.hosts);
+  encoder.put(settings.nameservers).put(settings.search_domains).put(settings.resolver_options);
+  encoder.put(std::uint64_t{settings.limits.size()});
+  for (const oci::Rlimit& limit : settings.limits) encoder.put(limit.type).put(limit.soft).put(limit.hard);
+  encoder.put_flag(settings.shared_memory.has_value()).put(settings.shared_memory.value_or(0));
+  encoder.put(std::uint64_t{settings.mounts.size()});
+  for (const oci::RuntimeMount& mount : settings.mounts)
+    encoder.put(mount.destination).put(mount.type).put(mount.source).put(mount.options);
+  encoder.put_flag(settings.capabilities.has_value());
+  encoder.put(settings.capabilities.value_or(std::vector<std::string>()));
+  encoder.put_flag(settings.seccomp).put_flag(settings.masked_paths).put_flag(settings.no_new_privileges);
+}
+
+RunSettings get_settings(Decoder& decoder) {
+  RunSettings settings;
+  settings.hosts = get_pairs(decoder);
+  settings.nameservers = decoder.get_strings();
+  settings.search_domains = decoder.get_strings();
+  settings.resolver_options = decoder.get_strings();
+  const std::uint64_t limits = decoder.get_count(24);
+  for (std::uint64_t i = 0; i < limits && decoder.ok(); ++i) {
+    oci::Rlimit& limit = settings.limits.emplace_back();
+    limit.type = decoder.get_string();
+    limit.soft = decoder.get_unsigned();
+    limit.hard = decoder.get_unsigned();
+  }
+  const bool has_shared_memory = decoder.get_flag();
+  const std::uint64_t shared_memory = decoder.get_unsigned();
+  if (has_shared_memory) settings.shared_memory = shared_memory;
+  const std::uint64_t mounts = decoder.get_count(32);
+  for (std::uint64_t i = 0; i < mounts && decoder.ok(); ++i) {
+    oci::RuntimeMount& mount = settings.mounts.emplace_back();
+    mount.destination = decoder.get_string();
+    mount.type = decoder.get_string();
+    mount.source = decoder.get_string();
+    mount.options = decoder.get_strings();
+  }
+  const bool has_capabilities = decoder.get_flag();
+  std::vector<std::string> capabilities = decoder.get_strings();
+  if (has_capabilities) settings.capabilities = std::move(capabilities);
+  settings.seccomp = decoder.get_flag();
+  settings.masked_paths = decoder.get_flag();
+  settings.no_new_privileges = decoder.get_flag();
+  return settings;
+}
+
 }  // namespace
 
 std::string encode_step(const StepSpec& spec) {
@@ -113,9 +160,11 @@ std::string encode_step(const StepSpec& spec) {
   oci::ImageConfig before = spec.before;
   before.history.clear();
   before.diff_ids.clear();
-  encoder.put(before.to_bytes()).put(spec.platform.to_string()).put(spec.context_directory).put(spec.shell);
+  encoder.put(before.to_bytes()).put(spec.platform.to_string());
+  encoder.put(spec.context_directory).put(spec.recipe_file).put(spec.ignore_file).put(spec.shell);
   encoder.put(static_cast<std::uint64_t>(spec.clamp));
   put_enumerator(encoder, spec.network);
+  put_settings(encoder, spec.settings);
   encoder.put(spec.tree);
   encoder.put(std::uint64_t{spec.inputs.size()});
   for (const StepSpec::Input& input : spec.inputs) encoder.put(input.name).put(input.layers);
@@ -133,9 +182,12 @@ std::optional<StepSpec> decode_step(std::string_view bytes) {
   spec.before = std::move(*before);
   spec.platform = std::move(*platform);
   spec.context_directory = decoder.get_string();
+  spec.recipe_file = decoder.get_string();
+  spec.ignore_file = decoder.get_string();
   spec.shell = decoder.get_strings();
   spec.clamp = static_cast<std::int64_t>(decoder.get_unsigned());
   if (!get_enumerator(decoder, run::NetworkMode::private_network, spec.network)) return std::nullopt;
+  spec.settings = get_settings(decoder);
   spec.tree = decoder.get_strings();
   const std::uint64_t count = decoder.get_count(16);
   for (std::uint64_t i = 0; i < count && decoder.ok(); ++i) {

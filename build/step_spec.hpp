@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "build/run_settings.hpp"
 #include "oci/image_config.hpp"
 #include "recipes/recipe.hpp"
 #include "run/network.hpp"
@@ -16,12 +17,15 @@ namespace ecrin::build {
 
 struct StepSpec {
   recipes::RunStep run;
-  oci::ImageConfig before;                                       // in force; without history
-  std::vector<std::string> shell;                                // in force
-  oci::Platform platform;                                        // of the step
-  std::string context_directory;                                 // "" = none
+  oci::ImageConfig before;         // in force; without history
+  std::vector<std::string> shell;  // in force
+  oci::Platform platform;          // of the step
+  std::string context_directory;   // "" = none, or none that is still there
+  std::string recipe_file;         // with it: BuildOptions
+  std::string ignore_file;
   std::int64_t clamp = 0;                                        // BuildTime
   run::NetworkMode network = run::NetworkMode::private_network;  // of steps that do not say
+  RunSettings settings;                                          // of the build
   std::vector<std::string> tree;  // directory ids of its layers, bottom first; the last is what it left
   struct Input {
     std::string name;  // of a stage or an image that it mounts

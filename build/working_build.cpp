@@ -132,8 +132,9 @@ Result<oci::ImageRecord> commit_container(Workshop& workshop, const WorkingConta
   const ImagePointer base = TRY(load_base(workshop, container));
   std::vector<HistoryStep> history;
   for (const WorkingStep& step : container.steps) {
+    auto layer = TRY(find_layer(workshop, step.layer));
     history.push_back({.text = step.text,
-                       .layer = TRY(find_layer(workshop, step.layer)),
+                       .layer = std::move(layer),
                        .after = std::make_shared<const oci::ImageConfig>(step.after)});
   }
   const BuildTime time{.clamp = 0, .created = options.current_time ? options.now : options.epoch.value_or(0)};

@@ -19,8 +19,8 @@ Result<build::NamedContext> parse_named(const std::string& text) {
     return std::unexpected(std::move(error).hint(
         "VALUE is a directory, docker-image://NAME, oci-layout://DIRECTORY, a git URL or an archive"));
   }
-  build::NamedContext context{text.substr(0, equals),
-                              TRY(build::parse_named_context(std::string_view(text).substr(equals + 1)))};
+  build::ContextSource source = TRY(build::parse_named_context(std::string_view(text).substr(equals + 1)));
+  build::NamedContext context{text.substr(0, equals), std::move(source)};
   using Kind = build::ContextSource::Kind;
   if (context.source.kind == Kind::path || context.source.kind == Kind::oci_layout) {
     context.source.location = TRY(absolute_path(context.source.location));

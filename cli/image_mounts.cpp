@@ -89,9 +89,9 @@ Result<std::string> mount_here(Session& session, const std::string& words,
                           .lease = workshop->store().lease()};
   const auto made = [&]() -> Result<> {
     TRY(mounts.put(mount));
-    const fs::LastingRequest request{
-        .layers = build::distinct_layer_paths(*workshop, TRY(workshop->unpack(image, &cancel))),
-        .scratch = TRY(mounts.make_directory(mount.id))};
+    fs::LastingRequest request{
+        .layers = build::distinct_layer_paths(*workshop, TRY(workshop->unpack(image, &cancel)))};
+    request.scratch = TRY(mounts.make_directory(mount.id));
     TRY(make_tree(*workshop, request, mount, shared, cancel));
     return mounts.put(mount);
   }();

@@ -54,8 +54,8 @@ Result<> prepare_and_serve(Session& session, const std::string& words, const Can
                                 .lease = store.lease()};
   const auto serve = [&]() -> Result<> {
     TRY(mounts.put(mount));
-    const fs::LastingRequest request{.layers = build::distinct_layer_paths(*workshop, layers),
-                                     .scratch = TRY(mounts.make_directory(mount.id))};
+    fs::LastingRequest request{.layers = build::distinct_layer_paths(*workshop, layers)};
+    request.scratch = TRY(mounts.make_directory(mount.id));
     const Fd scratch = TRY(posix::open(request.scratch, O_PATH | O_DIRECTORY));
     TRY(posix::mkdir_at(scratch, "merged", 0700));
     TRY(say(channels.report, k_ready, mounts.path(mount)));

@@ -55,13 +55,14 @@ public:
 
 private:
   static Result<TarEntry> describe(const Place& place, EntryType type) {
+    auto xattrs = TRY(layer_xattrs_at(place.directory, place.name, place.status));
     return TarEntry{.path = place.path(),
                     .type = type,
                     .mode = place.status.st_mode & 07777,
                     .uid = place.status.st_uid,
                     .gid = place.status.st_gid,
                     .mtime = place.status.st_mtim.tv_sec,
-                    .xattrs = TRY(layer_xattrs_at(place.directory, place.name, place.status))};
+                    .xattrs = std::move(xattrs)};
   }
 
   Result<> add(const Place& place) {

@@ -1,6 +1,7 @@
 #include "fs/id_map.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.hpp"
 
@@ -67,9 +68,10 @@ Result<IdMap> parse_id_map(std::string_view text) {
     std::erase(fields, "");
     if (fields.empty()) continue;
     if (fields.size() != 3) return fail(ErrorKind::invalid, "bad line in an id map: '{}'", printable(line));
-    map.push_back({.container_id = static_cast<std::uint32_t>(TRY(parse_unsigned(fields[0], UINT32_MAX))),
-                   .host_id = static_cast<std::uint32_t>(TRY(parse_unsigned(fields[1], UINT32_MAX))),
-                   .size = static_cast<std::uint32_t>(TRY(parse_unsigned(fields[2], UINT32_MAX)))});
+    std::array<std::uint32_t, 3> numbers = {};
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] = static_cast<std::uint32_t>(TRY(parse_unsigned(fields[i], UINT32_MAX)));
+    map.push_back({.container_id = numbers[0], .host_id = numbers[1], .size = numbers[2]});
   }
   return map;
 }

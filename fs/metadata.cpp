@@ -106,10 +106,11 @@ Result<> copy_node(const Fd& from, const std::string& name, const struct stat& s
 
 Result<RootMetadata> root_metadata(const Fd& directory) {
   const struct stat status = TRY(posix::stat_fd(directory));
+  auto xattrs = TRY(layer_xattrs_at(directory, ".", status));
   return RootMetadata{.mode = status.st_mode & 07777,
                       .uid = status.st_uid,
                       .gid = status.st_gid,
-                      .xattrs = TRY(layer_xattrs_at(directory, ".", status))};
+                      .xattrs = std::move(xattrs)};
 }
 
 Result<> set_root_metadata(const Fd& directory, const RootMetadata& metadata) {

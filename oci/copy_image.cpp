@@ -87,10 +87,8 @@ private:
       TRY(add({.descriptor = manifest.image->config, .image = &manifest, .is_config = true}));
       for (std::size_t i = 0; i < manifest.image->layers.size(); ++i) {
         const Descriptor& layer = manifest.image->layers[i];
-        TRY(add({.descriptor = layer,
-                 .image = &manifest,
-                 .layer = i,
-                 .is_packed = TRY(wants_packing(manifest, layer))}));
+        const bool is_packed = TRY(wants_packing(manifest, layer));
+        TRY(add({.descriptor = layer, .image = &manifest, .layer = i, .is_packed = is_packed}));
       }
     }
     return {};

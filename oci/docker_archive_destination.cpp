@@ -37,7 +37,10 @@ public:
     return {};
   }
 
-  Result<Presence> find_blob(const Descriptor&, const CancelToken*) override { return Presence::absent; }
+  Result<Presence> find_blob(const Descriptor& descriptor, const CancelToken*) override {
+    const bool is_layer = !media_type::is_image_config(descriptor.media_type);
+    return is_layer && m_layers.contains(descriptor.digest) ? Presence::present : Presence::absent;
+  }
 
   Result<> put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext& context,
                     const CancelToken*) override {
@@ -58,16 +61,24 @@ public:
                                  .hint("choose one image with --platform"));
     const ImageManifest parsed =
         TRY(ImageManifest::parse(manifest.bytes, fmt::format("manifest {}", manifest.digest.to_string())));
+    const std::string& bytes = m_configs[parsed.config.digest];
+    const ImageConfig image =
+        TRY(ImageConfig::parse(bytes, fmt::format("image config {}", parsed.config.digest.to_string())));
     Json layers = Json::array();
-    for (const Descriptor& layer : parsed.layers) {
+    for (std::size_t i = 0; i < parsed.layers.size(); ++i) {
+      const Descriptor& layer = parsed.layers[i];
       const auto found = m_layers.find(layer.digest);
       if (found == m_layers.end())
         return fail(ErrorKind::not_found, "layer {} did not come, and a docker archive needs all layers",
                     layer.digest.to_string());
-      layers.push_back(found->second);
+      // It may have come with another image, whose config said so.
+      if (i >= image.diff_ids.size() || image.diff_ids[i] != found->second)
+        return fail(ErrorKind::invalid, "layer {} does not have the diff ID that the image config {} says",
+                    layer.digest.to_string(), parsed.config.digest.to_string());
+      layers.push_back(file_of(found->second));
     }
     const std::string config = parsed.config.digest.hex() + ".json";
-    if (m_written.insert(config).second) TRY(m_writer.add_file(config, m_configs[parsed.config.digest]));
+    if (m_written.insert(config).second) TRY(m_writer.add_file(config, bytes));
     m_list.push_back({{"Config", config}, {"RepoTags", m_tags}, {"Layers", std::move(layers)}});
     return {};
   }
@@ -79,8 +90,10 @@ public:
   }
 
 private:
+  static std::string file_of(const DiffId& diff_id) { return diff_id.digest.hex() + ".tar"; }
+
   Result<> put_layer(const Descriptor& descriptor, std::unique_ptr<Source> source, const DiffId& diff_id) {
-    const std::string file = diff_id.digest.hex() + ".tar";
+    const std::string file = file_of(diff_id);
     const bool is_new = m_written.insert(file).second;
     if (descriptor.digest == diff_id.digest && is_new) {
       TRY(m_writer.add_file(file, descriptor.size, *source));
@@ -90,7 +103,7 @@ private:
       const auto bytes = TRY(plain.opener()(0));
       if (is_new) TRY(m_writer.add_file(file, plain.size, *bytes));
     }
-    m_layers[descriptor.digest] = file;
+    m_layers[descriptor.digest] = diff_id;
     return {};
   }
 
@@ -102,7 +115,7 @@ private:
   std::vector<std::string> m_tags;
   Fd m_scratch;
   std::map<Digest, std::string> m_configs;
-  std::map<Digest, std::string> m_layers;  // names of files, by the digests of the manifest
+  std::map<Digest, DiffId> m_layers;  // that came, by the digests of manifests
   std::set<std::string> m_written;
   Json m_list = Json::array();
 };

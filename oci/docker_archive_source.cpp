@@ -26,6 +26,9 @@ Result<> skip(Source& source, std::uint64_t count) {
   return {};
 }
 
+// The plain sizes of packed layers, by diff ID: images of one archive share layers.
+using PlainSizes = std::map<Digest, std::uint64_t>;
+
 class DockerArchiveSource final : public ImageSource {
 public:
   explicit DockerArchiveSource(std::shared_ptr<ImageFiles> files) : m_files(std::move(files)) {}
@@ -54,7 +57,7 @@ public:
   }
 
   // Sizes of packed layers are not known before they are read: those are read twice.
-  Result<> take(const ArchivedImage& image) {
+  Result<> take(const ArchivedImage& image, PlainSizes& known) {
     m_config = TRY(read_image_file(*m_files, image.config, k_config_limit));
     const ImageConfig config =
         TRY(ImageConfig::parse(m_config, fmt::format("image config '{}'", printable(image.config))));
@@ -64,7 +67,7 @@ public:
     ImageManifest manifest;
     manifest.media_type = media_type::k_manifest;
     for (std::size_t i = 0; i < image.layers.size(); ++i)
-      manifest.layers.push_back(TRY_WHILE(take_layer(image.layers[i], config.diff_ids[i]),
+      manifest.layers.push_back(TRY_WHILE(take_layer(image.layers[i], config.diff_ids[i], known),
                                           "reading layer {} ('{}')", i + 1, printable(image.layers[i])));
     m_config_digest = Digest::of(m_config);
     manifest.config = {
@@ -76,11 +79,15 @@ public:
   }
 
 private:
-  Result<Descriptor> take_layer(const std::string& name, const DiffId& diff_id) {
+  Result<Descriptor> take_layer(const std::string& name, const DiffId& diff_id, PlainSizes& known) {
     Descriptor descriptor{.media_type = std::string(media_type::k_layer), .digest = diff_id.digest};
     const auto file = TRY(m_files->open(name));
     if (!file) return fail(ErrorKind::not_found, "'{}' has no file '{}'", m_files->path(), printable(name));
     m_layers.insert_or_assign(diff_id.digest, LayerFile{name, file->size});
+    if (const auto size = known.find(diff_id.digest); size != known.end()) {
+      descriptor.size = size->second;
+      return descriptor;
+    }
     Compression found = Compression::none;
     const auto plain = TRY(plain_layer(*m_files, name, file->size, &found));
     descriptor.size = file->size;
@@ -90,6 +97,7 @@ private:
     if (const std::string hex = hash.finish_hex(); hex != diff_id.digest.hex())
       return fail(ErrorKind::invalid, "the layer has the diff ID {}:{}, but the image config says {}",
                   diff_id.digest.algorithm_name(), hex, diff_id.digest.to_string());
+    known.emplace(diff_id.digest, descriptor.size);
     return descriptor;
   }
 
@@ -108,9 +116,10 @@ Result<std::vector<FileImage>> open_docker_archive_images(std::shared_ptr<ImageF
   std::vector<Candidate> candidates;
   for (const ArchivedImage& image : archived) candidates.push_back(image.candidate);
   std::vector<FileImage> images;
+  PlainSizes known;
   for (const std::size_t chosen : TRY(choose_images(*files, candidates, choice))) {
     auto source = std::make_unique<DockerArchiveSource>(files);
-    TRY_WHILE(source->take(archived[chosen]), "reading {}", source->name());
+    TRY_WHILE(source->take(archived[chosen], known), "reading {}", source->name());
     images.push_back({std::move(source), std::move(candidates[chosen].names)});
   }
   return images;

@@ -45,7 +45,8 @@ BlobOpener opener_of(BlobStore& blobs, const Descriptor& blob) {
 Result<UploadedLayer> send(const Descriptor& blob, const BlobOpener& open, ImageDestination& destination,
                            CopyObserver& observer, const CancelToken* cancel) {
   const auto start = std::chrono::steady_clock::now();
-  UploadedLayer sent{.blob = blob, .outcome = TRY(copy_blob(blob, open, destination, observer, cancel))};
+  const BlobOutcome outcome = TRY(copy_blob(blob, open, destination, observer, cancel));
+  UploadedLayer sent{.blob = blob, .outcome = outcome};
   sent.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return sent;
 }

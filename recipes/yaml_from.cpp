@@ -117,13 +117,15 @@ Result<From> read_from_mapping(Scope& scope, const YamlNode& node) {
   if (node.find("rootfs") != nullptr) return From(TRY(read_rootfs(scope, node)));
   if (const YamlNode* directory = node.find("oci")) {
     TRY(check_mapping(scope, node, "'from: oci'", k_oci_keys));
-    return FromOciLayout{.directory = TRY(read_context_path(scope, *directory, "'oci'")),
-                         .reference = TRY(read_reference(scope, node))};
+    FromOciLayout from{.directory = TRY(read_context_path(scope, *directory, "'oci'"))};
+    from.reference = TRY(read_reference(scope, node));
+    return from;
   }
   if (const YamlNode* file = node.find("archive")) {
     TRY(check_mapping(scope, node, "'from: archive'", k_archive_keys));
-    return FromArchive{.file = TRY(read_context_path(scope, *file, "'archive'")),
-                       .reference = TRY(read_reference(scope, node))};
+    FromArchive from{.file = TRY(read_context_path(scope, *file, "'archive'"))};
+    from.reference = TRY(read_reference(scope, node));
+    return from;
   }
   return scope.refuse(node.span, "'from' does not say what kind it is",
                       "one of its keys must be 'bootstrap', 'rootfs', 'oci' or 'archive'");

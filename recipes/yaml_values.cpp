@@ -106,8 +106,9 @@ Result<std::vector<InlineFile>> read_files(Scope& scope, const YamlNode& node, s
       return scope.refuse(member.key_span,
                           fmt::format("'{}' cannot be the name of a file in {}", printable(name, 80), what));
     }
-    files.push_back({name, TRY(read_literal(scope, *member.value,
-                                            fmt::format("the content of '{}'", printable(name, 80))))});
+    std::string content =
+        TRY(read_literal(scope, *member.value, fmt::format("the content of '{}'", printable(name, 80))));
+    files.push_back({name, std::move(content)});
   }
   return files;
 }

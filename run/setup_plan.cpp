@@ -69,14 +69,13 @@ public:
     for (const oci::RuntimeMount& mount : m_config.mounts) TRY(plan_mount(mount));
     if (m_config.process.terminal) add({.kind = SetupKind::terminal, .target = "dev/console"});
     for (const auto& [path, content] : m_request.managed_files)
-      add({.kind = SetupKind::file, .target = TRY(path_in_root(path, "file")), .source = content});
+      add(SetupKind::file, TRY(path_in_root(path, "file")), content);
     TRY(plan_sysctls());
-    add({.kind = SetupKind::directory,
-         .target = TRY(path_in_root(m_config.process.cwd, "working directory"))});
+    add(SetupKind::directory, TRY(path_in_root(m_config.process.cwd, "working directory")));
     for (const std::string& path : m_config.masked_paths)
-      add({.kind = SetupKind::mask, .target = TRY(path_in_root(path, "masked path"))});
+      add(SetupKind::mask, TRY(path_in_root(path, "masked path")));
     for (const std::string& path : m_config.read_only_paths)
-      add({.kind = SetupKind::read_only, .target = TRY(path_in_root(path, "read-only path"))});
+      add(SetupKind::read_only, TRY(path_in_root(path, "read-only path")));
     TRY(plan_names());
     // After everything that creates mount points in it.
     if (m_config.root_read_only) add({.kind = SetupKind::root_read_only});
@@ -86,6 +85,9 @@ public:
 
 private:
   void add(SetupOp op) { m_plan.setup.ops.push_back(std::move(op)); }
+  void add(SetupKind kind, std::string target, std::string source = "") {
+    add({.kind = kind, .target = std::move(target), .source = std::move(source)});
+  }
 
   std::uint64_t namespaces() const {
     std::uint64_t flags = CLONE_NEWNS;  // never shared: the root directory is made in it
@@ -99,8 +101,9 @@ private:
 
   Result<> plan_mount(const oci::RuntimeMount& mount) {
     const MountOptions options = parse_mount_options(mount.options);
+    std::string target = TRY(path_in_root(mount.destination, "mount point"));
     SetupOp op{.kind = SetupKind::mount,
-               .target = TRY(path_in_root(mount.destination, "mount point")),
+               .target = std::move(target),
                .type = mount.type,
                .options = options.file_system,
                .attributes = options.attributes,
@@ -240,6 +243,7 @@ private:
       return fail(ErrorKind::invalid, "the container has no program to run");
     TRY(check_mapped(m_facts.uids, from.uid, "user id"));
     TRY(check_mapped(m_facts.gids, from.gid, "group id"));
+    const auto capabilities = TRY(parse_capabilities(from.capabilities));
     ProcessPlan process{.args = from.args,
                         .env = from.env,
                         .cwd = from.cwd,
@@ -247,7 +251,7 @@ private:
                         .gid = from.gid,
                         .set_groups = m_facts.set_groups,
                         .umask = from.umask,
-                        .capabilities = TRY(parse_capabilities(from.capabilities)),
+                        .capabilities = capabilities,
                         .no_new_privileges = from.no_new_privileges,
                         .terminal = from.terminal,
                         .console_size = from.console_size.value_or(oci::ConsoleSize{}),

@@ -1,10 +1,14 @@
 // verb: debug
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
 #include "cli/build_request.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/environment.hpp"
+#include "cli/registry_options.hpp"
+#include "cli/run_settings.hpp"
 #include "cli/step_shell.hpp"
 #include "cli/table.hpp"
 
@@ -54,8 +58,20 @@ Result<> remove_steps(build::Workshop& workshop, const std::vector<std::string>&
 Result<build::BuildOptions> debug_options(const Arguments& arguments, const Environment& environment) {
   build::BuildOptions options;
   options.secrets = TRY(requested_secrets(arguments, environment));
+  for (const std::string& text : arguments.values("ssh"))
+    options.ssh_agents.push_back(TRY(parse_ssh(text, environment)));
+  options.run = TRY(run_settings(arguments));
   options.proxy_environment = proxy_environment(environment);
   return options;
+}
+
+// Those of a build that make sense for a step that stands already.
+std::vector<Flag> settings_flags() {
+  constexpr std::array<std::string_view, 3> k_wanted = {"add-host", "ulimit", "volume"};
+  std::vector<Flag> flags;
+  for (const Flag& flag : run_settings_flags())
+    if (std::ranges::find(k_wanted, flag.name) != k_wanted.end()) flags.push_back(flag);
+  return flags;
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
@@ -105,7 +121,7 @@ const Verb& debug_verb() {
           "and "
           "network. Without BUILD the last one that failed. What is changed there is thrown away. The exit "
           "code is the program's.",
-      .flags =
+      .flags = with_flags(
           {
               {.name = "all", .letter = 'a', .value = "", .help = "with --rm: all of them"},
               {.name = "format", .value = "FORMAT", .help = "of the list: json, or a template"},
@@ -115,7 +131,13 @@ const Verb& debug_verb() {
                .value = "SPEC",
                .help = "id=NAME,src=FILE or id=NAME,env=VARIABLE: secrets are not kept",
                .occurs = Occurs::often},
+              {.name = "ssh",
+               .value = "SPEC",
+               .help = "default, ID=SOCKET or ID=KEY[,KEY...]: agents are not kept either",
+               .occurs = Occurs::often,
+               .completion = Completion::file},
           },
+          settings_flags()),
       .run = run,
   };
   return verb;

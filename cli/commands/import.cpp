@@ -2,9 +2,9 @@
 #include <unistd.h>
 
 #include "base/compression.hpp"
-#include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/layer_hasher.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_names.hpp"
 #include "cli/import_changes.hpp"
@@ -12,7 +12,6 @@
 #include "cli/session.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/table.hpp"
-#include "fs/changeset.hpp"
 #include "fs/layer_apply.hpp"
 #include "oci/registry/fetch.hpp"
 
@@ -52,13 +51,10 @@ Result<ImportedLayer> import_layer(build::Workshop& workshop, std::unique_ptr<So
                                    const CancelToken& cancel) {
   fs::LayerDraft draft = TRY(workshop.layers().draft());
   TRY(fs::apply_layer(std::move(tar), draft.diff(), fs::ApplyForm::plain_tree, {}, &cancel));
-  HashingSink hash(nullptr);
-  TRY(fs::write_layer(draft.diff(), hash, &cancel));
-  const std::uint64_t size = hash.count();
-  const oci::DiffId diff_id{oci::Digest::sha256(hash.finish_hex())};
+  const build::HashedLayer hashed = TRY(build::hash_layer(draft.diff(), {}, &cancel));
   const fs::Layer layer = TRY(workshop.layers().publish(std::move(draft)));
-  TRY(workshop.layers().seal(layer.id, diff_id.digest.to_string(), size));
-  return ImportedLayer{diff_id, size};
+  TRY(workshop.layers().seal(layer.id, hashed.diff_id, hashed.size));
+  return ImportedLayer{{TRY(oci::Digest::parse(hashed.diff_id))}, hashed.size};
 }
 
 Result<oci::ImageRecord> record_image(build::Workshop& workshop, oci::ImageConfig config,

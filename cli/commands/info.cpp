@@ -54,6 +54,8 @@ Result<Json> collect(Session& session) {
   const std::vector<fs::Layer> layers = TRY(workshop->layers().list());
   for (const fs::Layer& layer : layers) layer_bytes += layer.size;
   const fs::TreeSize size = TRY(fs::measure_tree(workshop->store().directory()));
+  const std::size_t images = TRY(workshop->images().list()).size();
+  const std::size_t blobs = TRY(workshop->blobs().list()).size();
   return Json{{"host",
                {{"kernel", host.release},
                 {"machine", host.machine},
@@ -71,10 +73,10 @@ Result<Json> collect(Session& session) {
               {"store",
                {{"path", workshop->store().path()},
                 {"bytes", size.bytes},
-                {"images", TRY(workshop->images().list()).size()},
+                {"images", images},
                 {"layers", layers.size()},
                 {"layerBytes", layer_bytes},
-                {"blobs", TRY(workshop->blobs().list()).size()}}},
+                {"blobs", blobs}}},
               {"version", program_version()}};
 }
 

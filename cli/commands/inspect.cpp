@@ -96,13 +96,14 @@ Result<Json> image_json(oci::ImageStore& images, const oci::ImageRecord& record,
   const oci::ImageConfig& config = image.config;
   Json layers = Json::array();
   for (const oci::DiffId& diff_id : config.diff_ids) layers.push_back(diff_id.digest.to_string());
+  const std::string version = TRY(docker_version(image.config_bytes));
   Json json = record_json(record);
   json.update(Json{{"Created", config.created},
                    {"Author", config.author},
                    // What an image was made from is in its layers; a single parent is not written down.
                    {"Parent", ""},
                    {"Comment", config.history.empty() ? "" : config.history.back().comment},
-                   {"Version", TRY(docker_version(image.config_bytes))},
+                   {"Version", version},
                    {"Architecture", config.platform.architecture},
                    {"Variant", config.platform.variant},
                    {"Os", config.platform.os},

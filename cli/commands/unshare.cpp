@@ -45,7 +45,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   command.search_path = session.search_path();
   TRY(clear_dead_mounts(session));
   build::Workshop* workshop = TRY(session.workshop());
-  const SharedNamespace shared{.lease = workshop->store().lease(), .name = TRY(mount_namespace_name())};
+  const std::string name = TRY(mount_namespace_name());
+  const SharedNamespace shared{.lease = workshop->store().lease(), .name = name};
   command.environment = session_environment(shared);
   auto child = Child::spawn(command);
   if (!child) {

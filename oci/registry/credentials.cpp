@@ -208,7 +208,9 @@ Result<bool> CredentialStore::erase_from_file(const CredentialKey& key) const {
   if (place.path.empty() || !TRY(CredentialFile::read({.path = place.path}))) return false;
   bool erased = false;
   TRY(CredentialFile::update(place, [&](Json& document) -> Result<Write> {
-    std::set<std::string> names = {TRY(helper_for(document, key.registry)), TRY(common_helper(document))};
+    std::set<std::string> names;
+    names.insert(TRY(helper_for(document, key.registry)));
+    names.insert(TRY(common_helper(document)));
     names.erase("");
     for (const std::string& name : names) {
       if (!key.path.empty()) break;

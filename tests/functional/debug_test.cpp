@@ -5,6 +5,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
+#include "tests/support/setting.hpp"
 
 using namespace ecrin::tests;
 
@@ -65,6 +66,55 @@ TEST_CASE("a failed step is opened as it was left, again and again") {
   CHECK(with_secret.code == 7);
   CHECK(with_secret.out == "t0ken");
   CHECK_FALSE(contains(with_secret.err, "token"));
+}
+
+TEST_CASE("a step is opened with what its build said of run steps, and with more") {
+  Ecrin ecrin;
+  const std::string host = ecrin.scratch() / "host", other = ecrin.scratch() / "other";
+  make_directory(host);
+  make_directory(other);
+  write_file(host + "/of-the-host", "host\n");
+  write_file(other + "/more", "more\n");
+  REQUIRE(ecrin
+              .try_build("from: localhost/busybox\nsteps: [{run: exit 3}]\n",
+                         {"--add-host", "db:192.0.2.7", "--add-host", "cache:192.0.2.8", "--ulimit",
+                          "nofile=77:88", "-v", host + ":/h:ro", "--cap-drop", "all"})
+              .code == 3);
+  const std::string look =
+      "grep -E 'db|cache|more' /etc/hosts | tr '\\t' ' '; ulimit -n; cat /h/*; grep CapBnd /proc/self/status "
+      "| tr "
+      "'\\t' ' '";
+  const Outcome inside = ecrin({"debug", "--", "sh", "-c", look});
+  INFO(inside.description);
+  CHECK(inside.out == "192.0.2.7 db\n192.0.2.8 cache\n77\nhost\nCapBnd: 0000000000000000\n");
+  const Outcome more = ecrin({"debug", "--add-host", "db:192.0.2.9", "--add-host", "more:192.0.2.10",
+                              "--ulimit", "nofile=66", "-v", other + ":/h", "--", "sh", "-c", look});
+  INFO(more.description);
+  CHECK(more.out == "192.0.2.8 cache\n192.0.2.9 db\n192.0.2.10 more\n66\nmore\nCapBnd: 0000000000000000\n");
+  // What is not there any more is told.
+  REQUIRE(::unlink((host + "/of-the-host").c_str()) == 0);
+  REQUIRE(::rmdir(host.c_str()) == 0);
+  const Outcome gone = ecrin({"debug", "--", "ls", "/h"});
+  INFO(gone.description);
+  CHECK(gone.code != 0);
+  CHECK(contains(gone.err, "'/h' is left out"));
+}
+
+TEST_CASE("an ssh-agent is given to a failed step again") {
+  Ecrin ecrin;
+  const std::string key = ecrin.scratch() / "key";
+  run(host_command({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key}));
+  if (!exists(key)) return (void)note_skip("no ssh-keygen");
+  REQUIRE(
+      ecrin
+          .try_build("from: localhost/busybox\nsteps: [{run: {command: exit 3, mounts: [{ssh: default}]}}]\n",
+                     {"--ssh", "default=" + key})
+          .code == 3);
+  const Outcome without = ecrin({"debug", "--", "sh", "-c", "echo \"[$SSH_AUTH_SOCK]\""});
+  INFO(without.description);
+  CHECK(without.out == "[]\n");
+  CHECK(contains(without.err, "--ssh default"));
+  CHECK(ecrin({"debug", "--ssh", "default=" + key, "--", "test-init", "agent"}).out == "1 keys\n");
 }
 
 TEST_CASE("without a terminal a shell in a failed step reads standard input") {
@@ -147,6 +197,36 @@ TEST_CASE("failed steps are listed, bounded, removed and pruned") {
   CHECK(ecrin.json({"debug", "--list", "--format", "json"}).empty());
   CHECK(one_error(ecrin({"debug"})));
   CHECK(ecrin.left_behind().empty());
+}
+
+TEST_CASE("a failed step knows a context that was unpacked, and one that has an ignore file") {
+  Ecrin ecrin;
+  ecrin.context("file", "packed\n");
+  ecrin.context("Containerfile", "FROM localhost/busybox\nRUN --mount=type=bind,target=/context exit 3\n");
+  const std::string archive = ecrin.scratch() / "context.tar";
+  REQUIRE(run(host_command({"tar", "-C", ecrin.context_directory(), "-cf", archive, "."})).code == 0);
+  for (int i = 0; i < 4; ++i) {
+    const Outcome failed = ecrin({"build", "--on-failure=cat /context/file", archive});
+    INFO(failed.description);
+    CHECK(failed.code == 3);
+    CHECK(contains(failed.out, "packed"));
+  }
+  const auto list = ecrin.json({"debug", "--list", "--format", "json"});
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["Context"] == archive);
+  const Outcome later = ecrin({"debug", "--", "true"});
+  CHECK(contains(later.err, "mounts of the build's context '" + archive + "' are left out"));
+
+  write_file(ecrin.scratch() / "ignored", "file\n");
+  REQUIRE(ecrin({"build", "--ignorefile", ecrin.scratch() / "ignored", ecrin.context_directory()}).code == 3);
+  CHECK(ecrin({"debug", "--", "ls", "/context"}).out == "Containerfile\n");
+}
+
+TEST_CASE("a step of a script is called by its own number") {
+  Ecrin ecrin;
+  const std::string name = lines_of(ecrin.must({"from", "localhost/busybox"})).front();
+  REQUIRE(ecrin({"run", "--into", name, "exit 3"}).code == 3);
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"})[0]["Step"] == 1);
 }
 
 TEST_CASE("a build that was stopped keeps no step") {

@@ -154,6 +154,47 @@ def check_banned(root):
                     yield f"{name}:{number}: {line.strip()[:80]}\n    {reason}"
 
 
+def check_tries(root):
+    """Inside braces a TRY is the first value or none (docs/CODING.md)."""
+    for path in sources(root, *MODULES, "tests"):
+        code = code_only(path.read_text(encoding="utf-8"))
+        for position in late_tries(code):
+            start = code.rfind("\n", 0, position) + 1
+            line = code[start:].split("\n", 1)[0].strip()
+            yield (f"{path.relative_to(root)}:{code.count(chr(10), 0, position) + 1}: {line[:80]}\n"
+                   "    g++ 12 does not destroy the values before it when this returns: give it a name before")
+
+
+def late_tries(code):
+    """Where a TRY stands in a list of values in braces, and not in the first of them."""
+    stack, found = [], []
+    # What is open at a position: the bracket, how many values it has had, the TRYs in later ones of them, and
+    # whether it is a block: that has statements.
+    for match in re.finditer(r"[(){}\[\];,]|\bTRY(?:_WHILE)?\s*\(", code):
+        token = match.group(0)
+        if token.startswith("TRY"):
+            for bracket in reversed(stack):
+                bracket["tries"].append((match.start(), bracket["values"]))
+        if token[-1] in "([{":
+            stack.append({"open": token[-1], "values": 0, "tries": [], "block": False})
+        elif token in ")]}" and stack:
+            closed = stack.pop()
+            if closed["open"] != "{":
+                continue
+            if not closed["block"]:
+                found += [position for position, values in closed["tries"] if values > 0]
+                continue
+            # A lambda's body returns from the lambda.
+            inside = {position for position, _ in closed["tries"]}
+            for bracket in stack:
+                bracket["tries"] = [entry for entry in bracket["tries"] if entry[0] not in inside]
+        elif token == ";" and stack:
+            stack[-1]["block"] = True
+        elif token == "," and stack:
+            stack[-1]["values"] += 1
+    return sorted(set(found))
+
+
 def check_length(root):
     for path in sources(root, *MODULES, "tests"):
         lines = path.read_text(encoding="utf-8").splitlines()

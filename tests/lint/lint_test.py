@@ -68,6 +68,17 @@ class LintTest(unittest.TestCase):
         found = self.findings("banned")
         self.assertEqual([int(line.split(":")[1]) for line in found], list(range(1, 9)))
 
+    def test_tries(self):
+        self.write("base/a.cpp", "Result<> f(int a, int b) {\n  TRY(g(a, TRY(b)));\n"
+                                 "  T t{.a = TRY(x), .b = y};\n  T u = h({1, 2}, TRY(b));\n"
+                                 "  T v{a, [&]() -> Result<> { return TRY(x); }};\n"
+                                 "  for (int i : {1, 2}) {\n    if (i, b) TRY(c);\n  }\n}\n")
+        self.assertEqual(self.findings("tries"), [])
+        self.write("base/a.cpp", "Result<> f() {\n  T t{.a = y,\n      .b = TRY(x)};\n  T u{y, {TRY_WHILE(x, \"\")}};\n"
+                                 "  T v = h({{y, z(a, TRY(x))}});\n  T w{y, [] { g(); }, TRY(x)};\n}\n")
+        found = self.findings("tries")
+        self.assertEqual([int(line.split(":")[1]) for line in found], [3, 4, 5, 6])
+
     def test_length(self):
         self.write("base/a.cpp", "x;\n" * 600)
         self.write("base/b.cpp", "// Long because: one table.\n" + "x;\n" * 700)

@@ -1,6 +1,9 @@
 #include "base/file_lock.hpp"
 
+#include <atomic>
 #include <future>
+#include <thread>
+#include <vector>
 
 #include "base/posix.hpp"
 #include "tests/support/catch.hpp"
@@ -95,4 +98,41 @@ TEST_CASE("file lock: no symlink and no missing file is locked") {
   CHECK(!FileLock::acquire_named_now(directory.fd(), "link", 0600));
   CHECK(!FileLock::acquire_existing_now(directory.fd(), "missing").value());
   CHECK(posix::exists_at(directory.fd(), "missing").value() == posix::Exists::no);
+}
+
+TEST_CASE("file lock: who waits long is told once") {
+  const test::TempDirectory directory;
+  std::optional<FileLock> lock = FileLock::acquire_named(directory.fd(), "lock", 0600, nullptr).value();
+  int told = 0;
+  CHECK(FileLock::acquire_named(directory.fd(), "other", 0600, nullptr, [&] { ++told; }));
+  CHECK(told == 0);
+  CHECK(FileLock::acquire_named(directory.fd(), "lock", 0600, nullptr, [&] {
+    ++told;
+    lock.reset();
+  }));
+  CHECK(told == 1);
+}
+
+TEST_CASE("file lock: a named one leaves nothing behind, and only one has it at a time") {
+  const test::TempDirectory directory;
+  const auto open_directory = [&] { return directory.fd().duplicate().value(); };
+  std::atomic<int> inside = 0, most = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) {
+        const auto lock = NamedLock::acquire(open_directory(), "lock", nullptr);
+        if (!lock || ++inside > 1) most = 2;
+        --inside;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(most == 0);
+  {
+    const auto lock = NamedLock::acquire_now(open_directory(), "lock");
+    REQUIRE(lock);
+    REQUIRE(*lock);
+    CHECK_FALSE(NamedLock::acquire_now(open_directory(), "lock")->has_value());
+  }
+  CHECK(posix::exists_at(directory.fd(), "lock").value() == posix::Exists::no);
 }

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/posix.hpp"
+#include "build/build_cache.hpp"
+#include "build/kept_steps.hpp"
 #include "build/usage.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/build/fixture.hpp"
@@ -137,6 +139,28 @@ TEST_CASE("prune takes only images that fit the labels and the age") {
   CHECK(fixture.recorded() == std::set<oci::Digest>{one.digest});
   must(prune(*fixture.workshop, {.labels = {{.key = "layer", .value = std::nullopt, .present = false}}}));
   CHECK(fixture.recorded().size() == 1);
+}
+
+TEST_CASE("what may go to make the store small enough fits the filters too") {
+  Fixture fixture;
+  const auto cache = must(BuildCache::open(fixture.workshop->store().database(), fixture.workshop->layers()));
+  fs::LayerDraft draft = must(fixture.workshop->layers().draft());
+  testing::write_file(draft.path() + "/diff/file", "content");
+  const fs::Layer layer = must(fixture.workshop->layers().publish(std::move(draft)));
+  const KeyInputs inputs;
+  must(cache->add({.key = "key", .layer_id = layer.id, .below_id = "", .text = "", .inputs = &inputs}, 1000));
+  KeptSteps kept(fixture.workshop->store().database());
+  must(kept.add({.id = "failed", .created = 1000}));
+  fixture.reopen();
+  const auto removed = [&](PruneOptions options) {
+    options.max_size = 1;
+    const PruneReport report = must(prune(*fixture.workshop, options));
+    return report.cache_entries + report.kept_steps;
+  };
+  CHECK(removed({.labels = {{.key = "layer", .value = "two"}}}) == 0);
+  CHECK(removed({.until = 1000}) == 0);
+  CHECK(removed({.used_since = 1000}) == 0);
+  CHECK(removed({}) == 2);
 }
 
 TEST_CASE("parts of downloads stay when prune does not look at them, and when they are too young") {

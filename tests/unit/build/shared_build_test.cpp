@@ -1,234 +1,18 @@
-// Shared caches in builds: two stores as two machines, a cache in memory that counts and misbehaves, and an
-// executor without containers.
+// Shared caches in builds: two stores as two machines.
 #include <algorithm>
-#include <map>
-#include <mutex>
+#include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "base/child.hpp"
-#include "base/hash.hpp"
-#include "base/posix.hpp"
-#include "build/session.hpp"
-#include "build/shared_document.hpp"
-#include "oci/blob_store.hpp"
 #include "oci/endpoints.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/build/fixture.hpp"
+#include "tests/unit/build/shared_fixture.hpp"
 
 using namespace ecrin;
 using namespace ecrin::build;
 using namespace ecrin::recipes;
-
-namespace {
-
-using Words = std::vector<std::string>;
-
-/// A registry's repository, as far as a cache needs one.
-struct MemoryPlace {
-  std::mutex mutex;
-  std::map<oci::Digest, std::string> blobs;
-  std::map<oci::Digest, oci::RawManifest> manifests;
-  std::optional<oci::RawManifest> top;
-  int fetched = 0, sent = 0, written = 0;
-  std::function<void()> before_rows;
-  std::optional<Error> failure;  // of every use
-
-  CachePlace place();
-  CacheTarget target(bool all_steps = true);
-};
-
-class MemorySide final : public oci::ImageSource, public oci::ImageDestination {
-public:
-  MemorySide(MemoryPlace& at, std::optional<oci::RawManifest> top) : m_at(at), m_top(std::move(top)) {}
-  std::string name() const override { return "memory"; }
-  Result<oci::RawManifest> manifest(const std::optional<oci::Descriptor>& instance,
-                                    const CancelToken*) override {
-    if (!instance) return *m_top;
-    const std::scoped_lock lock(m_at.mutex);
-    return m_at.manifests.at(instance->digest);
-  }
-  Result<std::unique_ptr<Source>> blob(const oci::Descriptor& descriptor, std::uint64_t offset,
-                                       const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    if (m_at.failure) return std::unexpected(*m_at.failure);
-    const auto found = m_at.blobs.find(descriptor.digest);
-    if (found == m_at.blobs.end()) return fail(ErrorKind::not_found, "no blob");
-    if (oci::media_type::is_layer(descriptor.media_type)) ++m_at.fetched;
-    return std::make_unique<MemorySource>(found->second.substr(offset));
-  }
-  Result<oci::Presence> find_blob(const oci::Descriptor& descriptor, const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    return m_at.blobs.contains(descriptor.digest) ? oci::Presence::present : oci::Presence::absent;
-  }
-  Result<> put_blob(const oci::Descriptor& descriptor, const oci::BlobOpener& open, const oci::BlobContext&,
-                    const CancelToken*) override {
-    const auto source = oci::verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
-    std::string bytes = TRY(read_all(*source, 1u << 30));
-    const bool is_layer = oci::media_type::is_layer(descriptor.media_type);
-    if (m_at.before_rows && !is_layer) std::exchange(m_at.before_rows, nullptr)();
-    const std::scoped_lock lock(m_at.mutex);
-    if (m_at.failure) return std::unexpected(*m_at.failure);
-    if (is_layer) ++m_at.sent;
-    m_at.blobs[descriptor.digest] = std::move(bytes);
-    return {};
-  }
-  Result<> put_manifest(const oci::RawManifest& manifest, Place place, const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    if (place == Place::child) m_at.manifests[manifest.digest] = manifest;
-    if (place == Place::top) m_top = manifest;
-    return {};
-  }
-  Result<> commit(const CancelToken*) override {
-    const std::scoped_lock lock(m_at.mutex);
-    ++m_at.written;
-    m_at.top = m_top;
-    return {};
-  }
-
-private:
-  MemoryPlace& m_at;
-  std::optional<oci::RawManifest> m_top;
-};
-
-CachePlace MemoryPlace::place() {
-  return {.name = "memory",
-          .open_source = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageSource>> {
-            const std::scoped_lock lock(mutex);
-            if (failure) return std::unexpected(*failure);
-            if (!top) return fail(ErrorKind::not_found, "nothing there");
-            return std::make_unique<MemorySide>(*this, top);
-          }};
-}
-
-CacheTarget MemoryPlace::target(bool all_steps) {
-  return {.place = place(),
-          .open_destination = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageDestination>> {
-            return std::make_unique<MemorySide>(*this, std::nullopt);
-          },
-          .all_steps = all_steps};
-}
-
-/// A script writes a file with its name, the tree's height and, after "random", something else each time.
-/// "slow" takes long enough to be worth a transfer. "helper" leaves a program for the steps after it.
-class FakeExecutor final : public StepExecutor {
-public:
-  explicit FakeExecutor(Session& session) : m_session(session) {}
-  Result<StepOutcome> execute(const StepScope& scope) override {
-    const auto* run = scope.step.plan->as<RunStep>();
-    const std::string script = run ? std::get<std::string>(run->command) : "copied";
-    {
-      const std::scoped_lock lock(m_mutex);
-      ran.push_back(script);
-    }
-    if (script == "helper") helper = TRY(Child::spawn({.argv = {"sleep", "600"}}));
-    if (script.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(160));
-    if (script.ends_with("nothing")) return StepOutcome{};
-    if (helper && TRY(helper.poll())) return fail(ErrorKind::system, "the helper is gone");
-    TRY(m_session.directories(scope.below, scope.stop));
-    static int random = 0;
-    const std::string content =
-        fmt::format("{} {}", scope.below.layers.size(), script.ends_with("random") ? ++random : 0);
-    fs::LayerDraft draft = TRY(m_session.workshop.layers().draft());
-    const std::string name = sha256_hex(script);
-    Fd file = TRY(posix::open_at(draft.diff(), name, O_WRONLY | O_CREAT, 0644));
-    TRY(posix::write_full(file, content));
-    TRY(posix::set_times_at(draft.diff(), name, {}));
-    return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
-  }
-  Words ran;
-  Child helper;  // that the step "helper" leaves for the others
-
-private:
-  Session& m_session;
-  std::mutex m_mutex;
-};
-
-class Recorder final : public BuildObserver {
-public:
-  void planned(std::size_t) override {}
-  void step_started(const StepInfo&) override {}
-  void step_output(const StepInfo&, std::string_view) override {}
-  void step_finished(const StepInfo& step, const StepResult& result) override {
-    ++finished;
-    results[step.text] = result;
-  }
-  void note(const std::string& message) override { notes.push_back(message); }
-  std::size_t finished = 0;
-  std::map<std::string, StepResult> results;
-  Words notes;
-};
-
-struct Built {
-  Result<BuildResult> result;
-  Words ran;
-  Recorder observer;
-};
-
-/// One machine: a store and a context of its own.
-struct Machine {
-  testing::TemporaryDirectory scratch;
-  std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
-  BuildOptions options;
-
-  Machine() {
-    options.context_directory = scratch.path() + "/context";
-    REQUIRE(posix::make_directories(options.context_directory, 0755));
-    options.now = 1'000'000'000;
-    options.jobs = 3;
-    options.explain = true;
-  }
-  Built build(const Recipe& recipe) {
-    const CancelToken cancel;
-    Session session(*workshop, recipe, options, cancel);
-    if (auto prepared = prepare(session); !prepared) return {std::unexpected(prepared.error()), {}, {}};
-    FakeExecutor executor(session);
-    Recorder observer;
-    auto result = run_build(session, executor, observer);
-    std::ranges::sort(executor.ran);
-    return {std::move(result), executor.ran, observer};
-  }
-  Built build(const Recipe& recipe, MemoryPlace& cache) {
-    options.cache_from = {cache.place()};
-    options.cache_to = {cache.target()};
-    return build(recipe);
-  }
-};
-
-Step script(std::string text) {
-  return {RunStep{.command = text}, {.line = 7, .column = 1}, "run: " + text};
-}
-Step env() {
-  return {EnvStep{{{"A", "b"}}}, {}, "env: A"};
-}
-Step copy_from(std::string stage) {
-  CopyStep step;
-  step.from = stage;
-  step.sources = {"/x"};
-  step.destination = "/";
-  return {step, {}, "copy: from " + stage};
-}
-Stage stage(std::string name, std::vector<Step> steps) {
-  Stage stage;
-  stage.name = std::move(name);
-  stage.from = FromScratch{};
-  stage.steps = std::move(steps);
-  return stage;
-}
-Recipe recipe_of(std::vector<Stage> stages) {
-  Recipe recipe;
-  recipe.file = "recipe.yaml";
-  recipe.stages = std::move(stages);
-  return recipe;
-}
-Recipe single(std::vector<Step> steps) {
-  return recipe_of({stage("main", std::move(steps))});
-}
-bool has_note(const Built& built, std::string_view part) {
-  return std::ranges::any_of(built.observer.notes,
-                             [&](const std::string& note) { return note.contains(part); });
-}
-
-}  // namespace
+using namespace ecrin::build::testing;
 
 TEST_CASE("what one machine built, another takes from the cache") {
   MemoryPlace cache;
@@ -357,7 +141,14 @@ TEST_CASE("what a step leaves for others is there after a round that was in vain
     if (!bytes.starts_with("{")) bytes = "x";
   }
   second.options.cache_from = {cache.place()};
+  Child helper;
+  bool has_ended = true;
+  second.before_step = [&](const std::string& script) {
+    if (script == "helper") helper = Child::spawn({.argv = {"sleep", "600"}}).value();
+    if (script == "copied") has_ended = helper.poll().value().has_value();
+  };
   const Built built = second.build(recipe("helper"));
+  CHECK_FALSE(has_ended);
   INFO((built.result ? "" : built.result.error().message()));
   CHECK(built.ran == Words{"copied", "helper", "slow a random"});
   CHECK(built.result);
@@ -374,9 +165,7 @@ TEST_CASE("rows that lie about their layers are a miss") {
   SharedRows rows = document->rows;
   REQUIRE(rows.steps.size() == 2);
   std::swap(rows.steps[0].layer->diff_id, rows.steps[1].layer->diff_id);
-  MemorySide side(cache, std::nullopt);
-  REQUIRE(write_shared_cache(
-      side, rows, []() -> Result<bool> { return true; }, nullptr));
+  cache.write(rows);
   Machine second;
   second.options.cache_from = {cache.place()};
   const Built built = second.build(recipe);
@@ -452,6 +241,72 @@ TEST_CASE("what is there and is no cache of ours is not written over") {
   CHECK(has_note(ignored, "was not written"));
 }
 
+TEST_CASE("an image or index that cannot be read as a cache is not written over") {
+  MemoryPlace cache;
+  Machine machine;
+  machine.options.cache_to = {cache.target()};
+  const auto refused = [&](std::string bytes, std::string_view media_type) {
+    cache.top =
+        oci::RawManifest{.bytes = std::move(bytes), .media_type = std::string(media_type), .digest = {}};
+    cache.top->digest = oci::Digest::of(cache.top->bytes);
+    const Built built = machine.build(single({script("slow a")}));
+    REQUIRE(built.result);
+    INFO(cache.top->bytes.substr(0, 200));
+    REQUIRE(built.result->cache_failure);
+    CHECK(built.result->cache_failure->message().contains("no build cache of ecrin"));
+    CHECK(built.result->cache_failure->hint_text() == "give the cache a tag of its own");
+    CHECK(cache.written == 0);
+  };
+  using namespace oci::media_type;
+  const std::string entry = R"({"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:)" +
+                            std::string(64, 'a') + R"(","size":7})";
+  const auto index = [&](std::size_t count, const std::string& more) {
+    std::string entries;
+    for (std::size_t i = 0; i < count; ++i) entries += (i ? "," : "") + entry;
+    return R"({"schemaVersion":2,)" + more + R"("manifests":[)" + entries + "]}";
+  };
+  refused(index(2, ""), k_index);
+  refused(index(2, ""), k_docker_list);
+  refused(index(2000, ""), k_index);
+  refused(index(1, R"("artifactType":7,)"), k_index);
+  refused(index(1, R"("annotations":[],)"), k_index);
+  refused(R"({"schemaVersion":2,"manifests":7})", k_index);
+  refused(R"({"schemaVersion":2,"config":7,"layers":[]})", k_manifest);
+}
+
+TEST_CASE("a cache that has lost its rows is written anew") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  std::erase_if(cache.blobs, [](const auto& blob) { return blob.second.starts_with("{"); });
+  const Built built = second.build(single({script("slow b")}), cache);
+  REQUIRE(built.result);
+  CHECK_FALSE(built.result->cache_failure);
+  CHECK(has_note(built, "is not used"));
+  third.options.cache_from = {cache.place()};
+  CHECK(third.build(single({script("slow b")})).ran.empty());
+}
+
+TEST_CASE("a row never names the blob of another layer") {
+  MemoryPlace cache;
+  Machine first, second, third;
+  const Recipe recipe = single({script("slow a random")});
+  REQUIRE(first.build(recipe, cache).result);
+  // Another result of the same step; and then the cache loses the first one.
+  cache.before_rows = [&] { cache.write({}); };
+  second.options.cache_to = {cache.target()};
+  REQUIRE(second.build(single({script("slow a random"), script("slow b")})).result);
+  const auto document = read_shared_cache(*cache.place().open_source(nullptr).value(), nullptr, nullptr);
+  REQUIRE(document);
+  CHECK(document->rows.steps.size() == 2);
+  for (const SharedStep& step : document->rows.steps)
+    CHECK((!step.layer->blob || cache.blobs.contains(step.layer->blob->digest)));
+  third.options.cache_from = {cache.place()};
+  const Built built = third.build(recipe);
+  REQUIRE(built.result);
+  CHECK(built.observer.notes.empty());
+}
+
 TEST_CASE("two builders that write at once lose no rows") {
   MemoryPlace cache;
   Machine first, second, third;
@@ -493,6 +348,44 @@ TEST_CASE("an export that fails leaves the image and tells it") {
   CHECK_FALSE(cache.top);
 }
 
+TEST_CASE("a build that fails waits for no download") {
+  MemoryPlace cache;
+  Machine first, second;
+  REQUIRE(first.build(single({script("slow a")}), cache).result);
+  // The wire is silent until somebody has had enough.
+  class Silence final : public Source {
+  public:
+    Silence(std::atomic<bool>& stopped, const CancelToken* cancel) : m_stopped(stopped), m_cancel(cancel) {}
+    Result<std::size_t> read(std::span<std::byte>) override {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (std::chrono::steady_clock::now() < until) {
+        if (m_cancel && m_cancel->cancelled()) m_stopped = true;
+        if (m_cancel) TRY(m_cancel->check());
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      return ecrin::fail(ErrorKind::network, "nobody said anything");
+    }
+
+  private:
+    std::atomic<bool>& m_stopped;
+    const CancelToken* m_cancel;
+  };
+  std::atomic<bool> asked = false, stopped = false;
+  cache.change_layer = [&](const std::string&, const CancelToken* cancel) -> std::unique_ptr<Source> {
+    asked = true;
+    return std::make_unique<Silence>(stopped, cancel);
+  };
+  second.before_step = [&](const std::string&) {
+    while (!asked) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  second.options.cache_from = {cache.place()};
+  const Built built = second.build(
+      recipe_of({stage("a", {script("slow a")}), stage("main", {script("fail at once"), copy_from("a")})}));
+  REQUIRE_FALSE(built.result);
+  CHECK(built.result.error().message() == "'fail at once' failed");
+  CHECK(stopped);
+}
+
 TEST_CASE("a build with --no-cache asks no cache, and adds to one") {
   MemoryPlace cache;
   Machine first, second;
@@ -520,7 +413,7 @@ TEST_CASE("with --explain a build says why a cache had nothing") {
 }
 
 TEST_CASE("a cache in a directory: one writer after the other") {
-  testing::TemporaryDirectory shared;
+  TemporaryDirectory shared;
   const std::string directory = shared.path() + "/cache";
   Machine first, second, third;
   const auto use = [&](Machine& machine) {

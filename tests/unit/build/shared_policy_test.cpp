@@ -21,10 +21,20 @@ TEST_CASE("a layer carries all that was made on it") {
       {.layer = "", .below = "2", .seconds = 4},   {.layer = "3", .below = "2", .seconds = 8},
       {.layer = "4", .below = "", .seconds = 100}, {.layer = "3", .below = "1", .seconds = 16},
   };
-  CHECK(seconds_above(steps, "1") == 30);
-  CHECK(seconds_above(steps, "2") == 12);
-  CHECK(seconds_above(steps, "3") == 0);
-  CHECK(seconds_above({{.layer = "x", .below = "x", .seconds = 1}}, "x") == 1);
+  const ChainTimes times(steps);
+  CHECK(times.seconds_above("1") == 30);
+  CHECK(times.seconds_above("2") == 12);
+  CHECK(times.seconds_above("3") == 0);
+  CHECK(times.seconds_above("unknown") == 0);
+  CHECK(ChainTimes({{.layer = "x", .below = "x", .seconds = 1}}).seconds_above("x") == 1);
+  // As many steps as a build may have, each asked for.
+  std::vector<ChainStep> chain;
+  for (int i = 0; i < 10'000; ++i)
+    chain.push_back({.layer = std::to_string(i + 1), .below = std::to_string(i), .seconds = 1});
+  const ChainTimes long_chain(chain);
+  for (int i = 0; i < 10'000; ++i) {
+    if (long_chain.seconds_above(std::to_string(i + 1)) != 9999 - i) FAIL(i);
+  }
 }
 
 TEST_CASE("what only copies gives the same everywhere") {

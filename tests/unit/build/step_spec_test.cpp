@@ -25,8 +25,21 @@ StepSpec example() {
   spec.before.platform = oci::Platform::host();
   spec.platform = oci::Platform::host();
   spec.context_directory = "/context";
+  spec.recipe_file = "/context/Containerfile";
+  spec.ignore_file = "/ignored";
   spec.clamp = INT64_MAX;
   spec.network = run::NetworkMode::host;
+  spec.settings = {.hosts = {{"db", "192.0.2.1"}, {"db", "2001:db8::1"}},
+                   .nameservers = {"192.0.2.53"},
+                   .search_domains = {"example"},
+                   .resolver_options = {"ndots:2"},
+                   .limits = {{.type = "RLIMIT_NOFILE", .soft = 10, .hard = UINT64_MAX}},
+                   .shared_memory = 1 << 20,
+                   .mounts = {{.destination = "/host", .type = "bind", .source = "/srv", .options = {"ro"}}},
+                   .capabilities = std::vector<std::string>{},
+                   .seccomp = false,
+                   .masked_paths = false,
+                   .no_new_privileges = true};
   spec.tree = {"one", "two"};
   spec.inputs = {{.name = "stage", .layers = {"three"}}};
   return spec;
@@ -45,7 +58,23 @@ TEST_CASE("what a step got is written down and read again") {
   CHECK(read->run.mounts[0].mode == 0440);
   CHECK(read->before.working_dir == "/work");
   CHECK(read->clamp == INT64_MAX);
+  CHECK(read->context_directory == "/context");
+  CHECK(read->recipe_file == spec.recipe_file);
+  CHECK(read->ignore_file == spec.ignore_file);
   CHECK(read->tree == spec.tree);
+  CHECK(read->settings.hosts == spec.settings.hosts);
+  CHECK(read->settings.resolver_options == spec.settings.resolver_options);
+  CHECK(read->settings.limits[0].hard == UINT64_MAX);
+  CHECK(read->settings.shared_memory == spec.settings.shared_memory);
+  CHECK(read->settings.mounts[0].source == "/srv");
+  CHECK(read->settings.mounts[0].options == std::vector<std::string>{"ro"});
+  CHECK(read->settings.capabilities == spec.settings.capabilities);
+  CHECK_FALSE(read->settings.seccomp);
+  CHECK_FALSE(read->settings.masked_paths);
+  CHECK(read->settings.no_new_privileges);
+  spec.settings = {};
+  CHECK_FALSE(decode_step(encode_step(spec))->settings.capabilities);
+  CHECK_FALSE(decode_step(encode_step(spec))->settings.shared_memory);
   CHECK(read->inputs[0].layers == spec.inputs[0].layers);
   spec.run.command = recipes::InlineFile{.name = "EOF", .content = "#!/bin/sh\n"};
   CHECK(decode_step(encode_step(spec)).has_value());

@@ -53,6 +53,23 @@ TEST_CASE("settings of RUN steps: what is an input of their keys and what is not
   CHECK(others->capabilities->empty());
 }
 
+TEST_CASE("what is said later of RUN steps takes the place of what was said of the same thing") {
+  const auto first = settings({"--add-host", "a:1.1.1.1", "--add-host", "a:::1", "--add-host", "b:2.2.2.2",
+                               "-v", "/tmp:/x", "--ulimit", "core=0", "--cap-drop", "all"});
+  const auto second =
+      settings({"--add-host", "a:3.3.3.3", "-v", "/:/x", "-v", "/tmp:/y", "--ulimit", "core=1"});
+  REQUIRE(first);
+  REQUIRE(second);
+  const build::RunSettings both = build::with_more(*first, *second);
+  CHECK(both.hosts == Hosts{{"b", "2.2.2.2"}, {"a", "3.3.3.3"}});
+  REQUIRE(both.mounts.size() == 2);
+  CHECK(both.mounts[0].source == "/");
+  REQUIRE(both.limits.size() == 1);
+  CHECK(both.limits[0].soft == 1);
+  CHECK(both.capabilities->empty());
+  CHECK(build::with_more(*first, *first).hosts == first->hosts);
+}
+
 TEST_CASE("a resolver that is given takes the place of the host's, and only of what it says") {
   const std::string host = "domain x\nnameserver 9.9.9.9\noptions edns0\n";
   build::RunSettings given;

@@ -1,6 +1,10 @@
+#include "oci/copy_image.hpp"
+#include "oci/file_destinations.hpp"
+#include "oci/file_sources.hpp"
+#include "oci/store_source.hpp"
 #include "oci/transport.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/oci/fixture.hpp"
+#include "tests/unit/oci/copy_fixture.hpp"
 
 using namespace ecrin;
 using namespace ecrin::oci;
@@ -161,4 +165,99 @@ TEST_CASE("a layer whose diff ID lies is not exported") {
                                     source.directory / "out.tar");
   CHECK(contains(error_of(result), "does not have the diff ID"));
   CHECK_FALSE(exists(source.directory / "out.tar"));
+}
+
+TEST_CASE("a layer that several exported images have is read once") {
+  CopyFixture source;
+  const std::string shared = layer_bytes(100'000, 1);
+  const Descriptor one =
+      source.add(source.image({{media_type::k_layer_gzip, shared}, {media_type::k_layer_gzip, "one"}}),
+                 "localhost/one:1");
+  const Descriptor two =
+      source.add(source.image({{media_type::k_layer_gzip, shared}, {media_type::k_layer_gzip, "two"}}),
+                 "localhost/two:1");
+  const std::string path = source.directory / "out.tar";
+  const auto destination = must(open_docker_archive_destination(path, must(source.store->temporary())));
+  int opened = 0;
+  for (const Descriptor& image : {one, two}) {
+    FaultySource counted(must(open_store_source(*source.images, image.digest.to_string())));
+    must(destination->call_next({image == one ? "localhost/one:1" : "localhost/two:1"}));
+    must(copy_content(counted, *destination, {}, source.silent, nullptr));
+    opened += counted.opened;
+  }
+  must(destination->commit(nullptr));
+  CHECK(opened == 5);  // two configs, three layers
+  StoreFixture target("target");
+  CHECK(must(import_images(*target.images, path, {.all = true})).size() == 2);
+}
+
+TEST_CASE("a layer that two images call by different diff IDs is not exported") {
+  CopyFixture source;
+  const Descriptor good = source.add(source.image({{media_type::k_layer_gzip, "same"}}), "localhost/good:1");
+  const Image image = must(source.images->load(good.digest));
+  ImageConfig config = image.config;
+  config.diff_ids = {{Digest::of("something else")}};
+  ImageManifest manifest = image.manifest;
+  manifest.config = must(source.blobs->put_bytes(media_type::k_config, config.to_bytes()));
+  const Descriptor lie = source.add(
+      must(source.blobs->put_bytes(media_type::k_manifest, manifest.to_bytes())), "localhost/lie:1");
+  const auto result = export_images(*source.images, {{good.digest, {}}, {lie.digest, {}}},
+                                    ArchiveFormat::docker_archive, source.directory / "out.tar");
+  CHECK(contains(error_of(result), "diff ID"));
+  CHECK_FALSE(exists(source.directory / "out.tar"));
+}
+
+TEST_CASE("a packed layer that several images of an archive have is measured once") {
+  class Counted final : public ImageFiles {
+  public:
+    explicit Counted(std::unique_ptr<ImageFiles> next) : ImageFiles(next->path()), m_next(std::move(next)) {}
+    Result<std::optional<File>> open(const std::string& file, std::uint64_t offset) override {
+      auto opened = TRY(m_next->open(file, offset));
+      if (file == "shared.tar" && opened) {
+        class Source final : public ecrin::Source {
+        public:
+          Source(std::unique_ptr<ecrin::Source> next, std::uint64_t& count)
+              : m_next(std::move(next)), m_count(count) {}
+          Result<std::size_t> read(std::span<std::byte> buffer) override {
+            const std::size_t count = TRY(m_next->read(buffer));
+            m_count += count;
+            return count;
+          }
+
+        private:
+          std::unique_ptr<ecrin::Source> m_next;
+          std::uint64_t& m_count;
+        };
+        opened->source = std::make_unique<Source>(std::move(opened->source), count);
+      }
+      return opened;
+    }
+    std::uint64_t count = 0;
+
+  private:
+    std::unique_ptr<ImageFiles> m_next;
+  };
+  StoreFixture store;
+  const std::string shared = layer_bytes(300'000, 1);
+  const std::string packed = gzip(shared);
+  const auto archive = [&](const std::vector<std::string>& tops) {
+    std::vector<TarMember> members = {{"shared.tar", packed}};
+    std::string list;
+    for (const std::string& top : tops) {
+      members.push_back({top + ".tar", top});
+      members.push_back({top + ".json", config_with({shared, top})});
+      list += (list.empty() ? "" : ",") +
+              (R"({"Config":")" + top + R"(.json","Layers":["shared.tar",")" + top + R"(.tar"]})");
+    }
+    members.push_back({"manifest.json", "[" + list + "]"});
+    write_file(store.directory / "in.tar", make_tar(members));
+    const auto files =
+        std::make_shared<Counted>(must(open_image_files(*store.store, store.directory / "in.tar")));
+    const auto images = must(open_docker_archive_images(files, {.all = true}));
+    CHECK(images.size() == tops.size());
+    return files->count;
+  };
+  const std::uint64_t once = archive({"one"});
+  CHECK(once >= packed.size());
+  CHECK(archive({"one", "two", "three"}) < once + packed.size());
 }
