@@ -138,33 +138,14 @@ Result<oci::RegistryAccess> registry_access(const Arguments& arguments, const Su
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-  const auto refuse = [text] {
-    return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("'{}' is not a duration", printable(text, 100)))
-            .hint("as 500ms, 2s, 1m30s; at most one hour"));
-  };
-  std::uint64_t total = 0;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
-    const auto number = parse_unsigned(rest.substr(0, digits), 3'600'000);
-    if (!number) return refuse();
-    rest.remove_prefix(digits);
-    const std::size_t letters = std::min(rest.find_first_of("0123456789"), rest.size());
-    const std::string_view unit = rest.substr(0, letters);
-    rest.remove_prefix(letters);
-    const std::uint64_t factor = unit == "ms"                            ? 1
-                                 : unit == "s"                           ? 1000
-                                 : unit == "m"                           ? 60'000
-                                 : unit == "h"                           ? 3'600'000
-                                 : unit.empty() && digits == text.size() ? 1000
-                                                                         : 0;
-    if (factor == 0) return refuse();
-    total += *number * factor;
-  }
-  if (text.empty() || total > static_cast<std::uint64_t>(std::chrono::milliseconds(k_longest_delay).count()))
-    return refuse();
-  return std::chrono::milliseconds(total);
+  // A number alone is seconds, as podman has it.
+  const bool is_number = parse_unsigned(text).has_value();
+  const auto nanoseconds = ecrin::parse_duration(is_number ? fmt::format("{}s", text) : text);
+  const auto limit = std::chrono::duration_cast<std::chrono::nanoseconds>(k_longest_delay).count();
+  if (nanoseconds && *nanoseconds <= limit) return std::chrono::milliseconds(*nanoseconds / 1'000'000);
+  return std::unexpected(
+      Error(ErrorKind::invalid, fmt::format("'{}' is not a duration", printable(text, 100)))
+          .hint("as 500ms, 2s, 1m30s; at most one hour"));
 }
 
 void warn_visible(std::string_view flag, std::string_view better) {

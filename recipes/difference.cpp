@@ -14,7 +14,7 @@ namespace {
 /// A recipe's stages by number, and each step in the one form that all ways of saying it lead to.
 class Normal {
 public:
-  explicit Normal(const Recipe& recipe) : m_recipe(recipe) {
+  explicit Normal(const Recipe& recipe) {
     for (std::size_t i = 0; i < recipe.stages.size(); ++i) m_numbers[recipe.stages[i].name] = i;
     for (const Stage& stage : recipe.stages) m_stages.push_back(normal(stage));
   }
@@ -29,7 +29,6 @@ private:
     return found == m_numbers.end() ? name : fmt::format("#{}", found->second);
   }
 
-  const Recipe& m_recipe;
   std::map<std::string, std::size_t> m_numbers;
   std::vector<std::optional<std::vector<std::string>>>
       m_shells;  // after each stage; none: the base's, unknown here
