@@ -110,6 +110,14 @@ std::string Arguments::value(std::string_view flag, std::string_view otherwise) 
   return find(flag).value_or(std::string(otherwise));
 }
 
+std::vector<std::string> Arguments::words(std::string_view flag) const {
+  std::vector<std::string> words;
+  for (const std::string& value : values(flag)) {
+    for (std::string& word : split(value, ',')) words.push_back(std::move(word));
+  }
+  return words;
+}
+
 std::vector<std::string> Arguments::values(std::string_view flag) const {
   const auto found = m_values.find(flag);
   return found == m_values.end() ? std::vector<std::string>{} : found->second;

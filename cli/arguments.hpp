@@ -28,6 +28,7 @@ struct Failure {
   Failure(Error cause, int code) : error(std::move(cause)), exit_code(code) {}
   Error error;
   int exit_code = 125;
+  bool told = false;  // by the progress of a build: nothing is left to print
 };
 /// The exit code of a verb that did what it was told.
 using Outcome = std::expected<int, Failure>;
@@ -77,6 +78,8 @@ public:
   std::optional<std::string> find(std::string_view flag) const;
   /// All values in order.
   std::vector<std::string> values(std::string_view flag) const;
+  /// Of a flag whose values are lists with commas: all their words.
+  std::vector<std::string> words(std::string_view flag) const;
   const std::vector<std::string>& operands() const { return m_operands; }
   /// How many of them stood before a "--" that ended the flags; all, when there was none.
   std::size_t before_dashes() const { return m_before_dashes.value_or(m_operands.size()); }

@@ -91,7 +91,6 @@ Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const 
   if (file.empty()) {
     source = TRY_WHILE(find_recipe("", files.directory), "looking into the context '{}'", printable(operand));
   } else {
-    source.language = language_of_recipe(file);
     source.context_directory = files.directory;
   }
   const std::string inside = file.empty() ? source.path.substr(files.directory.size()) : file;
@@ -101,7 +100,6 @@ Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const 
                 printable(operand));
   }
   source.name = build::relative_to_root(inside);
-  source.language = language_of_recipe(source.name);
   source.path = files.directory + "/" + found.path;
   return source;
 }

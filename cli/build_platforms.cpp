@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
-#include "base/file_lock.hpp"
-#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "cli/index_edit.hpp"
 
 namespace ecrin::cli {
 namespace {
-
-constexpr const char* k_locks = "index-locks";
 
 Result<std::vector<oci::Descriptor>> entries_of(oci::ImageStore& images,
                                                 const std::vector<PlatformImage>& built) {
@@ -60,29 +56,13 @@ Result<oci::ImageRecord> make_index(oci::ImageStore& images, const std::vector<P
   return images.add_index(TRY(store_index(images, index)), names);
 }
 
-Result<oci::ImageRecord> add_to_index(build::Workshop& workshop, const oci::Reference& name,
+Result<oci::ImageRecord> add_to_index(oci::ImageStore& images, const oci::Reference& name,
                                       const std::vector<PlatformImage>& built) {
-  oci::ImageStore& images = workshop.images();
   const std::vector<oci::Descriptor> entries = TRY(entries_of(images, built));
-  const auto add_all = [&](oci::ImageIndex& index) -> Result<> {
+  return create_or_edit_index(images, name, [&](oci::ImageIndex& index) -> Result<> {
     for (const oci::Descriptor& entry : entries) put_entry(index, entry);
     return {};
-  };
-  const std::string full_name = name.to_string();
-  {
-    // Of several builds that find no index, one makes it, and the others add to that one.
-    const Fd locks = TRY(workshop.store().subdirectory(k_locks));
-    const FileLock lock = TRY(FileLock::acquire_named(locks, sha256_hex(full_name), 0600, nullptr));
-    const auto existing = images.find_any(full_name);
-    if (!existing && existing.error().kind() != ErrorKind::not_found) return existing;
-    if (!existing) {
-      oci::ImageIndex index;
-      index.media_type = oci::media_type::k_index;
-      TRY(add_all(index));
-      return images.add_index(TRY(store_index(images, index)), {name});
-    }
-  }
-  return edit_index(images, full_name, add_all);
+  });
 }
 
 Result<> write_index_output(build::Workshop& workshop, const oci::Digest& index,

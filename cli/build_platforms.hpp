@@ -56,7 +56,7 @@ Result<oci::ImageRecord> make_index(oci::ImageStore& images, const std::vector<P
 
 /// Lists the images in the index of this name, each in the place of the one for its platform; makes the index
 /// where there is none. An image of this name is an error.
-Result<oci::ImageRecord> add_to_index(build::Workshop& workshop, const oci::Reference& name,
+Result<oci::ImageRecord> add_to_index(oci::ImageStore& images, const oci::Reference& name,
                                       const std::vector<PlatformImage>& built);
 
 /// The index as a whole; files of the images in a directory for each platform, "linux_arm64".

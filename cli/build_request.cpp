@@ -7,6 +7,7 @@
 #include "cli/image_names.hpp"
 #include "cli/run_settings.hpp"
 #include "cli/standard_streams.hpp"
+#include "cli/timestamp.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -56,6 +57,18 @@ Result<build::Secret> parse_secret(std::string_view text, const Environment& env
                 printable(secret.id), printable(variable));
   }
   return secret;
+}
+
+Result<std::vector<build::Secret>> requested_secrets(const Arguments& arguments,
+                                                     const Environment& environment) {
+  std::vector<build::Secret> secrets;
+  for (const std::string& text : arguments.values("secret")) {
+    build::Secret secret = TRY(parse_secret(text, environment));
+    if (std::ranges::find(secrets, secret.id, &build::Secret::id) != secrets.end())
+      return fail(ErrorKind::invalid, "the secret '{}' is given twice", printable(secret.id));
+    secrets.push_back(std::move(secret));
+  }
+  return secrets;
 }
 
 Result<build::SshAgent> parse_ssh(std::string_view text, const Environment& environment) {
@@ -232,21 +245,12 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
   build::BuildOptions options;
   options.target = arguments.value("target");
   options.epoch = TRY(source_date_epoch(environment));
-  if (const auto timestamp = arguments.find("timestamp")) {
-    options.current_time = *timestamp == "now";
-    if (options.current_time) {
-      options.epoch.reset();
-    } else if (const auto seconds = parse_unsigned(*timestamp, INT64_MAX)) {
-      options.epoch = static_cast<std::int64_t>(*seconds);
-    } else {
-      return fail(ErrorKind::invalid, "--timestamp is 'now' or seconds since 1970, not '{}'",
-                  printable(*timestamp));
-    }
+  if (const auto timestamp = TRY(requested_timestamp(arguments))) {
+    options.current_time = timestamp->now;
+    options.epoch = timestamp->seconds;
   }
   options.no_cache = arguments.on("no-cache");
-  for (const std::string& names : arguments.values("no-cache-filter")) {
-    for (std::string& name : split(names, ',')) options.no_cache_stages.push_back(std::move(name));
-  }
+  options.no_cache_stages = arguments.words("no-cache-filter");
   TRY(check_foreign_flags(arguments));
   options.run = TRY(run_settings(arguments));
   options.image = TRY(image_settings(arguments, environment));
@@ -260,13 +264,7 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
     options.jobs = static_cast<unsigned>(*count);
   }
   options.network = TRY(parse_network(arguments.value("network", "private")));
-  for (const std::string& text : arguments.values("secret")) {
-    build::Secret secret = TRY(parse_secret(text, environment));
-    if (std::ranges::find(options.secrets, secret.id, &build::Secret::id) != options.secrets.end()) {
-      return fail(ErrorKind::invalid, "the secret '{}' is given twice", printable(secret.id));
-    }
-    options.secrets.push_back(std::move(secret));
-  }
+  options.secrets = TRY(requested_secrets(arguments, environment));
   options.allow_secret_in_layer = arguments.on("allow-secret-in-layer");
   for (const std::string& text : arguments.values("ssh")) {
     build::SshAgent agent = TRY(parse_ssh(text, environment));

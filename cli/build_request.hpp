@@ -12,6 +12,9 @@ namespace ecrin::cli {
 
 /// "id=X,src=F", "id=X,env=V".
 Result<build::Secret> parse_secret(std::string_view text, const Environment& environment);
+/// All that --secret gives; one that is given twice is an error.
+Result<std::vector<build::Secret>> requested_secrets(const Arguments& arguments,
+                                                     const Environment& environment);
 /// K=V, or K with the value of the environment.
 Result<std::map<std::string, std::string>> parse_build_args(const std::vector<std::string>& texts,
                                                             const Environment& environment);

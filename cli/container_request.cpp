@@ -128,12 +128,8 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
     }
   }
   request.env = TRY(requested_variables(arguments, environment));
-  for (const std::string& names : arguments.values("cap-add")) {
-    for (std::string& name : split(names, ',')) request.cap_add.push_back(std::move(name));
-  }
-  for (const std::string& names : arguments.values("cap-drop")) {
-    for (std::string& name : split(names, ',')) request.cap_drop.push_back(std::move(name));
-  }
+  request.cap_add = arguments.words("cap-add");
+  request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));

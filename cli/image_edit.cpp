@@ -4,6 +4,7 @@
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
+#include "cli/timestamp.hpp"
 
 namespace ecrin::cli {
 
@@ -26,13 +27,8 @@ Result<EditTarget> edit_target(Session& session, const Arguments& arguments) {
   EditTarget target;
   for (const std::string& name : arguments.values("tag")) target.names.push_back(TRY(parse_new_name(name)));
   std::int64_t created = TRY(source_date_epoch(session.environment())).value_or(0);
-  if (const auto timestamp = arguments.find("timestamp")) {
-    const auto seconds = parse_unsigned(*timestamp, INT64_MAX);
-    if (!seconds && *timestamp != "now")
-      return fail(ErrorKind::invalid, "--timestamp is 'now' or seconds since 1970, not '{}'",
-                  printable(*timestamp));
-    created = seconds ? static_cast<std::int64_t>(*seconds) : session.now();
-  }
+  if (const auto timestamp = TRY(requested_timestamp(arguments)))
+    created = timestamp->seconds.value_or(session.now());
   target.created = format_time(created);
   return target;
 }

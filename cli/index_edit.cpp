@@ -20,25 +20,45 @@ Result<oci::ImageRecord> find_index(oci::ImageStore& images, const std::string& 
 }
 
 Result<oci::Descriptor> store_index(oci::ImageStore& images, const oci::ImageIndex& index) {
+  if (index.manifests.size() > oci::k_index_entry_limit)
+    return fail(ErrorKind::limit, "an index has at most {} entries", oci::k_index_entry_limit);
   const oci::Descriptor descriptor = TRY(images.blobs().put_bytes(index.media_type, index.to_bytes()));
   TRY(images.blobs().sync());
   return descriptor;
 }
 
 Result<oci::ImageRecord> edit_index(oci::ImageStore& images, const std::string& name,
-                                    const std::function<Result<>(oci::ImageIndex& index)>& change) {
+                                    const IndexChange& change) {
   for (int tries = 0; tries < k_tries; ++tries) {
     const oci::ImageRecord record = TRY(find_index(images, name));
     auto stored = images.load_index(record.manifest);
     if (!stored && stored.error().kind() == ErrorKind::not_found) continue;
     oci::ImageIndex index = TRY(std::move(stored)).index;
     TRY(change(index));
-    if (index.manifests.size() > oci::k_index_entry_limit)
-      return fail(ErrorKind::limit, "an index has at most {} entries", oci::k_index_entry_limit);
     auto replaced = images.replace_index(record.manifest, TRY(store_index(images, index)));
     if (replaced || replaced.error().kind() != ErrorKind::not_found) return replaced;
   }
   return fail(ErrorKind::conflict, "other processes keep changing the index '{}'", printable(name));
+}
+
+Result<oci::ImageRecord> create_index(oci::ImageStore& images, const oci::Reference& name,
+                                      const IndexChange& change) {
+  oci::ImageIndex index;
+  index.media_type = oci::media_type::k_index;
+  TRY(change(index));
+  return images.add_new_index(TRY(store_index(images, index)), name);
+}
+
+Result<oci::ImageRecord> create_or_edit_index(oci::ImageStore& images, const oci::Reference& name,
+                                              const IndexChange& change) {
+  const std::string full_name = name.to_string();
+  const auto existing = images.find_any(full_name);
+  if (!existing) {
+    if (existing.error().kind() != ErrorKind::not_found) return existing;
+    auto made = create_index(images, name, change);
+    if (made || made.error().kind() != ErrorKind::conflict) return made;
+  }
+  return edit_index(images, full_name, change);
 }
 
 std::vector<Flag> entry_flags() {

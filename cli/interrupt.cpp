@@ -20,7 +20,7 @@ void handle(int number) {
 }  // namespace
 
 Interrupts::Interrupts() {
-  g_signal = 0;
+  if (g_signal != 0) m_token.cancel();  // it came during the work before
   g_token = &m_token;
   struct sigaction action {};
   action.sa_handler = handle;
@@ -36,7 +36,7 @@ Interrupts::~Interrupts() {
   g_token = nullptr;
 }
 
-int Interrupts::signal() const {
+int Interrupts::signal() {
   return g_signal;
 }
 

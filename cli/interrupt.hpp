@@ -17,10 +17,8 @@ public:
   ~Interrupts();
 
   const CancelToken& token() const { return m_token; }
-  /// The signal that came; 0 = none.
-  int signal() const;
-  /// 130 or 143 when a signal came, else `otherwise`.
-  int exit_code(int otherwise) const { return signal() == 0 ? otherwise : 128 + signal(); }
+  /// The signal that came while any of them was there, also after its end; 0 = none.
+  static int signal();
 
 private:
   CancelToken m_token;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/error_report.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
@@ -78,8 +79,9 @@ int run_program(const std::vector<std::string>& words) {
   }
   console.clear();
   if (outcome) return *outcome;
-  console.print(format_error(outcome.error().error, colour));
-  return outcome.error().exit_code;
+  if (!outcome.error().told) console.print(format_error(outcome.error().error, colour));
+  // What failed because it was stopped has the code that a shell gives such a program.
+  return Interrupts::signal() == 0 ? outcome.error().exit_code : 128 + Interrupts::signal();
 }
 
 }  // namespace ecrin::cli

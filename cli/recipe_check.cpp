@@ -91,8 +91,9 @@ Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& rep
 }
 
 Result<std::string> note_findings(const ParsedRecipe& parsed, const build::BuildOptions& build,
-                                  const FinishedRecipe& finished) {
+                                  const FinishedRecipe& finished, Notes notes) {
   const recipes::LintSettings settings = TRY(settings_of(parsed));
+  if (notes == Notes::unseen && !settings.fails_build) return "";
   const Result<recipes::LintReport> report = check_recipe(parsed, build);
   // A stage that this build does not need may be wrong: the build itself says what it cannot do.
   if (!report) return "";

@@ -15,9 +15,10 @@ Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build
 /// with docker's names where it has the thing.
 Result<> print_report(const ParsedRecipe& parsed, const recipes::LintReport& report, std::string_view format);
 
+enum class Notes { shown, unseen };
 /// Before a build: its note about findings, "" for none; an error where the recipe wants that. Variables are
 /// those that the bases left undefined, so this comes after they are known.
 Result<std::string> note_findings(const ParsedRecipe& parsed, const build::BuildOptions& build,
-                                  const FinishedRecipe& finished);
+                                  const FinishedRecipe& finished, Notes notes);
 
 }  // namespace ecrin::cli

@@ -38,11 +38,9 @@ Result<std::vector<std::string>> recipes_in(const std::string& directory) {
 }
 
 RecipeSource make_source(std::string name, std::string path, std::string context) {
-  const std::optional<RecipeLanguage> language = language_of_recipe(name);
   return {.name = std::move(name),
           .path = std::move(path),
           .context_directory = std::move(context),
-          .language = language,
           .also_there = {}};
 }
 
@@ -102,8 +100,9 @@ Result<RecipeSource> find_recipe(const std::string& file, const std::string& pat
 
 Result<RecipeText> recipe_text(const RecipeSource& source, std::string text) {
   RecipeText result{.file = source.name == "-" ? "standard input" : source.name, .text = std::move(text)};
-  result.language = source.language.value_or(
-      looks_like_containerfile(result.text) ? RecipeLanguage::containerfile : RecipeLanguage::yaml);
+  result.language = language_of_recipe(source.name)
+                        .value_or(looks_like_containerfile(result.text) ? RecipeLanguage::containerfile
+                                                                        : RecipeLanguage::yaml);
   if (result.language == RecipeLanguage::yaml && result.text.size() > k_yaml_limit)
     return fail(ErrorKind::limit, "'{}' is larger than 1 MiB", printable(result.file));
   return result;

@@ -17,15 +17,11 @@ namespace ecrin::cli {
 
 enum class RecipeLanguage { yaml, containerfile };
 
-/// By the name of a file; none: its content tells.
-std::optional<RecipeLanguage> language_of(std::string_view path);
-
 struct RecipeSource {
-  std::string name;                        // for messages: as the user wrote it; "-" is standard input
-  std::string path;                        // "" = standard input
-  std::string context_directory;           // absolute
-  std::optional<RecipeLanguage> language;  // by its name; none: the content tells
-  std::vector<std::string> also_there;     // other recipes in the context, which were not asked for
+  std::string name;                     // for messages: as the user wrote it; "-" is standard input
+  std::string path;                     // "" = standard input
+  std::string context_directory;        // absolute
+  std::vector<std::string> also_there;  // other recipes in the context, which were not asked for
 };
 /// PATH a file: that recipe, with its directory as context. PATH a directory: the context, with the recipe
 /// `file`, else Containerfile, Dockerfile, recipe.yaml or ecrin.yaml in it.

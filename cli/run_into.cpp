@@ -36,8 +36,7 @@ Outcome run_into(Session& session, const Arguments& arguments) {
   options.no_cache = arguments.on("no-cache");
   options.network = TRY(parse_network(arguments.value("network", "private")));
   options.context_directory = TRY(absolute_path("."));
-  for (const std::string& text : arguments.values("secret"))
-    options.secrets.push_back(TRY(parse_secret(text, session.environment())));
+  options.secrets = TRY(requested_secrets(arguments, session.environment()));
   recipes::RunStep step = TRY(parse_step_command(arguments.operands()));
   step.user = arguments.value("user");
   for (const std::string& line : TRY(requested_variables(arguments, session.environment()))) {

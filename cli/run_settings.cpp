@@ -94,14 +94,6 @@ Result<> read_resolver(const Arguments& arguments, build::RunSettings& settings)
   return {};
 }
 
-std::vector<std::string> words_of(const Arguments& arguments, std::string_view flag) {
-  std::vector<std::string> words;
-  for (const std::string& value : arguments.values(flag)) {
-    for (std::string& word : split(value, ',')) words.push_back(std::move(word));
-  }
-  return words;
-}
-
 }  // namespace
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text) {
@@ -155,8 +147,8 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
   for (const std::string& text : arguments.values("volume"))
     settings.mounts.push_back(TRY(parse_build_volume(text)));
   if (arguments.has("cap-add") || arguments.has("cap-drop")) {
-    settings.capabilities = TRY(choose_capabilities(
-        oci::default_capabilities(), words_of(arguments, "cap-add"), words_of(arguments, "cap-drop")));
+    settings.capabilities = TRY(choose_capabilities(oci::default_capabilities(), arguments.words("cap-add"),
+                                                    arguments.words("cap-drop")));
   }
   for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
   return settings;

@@ -82,7 +82,7 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
     return containers.update(container);
   }();
   if (put) return 0;
-  const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
+  const int code = failed.exit_code != 0 ? failed.exit_code : 125;
   if (failed.kept.empty()) return std::unexpected(Failure(put.error(), code));
   return std::unexpected(Failure(
       Error(put.error()).hint(fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept)),

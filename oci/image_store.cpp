@@ -175,6 +175,13 @@ Result<> erase_record(Database& database, const Digest& manifest) {
   return {};
 }
 
+Result<> check_is_free(Database& database, const std::string& name) {
+  auto select = TRY(database.prepare("SELECT 1 FROM names WHERE name = ?"));
+  select.bind(1, name);
+  if (TRY(select.step()) == Statement::Step::done) return {};
+  return fail(ErrorKind::conflict, "there is an image '{}' already", name);
+}
+
 }  // namespace
 
 ImageStore::ImageStore(Store& store, BlobStore& blobs) : m_store(store), m_blobs(blobs) {}
@@ -184,9 +191,13 @@ Result<std::unique_ptr<ImageStore>> ImageStore::open(Store& store, BlobStore& bl
   return std::unique_ptr<ImageStore>(new ImageStore(store, blobs));
 }
 
-Result<ImageRecord> ImageStore::record(const ImageRecord& facts, const std::vector<std::string>& names) {
+Result<ImageRecord> ImageStore::record(const ImageRecord& facts, const std::vector<std::string>& names,
+                                       Taken taken) {
   Database& database = m_store.database();
   auto transaction = TRY(database.begin());
+  if (taken == Taken::refused) {
+    for (const std::string& name : names) TRY(check_is_free(database, name));
+  }
   TRY(insert_record(m_store, facts));
   for (const std::string& name : names) TRY(set_name(database, name, facts.manifest));
   ImageRecord record = TRY(read_record(database, facts.manifest));
@@ -229,6 +240,11 @@ Result<ImageRecord> ImageStore::add_index(const Descriptor& descriptor, const st
                                           Role role) {
   const ImageRecord facts = TRY(index_facts(m_blobs, descriptor, role));
   return record(facts, TRY(recorded_names(names, descriptor.digest)));
+}
+
+Result<ImageRecord> ImageStore::add_new_index(const Descriptor& descriptor, const Reference& name) {
+  const ImageRecord facts = TRY(index_facts(m_blobs, descriptor, Role::own));
+  return record(facts, TRY(recorded_names({name}, descriptor.digest)), Taken::refused);
 }
 
 Result<ImageRecord> ImageStore::add_any(const Descriptor& document, const std::vector<Reference>& names,

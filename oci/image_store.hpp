@@ -79,6 +79,8 @@ public:
   /// Records an index whose bytes are a blob. The images that are here were added before, as parts.
   Result<ImageRecord> add_index(const Descriptor& index, const std::vector<Reference>& names,
                                 Role role = Role::own);
+  /// The same under a name that means nothing yet; conflict when it does.
+  Result<ImageRecord> add_new_index(const Descriptor& index, const Reference& name);
   /// Records a manifest that is no image; its config and layers must be blobs.
   Result<ImageRecord> add_artifact(const Descriptor& manifest, const std::vector<Reference>& names,
                                    Role role = Role::own);
@@ -117,7 +119,9 @@ public:
 
 private:
   ImageStore(Store& store, BlobStore& blobs);
-  Result<ImageRecord> record(const ImageRecord& facts, const std::vector<std::string>& names);
+  enum class Taken { replaced, refused };  // names that mean something
+  Result<ImageRecord> record(const ImageRecord& facts, const std::vector<std::string>& names,
+                             Taken taken = Taken::replaced);
   Result<Descriptor> descriptor_of(const Digest& manifest, ImageKind kind);
   Result<ImageRecord> choose(const ImageRecord& index, const std::string& name, const Platform& platform);
   Result<std::vector<ImageRecord>> list_where(std::string_view condition, const std::string& value);

@@ -32,7 +32,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     }
     return oci::append_layers(image, layers, target.created);
   }();
-  if (!appended) return std::unexpected(Failure(appended.error(), interrupts.exit_code(125)));
+  if (!appended) return std::unexpected(appended.error());
   return finish_edit(workshop->images(), *appended, target);
 }
 

@@ -9,16 +9,15 @@
 #include "base/json.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "build/kept_steps.hpp"
 #include "build/output.hpp"
 #include "build/until.hpp"
 #include "cli/build_context.hpp"
+#include "cli/build_failure.hpp"
 #include "cli/build_flags.hpp"
 #include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
 #include "cli/cache_options.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
@@ -28,7 +27,6 @@
 #include "cli/registries.hpp"
 #include "cli/run_settings.hpp"
 #include "cli/session.hpp"
-#include "cli/step_shell.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
@@ -96,7 +94,7 @@ Result<RecipeText> find_text(Session& session, const Arguments& arguments, Reque
   if (request.unpacked && request.unpacked->text) {
     if (!file.empty())
       return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
-    return recipe_text({.name = path, .path = {}, .context_directory = {}, .language = {}, .also_there = {}},
+    return recipe_text({.name = path, .path = {}, .context_directory = {}, .also_there = {}},
                        *request.unpacked->text);
   }
   const bool is_unpacked = request.unpacked.has_value() && file != "-";
@@ -170,7 +168,8 @@ Result<> finish(build::Workshop& workshop, Request& request, const ParsedRecipe&
   for (const std::string& note : request.notes) progress.note(note);
   FinishedRecipe finished = TRY(finish_recipe(recipe, workshop, request.options, cancel));
   for (const std::string& note : finished.notes) progress.note(note);
-  const std::string warnings = TRY(note_findings(recipe, request.options, finished));
+  const Notes notes = request.progress == ProgressKind::quiet ? Notes::unseen : Notes::shown;
+  const std::string warnings = TRY(note_findings(recipe, request.options, finished, notes));
   if (!warnings.empty()) progress.note(warnings);
   if (request.progress == ProgressKind::plain) {
     for (const std::string& remark : finished.remarks) progress.note(remark);
@@ -203,7 +202,7 @@ Result<build::BuildResult> build_image(build::Workshop& workshop, Request& reque
   build::BuildResult result = TRY(build_one(workshop, request, request.recipe, progress, cancel, failed));
   if (request.index) {
     const oci::Platform platform = request.options.platform.value_or(oci::Platform::host());
-    TRY(add_to_index(workshop, *request.index, {{platform, result.manifest}}));
+    TRY(add_to_index(workshop.images(), *request.index, {{platform, result.manifest}}));
   }
   for (const build::OutputSpec& output : request.outputs) {
     TRY_WHILE(build::write_output(workshop, result.manifest, request.options.tags, output, cancel),
@@ -239,7 +238,7 @@ Result<build::BuildResult> build_index(build::Workshop& workshop, Request& reque
   std::optional<oci::ImageRecord> index;
   if (!request.index || !tags.empty()) index = TRY(make_index(workshop.images(), built, tags));
   if (request.index) {
-    const oci::ImageRecord added = TRY(add_to_index(workshop, *request.index, built));
+    const oci::ImageRecord added = TRY(add_to_index(workshop.images(), *request.index, built));
     if (!index) index = added;
   }
   result.manifest = index->manifest;
@@ -264,38 +263,6 @@ FailurePlace failure_place(const Request& request, const build::FailedStep& fail
           .step = failed.number,
           .exit_code = failed.exit_code,
           .lines = recipes::excerpt(request.recipe.source.text, request.finished, failed.location)};
-}
-
-// A step failed and is kept: the error is told, then what --on-failure says is done. The exit code stays the
-// step's.
-Outcome after_failure(Session& session, build::Workshop& workshop, const Request& request, Error error,
-                      Progress& progress, const build::FailedStep& failed, const Interrupts& interrupts) {
-  const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
-  const std::string& wanted = request.on_failure;
-  const std::string reopen = fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept);
-  progress.failed(error, failure_place(request, failed));
-  const bool opens = wanted != "keep" && interrupts.signal() == 0;
-  if (!opens) {
-    if (progress.reports_errors()) return code;
-    return std::unexpected(Failure(std::move(error).hint(reopen), code));
-  }
-  if (!progress.reports_errors()) session.console().print(format_error(error, session.style().colour));
-  if (wanted == "shell" && !has_terminal()) {
-    session.console().print(
-        format_warning("no shell is opened, because this is no terminal", session.style().colour));
-    session.console().print("hint: " + reopen);
-    return code;
-  }
-  build::KeptSteps kept(workshop.store().database());
-  const build::KeptStep step = TRY(kept.find(failed.kept));
-  std::vector<std::string> command;
-  if (wanted != "shell") command = {"/bin/sh", "-c", wanted};
-  const Outcome entered = enter_step(session, workshop, step, request.options, command, interrupts.token());
-  if (!entered) {
-    session.console().print(format_error(entered.error().error, session.style().colour));
-    session.console().print("hint: " + reopen);
-  }
-  return code;
 }
 
 std::vector<std::string> shown_names(const std::vector<oci::Reference>& tags) {
@@ -399,15 +366,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
-  if (!result && !failed.kept.empty())
-    return after_failure(session, *workshop, request, std::move(result).error(), *progress, failed,
-                         interrupts);
   if (!result) {
-    // The step's own exit code, as `make` in a script would give it; 0 is no failure code.
-    const int code = interrupts.exit_code(failed.exit_code != 0 ? failed.exit_code : 125);
-    progress->failed(result.error(), failure_place(request, failed));
-    if (progress->reports_errors()) return code;
-    return std::unexpected(Failure(std::move(result).error(), code));
+    return tell_failure(session, *workshop, *progress,
+                        {std::move(result).error(), failure_place(request, failed), failed},
+                        request.on_failure, request.options, interrupts.token());
   }
   const std::string id = result->image_id.digest.to_string();
   progress->succeeded({.image_id = id,
@@ -422,8 +384,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   // With an archive on standard output there is no room for the ID.
   if (!writes_to_standard_output(request)) print_line(id);
   if (!result->cache_failure) return 0;
-  return std::unexpected(
-      Failure(std::move(*result->cache_failure), interrupts.exit_code(k_cache_not_written)));
+  return std::unexpected(Failure(std::move(*result->cache_failure), k_cache_not_written));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/table.hpp"
+#include "cli/timestamp.hpp"
 #include "cli/working_steps.hpp"
 
 namespace ecrin::cli {
@@ -15,14 +16,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& words = arguments.operands();
   build::BuildOptions options = TRY(step_options(session));
   for (std::size_t i = 1; i < words.size(); ++i) options.tags.push_back(TRY(parse_new_name(words[i])));
-  if (const auto timestamp = arguments.find("timestamp")) {
-    const auto seconds = parse_unsigned(*timestamp, INT64_MAX);
-    if (!seconds && *timestamp != "now")
-      return std::unexpected(
-          Error(ErrorKind::invalid,
-                fmt::format("--timestamp is 'now' or seconds since 1970, not '{}'", printable(*timestamp))));
-    options.current_time = !seconds;
-    if (seconds) options.epoch = static_cast<std::int64_t>(*seconds);
+  if (const auto timestamp = TRY(requested_timestamp(arguments))) {
+    options.current_time = timestamp->now;
+    options.epoch = timestamp->seconds;
   }
   if (arguments.on("squash")) options.squash = build::Squash::all;
   const Interrupts interrupts;
@@ -37,7 +33,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     if (arguments.on("rm")) TRY(containers.remove(container.name));
     return record;
   }();
-  if (!committed) return std::unexpected(Failure(committed.error(), interrupts.exit_code(125)));
+  if (!committed) return std::unexpected(committed.error());
   const std::string id = committed->id.digest.to_string();
   if (const auto file = arguments.find("iidfile")) TRY(write_file_atomically(*file, id));
   print_line(id);

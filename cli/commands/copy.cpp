@@ -150,10 +150,9 @@ Outcome run(Session& session, const Arguments& arguments) {
   const Interrupts interrupts;
   auto copied = copy(session, arguments, request, interrupts);
   if (!copied) {
-    return std::unexpected(Failure(std::move(copied).error().context(
-                                       fmt::format("copying {} to {}", printable(request.source.to_string()),
-                                                   printable(request.destination.to_string()))),
-                                   interrupts.exit_code(125)));
+    return std::unexpected(std::move(copied).error().context(
+        fmt::format("copying {} to {}", printable(request.source.to_string()),
+                    printable(request.destination.to_string()))));
   }
   const std::string digest = copied->digest.to_string();
   if (!digest_file.empty()) TRY(write_file_atomically(digest_file, digest));

@@ -53,8 +53,7 @@ Result<> remove_steps(build::Workshop& workshop, const std::vector<std::string>&
 
 Result<build::BuildOptions> debug_options(const Arguments& arguments, const Environment& environment) {
   build::BuildOptions options;
-  for (const std::string& text : arguments.values("secret"))
-    options.secrets.push_back(TRY(parse_secret(text, environment)));
+  options.secrets = TRY(requested_secrets(arguments, environment));
   options.proxy_environment = proxy_environment(environment);
   return options;
 }

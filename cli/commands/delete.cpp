@@ -33,7 +33,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   for (const oci::Reference& name : names) {
     const auto digest = registries->remove(name, &interrupts.token());
-    if (!digest) return std::unexpected(Failure(digest.error(), interrupts.exit_code(125)));
+    if (!digest) return std::unexpected(digest.error());
     print_line(digest->to_string());
   }
   return 0;

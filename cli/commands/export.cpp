@@ -52,8 +52,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   }();
   if (!written) {
     return std::unexpected(
-        Failure(Error(written.error()).context("exporting " + printable(arguments.operands().front())),
-                interrupts.exit_code(125)));
+        Error(written.error()).context("exporting " + printable(arguments.operands().front())));
   }
   return 0;
 }

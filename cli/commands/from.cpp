@@ -101,7 +101,7 @@ Outcome run(Session& session, const Arguments& arguments) {
         TRY(build::start_container(*workshop, arguments.operands().front(), options, interrupts.token()));
     return add_named(containers, container, name);
   }();
-  if (!made) return std::unexpected(Failure(made.error(), interrupts.exit_code(125)));
+  if (!made) return std::unexpected(made.error());
   print_line(*made);
   return 0;
 }

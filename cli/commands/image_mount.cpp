@@ -45,8 +45,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   for (const std::string& word : words) {
     const auto path = mount_image(session, word, interrupts.token());
     if (!path) {
-      return std::unexpected(
-          Failure(Error(path.error()).context("mounting " + printable(word)), interrupts.exit_code(125)));
+      return std::unexpected(Error(path.error()).context("mounting " + printable(word)));
     }
     print_line(words.size() == 1 ? *path : fmt::format("{}  {}", printable(word), *path));
   }

@@ -107,9 +107,8 @@ Outcome run(Session& session, const Arguments& arguments) {
     return record_image(*workshop, std::move(config), layer, names);
   }();
   if (!record) {
-    return std::unexpected(Failure(
-        Error(record.error()).context("importing " + (from == "-" ? "standard input" : printable(from))),
-        interrupts.exit_code(125)));
+    return std::unexpected(
+        Error(record.error()).context("importing " + (from == "-" ? "standard input" : printable(from))));
   }
   print_line(record->id.digest.to_string());
   return 0;

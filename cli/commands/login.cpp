@@ -101,7 +101,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto existing = TRY(access.credentials.find(key));
   if (arguments.on("get-login")) return show_login(key, existing);
   auto done = log_in(arguments, access, key, existing, session, interrupts);
-  if (!done) return std::unexpected(Failure(std::move(done).error(), interrupts.exit_code(125)));
+  if (!done) return std::unexpected(std::move(done).error());
   return *done;
 }
 

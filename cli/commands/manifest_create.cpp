@@ -23,22 +23,14 @@ Outcome run(Session& session, const Arguments& arguments) {
             .hint("give --amend to add to an index, or remove it first"));
   const Interrupts interrupts;
   const auto entries = obtain_entries(session, arguments, sources, interrupts);
-  if (!entries) return std::unexpected(Failure(entries.error(), interrupts.exit_code(125)));
+  if (!entries) return std::unexpected(entries.error());
   const auto add_all = [&](oci::ImageIndex& index) -> Result<> {
     for (const oci::Descriptor& entry : *entries) index.set(entry);
     return {};
   };
-  if (existing) {
-    print_line(TRY(edit_index(*images, name.to_string(), add_all)).id.digest.hex());
-    return 0;
-  }
-  oci::ImageIndex index;
-  index.media_type = oci::media_type::k_index;
-  TRY(add_all(index));
-  if (index.manifests.size() > oci::k_index_entry_limit)
-    return std::unexpected(
-        Error(ErrorKind::limit, fmt::format("an index has at most {} entries", oci::k_index_entry_limit)));
-  print_line(TRY(images->add_index(TRY(store_index(*images, index)), {name})).id.digest.hex());
+  const auto record = arguments.on("amend") ? create_or_edit_index(*images, name, add_all)
+                                            : create_index(*images, name, add_all);
+  print_line(TRY(record).id.digest.hex());
   return 0;
 }
 

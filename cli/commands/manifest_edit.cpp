@@ -36,7 +36,7 @@ Outcome run_add(Session& session, const Arguments& arguments) {
   TRY(find_index(*images, name));
   const Interrupts interrupts;
   auto entries = obtain_entries(session, arguments, sources, interrupts);
-  if (!entries) return std::unexpected(Failure(std::move(entries).error(), interrupts.exit_code(125)));
+  if (!entries) return std::unexpected(std::move(entries).error());
   for (oci::Descriptor& entry : *entries) TRY(apply_entry_flags(entry, arguments));
   const oci::ImageRecord record = TRY(edit_index(*images, name, [&](oci::ImageIndex& index) -> Result<> {
     for (const oci::Descriptor& entry : *entries) index.set(entry);

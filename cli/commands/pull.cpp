@@ -100,7 +100,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     auto records = pull(i);
     if (!records) {
       progress->end();
-      return std::unexpected(Failure(std::move(records).error(), interrupts.exit_code(125)));
+      return std::unexpected(std::move(records).error());
     }
     for (const oci::ImageRecord& record : *records) print_line(record.id.digest.to_string());
   }

@@ -84,9 +84,7 @@ Outcome push(Session& session, const Arguments& arguments, Wanted wanted) {
       oci::push_image(workshop->images(), *registries, record, to, options, *progress, &interrupts.token());
   progress->end();
   if (!pushed) {
-    return std::unexpected(
-        Failure(std::move(pushed).error().context(fmt::format("pushing '{}'", to.to_string())),
-                interrupts.exit_code(125)));
+    return std::unexpected(std::move(pushed).error().context(fmt::format("pushing '{}'", to.to_string())));
   }
   const std::string digest = pushed->digest.to_string();
   if (const auto file = arguments.find("digestfile")) TRY(write_file_atomically(*file, digest));

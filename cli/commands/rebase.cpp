@@ -106,10 +106,7 @@ Outcome run(Session& session, const Arguments& arguments) {
                       strict));
     return std::move(result.image);
   }();
-  if (!rebased) {
-    return std::unexpected(
-        Failure(Error(rebased.error()).context("rebasing " + printable(name)), interrupts.exit_code(125)));
-  }
+  if (!rebased) return std::unexpected(Error(rebased.error()).context("rebasing " + printable(name)));
   return finish_edit(workshop->images(), *rebased, target);
 }
 

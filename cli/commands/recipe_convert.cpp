@@ -16,8 +16,7 @@ namespace ecrin::cli {
 namespace {
 
 Result<RecipeText> read_text(const std::string& file) {
-  if (file == "-")
-    return read_recipe({.name = "-", .path = {}, .context_directory = {}, .language = {}, .also_there = {}});
+  if (file == "-") return read_recipe({.name = "-", .path = {}, .context_directory = {}, .also_there = {}});
   return read_recipe(TRY(find_recipe("", file)));
 }
 

@@ -23,7 +23,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   const auto referrers =
       registries->list_referrers(name, arguments.value("artifact-type"), &interrupts.token());
-  if (!referrers) return std::unexpected(Failure(referrers.error(), interrupts.exit_code(125)));
+  if (!referrers) return std::unexpected(referrers.error());
   std::vector<Json> rows;
   for (const oci::Descriptor& referrer : *referrers) rows.push_back(row_of(referrer));
   if (const auto format = arguments.find("format")) {

@@ -39,10 +39,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     const oci::NewLayer layer = TRY(build::squash_layers(*workshop, image, first, &interrupts.token()));
     return oci::replace_layers(image, first, layer, target.created);
   }();
-  if (!squashed) {
-    return std::unexpected(
-        Failure(Error(squashed.error()).context("squashing " + printable(name)), interrupts.exit_code(125)));
-  }
+  if (!squashed) return std::unexpected(Error(squashed.error()).context("squashing " + printable(name)));
   return finish_edit(workshop->images(), *squashed, target);
 }
 

@@ -1,5 +1,8 @@
 // Killed builds, and several at once: nothing that finished is lost, nothing stays that prune does not find.
+#include <arpa/inet.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <filesystem>
 #include <memory>
@@ -26,6 +29,40 @@ void fill_context(const Ecrin& ecrin) {
   for (int index = 0; index < 50; ++index)
     ecrin.context("tree/" + std::to_string(index), std::string(20'000, 'x'));
 }
+
+/// A server that takes connections and never says a word.
+class SilentServer {
+public:
+  SilentServer() : m_socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(m_socket, generic, size) == 0);
+    REQUIRE(::listen(m_socket, 8) == 0);
+    REQUIRE(::getsockname(m_socket, generic, &size) == 0);
+    m_url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/";
+  }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  ~SilentServer() {
+    ::close(m_socket);
+    if (m_client >= 0) ::close(m_client);
+  }
+  const std::string& url() const { return m_url; }
+  bool wait_for_client() {
+    pollfd waiting{.fd = m_socket, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, 60'000) != 1) return false;
+    m_client = ::accept4(m_socket, nullptr, nullptr, SOCK_CLOEXEC);
+    return m_client >= 0;
+  }
+
+private:
+  int m_socket;
+  int m_client = -1;
+  std::string m_url;
+};
 
 }  // namespace
 
@@ -161,4 +198,19 @@ TEST_CASE("a store that cannot be written is refused with the fix", "[any-driver
   CHECK(outcome.code == 125);
   CHECK(one_error(outcome));
   CHECK(contains(outcome.err, "--root"));
+}
+
+TEST_CASE("a build that is stopped while its context comes gives the code of the signal") {
+  Ecrin ecrin;
+  SilentServer server;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Running build(ecrin.invocation({"build", server.url() + "context.tar"}));
+    REQUIRE(server.wait_for_client());
+    build.signal(signal);
+    const Outcome outcome = build.wait();
+    INFO(outcome.description);
+    CHECK(outcome.code == 128 + signal);
+    CHECK(contains(outcome.err, "stopped by the user"));
+  }
+  CHECK(ecrin.left_behind().empty());
 }

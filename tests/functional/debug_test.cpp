@@ -1,7 +1,7 @@
 // Failed steps that are opened again, builds that stop at a step, and images as they were after one.
-#include <unistd.h>
 
 #include <csignal>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
@@ -96,7 +96,7 @@ TEST_CASE("at a terminal a failing step opens a shell when it was asked for") {
   CHECK(second.wait() == 6);
 }
 
-TEST_CASE("a command on failure gets the build's secrets; the exit code is the step's") {
+TEST_CASE("a command on failure gets the build's secrets, and the exit code is the step's") {
   Ecrin ecrin;
   ecrin.context("file", "");
   write_file(ecrin.scratch() / "token", "t0ken");
@@ -106,6 +106,23 @@ TEST_CASE("a command on failure gets the build's secrets; the exit code is the s
   INFO(outcome.description);
   CHECK(outcome.code == 3);
   CHECK(contains(outcome.out, "t0kentwo"));
+}
+
+TEST_CASE("a build that reports in JSON says nothing else when a step fails") {
+  Ecrin ecrin;
+  for (const char* wanted : {"--on-failure=keep", "--on-failure=shell"}) {
+    const Outcome outcome =
+        ecrin.try_build("from: localhost/busybox\nsteps: [{run: exit 4}]\n", {"--progress=json", wanted});
+    INFO(outcome.description);
+    CHECK(outcome.code == 4);
+    nlohmann::json last;
+    for (const std::string& line : lines_of(outcome.err)) {
+      last = nlohmann::json::parse(line, nullptr, false);
+      CHECK(last.is_object());
+    }
+    CHECK(last["event"] == "error");
+    CHECK(contains(last["hint"].get<std::string>(), "ecrin debug "));
+  }
 }
 
 TEST_CASE("failed steps are listed, bounded, removed and pruned") {
@@ -134,9 +151,11 @@ TEST_CASE("failed steps are listed, bounded, removed and pruned") {
 
 TEST_CASE("a build that was stopped keeps no step") {
   Ecrin ecrin;
-  Running build(ecrin.build_invocation("from: localhost/busybox\nsteps: [{run: echo started; sleep 100}]\n",
-                                       {"--progress=plain"}));
-  usleep(1'500'000);
+  Invocation invocation = ecrin.build_invocation(
+      "from: localhost/busybox\nsteps: [{run: echo started; sleep 100}]\n", {"--progress=plain"});
+  invocation.argv.insert(invocation.argv.begin(), {"sh", "-c", "exec \"$0\" \"$@\" 2>&1"});
+  Running build(invocation);
+  REQUIRE(build.wait_for_output("| started"));
   build.signal(SIGINT);
   CHECK(build.wait().code == 130);
   CHECK(ecrin.json({"debug", "--list", "--format", "json"}).empty());

@@ -17,7 +17,7 @@ TEST_CASE("a variable keeps its place when it is set again") {
   CHECK(value == "2");
 }
 
-TEST_CASE("paths are taken from the work directory; a slash at the end stays") {
+TEST_CASE("paths are taken from the work directory, a slash at the end stays") {
   oci::ImageConfig config;
   CHECK(absolute_path(config, "a") == "/a");
   config.working_dir = "/src";

@@ -128,7 +128,7 @@ TEST_CASE("endless headers, oversized ones and oversized names end in an error")
       ErrorKind::limit);
 }
 
-TEST_CASE("what the writer writes, the index reads; two runs give equal bytes") {
+TEST_CASE("what the writer writes, the index reads, and two runs give equal bytes") {
   const std::string long_name = "blobs/sha512/" + std::string(128, 'f');
   const auto write = [&] {
     StringSink sink;

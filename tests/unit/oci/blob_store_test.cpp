@@ -115,7 +115,7 @@ TEST_CASE("a wrong source leaves nothing in the store") {
   CHECK(must(posix::list_directory(must(fixture.store->temporary()))).empty());
 }
 
-TEST_CASE("a blob that is there is not read again; one of another length is replaced") {
+TEST_CASE("a blob that is there is not read again, one of another length is replaced") {
   StoreFixture fixture;
   const Descriptor descriptor = must(fixture.blobs->put_bytes("a/b", "content"));
   MemorySource wrong("wrong");

@@ -116,7 +116,7 @@ TEST_CASE("a hostile or damaged docker archive is refused, and no image appears"
   CHECK(must(archive.store.images->list()).empty());
 }
 
-TEST_CASE("an exported archive is read again; its layers are plain and its ID stays") {
+TEST_CASE("an exported archive is read again, and its layers are plain and its ID stays") {
   StoreFixture source;
   const std::string packed = gzip("packed layer");
   MadeImage made = make_image(*source.blobs, {"plain layer"});

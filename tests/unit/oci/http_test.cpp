@@ -417,7 +417,7 @@ TEST_CASE("http: cancelling ends waiting, reading and sending at once") {
   CHECK(within(10s, [&] { return server.open_connections() == 0; }));
 }
 
-TEST_CASE("http: a dropped response ends the exchange; a short rest keeps the connection") {
+TEST_CASE("http: a dropped response ends the exchange, a short rest keeps the connection") {
   FakeHttp server;
   std::atomic<bool> gone = false;
   server.script("/endless", [&](Connection& c) {

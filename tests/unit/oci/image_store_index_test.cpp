@@ -165,6 +165,18 @@ TEST_CASE("an edited index takes the names, and its parts stay") {
   CHECK(must(fixture.images->replace_index(edited.digest, edited)).manifest == edited.digest);
 }
 
+TEST_CASE("a new index takes no name from another image") {
+  MultiFixture fixture;
+  const Descriptor other = put_index(*fixture.blobs, {entry_of(fixture.amd64, "linux/amd64")});
+  const auto taken = fixture.images->add_new_index(other, must(Reference::parse("localhost/multi:1")));
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error().kind() == ErrorKind::conflict);
+  CHECK(must(fixture.images->find_any("multi:1")).manifest == fixture.index.digest);
+  const ImageRecord record =
+      must(fixture.images->add_new_index(other, must(Reference::parse("localhost/multi:2"))));
+  CHECK(record.names == std::vector<std::string>{"localhost/multi:2"});
+}
+
 TEST_CASE("artifacts are stored, found and never taken for images") {
   MultiFixture fixture;
   const Descriptor signature = put_artifact(*fixture.blobs, "signed", &fixture.amd64.manifest);

@@ -170,7 +170,7 @@ TEST_CASE("a built layer is exported from its provider") {
   CHECK(read_file(blob_file(other, Digest::of("layer two"))) == "layer two");
 }
 
-TEST_CASE("a second image joins a layout; the same name moves to it") {
+TEST_CASE("a second image joins a layout, and the same name moves to it") {
   Layout layout;
   const MadeImage second = make_image(*layout.source.blobs, {"second"});
   must(layout.source.images->add(second.manifest, {}));

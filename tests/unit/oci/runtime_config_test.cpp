@@ -41,7 +41,7 @@ TEST_CASE("the eleven default capabilities, and no dangerous one") {
   CHECK(default_runtime_config(ImageConfig()).process.capabilities == capabilities);
 }
 
-TEST_CASE("the default mounts come parents first; /sys and cgroup are read-only") {
+TEST_CASE("the default mounts come parents first, /sys and cgroup are read-only") {
   const RuntimeConfig config = default_runtime_config(ImageConfig());
   std::vector<std::string> destinations;
   for (const RuntimeMount& mount : config.mounts) {
