@@ -1,5 +1,7 @@
 #include "build/pattern.hpp"
 
+#include <algorithm>
+
 #include "base/text.hpp"
 #include "base/utf8.hpp"
 
@@ -67,7 +69,10 @@ Result<> Pattern::add_set(std::string_view text, std::size_t& position) {
 Result<Pattern> Pattern::compile(std::string_view text, Stars stars) {
   Pattern pattern;
   const auto add = [&](Token::Kind kind, char32_t character = 0) {
-    pattern.m_tokens.push_back({.kind = kind, .character = character});
+    // Twice the same of these is once.
+    const bool repeats = (kind == Token::Kind::star || kind == Token::Kind::directories) &&
+                         !pattern.m_tokens.empty() && pattern.m_tokens.back().kind == kind;
+    if (!repeats) pattern.m_tokens.push_back({.kind = kind, .character = character});
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -105,12 +110,17 @@ Result<Pattern> Pattern::compile(std::string_view text, Stars stars) {
 }
 
 bool Pattern::matches(std::string_view path) const {
-  // One set of live states (positions in the token list) carried over the path: no backtracking.
+  // One set of live states (positions in the token list) carried over the path: no backtracking. Those that
+  // count are below `high`, which grows with the path: of a pattern that is longer, the rest is not looked
+  // at.
   const std::size_t end = m_tokens.size();
-  std::vector<char> live(end + 1, 0), next(end + 1, 0);
+  // A character leads one further, and at most two states in a row need none.
+  const std::size_t reach = std::min(end + 1, 3 * path.size() + 4);
+  std::vector<char> live(reach, 0), next(reach, 0);
+  std::size_t high = 1;
   // States that need no character: a star may be empty; "directories" may be none, at the start of a name.
   const auto close = [&](std::vector<char>& states) {
-    for (std::size_t i = 0; i < end; ++i) {
+    for (std::size_t i = 0; i < std::min(high, end); ++i) {
       if (!states[i]) continue;
       const Token::Kind kind = m_tokens[i].kind;
       // A "directories" state in the middle of its own run is entered as i with mark 2: it leaves at slashes
@@ -118,6 +128,7 @@ bool Pattern::matches(std::string_view path) const {
       if (kind == Token::Kind::star || kind == Token::Kind::anything ||
           (kind == Token::Kind::directories && states[i] == 1)) {
         states[i + 1] = 1;
+        high = std::max(high, i + 2);
       }
     }
   };
@@ -125,38 +136,45 @@ bool Pattern::matches(std::string_view path) const {
   close(live);
   for (std::size_t position = 0; position < path.size();) {
     const char32_t c = next_character(path, position);
-    std::fill(next.begin(), next.end(), char{0});
-    for (std::size_t i = 0; i < end; ++i) {
+    std::fill_n(next.begin(), std::min(high, end) + 1, char{0});
+    std::size_t next_high = 0;
+    const auto enter = [&](std::size_t i, char mark = 1) {
+      next[i] = mark;
+      next_high = std::max(next_high, i + 1);
+    };
+    for (std::size_t i = 0; i < std::min(high, end); ++i) {
       if (!live[i]) continue;
       const Token& token = m_tokens[i];
       switch (token.kind) {
         case Token::Kind::character:
-          if (c == token.character) next[i + 1] = 1;
+          if (c == token.character) enter(i + 1);
           break;
         case Token::Kind::any_character:
-          if (c != '/') next[i + 1] = 1;
+          if (c != '/') enter(i + 1);
           break;
         case Token::Kind::star:
-          if (c != '/') next[i] = 1;
+          if (c != '/') enter(i);
           break;
         case Token::Kind::anything:
-          next[i] = 1;
+          enter(i);
           break;
         case Token::Kind::directories:
-          next[i] = c == '/' || next[i] == 1 ? char{1} : char{2};
+          enter(i, c == '/' || next[i] == 1 ? char{1} : char{2});
           break;
         case Token::Kind::set: {
           bool in = false;
-          for (const auto& [low, high] : token.ranges) in = in || (low <= c && c <= high);
-          if (in != token.negated && c != '/') next[i + 1] = 1;
+          for (const auto& [from, to] : token.ranges) in = in || (from <= c && c <= to);
+          if (in != token.negated && c != '/') enter(i + 1);
           break;
         }
       }
     }
+    if (next_high == 0) return false;
+    high = next_high;
     close(next);
     live.swap(next);
   }
-  return live[end] != 0;
+  return end < high && live[end] != 0;
 }
 
 std::string clean_path(std::string_view path) {

@@ -1,7 +1,7 @@
 // Pattern: one glob over '/'-separated relative paths: the rules of Go's filepath.Match, as COPY sources have
 // them, and for docker's ignore files "**" as well. A character is one of UTF-8; a byte that is none counts
-// for itself. Matching takes time proportional to pattern times path, whatever the pattern: a context may
-// bring hostile ones.
+// for itself. Matching takes time proportional to the square of the path at most, however long the pattern
+// is: a context may bring hostile ones.
 #pragma once
 
 #include <cstdint>

@@ -83,6 +83,39 @@ TEST_CASE("build --check with a target looks into what the target needs") {
   CHECK(ecrin({"build", "--check", "--target", "two", ecrin.context_directory() + "/recipe.yaml"}).code == 0);
 }
 
+TEST_CASE("build --check of very large texts ends in a bounded time", "[any-driver]") {
+  Ecrin ecrin(Ecrin::Base::none);
+  const auto repeated = [](const std::string& text, std::size_t count) {
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += text;
+    return all;
+  };
+  constexpr std::size_t k_million = 1'000'000;
+  const std::string from = "FROM localhost/busybox\n";
+  const std::pair<const char*, std::string> texts[] = {
+      {"a line", from + "RUN " + std::string(k_million, 'x') + "\n"},
+      {"one word of variables", from + "ENV A=" + repeated("$B", k_million / 2) + "\n"},
+      {"many words", from + "COPY" + repeated(" a", k_million / 2) + " /x/\n"},
+      {"instructions", from + repeated("RUN true\n", 100'000)},
+      {"settings", from + repeated("ENV A=$A\n", 100'000)},
+      {"nested", from + "ENV A=" + repeated("${A:-x", 10'000) + repeated("}", 10'000) + "\n"},
+      {"nested too deep", from + "ENV A=" + repeated("${A:-x", 100'000) + repeated("}", 100'000) + "\n"},
+      {"doubled", from + "ENV A=xx\n" + repeated("ENV A=$A$A\n", 100)},
+      {"stages", repeated("FROM scratch\n", 100'000)},
+  };
+  ecrin.context(".dockerignore", repeated("*a", k_million / 2 - 10) + "\n");
+  for (const auto& [what, text] : texts) {
+    ecrin.context("Containerfile", text);
+    Invocation check = ecrin.invocation({"build", "--check", ecrin.context_directory()});
+    check.timeout = std::chrono::seconds(100);
+    const Outcome outcome = run(check);
+    INFO(what << ": " << outcome.code << " " << outcome.err.substr(0, 2000));
+    CHECK_FALSE(outcome.timed_out);
+    const bool ended = outcome.code == 0 || outcome.code == 1;
+    CHECK(ended);
+  }
+}
+
 TEST_CASE("build --check --format is for programs") {
   Ecrin ecrin(Ecrin::Base::none);
   ecrin.context("Containerfile", k_flawed);

@@ -16,6 +16,26 @@ IgnoreRules rules(std::string_view text) {
 }
 }  // namespace
 
+TEST_CASE("a line of a mebibyte ends in a bounded time") {
+  const auto repeated = [](std::string_view text, std::size_t size) {
+    std::string all;
+    while (all.size() + text.size() <= size) all += text;
+    return all;
+  };
+  constexpr std::size_t k_mebibyte = std::size_t{1} << 20;
+  const std::string path = repeated("a/", 200) + std::string(200, 'a');
+  for (const char* part : {"x", "*", "?", "*a", "**/", "**/a", "**/*", "[a-z]", "\\a", "a/", "!", "*/"}) {
+    INFO(part);
+    const auto rules = IgnoreRules::parse(repeated(part, k_mebibyte) + "x\n", "ignore");
+    if (!rules) continue;
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(rules->ignores(path));
+  }
+  CHECK_FALSE(IgnoreRules::parse(repeated("a\n", k_mebibyte), "ignore"));  // too many lines
+  const auto many = IgnoreRules::parse(repeated("*a*/b\n", 60'000), "ignore");
+  REQUIRE(many);
+  CHECK_FALSE(many->ignores(path));
+}
+
 TEST_CASE("a pattern covers everything below what it matches") {
   const IgnoreRules ignore = rules("build\n*.log\n");
   CHECK(ignore.ignores("build"));
