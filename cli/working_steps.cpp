@@ -73,7 +73,9 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
   StepPrinter printer(session.console(), quiet);
   build::FailedStep failed;
   const auto put = [&]() -> Result<> {
-    const FileLock lock = TRY(containers.lock(name, &interrupts.token()));
+    const NamedLock lock = TRY(containers.lock(name, &interrupts.token(), [&] {
+      session.console().print(fmt::format("note: waiting for another step on '{}'", printable(name)));
+    }));
     build::WorkingContainer container = TRY(containers.need(name));
     TRY(build::add_steps(*workshop, container, request, options, printer, interrupts.token(), &failed));
     return containers.update(container);

@@ -24,7 +24,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop());
   build::WorkingContainers containers(workshop->store());
   const auto committed = [&]() -> Result<oci::ImageRecord> {
-    const FileLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
+    const NamedLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
     const build::WorkingContainer container = TRY(containers.need(words.front()));
     oci::ImageRecord record = TRY(build::commit_container(*workshop, container, options, interrupts.token()));
     if (arguments.on("rm")) TRY(containers.remove(container.name));

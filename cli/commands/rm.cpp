@@ -16,7 +16,7 @@ Result<> remove_one(build::WorkingContainers& containers, const std::string& nam
     return {};
   }
   // Whoever works on it finishes first.
-  const FileLock lock = TRY(containers.lock(name, nullptr));
+  const NamedLock lock = TRY(containers.lock(name, nullptr));
   TRY(containers.remove(name));
   print_line(name);
   return {};

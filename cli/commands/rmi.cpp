@@ -57,7 +57,7 @@ Result<> free_from_containers(const Removal& removal, const oci::ImageRecord& re
                 fmt::format("image {} is the base of working container '{}'", short_id(record.id), name))
               .hint(fmt::format("remove that first: ecrin rm {}; or give -f", name)));
     }
-    const FileLock lock = TRY(containers.lock(name, nullptr));
+    const NamedLock lock = TRY(containers.lock(name, nullptr));
     TRY(containers.remove(name));
   }
   return {};
