@@ -1,5 +1,5 @@
 // verb: rm
-#include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -9,9 +9,10 @@
 namespace ecrin::cli {
 namespace {
 
-Result<> remove_one(build::WorkingContainers& containers, const std::string& name, bool force) {
-  const std::vector<std::string> names = TRY(containers.names());
-  if (std::ranges::find(names, name) == names.end()) {
+// `names`: of all that there are, also of those that need() cannot read.
+Result<> remove_one(build::WorkingContainers& containers, const std::set<std::string>& names,
+                    const std::string& name, bool force) {
+  if (!names.contains(name)) {
     if (!force) TRY(containers.need(name));
     return {};
   }
@@ -29,11 +30,11 @@ Outcome run(Session& session, const Arguments& arguments) {
         Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rm' needs CONTAINER... or --all"));
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   build::WorkingContainers containers(workshop->store());
-  std::vector<std::string> names = arguments.operands();
-  if (all) names = TRY(containers.names());
+  const std::vector<std::string> there = TRY(containers.names());
+  const std::set<std::string> known(there.begin(), there.end());
   std::optional<Error> first_error;
-  for (const std::string& name : names) {
-    auto removed = remove_one(containers, name, arguments.on("force"));
+  for (const std::string& name : all ? there : arguments.operands()) {
+    auto removed = remove_one(containers, known, name, arguments.on("force"));
     if (removed) continue;
     if (first_error) {
       session.console().print("error: " + removed.error().message());
