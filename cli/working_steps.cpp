@@ -62,7 +62,7 @@ Result<build::BuildOptions> step_options(Session& session) {
 }
 
 Outcome put_steps(Session& session, const Arguments& arguments, const std::string& name,
-                  const build::StepsRequest& request, build::BuildOptions options) {
+                  const StepsFor& steps_for, build::BuildOptions options) {
   const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   const bool quiet = arguments.on("quiet");
@@ -77,6 +77,7 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
       session.console().print(fmt::format("note: waiting for another step on '{}'", printable(name)));
     }));
     build::WorkingContainer container = TRY(containers.need(name));
+    const build::StepsRequest request = TRY(steps_for(container));
     TRY(build::add_steps(*workshop, container, request, options, printer, interrupts.token(), &failed));
     return containers.update(container);
   }();
