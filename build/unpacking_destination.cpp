@@ -1,8 +1,6 @@
 #include "build/unpacking_destination.hpp"
 
-#include "base/defer.hpp"
 #include "base/file_lock.hpp"
-#include "base/posix.hpp"
 #include "build/layer_unpacker.hpp"
 #include "oci/store_destination.hpp"
 
@@ -43,10 +41,9 @@ private:
   Result<> put_layer(const oci::Descriptor& blob, const oci::BlobOpener& open, const oci::DiffId& diff_id,
                      const CancelToken* cancel) {
     // Whoever else wants this layer, in this process or another, waits and then finds it.
-    const Fd locks = TRY(m_workshop.store().subdirectory(k_locks));
-    const std::string lock_name = diff_id.digest.algorithm_name() + "-" + diff_id.digest.hex();
-    const FileLock lock = TRY(FileLock::acquire_named(locks, lock_name, 0600, cancel));
-    const Defer remove_lock([&] { (void)posix::unlink_at(locks, lock_name); });
+    const NamedLock lock =
+        TRY(NamedLock::acquire(TRY(m_workshop.store().subdirectory(k_locks)),
+                               diff_id.digest.algorithm_name() + "-" + diff_id.digest.hex(), cancel));
     oci::BlobStore& blobs = m_workshop.blobs();
     if (TRY(m_workshop.layers().find(diff_id.digest.to_string()))) {
       TRY(blobs.download(blob, open, nullptr, cancel));

@@ -105,11 +105,11 @@ Result<> WorkingContainers::migrate(Database& database) {
   return database.migrate("working_containers", k_schema);
 }
 
-Result<FileLock> WorkingContainers::lock(const std::string& name, const CancelToken* cancel) {
+Result<NamedLock> WorkingContainers::lock(const std::string& name, const CancelToken* cancel,
+                                          const std::function<void()>& waits) {
   if (!is_container_name(name))
     return fail(ErrorKind::not_found, "there is no working container '{}'", printable(name));
-  const Fd directory = TRY(m_store->subdirectory("working"));
-  return FileLock::acquire_named(directory, name + ".lock", 0600, cancel);
+  return NamedLock::acquire(TRY(m_store->subdirectory("working")), name + ".lock", cancel, waits);
 }
 
 Result<std::optional<WorkingContainer>> WorkingContainers::get(const std::string& name) {

@@ -45,8 +45,9 @@ public:
   static Result<> migrate(Database& database);
   explicit WorkingContainers(Store& store) : m_store(&store) {}
 
-  /// Waits for whoever else is at work on it.
-  Result<FileLock> lock(const std::string& name, const CancelToken* cancel);
+  /// Waits for whoever else is at work on it; `waits`: FileLock::acquire_named.
+  Result<NamedLock> lock(const std::string& name, const CancelToken* cancel,
+                         const std::function<void()>& waits = {});
   Result<std::optional<WorkingContainer>> get(const std::string& name);
   /// The same, and it must be there.
   Result<WorkingContainer> need(const std::string& name);

@@ -235,8 +235,8 @@ Outcome run_in_foreground(Session& session, const ContainerRequest& request, con
   const auto cgroups = TRY(open_cgroups(session, request.resources));
   Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(session, request, arguments));
   build::Workshop* workshop = TRY(session.workshop());
-  std::optional<NameLock> name;
-  if (!request.name.empty()) name.emplace(TRY(NameLock::acquire(workshop->store(), request.name)));
+  std::optional<NamedLock> name;
+  if (!request.name.empty()) name.emplace(TRY(lock_container_name(workshop->store(), request.name)));
   Outcome outcome = run_container(request, root, session, workshop->store(), cgroups);
   if (root.mount.tree) {
     if (const auto finished = root.mount.tree->finish(); !finished && outcome) {

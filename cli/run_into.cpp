@@ -56,7 +56,10 @@ Outcome run_into(Session& session, const Arguments& arguments) {
         Error(ErrorKind::invalid,
               fmt::format("--workdir must be an absolute path, not '{}'", printable(*request.workdir))));
   request.steps.emplace_back(std::move(step));
-  return put_steps(session, arguments, arguments.value("into"), request, std::move(options));
+  return put_steps(
+      session, arguments, arguments.value("into"),
+      [&](const build::WorkingContainer&) -> Result<build::StepsRequest> { return request; },
+      std::move(options));
 }
 
 }  // namespace ecrin::cli

@@ -63,21 +63,12 @@ Result<std::string> Volumes::open(const std::string& name, const Fd& rootfs, con
   return path;
 }
 
-NameLock::NameLock(Fd directory, std::string file, FileLock lock)
-    : m_directory(std::move(directory)), m_file(std::move(file)), m_lock(std::move(lock)) {}
-
-Result<NameLock> NameLock::acquire(Store& store, const std::string& name) {
-  Fd directory = TRY(store.subdirectory("containers"));
-  const std::string file = name + ".lock";
-  auto lock = TRY(FileLock::acquire_named_now(directory, file, 0600));
-  if (lock) return NameLock(std::move(directory), file, *std::move(lock));
+Result<NamedLock> lock_container_name(Store& store, const std::string& name) {
+  auto lock = TRY(NamedLock::acquire_now(TRY(store.subdirectory("containers")), name + ".lock"));
+  if (lock) return *std::move(lock);
   return std::unexpected(
       Error(ErrorKind::conflict, fmt::format("a container with the name '{}' is running", name))
           .hint("take another --name, or stop that one first"));
-}
-
-NameLock::~NameLock() {
-  if (m_directory) (void)posix::unlink_at(m_directory, m_file);
 }
 
 }  // namespace ecrin::cli

@@ -27,19 +27,7 @@ private:
   std::vector<std::string> m_drafts;  // names in the store's temporary directory
 };
 
-/// The name of a running container: nobody else gets it while this lives.
-class NameLock {
-public:
-  static Result<NameLock> acquire(Store& store, const std::string& name);
-  NameLock(NameLock&&) noexcept = default;
-  NameLock& operator=(NameLock&&) = delete;
-  ~NameLock();
-
-private:
-  NameLock(Fd directory, std::string file, FileLock lock);
-  Fd m_directory;
-  std::string m_file;
-  FileLock m_lock;
-};
+/// The name of a running container: nobody else gets it while the lock lives.
+Result<NamedLock> lock_container_name(Store& store, const std::string& name);
 
 }  // namespace ecrin::cli

@@ -71,7 +71,7 @@ Result<std::string> mount_working(Session& session, const std::string& name, con
   build::Workshop* workshop = TRY(session.workshop());
   build::WorkingContainers containers(workshop->store());
   build::WorkingMounts mounts(workshop->store());
-  const FileLock lock = TRY(containers.lock(name, &cancel));
+  const NamedLock lock = TRY(containers.lock(name, &cancel));
   build::WorkingContainer container = TRY(containers.need(name));
   if (const auto there = TRY(mounts.find(name))) {
     const bool live = TRY(mounts.is_live(*there));
@@ -90,7 +90,7 @@ Result<> unmount_working(Session& session, const std::string& name, const Cancel
   build::Workshop* workshop = TRY(session.workshop());
   build::WorkingContainers containers(workshop->store());
   build::WorkingMounts mounts(workshop->store());
-  const FileLock lock = TRY(containers.lock(name, &cancel));
+  const NamedLock lock = TRY(containers.lock(name, &cancel));
   build::WorkingContainer container = TRY(containers.need(name));
   const auto mount = TRY(mounts.find(name));
   if (!mount) return {};

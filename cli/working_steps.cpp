@@ -63,7 +63,7 @@ Result<build::BuildOptions> step_options(Session& session) {
 }
 
 Outcome put_steps(Session& session, const Arguments& arguments, const std::string& name,
-                  const build::StepsRequest& request, build::BuildOptions options) {
+                  const StepsFor& steps_for, build::BuildOptions options) {
   const Interrupts interrupts;
   const auto registries = TRY(open_registries(session, arguments, interrupts));
   const bool quiet = arguments.on("quiet");
@@ -74,10 +74,13 @@ Outcome put_steps(Session& session, const Arguments& arguments, const std::strin
   StepPrinter printer(session.console(), quiet);
   build::FailedStep failed;
   const auto put = [&]() -> Result<> {
-    const FileLock lock = TRY(containers.lock(name, &interrupts.token()));
+    const NamedLock lock = TRY(containers.lock(name, &interrupts.token(), [&] {
+      session.console().print(fmt::format("note: waiting for another step on '{}'", printable(name)));
+    }));
     build::WorkingContainer container = TRY(containers.need(name));
     TRY(build::settle_mount(*workshop, container, {.epoch = options.epoch.value_or(0), .now = options.now},
                             interrupts.token()));
+    const build::StepsRequest request = TRY(steps_for(container));
     TRY(build::add_steps(*workshop, container, request, options, printer, interrupts.token(), &failed));
     return containers.update(container);
   }();

@@ -2,6 +2,7 @@
 // have in common.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "build/working_build.hpp"
@@ -10,10 +11,12 @@
 
 namespace ecrin::cli {
 
+/// What is to be done, by the container as it is.
+using StepsFor = std::function<Result<build::StepsRequest>(const build::WorkingContainer&)>;
 /// Locks the container, puts the steps on it and records it. What a program prints goes to standard output;
 /// what came from the cache is said on standard error. A failing program gives its exit code.
 Outcome put_steps(Session& session, const Arguments& arguments, const std::string& container,
-                  const build::StepsRequest& request, build::BuildOptions options);
+                  const StepsFor& steps_for, build::BuildOptions options);
 
 /// What these verbs take from the environment: time, proxies.
 Result<build::BuildOptions> step_options(Session& session);

@@ -25,7 +25,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop());
   build::WorkingContainers containers(workshop->store());
   const auto committed = [&]() -> Result<oci::ImageRecord> {
-    const FileLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
+    const NamedLock lock = TRY(containers.lock(words.front(), &interrupts.token()));
     build::WorkingContainer container = TRY(containers.need(words.front()));
     TRY(build::settle_mount(*workshop, container, {.epoch = options.epoch.value_or(0), .now = options.now},
                             interrupts.token()));

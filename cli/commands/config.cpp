@@ -25,8 +25,10 @@ Outcome run(Session& session, const Arguments& arguments) {
                                .hint("'ecrin help config' lists the settings; 'ecrin inspect' shows them"));
   if (const auto container = TRY(find_container(session, arguments.operands().front()))) {
     build::BuildOptions options = TRY(step_options(session));
-    return put_steps(session, arguments, container->name, TRY(config_steps(arguments, *container)),
-                     std::move(options));
+    const auto steps_for = [&](const build::WorkingContainer& locked) {
+      return config_steps(arguments, locked);
+    };
+    return put_steps(session, arguments, container->name, steps_for, std::move(options));
   }
   const EditTarget target = TRY(edit_target(session, arguments));
   oci::ImageStore* images = TRY(session.images());

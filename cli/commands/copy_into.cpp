@@ -41,7 +41,10 @@ Outcome put(Session& session, const Arguments& arguments, recipes::StepKind step
   options.context_directory = TRY(absolute_path(arguments.value("contextdir", ".")));
   build::StepsRequest request;
   request.steps.push_back(std::move(step));
-  return put_steps(session, arguments, arguments.operands().front(), request, std::move(options));
+  return put_steps(
+      session, arguments, arguments.operands().front(),
+      [&](const build::WorkingContainer&) -> Result<build::StepsRequest> { return request; },
+      std::move(options));
 }
 
 Outcome run_copy(Session& session, const Arguments& arguments) {

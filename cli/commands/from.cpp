@@ -1,6 +1,7 @@
 // verb: from
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -61,8 +62,12 @@ Result<std::string> add_named(build::WorkingContainers& containers, build::Worki
     return container.name;
   }
   const std::string base = base_name(container.image);
+  const std::vector<std::string> there = TRY(containers.names());
+  const std::set<std::string> taken(there.begin(), there.end());
   for (int number = 0; number < k_name_tries; ++number) {
     container.name = number == 0 ? base : fmt::format("{}-{}", base, number);
+    if (taken.contains(container.name)) continue;
+    // Another one may have been faster.
     auto added = containers.add(container);
     if (added) return container.name;
     if (added.error().kind() != ErrorKind::conflict) return std::unexpected(std::move(added).error());

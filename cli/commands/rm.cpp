@@ -1,5 +1,5 @@
 // verb: rm
-#include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -9,15 +9,15 @@
 namespace ecrin::cli {
 namespace {
 
-Result<> remove_one(Session& session, build::WorkingContainers& containers, const std::string& name,
-                    bool force) {
-  const std::vector<std::string> names = TRY(containers.names());
-  if (std::ranges::find(names, name) == names.end()) {
+// `names`: of all that there are, also of those that need() cannot read.
+Result<> remove_one(Session& session, build::WorkingContainers& containers,
+                    const std::set<std::string>& names, const std::string& name, bool force) {
+  if (!names.contains(name)) {
     if (!force) TRY(containers.need(name));
     return {};
   }
   // Whoever works on it finishes first.
-  const FileLock lock = TRY(containers.lock(name, nullptr));
+  const NamedLock lock = TRY(containers.lock(name, nullptr));
   TRY(drop_mount(session, name));
   TRY(containers.remove(name));
   print_line(name);
@@ -33,11 +33,11 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (shared_namespace(session.environment())) TRY(session.stay_in_namespace());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   build::WorkingContainers containers(workshop->store());
-  std::vector<std::string> names = arguments.operands();
-  if (all) names = TRY(containers.names());
+  const std::vector<std::string> there = TRY(containers.names());
+  const std::set<std::string> known(there.begin(), there.end());
   std::optional<Error> first_error;
-  for (const std::string& name : names) {
-    auto removed = remove_one(session, containers, name, arguments.on("force"));
+  for (const std::string& name : all ? there : arguments.operands()) {
+    auto removed = remove_one(session, containers, known, name, arguments.on("force"));
     if (removed) continue;
     if (first_error) {
       session.console().print("error: " + removed.error().message());

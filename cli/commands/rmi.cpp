@@ -19,6 +19,8 @@ struct Removal {
   oci::ImageStore& images;
   build::ImageMounts& mounts;
   Force force;
+  std::vector<build::ImageMount> mounted;                  // that there are
+  std::vector<std::pair<std::string, std::string>> bases;  // of working containers: name, manifest
 };
 
 // An index takes images with it that came only as its parts.
@@ -34,7 +36,7 @@ Result<bool> goes_with(oci::ImageStore& images, const oci::ImageRecord& record, 
 }
 
 Result<> check_unused(const Removal& removal, const oci::ImageRecord& record) {
-  for (const build::ImageMount& mount : TRY(removal.mounts.list())) {
+  for (const build::ImageMount& mount : removal.mounted) {
     if (!TRY(goes_with(removal.images, record, mount.manifest))) continue;
     const std::string path = removal.mounts.path(mount);
     return std::unexpected(
@@ -47,9 +49,9 @@ Result<> check_unused(const Removal& removal, const oci::ImageRecord& record) {
 }
 
 // A working container cannot do without its base: by force it goes, too.
-Result<> free_from_containers(const Removal& removal, const oci::ImageRecord& record) {
+Result<> free_from_containers(Removal& removal, const oci::ImageRecord& record) {
   build::WorkingContainers containers(removal.images.blobs().store());
-  for (const auto& [name, base] : TRY(containers.bases())) {
+  for (auto& [name, base] : removal.bases) {
     if (base.empty() || !TRY(goes_with(removal.images, record, base))) continue;
     if (removal.force == Force::no) {
       return std::unexpected(
@@ -57,13 +59,14 @@ Result<> free_from_containers(const Removal& removal, const oci::ImageRecord& re
                 fmt::format("image {} is the base of working container '{}'", short_id(record.id), name))
               .hint(fmt::format("remove that first: ecrin rm {}; or give -f", name)));
     }
-    const FileLock lock = TRY(containers.lock(name, nullptr));
+    const NamedLock lock = TRY(containers.lock(name, nullptr));
     TRY(containers.remove(name));
+    base.clear();
   }
   return {};
 }
 
-Result<> remove_image(const Removal& removal, const oci::ImageRecord& record) {
+Result<> remove_image(Removal& removal, const oci::ImageRecord& record) {
   if (removal.force == Force::no) TRY(check_unused(removal, record));
   TRY(free_from_containers(removal, record));
   TRY(removal.images.remove(record.manifest));
@@ -74,7 +77,7 @@ Result<> remove_image(const Removal& removal, const oci::ImageRecord& record) {
 
 // By name: the name goes, and the image with its last one. By ID: the image goes, with all names only if
 // forced.
-Result<> remove_one(const Removal& removal, const std::string& words) {
+Result<> remove_one(Removal& removal, const std::string& words) {
   auto found = find_any_image(removal.images, words);
   const bool forced = removal.force == Force::yes;
   if (!found && found.error().kind() == ErrorKind::not_found && forced) return {};
@@ -103,7 +106,13 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   oci::ImageStore& images = workshop->images();
   build::ImageMounts mounts = TRY(build::ImageMounts::open(workshop->store()));
-  const Removal removal{images, mounts, arguments.on("force") ? Force::yes : Force::no};
+  Removal removal{.images = images,
+                  .mounts = mounts,
+                  .force = arguments.on("force") ? Force::yes : Force::no,
+                  .mounted = {},
+                  .bases = {}};
+  removal.mounted = TRY(mounts.list());
+  removal.bases = TRY(build::WorkingContainers(workshop->store()).bases());
   // One image that is missing must not keep the others: the first error is told at the end, the rest as it
   // comes.
   std::optional<Error> first_error;

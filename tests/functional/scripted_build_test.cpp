@@ -139,6 +139,7 @@ TEST_CASE("working containers: names, scratch, files of each other, squash, remo
   CHECK(ecrin({"run", "--into", "busybox-working-container-1", "echo here"}).out == "here\n");
   ecrin.must({"rm", "--all"});
   CHECK(ecrin.must({"from", "--list", "-q"}).empty());
+  CHECK(run(host_command({"ls", ecrin.root() + "/working"})).out.empty());
   CHECK(ecrin({"rm", "nothing"}).code == 1);
   CHECK(ecrin({"rm", "-f", "nothing"}).code == 0);
 }
