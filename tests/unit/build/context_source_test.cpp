@@ -1,5 +1,6 @@
 #include "build/context_source.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/posix.hpp"
@@ -65,18 +66,27 @@ TEST_CASE("archives and texts become contexts, and go with their last user") {
   const auto from_file = [&](const std::string& name, ContextUse use) {
     return open_context(*workshop, {Kind::path, scratch.path() + name, "", {}}, use, {}, nullptr);
   };
-  std::string directory;
+  const auto temporary = [&] {
+    const auto names = posix::list_directory(testing::open_directory(workshop->store().temporary_path()));
+    REQUIRE(names);
+    return names->size();
+  };
+  const std::size_t before = temporary();
   {
-    // Only root can give files to somebody; who cannot must not have to.
+    // Only root can give files to root: here others see that a failure leaves nothing.
     const auto files = from_file("/context.tar", ContextUse::main);
-    if (::getuid() == 0) {
-      REQUIRE(files);
-      directory = files->directory;
+    CHECK(files.has_value() == (::getuid() == 0));
+    if (files) {
       CHECK(files->is_temporary);
-      CHECK(read_file(directory + "/dir/file") == "x");
+      CHECK(read_file(files->directory + "/dir/file") == "x");
+      struct stat status;
+      REQUIRE(::stat((files->directory + "/dir/file").c_str(), &status) == 0);
+      CHECK(status.st_uid == 0);  // whoever's they are in the archive
+      CHECK((status.st_mode & 07777) == 0600);
+      CHECK(temporary() == before + 1);
     }
   }
-  CHECK(::access(directory.c_str(), F_OK) != 0);
+  CHECK(temporary() == before);
   const auto text = from_file("/recipe", ContextUse::main);
   REQUIRE(text);
   CHECK(text->text == "FROM scratch\n");
@@ -91,4 +101,5 @@ TEST_CASE("archives and texts become contexts, and go with their last user") {
   const auto read = read_context(*workshop, std::move(*input), nullptr);
   REQUIRE(read);
   CHECK(read->text == "FROM scratch\n");
+  CHECK(temporary() == before);  // of a text nothing stays while it is used
 }

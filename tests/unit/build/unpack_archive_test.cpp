@@ -114,8 +114,18 @@ TEST_CASE("symlinks of the tree lead the parents, and never out of it") {
   REQUIRE(fixture.unpack({{"up", Type::symlink, "/../.."}, {"up/escaped", Type::file, "b"}}));
   CHECK(::access((fixture.scratch.path() + "/escaped").c_str(), F_OK) != 0);
   CHECK(read_file(fixture.path + "/escaped") == "b");
-  CHECK_FALSE(fixture.unpack({{"../escaped", Type::file, "b"}}));
-  CHECK_FALSE(fixture.unpack({{"hard", Type::hardlink, "../../etc/passwd"}}));
+  for (const Entry& outside :
+       {Entry{"../escaped", Type::file, "b"}, Entry{"hard", Type::hardlink, "../../etc/passwd"}}) {
+    const auto refused = fixture.unpack({outside});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind() == ErrorKind::invalid);
+    CHECK(refused.error().message().contains("leads out of the archive"));
+  }
+  CHECK_FALSE(fixture.exists("/hard"));
+  // A link through a symlink of the tree is to the tree's own file, not to one of that name outside.
+  write_file(fixture.scratch.path() + "/outside", "outside");
+  CHECK_FALSE(fixture.unpack({{"link", Type::hardlink, "out/outside"}}));
+  CHECK_FALSE(fixture.exists("/link"));
 }
 
 TEST_CASE("what is in the way gives way") {
@@ -135,10 +145,36 @@ TEST_CASE("what is in the way gives way") {
   CHECK_FALSE(fixture.exists("/nowhere"));
 }
 
+TEST_CASE("what an archive brings has its type, mode and time; devices are left out") {
+  Fixture fixture;
+  REQUIRE(fixture.unpack({{"pipe", Type::fifo, "", 0620},
+                          {"tool", Type::file, "x", 04755},
+                          {"again", Type::hardlink, "tool"},
+                          {"link", Type::symlink, "/nowhere"},
+                          {"disk", Type::block_device, ""},
+                          {"tty", Type::character_device, ""}}));
+  struct stat tool, status;
+  REQUIRE(::lstat((fixture.path + "/pipe").c_str(), &status) == 0);
+  CHECK(S_ISFIFO(status.st_mode));
+  CHECK((status.st_mode & 07777) == 0620);
+  REQUIRE(::lstat((fixture.path + "/tool").c_str(), &tool) == 0);
+  CHECK((tool.st_mode & 07777) == 04755);
+  CHECK(tool.st_mtim.tv_sec == 7);
+  REQUIRE(::lstat((fixture.path + "/again").c_str(), &status) == 0);
+  CHECK(status.st_ino == tool.st_ino);
+  REQUIRE(::lstat((fixture.path + "/link").c_str(), &status) == 0);
+  CHECK(S_ISLNK(status.st_mode));
+  CHECK(status.st_mtim.tv_sec == 7);
+  CHECK_FALSE(fixture.exists("/disk"));
+  CHECK_FALSE(fixture.exists("/tty"));
+}
+
 TEST_CASE("an archive cannot remove, and goes below its destination") {
   Fixture fixture;
   write_file(fixture.path + "/a", "x");
-  CHECK_FALSE(fixture.unpack({{".wh.a", Type::file, ""}}));
+  const auto refused = fixture.unpack({{".wh.a", Type::file, ""}});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message().contains("its name marks removed files"));
   CHECK(fixture.exists("/a"));
   REQUIRE(fixture.unpack({{"/b", Type::file, "y"}, {"h", Type::hardlink, "b"}}, "to"));
   CHECK(read_file(fixture.path + "/to/h") == "y");
