@@ -351,7 +351,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   auto read = read_request(session, arguments, interrupts.token());
   if (!read) {
     const bool is_wrong = checks && read.error().kind() == ErrorKind::invalid;
-    return std::unexpected(Failure(std::move(read).error(), interrupts.exit_code(is_wrong ? k_found : 125)));
+    return std::unexpected(Failure(std::move(read).error(), is_wrong ? k_found : 125));
   }
   Request request = *std::move(read);
   if (wanted.method != CallMethod::build) return call(request, wanted);

@@ -38,7 +38,7 @@ Outcome run_mount(Session& session, const Arguments& arguments) {
   const Interrupts interrupts;
   for (const std::string& name : names) {
     const auto path = mount_working(session, name, interrupts.token());
-    if (!path) return std::unexpected(Failure(path.error(), interrupts.exit_code(125)));
+    if (!path) return std::unexpected(path.error());
     print_line(names.size() == 1 ? *path : fmt::format("{}  {}", name, *path));
   }
   return 0;
@@ -64,7 +64,7 @@ Outcome run_umount(Session& session, const Arguments& arguments) {
   if (all) names = TRY(mounted_here(session));
   for (const std::string& name : names) {
     const auto done = unmount_working(session, name, interrupts.token());
-    if (!done) return std::unexpected(Failure(done.error(), interrupts.exit_code(125)));
+    if (!done) return std::unexpected(done.error());
     print_line(name);
   }
   return 0;
