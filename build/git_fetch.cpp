@@ -194,8 +194,7 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
   TRY_WHILE(git.run(path, {"checkout", "--quiet", "--detach", commit}), "checking out the commit {}", commit);
   const Fd root = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
   if (source.submodules.value_or(true) && TRY(posix::exists_at(root, ".gitmodules")) == posix::Exists::yes) {
-    TRY_WHILE(fetch_submodules(git, path, root), "fetching the submodules of '{}'",
-              display_remote(source));
+    TRY_WHILE(fetch_submodules(git, path, root), "fetching the submodules of '{}'", display_remote(source));
   }
   if (directory == GitDirectory::leave_out) {
     TRY(fs::remove_tree(root, ".git"));

@@ -61,9 +61,8 @@ std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport&
 
 Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build) {
   const recipes::SourceText source(parsed.source.file, parsed.source.text);
-  recipes::LintOptions options{.args = parsed.request.args,
-                               .target = parsed.request.target,
-                               .platform = parsed.request.platform};
+  recipes::LintOptions options{
+      .args = parsed.request.args, .target = parsed.request.target, .platform = parsed.request.platform};
   options.is_ignored = TRY(ignored_files(build));
   if (parsed.recipe) {
     recipes::Recipe looked_at = *parsed.recipe;

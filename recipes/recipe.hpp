@@ -207,8 +207,8 @@ using StepKind = std::variant<RunStep, CopyStep, AddStep, WriteStep, EnvStep, Wo
 struct Step {
   StepKind kind;
   Location location;
-  int last_line = 0;  // of what says it; 0: the next thing in the text tells
   std::string text;   // one line for people and for the image history: "run: apt-get update"
+  int last_line = 0;  // of what says it; 0: the next thing in the text tells
 };
 
 // ---- stage, recipe ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ constexpr const char* k_default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin
 
 Step make_step(StepKind kind, Location location, int last_line) {
   std::string text = printable(fmt::format("{} {}", instruction_name(kind), summary(kind)), k_text_length);
-  return {.kind = std::move(kind), .location = location, .last_line = last_line, .text = std::move(text)};
+  return {.kind = std::move(kind), .location = location, .text = std::move(text), .last_line = last_line};
 }
 
 int last_line(const SourceText& source, const Instruction& instruction) {
