@@ -158,9 +158,10 @@ Result<> take_written(Workshop& workshop, WorkingContainer& container, const Wor
     const KeyInputs inputs = {{"kind", "mount"}, {"parent", container.tree_key}, {"layer", hashed.diff_id}};
     const std::string key = key_digest(inputs);
     const auto cache = TRY(BuildCache::open(workshop.store().database(), workshop.layers()));
+    const std::string below = TRY(starting_tree(workshop, container)).name();
     TRY(cache->add({.key = key,
                     .layer_id = sealed.id,
-                    .below_id = TRY(starting_tree(workshop, container)).name(),
+                    .below_id = below,
                     .text = k_step_text,
                     .bytes = written.bytes,
                     .entries = written.entries,

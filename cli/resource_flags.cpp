@@ -27,9 +27,9 @@ Result<std::optional<std::int64_t>> parse_bytes(const Arguments& arguments, std:
 }
 
 Result<oci::MemoryResources> parse_memory(const Arguments& arguments) {
-  oci::MemoryResources memory{.limit = TRY(parse_bytes(arguments, "memory")),
-                              .reservation = TRY(parse_bytes(arguments, "memory-reservation")),
-                              .swap = std::nullopt};
+  oci::MemoryResources memory;
+  memory.limit = TRY(parse_bytes(arguments, "memory"));
+  memory.reservation = TRY(parse_bytes(arguments, "memory-reservation"));
   if (arguments.value("memory-swap") == "-1") {
     memory.swap = oci::k_unlimited;
   } else {
@@ -160,7 +160,8 @@ std::vector<Flag> resource_flags() {
 Result<oci::Resources> parse_resources(const Arguments& arguments) {
   oci::MemoryResources memory = TRY(parse_memory(arguments));
   oci::CpuResources cpu = TRY(parse_cpu(arguments));
-  return oci::Resources{.memory = memory, .cpu = std::move(cpu), .pids = TRY(parse_pids(arguments))};
+  const auto pids = TRY(parse_pids(arguments));
+  return oci::Resources{.memory = memory, .cpu = std::move(cpu), .pids = pids};
 }
 
 std::vector<std::string> service_manager_addresses(const Environment& environment, unsigned user) {

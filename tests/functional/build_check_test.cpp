@@ -39,7 +39,7 @@ TEST_CASE("build --check without findings is exit code 0, and with errors 1 as d
   CHECK(contains(bad.err, "unknown instruction 'RNU' (did you mean 'RUN'?)"));
 }
 
-TEST_CASE("--call=check and --call=lint are --check") {
+TEST_CASE("what --call=check and --call=lint do is --check") {
   Ecrin ecrin(Ecrin::Base::none);
   ecrin.context("Containerfile", k_flawed);
   const Outcome check = ecrin({"build", "--check", ecrin.context_directory()});

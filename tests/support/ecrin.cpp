@@ -110,7 +110,9 @@ std::string Ecrin::store_state() const {
 
 std::vector<std::string> Ecrin::left_behind() const {
   auto names = names_in(m_root + "/tmp");
-  std::erase_if(names, [](const std::string& name) { return name.ends_with(".lock"); });
+  // A lock that was being made when its process was killed (".new") is taken away when it is ten minutes old.
+  std::erase_if(names,
+                [](const std::string& name) { return name.ends_with(".lock") || name.ends_with(".new"); });
   return names;
 }
 

@@ -54,6 +54,7 @@ struct Running {
         cache(open_cache(machine)),
         hasher(machine.workshop->layers(), *cache, 1),
         shared(session, hasher, [this](const std::string& note) { notes.push_back(note); }) {
+    step.before = std::make_shared<const oci::ImageConfig>();
     REQUIRE(shared.read());
     session.shared = &shared;
   }
@@ -64,6 +65,7 @@ struct Running {
   }
   Result<std::string> mount(const recipes::Mount& wanted = cache_mount()) {
     mounts.push_back(std::make_unique<RunMounts>(session, scope));
+    TRY(mounts.back()->lock_caches({wanted}));
     TRY(mounts.back()->add(wanted, 0));
     return mounts.back()->mounts().front().source;
   }
