@@ -11,6 +11,7 @@
 #include "build/serial_observer.hpp"
 #include "build/session.hpp"
 #include "build/shared_build.hpp"
+#include "build/step_fates.hpp"
 #include "build/step_reasons.hpp"
 #include "build/step_trees.hpp"
 
@@ -20,13 +21,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-enum class Fate {
-  cached,  // in the store
-  shared,  // in a shared cache; its layer is fetched when it is needed
-  not_needed,
-  runs,
-};
-
 class Engine {
 public:
   Engine(Session& session, StepExecutor& executor, BuildObserver& observer)
@@ -34,7 +28,7 @@ public:
         m_executor(executor),
         m_observer(observer),
         m_trees(session, m_outcomes),
-        m_fresh(steps_without_cache(session)),
+        m_fates(session),
         m_hasher(session.workshop.layers(), *session.cache,
                  std::max(1u, std::thread::hardware_concurrency())),
         m_shared(session, m_hasher, [this](const std::string& note) { m_observer.note_once(note); }) {}
@@ -44,8 +38,6 @@ public:
 private:
   Result<> run_rounds();
   Result<> finish_steps();
-  Result<> look_up();
-  void need_tree(std::size_t index);
   Result<> schedule();
   void settle(std::size_t index);
   Result<> adopt(std::size_t index, const CancelToken& stop);
@@ -83,89 +75,29 @@ private:
   Session& m_session;
   StepExecutor& m_executor;
   SerialObserver m_observer;
-  std::vector<Fate> m_fates;
   std::vector<char> m_in_image;         // the step's layer is one of the image's: only those need a diff ID
   std::vector<StepOutcome> m_outcomes;  // of finished steps; each is written by its own task only
   StepTrees m_trees;                    // made of them
-  const std::vector<char> m_fresh;      // not looked for in any cache
+  StepFates m_fates;                    // of this round
   std::vector<double> m_seconds;        // that they took, here or elsewhere
   std::vector<char> m_finished;         // by this build
   std::vector<char> m_ran;
   std::vector<char> m_reported;
-  std::vector<char> m_needed;
-  std::vector<char> m_failed;               // its tree is not what a shared cache said: looked up once more
-  std::vector<SharedBuild::Known> m_known;  // of what is not in the store
+  std::vector<char> m_failed;  // its tree is not what a shared cache said: looked up once more
   LayerHasher m_hasher;
   SharedBuild m_shared;  // after the hasher, which it waits for
   // For all rounds: networks and agents that steps share end with the thread that started them.
   std::optional<ThreadPool> m_workers;
 };
 
-Result<> Engine::look_up() {
-  const std::size_t count = m_session.steps.size();
-  m_fates.assign(count, Fate::not_needed);
-  m_outcomes.assign(count, {});
-  m_needed.assign(count, 0);
-  m_failed.assign(count, 0);
-  m_known.assign(count, {});
-  if (!m_session.options.no_cache) {
-    std::vector<BuildCache::Query> queries;
-    // No step has the empty key, so it is not found.
-    for (std::size_t i = 0; i < count; ++i) {
-      BuildCache::Query query{m_fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
-                              is_independent(plan(i))};
-      if (const StartingTree* start = m_session.start_of(plan(i))) query.known_tree = start->name();
-      queries.push_back(std::move(query));
-    }
-    auto found = TRY(m_session.cache->find(queries));
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!found[i]) continue;
-      m_fates[i] = Fate::cached;
-      m_outcomes[i] = {std::move(found[i]->layer), found[i]->bytes, found[i]->entries};
-      m_seconds[i] = found[i]->seconds;
-    }
-    m_known = m_shared.look_up(found, m_outcomes);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (m_fresh[i] || !m_trees.can_be_shared(i)) m_known[i] = {};
-      if (m_known[i].shared) m_fates[i] = Fate::shared;
-    }
-  }
-  for (std::size_t i = 0; i < count; ++i)
-    if (m_session.start_of(plan(i))) m_fates[i] = Fate::cached;
-  need_tree(target());
-  return {};
-}
-
-// The layers of a whole tree are needed: of the image, or of one that a step works on. A step whose result
-// nobody needs, because what follows is cached, does not run. A cached step has cached parents
-// (BuildCache::find), so its tree is complete; but for an independent one, whose layer was found by itself.
-void Engine::need_tree(std::size_t index) {
-  std::vector<std::size_t> trees = {index};
-  while (!trees.empty()) {
-    const std::size_t top = trees.back();
-    trees.pop_back();
-    // Whoever came by before has gone on from there.
-    for (std::optional<std::size_t> i = top; i && !m_needed[*i]; i = plan(*i).parent) {
-      m_needed[*i] = 1;
-      const bool is_there =
-          m_fates[*i] == Fate::cached || (m_fates[*i] == Fate::shared && !m_known[*i].remade);
-      if (is_there) continue;
-      m_fates[*i] = Fate::runs;
-      for (const StepInput& input : plan(*i).inputs) {
-        if (input.stage_step) trees.push_back(*input.stage_step);
-      }
-    }
-  }
-}
-
 std::vector<std::string> Engine::reasons(std::size_t index) {
   if (!m_session.options.explain) return {};
-  if (!m_session.options.no_cache && m_fresh[index]) return {"--no-cache-filter"};
-  if (m_known[index].found)
+  if (!m_session.options.no_cache && m_fates.is_fresh(index)) return {"--no-cache-filter"};
+  if (m_fates.known(index).found)
     return {fmt::format("running it is faster than fetching it from '{}'",
-                        printable(m_shared.caches().name(*m_known[index].found)))};
+                        printable(m_shared.caches().name(*m_fates.known(index).found)))};
   const auto& parent = plan(index).parent;
-  const bool parent_runs = parent && m_fates[*parent] == Fate::runs;
+  const bool parent_runs = parent && m_fates.of(*parent) == Fate::runs;
   return reasons_to_run(m_session, index, slot(index), parent_runs ? plan(*parent).text : "");
 }
 
@@ -287,7 +219,7 @@ Result<> Engine::adopt(std::size_t index, const CancelToken& stop) {
   if (stands_on_nothing(index)) return {};
   StepOutcome outcome;
   double seconds = 0;
-  if (const auto& found = m_known[index].found) {
+  if (const auto& found = m_fates.known(index).found) {
     outcome.bytes = found->step.bytes;
     outcome.entries = found->step.entries;
     seconds = found->step.seconds;
@@ -309,8 +241,8 @@ void Engine::report_cached(std::size_t index) {
   StepResult result{.state = StepResult::State::cached,
                     .bytes = m_outcomes[index].bytes,
                     .entries = m_outcomes[index].entries};
-  if (m_known[index].found) result.from = m_shared.caches().name(*m_known[index].found);
-  if (m_fates[index] == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
+  if (m_fates.known(index).found) result.from = m_shared.caches().name(*m_fates.known(index).found);
+  if (m_fates.of(index) == Fate::not_needed) result.reasons = {"not needed: what follows is cached"};
   m_observer.with([&, step = info(index)](BuildObserver& observer) {
     observer.step_started(step);
     observer.step_finished(step, result);
@@ -319,26 +251,26 @@ void Engine::report_cached(std::size_t index) {
 
 // Nothing is to be done for this step.
 void Engine::settle(std::size_t index) {
-  if (m_fates[index] == Fate::cached) {
+  if (m_fates.of(index) == Fate::cached) {
     if (m_outcomes[index].layer && m_in_image[index]) m_hasher.add(*m_outcomes[index].layer);
     export_step(index);
-  } else if (m_known[index].found) {
-    m_shared.add(index, *m_known[index].found, m_in_image[index] != 0);
+  } else if (m_fates.known(index).found) {
+    m_shared.add(index, *m_fates.known(index).found, m_in_image[index] != 0);
   }
   report_cached(index);
 }
 
 Result<> Engine::schedule() {
   std::vector<Task> tasks;
-  std::vector<std::optional<std::size_t>> task_of(m_fates.size());
-  for (std::size_t i = 0; i < m_fates.size(); ++i) {
-    const bool adopts = m_fates[i] == Fate::shared && m_needed[i];
+  std::vector<std::optional<std::size_t>> task_of(m_session.steps.size());
+  for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
+    const bool adopts = m_fates.of(i) == Fate::shared && m_fates.is_needed(i);
     if (m_session.start_of(plan(i))) continue;
-    if (m_fates[i] != Fate::runs && !adopts) {
+    if (m_fates.of(i) != Fate::runs && !adopts) {
       settle(i);
       continue;
     }
-    if (adopts && m_known[i].found) m_shared.begin_fetch(i, *m_known[i].found);
+    if (adopts && m_fates.known(i).found) m_shared.begin_fetch(i, *m_fates.known(i).found);
     Task task;
     const auto wait_for = [&](std::size_t other) {
       if (task_of[other]) task.after.push_back(*task_of[other]);
@@ -379,7 +311,9 @@ Result<> Engine::run_rounds() {
   TRY(m_shared.read());
   for (std::size_t round = 0;; ++round) {
     if (round > count) m_shared.caches().forget();
-    TRY(look_up());
+    m_outcomes.assign(count, {});
+    m_failed.assign(count, 0);
+    TRY(m_fates.look_up(m_shared, m_trees, m_outcomes, m_seconds));
     TRY(schedule());
     if (std::ranges::count(m_failed, 1) == 0) return {};
   }
@@ -400,7 +334,7 @@ Result<> Engine::record_use() {
   std::vector<BuildCache::Use> uses;
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
     if (m_session.start_of(plan(i))) continue;
-    if (m_fates[i] == Fate::cached || m_finished[i]) uses.push_back({slot(i), m_session.steps[i].key});
+    if (m_fates.of(i) == Fate::cached || m_finished[i]) uses.push_back({slot(i), m_session.steps[i].key});
   }
   return m_session.cache->record_use(uses, m_session.options.now);
 }
@@ -428,7 +362,7 @@ Result<std::vector<BuiltStep>> Engine::run_steps() {
   std::vector<BuiltStep> steps;
   const PlanStage& stage = m_session.plan.stages[m_session.plan.target];
   for (std::size_t i = stage.first + 1; i <= stage.last; ++i) {
-    BuiltStep step{.layer = std::nullopt, .ran = m_fates[i] == Fate::runs};
+    BuiltStep step{.layer = std::nullopt, .ran = m_fates.of(i) == Fate::runs};
     if (m_outcomes[i].layer) step.layer = TRY(m_hasher.sealed(*m_outcomes[i].layer));
     steps.push_back(std::move(step));
   }

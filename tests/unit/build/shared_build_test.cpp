@@ -447,3 +447,13 @@ TEST_CASE("a cache in a directory: one writer after the other") {
   CHECK(third.build(single({script("slow a")})).ran.empty());
   CHECK(third.build(single({script("slow b")})).ran.empty());
 }
+
+TEST_CASE("a build that is stopped while it reads a shared cache ends") {
+  MemoryPlace cache;
+  Machine machine;
+  cache.failure = Error(ErrorKind::cancelled, "stopped by the user");
+  const Built built = machine.build(single({script("a"), script("b")}), cache);
+  REQUIRE_FALSE(built.result);
+  CHECK(built.result.error().kind() == ErrorKind::cancelled);
+  CHECK(built.ran.empty());
+}
