@@ -26,7 +26,7 @@ std::optional<std::string_view> after(std::string_view text, std::string_view st
 ContextSource layout_source(std::string_view text) {
   ContextSource source{.kind = ContextSource::Kind::oci_layout};
   if (const std::size_t at = text.find('@'); at != std::string_view::npos) {
-    source.reference = std::string(text.substr(at));
+    source.reference = std::string(text.substr(at + 1));
     text = text.substr(0, at);
   }
   const std::size_t colon = text.rfind(':');

@@ -13,6 +13,8 @@ namespace ecrin::build {
 
 namespace {
 
+constexpr std::size_t k_sha256_digits = 64;
+
 constexpr std::size_t k_output_limit = 64u << 20;
 constexpr std::chrono::minutes k_timeout{60};
 
@@ -167,9 +169,10 @@ Result<GitCheckout> fetch_commit(Workshop& workshop, const GitSource& source, co
   TemporaryTree tree = TRY(make_temporary_tree(workshop.store(), "git"));
   const std::string& path = tree.path;
   const auto fetch = [&]() -> Result<> {
-    TRY(git.run(path, {"init", "--quiet", "--template=", "."}));
+    const char* format = commit.size() == k_sha256_digits ? "sha256" : "sha1";
+    TRY(git.run(path, {"init", "--quiet", "--template=", fmt::format("--object-format={}", format), "."}));
     // Submodules are found relative to it; if it goes into an image, then without a password.
-    const bool is_http = source.remote.starts_with("http");
+    const bool is_http = to_lower(source.remote.substr(0, 4)) == "http";
     TRY(git.run(path, {"remote", "add", "origin", "--", is_http ? display_remote(source) : source.remote}));
     // By commit where the server lets us, else by name, else everything that it has.
     const std::string name = source.reference.empty() ? "HEAD" : source.reference;

@@ -168,8 +168,9 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
   }
   if (base) {
     if (!step.platform.accepts(base->config.platform)) {
-      return fail(ErrorKind::invalid, "'{}' is an image for {}, not for {}", step.plan->text.substr(6),
-                  base->config.platform.to_string(), step.platform.to_string());
+      m_session.notes.push_back(fmt::format("'{}' is an image for {}, not for {}", step.plan->text.substr(6),
+                                            printable(base->config.platform.to_string(), 100),
+                                            step.platform.to_string()));
     }
     step.base = base;
     config = base->config;

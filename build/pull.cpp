@@ -33,6 +33,14 @@ oci::Reference name_here(const oci::ImageRecord& record, const oci::Reference& n
   return name;
 }
 
+// Of an index the image for another platform is another image. An image that is alone is taken for what it
+// is, as docker does: its files are of use on any platform.
+std::optional<oci::ImageRecord> find_alone(oci::ImageStore& images, const std::string& name) {
+  auto any = images.find_any(name);
+  if (!any || any->kind != oci::ImageKind::image) return std::nullopt;
+  return std::move(*any);
+}
+
 }  // namespace
 
 Result<PullPolicy> parse_pull_policy(std::string_view word) {
@@ -81,11 +89,17 @@ Result<oci::ImageRecord> obtain_image(Workshop& workshop, oci::RegistryImages& r
   auto here = images.find(name_or_id, options.platform);
   if (!here && here.error().kind() != ErrorKind::not_found) return here;
   const auto name = oci::Reference::parse(name_or_id);
-  if (options.policy == PullPolicy::never || !name || is_of_this_store(*name)) return here;
   if (!here) {
-    if (name_or_id.starts_with("sha256:") || name_or_id.starts_with("sha512:")) return here;
-    return pull_image(workshop, registries, *name, options, observer, cancel);
+    const auto alone = find_alone(images, name_or_id);
+    const bool is_digest = name_or_id.starts_with("sha256:") || name_or_id.starts_with("sha512:");
+    const bool may_pull = options.policy != PullPolicy::never && name && !is_digest &&
+                          (!alone || is_called(*alone, *name)) &&
+                          !is_of_this_store(alone ? name_here(*alone, *name) : *name);
+    if (may_pull) return pull_image(workshop, registries, *name, options, observer, cancel);
+    if (alone) return *alone;
+    return here;
   }
+  if (options.policy == PullPolicy::never || !name || is_of_this_store(*name)) return here;
   const oci::ImageRecord any = TRY(images.find_any(name_or_id));
   if (options.policy == PullPolicy::missing || !is_called(any, *name)) return here;
   const oci::Reference full = name_here(any, *name);

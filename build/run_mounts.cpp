@@ -22,6 +22,7 @@ constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what e
 constexpr std::size_t k_private_cache_limit = 256;
 constexpr const char* k_data = "data";  // of a cache: what steps share
 constexpr const char* k_data_lock = "data.lock";
+constexpr mode_t k_cache_mode = 0755;
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
 Result<std::string> path_inside(const Fd& root, const std::string& path, const std::string& source,
@@ -153,7 +154,7 @@ Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const rec
   const bool filled = shared && TRY(shared->fill_mount(name.id, content, m_scope.stop));
   if (!filled && !mount.from.empty()) TRY_WHILE(seed_cache(content, mount), "filling a new cache");
   TRY(posix::chown_at(draft.diff(), name.directory, mount.uid, mount.gid));
-  TRY(posix::chmod_at(draft.diff(), name.directory, mount.mode ? mount.mode : 0755));
+  TRY(posix::chmod_at(draft.diff(), name.directory, mount.mode ? mount.mode : k_cache_mode));
   const auto moved = posix::rename_at(draft.diff(), name.directory, cache, name.directory, RENAME_NOREPLACE);
   // Another step was faster: then that one's is the cache.
   if (!moved && moved.error().code() != EEXIST) return std::unexpected(moved.error());
@@ -161,7 +162,12 @@ Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const rec
 }
 
 std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
-  return mount.id.empty() ? mount_target(before, mount.target) : mount.id;
+  std::string id = mount.id.empty() ? mount_target(before, mount.target) : mount.id;
+  const mode_t mode = mount.mode ? mount.mode : k_cache_mode;
+  // What belongs to another user is another cache, as docker has it: that one could not write into this one.
+  if (mount.uid != 0 || mount.gid != 0 || mode != k_cache_mode)
+    id += fmt::format(" of {}:{}, mode {:o}", mount.uid, mount.gid, mode);
+  return id;
 }
 
 std::string waiting_for_cache(const std::string& id) {

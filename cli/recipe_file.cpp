@@ -13,7 +13,8 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr std::string_view k_recipe_names[] = {"Containerfile", "Dockerfile", "recipe.yaml", "ecrin.yaml"};
+constexpr std::string_view k_recipe_names[] = {"Containerfile", "Dockerfile", "dockerfile", "recipe.yaml",
+                                               "ecrin.yaml"};
 // What the parsers take.
 constexpr std::uint64_t k_yaml_limit = std::uint64_t{1} << 20;
 constexpr std::uint64_t k_containerfile_limit = std::uint64_t{4} << 20;

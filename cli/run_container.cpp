@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/image_steps.hpp"
@@ -44,9 +45,12 @@ Result<Root> open_image(Session& session, const ContainerRequest& request, const
   const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
   const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
   const StepName name = TRY(parse_step_name(request.image));
-  const oci::ImageRecord record =
-      TRY(obtain(name.image, request.platform.value_or(oci::Platform::host()), interrupts.token()));
+  const oci::Platform wanted = request.platform.value_or(oci::Platform::host());
+  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
   oci::Image image = TRY(workshop.images().load(record.manifest));
+  if (!wanted.accepts(image.config.platform))
+    log::warning("'{}' is an image for {}, not for {}", printable(request.image, 300),
+                 printable(image.config.platform.to_string(), 100), wanted.to_string());
   if (name.step) {
     build::ImageAtStep at = TRY(build::image_at_step(workshop.store().database(), image, *name.step));
     if (!at.settings_known)

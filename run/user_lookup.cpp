@@ -167,6 +167,9 @@ Result<UserIdentity> look_up_user(const Fd& rootfs, const std::string& user) {
   } else if (!identity.name.empty()) {
     identity.additional_gids = TRY(groups_of(rootfs, identity.name));
   }
+  // A program that changes its group keeps this one so: a file that shuts the group out must not open to it.
+  if (std::ranges::find(identity.additional_gids, identity.gid) == identity.additional_gids.end())
+    identity.additional_gids.insert(identity.additional_gids.begin(), identity.gid);
   return identity;
 }
 

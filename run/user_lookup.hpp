@@ -15,7 +15,7 @@ namespace ecrin::run {
 struct UserIdentity {
   uid_t uid = 0;
   gid_t gid = 0;
-  std::vector<gid_t> additional_gids;
+  std::vector<gid_t> additional_gids;  // with `gid`, as docker and podman have it
   std::string home = "/";
   std::string name;
 };

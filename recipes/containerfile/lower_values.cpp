@@ -1,4 +1,6 @@
 // Values within instructions: ports, durations, signals, file modes.
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 
@@ -9,13 +11,35 @@
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
+namespace {
+
+bool is_address(std::string text) {
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  in6_addr ignored{};
+  return ::inet_pton(AF_INET, text.c_str(), &ignored) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
+}
+
+/// "8080", "8000-8010", "127.0.0.1:8080", "[::1]:", with either part left out.
+bool is_host_side(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool has_address = colon != std::string_view::npos;
+  const std::string_view port = has_address ? text.substr(colon + 1) : text;
+  if (!port.empty() && (port.contains('/') || !parse_port_range(port))) return false;
+  return !has_address || colon == 0 || is_address(std::string(text.substr(0, colon)));
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBudget& budget) {
   const auto malformed = [&] {
     return std::unexpected(Error(ErrorKind::invalid, fmt::format("'{}' is not a port", printable(text, 80)))
                                .hint("ports are 80, 80/udp, 8000-8010 or 8000-8010/tcp"));
   };
   // "address:port of the host:port": what the host does is said when the container is made.
-  std::string_view port = text.substr(std::min(text.size(), text.rfind(':') + 1));
+  const std::size_t colon = text.rfind(':');
+  if (colon != std::string_view::npos && !is_host_side(text.substr(0, colon))) return malformed();
+  std::string_view port = text.substr(std::min(text.size(), colon + 1));
   if (port.ends_with('/')) port.remove_suffix(1);
   const std::optional<PortRange> range = parse_port_range(port);
   if (!range) return malformed();

@@ -187,3 +187,32 @@ TEST_CASE("add-into takes archives, downloads and repositories", "[any-driver]")
   CHECK(contains(cached.err, "cached"));
   CHECK(ecrin.left_behind().empty());
 }
+
+TEST_CASE("a repository whose names are SHA-256", "[any-driver]") {
+  Ecrin ecrin;
+  const Server server(ecrin);
+  const std::string repository = server.directory + "/repo.git";
+  make_directory(repository);
+  git(repository, {"init", "-q", "-b", "main", "--object-format=sha256"});
+  write_file(repository + "/file", "of the commit\n");
+  git(repository, {"add", "."});
+  git(repository, {"commit", "-qm", "1"});
+  const std::string commit = git(repository, {"rev-parse", "HEAD"});
+  REQUIRE(commit.size() == 64);
+  const std::string url = server.url + "/git/repo.git";
+  for (const std::string& source : {url + "#main", url + "#" + commit}) {
+    ecrin.context("Containerfile", "FROM localhost/busybox\nADD " + source + " /d/\n");
+    CHECK(ecrin.in_container(built(ecrin), {"cat", "/d/file"}) == "of the commit\n");
+  }
+}
+
+TEST_CASE("a layout stands in for an image by the digest in it", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string layout = ecrin.scratch() / "layout";
+  ecrin.must({"save", "--format", "oci-dir", "-o", layout, "busybox"});
+  const std::string index = read_file(layout + "/index.json");
+  const std::string digest = index.substr(index.find("sha256:"), 71);
+  ecrin.context("Containerfile", "FROM base\nRUN echo x > /x\n");
+  CHECK(ecrin.in_container(built(ecrin, {"--build-context", "base=oci-layout://" + layout + "@" + digest}),
+                           {"cat", "/x"}) == "x\n");
+}

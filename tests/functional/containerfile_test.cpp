@@ -104,6 +104,14 @@ TEST_CASE("build finds a Containerfile by name, before a recipe, and by its cont
   CHECK(contains(both.err, "recipe.yaml"));
 }
 
+TEST_CASE("a Dockerfile in lower case is found") {
+  Ecrin ecrin;
+  ecrin.context("dockerfile", "FROM localhost/busybox\nLABEL a=b\n");
+  const Outcome outcome = ecrin({"build", ecrin.context_directory()});
+  INFO(outcome.description);
+  CHECK(outcome.code == 0);
+}
+
 TEST_CASE("shell forms, exec forms and SHELL") {
   Ecrin ecrin;
   const std::string id = containerfile(ecrin, R"(FROM localhost/busybox
@@ -211,4 +219,32 @@ TEST_CASE("a Containerfile from scratch has a PATH and nothing else") {
   const auto config = ecrin.inspect(id)["Config"];
   CHECK(config["Env"].size() == 1);
   CHECK(ecrin.diff_ids(id).size() == 1);
+}
+
+TEST_CASE("a process has its group among the others, as docker's have") {
+  Ecrin ecrin;
+  const std::string id = containerfile(ecrin, R"(FROM localhost/busybox
+RUN printf 'root:x:0:0::/:\nuser:x:7:8::/:\n' > /etc/passwd && printf 'more:x:9:user\n' > /etc/group
+USER user
+RUN id -G > /tmp/named
+USER 7:9
+RUN id -G > /tmp/numbers
+)");
+  CHECK(ecrin.in_container(id, {"sh", "-c", "cat /tmp/named /tmp/numbers; grep Groups /proc/self/status"}) ==
+        "8 9\n9\nGroups:\t9 \n");
+}
+
+TEST_CASE("a cache of another user is another cache") {
+  Ecrin ecrin;
+  const std::string text = R"(FROM localhost/busybox
+RUN --mount=type=cache,target=/cache touch /cache/of-root
+USER 7
+RUN --mount=type=cache,target=/cache,uid=7,gid=8,mode=0700 touch /cache/of-7; ls -ldn /cache > /tmp/what; ls /cache >> /tmp/what
+)";
+  const std::string id = containerfile(ecrin, text);
+  const std::string what = ecrin.in_container(id, {"cat", "/tmp/what"});
+  CHECK(what.starts_with("drwx------ "));
+  CHECK(contains(what, " 7 "));
+  CHECK(what.ends_with("/cache\nof-7\n"));
+  containerfile(ecrin, text, {"--no-cache"});
 }

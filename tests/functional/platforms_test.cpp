@@ -307,3 +307,22 @@ stages:
   CHECK(outline.at("args")[0].at("value") == "1");
   CHECK(outline.at("secrets")[0].at("name") == "token");
 }
+
+TEST_CASE("an image that is alone serves on a platform that is not its own, and that is said",
+          "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.context("file", "content\n");
+  ecrin.context("Containerfile", "FROM scratch\nCOPY file /\n");
+  ecrin.must({"build", "-q", "--platform", "linux/s390x", "-t", "other", ecrin.context_directory()});
+  ecrin.context("Containerfile",
+                "FROM localhost/other\nCOPY file /second\nFROM localhost/busybox\n"
+                "COPY --from=0 /second /from-stage\nCOPY --from=localhost/other /file /from-image\n");
+  const Outcome outcome = ecrin({"build", "-t", "mixed", ecrin.context_directory()});
+  INFO(outcome.description);
+  REQUIRE(outcome.code == 0);
+  CHECK(contains(outcome.err, "note: 'localhost/other' is an image for linux/s390x, not for linux/"));
+  CHECK(ecrin.in_container("mixed", {"cat", "/from-stage", "/from-image"}) == "content\ncontent\n");
+  const Outcome started = ecrin({"run", "other", "/file"});
+  CHECK(started.code == 126);
+  CHECK(contains(started.err, "warning: 'other' is an image for linux/s390x, not for linux/"));
+}

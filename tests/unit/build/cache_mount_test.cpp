@@ -90,9 +90,14 @@ struct Running {
   std::vector<std::unique_ptr<RunMounts>> mounts;
 };
 
-/// Where the cache directory of cache_mount() lies.
+/// What the cache of cache_mount() is called: whose it is belongs to it.
+std::string things() {
+  return cache_mount_id(oci::ImageConfig(), cache_mount());
+}
+
+/// Where its directory lies.
 std::string data_of(const Machine& machine) {
-  return machine.workshop->store().path() + "/cache/" + cache_directory_name("things") + "/data";
+  return machine.workshop->store().path() + "/cache/" + cache_directory_name(things()) + "/data";
 }
 
 bool exists(const std::string& path) {
@@ -117,7 +122,7 @@ struct Shared {
 
 TEST_CASE("a new cache directory begins with what a shared cache has, and nobody sees half of it") {
   Shared shared;
-  put_mount(shared.cache, "things", shared.tar, shared.tar);
+  put_mount(shared.cache, things(), shared.tar, shared.tar);
   int asked = 0;
   shared.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
     ++asked;
@@ -137,7 +142,7 @@ TEST_CASE("a new cache directory begins with what a shared cache has, and nobody
 TEST_CASE("a cache directory that stands already is never filled, emptied or written over") {
   Shared shared;
   // Its second half is not there.
-  put_mount(shared.cache, "things", shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
+  put_mount(shared.cache, things(), shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
   shared.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
     // Another step of this machine was faster.
     write_file(data_of(shared.machine) + "/theirs", "theirs");
@@ -153,7 +158,7 @@ TEST_CASE("a cache directory that stands already is never filled, emptied or wri
 
 TEST_CASE("a cache mount that cannot be had leaves an empty directory") {
   Shared shared;
-  put_mount(shared.cache, "things", shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
+  put_mount(shared.cache, things(), shared.tar, shared.tar.substr(0, shared.tar.size() - 4096));
   Running build(shared.machine);
   REQUIRE(build.mount());
   CHECK(exists(data_of(shared.machine)));
@@ -161,7 +166,7 @@ TEST_CASE("a cache mount that cannot be had leaves an empty directory") {
   CHECK(build.notes.size() == 1);
   // A build that is stopped leaves none: the next one begins anew.
   Shared stopped;
-  put_mount(stopped.cache, "things", stopped.tar, stopped.tar);
+  put_mount(stopped.cache, things(), stopped.tar, stopped.tar);
   Running other(stopped.machine);
   stopped.cache.change_layer = [&](std::string bytes, const CancelToken*) -> std::unique_ptr<Source> {
     other.cancel.cancel();
@@ -261,5 +266,5 @@ TEST_CASE("a step that waits for a cache says so") {
   };
   REQUIRE(other.mount(cache_mount(recipes::Mount::Sharing::locked)));
   REQUIRE(other.notes.size() == 1);
-  CHECK(other.notes.front() == "waiting for the cache 'things': another step has it to itself");
+  CHECK(other.notes.front() == "waiting for the cache '" + things() + "': another step has it to itself");
 }

@@ -32,7 +32,7 @@ TEST_CASE("a named context is told by its form") {
   CHECK(named("docker://debian").location == "debian");
   CHECK(named("oci-layout:///a/layout").location == "/a/layout");
   CHECK(named("oci-layout:///a/layout:tag").reference == "tag");
-  CHECK(named("oci:layout@sha256:abc").reference == "@sha256:abc");
+  CHECK(named("oci:layout@sha256:abc").reference == "sha256:abc");
   CHECK(named("oci:layout:tag@sha256:abc").location == "layout");
   CHECK(named("https://host/repo.git#main").kind == Kind::git);
   CHECK(named("git@host:repo").kind == Kind::git);

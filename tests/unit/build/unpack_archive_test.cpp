@@ -145,7 +145,7 @@ TEST_CASE("what is in the way gives way") {
   CHECK_FALSE(fixture.exists("/nowhere"));
 }
 
-TEST_CASE("what an archive brings has its type, mode and time; devices are left out") {
+TEST_CASE("what an archive brings has its type, mode and time, and devices are left out") {
   Fixture fixture;
   REQUIRE(fixture.unpack({{"pipe", Type::fifo, "", 0620},
                           {"tool", Type::file, "x", 04755},

@@ -72,16 +72,16 @@ TEST_CASE("users are found as docker finds them") {
   const std::vector<Case> cases = {
       {"", 0, 0, {0, 50}, "/root", "root"},
       {"root", 0, 0, {0, 50}, "/root", "root"},
-      {"www", 33, 34, {29, 50}, "/var/www", "www"},
-      {"33", 33, 34, {29, 50}, "/var/www", "www"},
-      {"www:audio", 33, 29, {}, "/var/www", "www"},
-      {"www:7", 33, 7, {}, "/var/www", "www"},
-      {":zed", 0, 50, {}, "/root", "root"},
-      {"4242", 4242, 0, {}, "/", ""},
-      {"4242:4243", 4242, 4243, {}, "/", ""},
-      {"odd", 77, 78, {}, "/", "odd"},
-      {"1000", 5, 6, {}, "/n", "1000"},  // a name comes before a number
-      {"short", 8, 9, {}, "/", "short"},
+      {"www", 33, 34, {34, 29, 50}, "/var/www", "www"},
+      {"33", 33, 34, {34, 29, 50}, "/var/www", "www"},
+      {"www:audio", 33, 29, {29}, "/var/www", "www"},
+      {"www:7", 33, 7, {7}, "/var/www", "www"},
+      {":zed", 0, 50, {50}, "/root", "root"},
+      {"4242", 4242, 0, {0}, "/", ""},
+      {"4242:4243", 4242, 4243, {4243}, "/", ""},
+      {"odd", 77, 78, {78}, "/", "odd"},
+      {"1000", 5, 6, {6}, "/n", "1000"},  // a name comes before a number
+      {"short", 8, 9, {9}, "/", "short"},
   };
   for (const Case& item : cases) {
     INFO("user '" << item.user << "'");

@@ -51,7 +51,10 @@ TEST_CASE("ports are normalised and ranges spelt out") {
   CHECK(ports("53/UDP") == "53/udp ");
   CHECK(ports("8000-8002/sctp") == "8000/sctp 8001/sctp 8002/sctp ");
   CHECK(ports("127.0.0.1:8080:80") == "80/tcp ");
-  for (const char* wrong : {"", "x", "80/icmp", "70000", "9-8", "-1", "80-", "/tcp"})
+  CHECK(ports("[::1]:8080:80/udp") == "80/udp ");
+  CHECK(ports("8080:80") == "80/tcp ");
+  for (const char* wrong :
+       {"", "x", "80/icmp", "70000", "9-8", "-1", "80-", "/tcp", "localhost:80:80", "x:80"})
     CHECK(ports(wrong).empty());
   CHECK(last_step<ExposeStep>("ARG P=\"80 443/tcp\"\nEXPOSE $P 53/udp").ports ==
         Texts{"80/tcp", "443/tcp", "53/udp"});
