@@ -46,12 +46,13 @@ OutlineTarget target_of(Lowering& all, std::size_t index) {
       .location = stage.instruction->location};
 }
 
-void add_globals(const Lowering& all, Outline& outline) {
+void add_globals(const Lowering& all, Outline& outline, std::set<std::string>& known) {
   for (const Instruction& instruction : all.file.instructions) {
     const auto* arg = instruction.as<ArgInstruction>();
     if (!arg) return;  // the first FROM
     const Descriptions descriptions = descriptions_in(instruction);
     for (const ArgInstruction::Item& item : arg->items) {
+      if (!known.insert(item.name).second) continue;
       const auto value = all.globals.find(item.name);
       outline.args.push_back({.name = item.name,
                               .description = find_description(descriptions, item.name),
@@ -88,10 +89,15 @@ private:
     for (const ArgInstruction::Item& item : arg.items) {
       const bool is_taken_over =
           !item.value && all.globals.contains(item.name) && !all.options.args.contains(item.name);
-      if (is_taken_over || !m_known.insert(item.name).second) continue;
+      if (is_taken_over) continue;
       const auto value = m_scope.text.args.find(item.name);
       std::string shown = item.value ? item.value->text : "";
       if (value != m_scope.text.args.end()) shown = value->second;
+      // Of several in one stage the last one counts.
+      if (const auto own = m_own.find(item.name); own != m_own.end())
+        m_outline.args[own->second].value = std::move(shown);
+      if (!m_known.insert(item.name).second) continue;
+      m_own.emplace(item.name, m_outline.args.size());
       m_outline.args.push_back({.name = item.name,
                                 .description = find_description(descriptions, item.name),
                                 .value = std::move(shown),
@@ -100,7 +106,8 @@ private:
   }
   StageScope m_scope;
   Outline& m_outline;
-  std::set<std::string>& m_known;  // arguments of all stages
+  std::set<std::string>& m_known;            // arguments of all stages
+  std::map<std::string, std::size_t> m_own;  // those that the outline has of this one: their places in it
 };
 
 /// What it begins with stays in force.
@@ -140,9 +147,8 @@ Result<Outline> outline(const Containerfile& file, const SourceText& source, con
   all.stages[target].needed = true;
   TRY(find_needed(all));
   Outline result{.target = target_of(all, target)};
-  add_globals(all, result);
   std::set<std::string> known;
-  for (const OutlineArg& arg : result.args) known.insert(arg.name);
+  add_globals(all, result, known);
   for (std::size_t i = 0; i <= target; ++i) {
     if (!all.stages[i].needed) continue;
     TRY(inherit(all, all.stages[i]));

@@ -106,6 +106,13 @@ COPY --from=build /a /a
   CHECK(args("FROM scratch\nARG TARGETARCH\n", with({{"TARGETARCH", "x"}})) == "TARGETARCH=x\n");
 }
 
+TEST_CASE("an argument that is declared again is in the outline once, with its last value") {
+  CHECK(args("ARG A=1\nARG A=2\nFROM x\n") == "A=2\n");
+  CHECK(args("FROM x\n# A the first\nARG A=1\nARG B=${A}4\nARG A=${A}4${B}\n") ==
+        "A=1414 (the first)\nB=14\n");
+  CHECK(args("FROM x\nARG A=1\nARG A=2\n", with({{"A", "given"}})) == "A=given\n");
+}
+
 TEST_CASE("an outline has secrets, agents and caches, each once") {
   const auto result = try_outline(R"(FROM nowhere.invalid/none AS build
 ARG ID=two
