@@ -113,7 +113,8 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const build::Build
     ++count;
     rules.insert(finding.rule->name);
   }
-  if (count == 0) return "";
+  // More than are kept: among those that are not there may be some that count.
+  if (count == 0 && !(report->has_more && settings.fails_build)) return "";
   if (!settings.fails_build)
     return fmt::format("{}; 'ecrin build --check' shows them", count_of(count, report->has_more));
   const std::vector<std::string> names(rules.begin(), rules.end());

@@ -9,6 +9,7 @@
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
+#include "cli/working_mounts.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -16,6 +17,7 @@ namespace {
 enum class Force { no, yes };
 
 struct Removal {
+  Session& session;
   oci::ImageStore& images;
   build::ImageMounts& mounts;
   Force force;
@@ -60,7 +62,12 @@ Result<> free_from_containers(Removal& removal, const oci::ImageRecord& record) 
               .hint(fmt::format("remove that first: ecrin rm {}; or give -f", name)));
     }
     const NamedLock lock = TRY(containers.lock(name, nullptr));
-    TRY(containers.remove(name));
+    // Whoever had the lock may have removed it, or made another one of this name.
+    const auto now = TRY(containers.bases());
+    if (std::ranges::find(now, std::pair(name, base)) != now.end()) {
+      TRY(drop_mount(removal.session, name));
+      TRY(containers.remove(name));
+    }
     base.clear();
   }
   return {};
@@ -103,10 +110,13 @@ Outcome run(Session& session, const Arguments& arguments) {
     return std::unexpected(
         Error(ErrorKind::invalid, all ? "--all takes no names" : "'ecrin rmi' needs IMAGE... or --all"));
   }
+  // Where mounts of this session can be taken down.
+  if (shared_namespace(session.environment())) TRY(session.stay_in_namespace());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   oci::ImageStore& images = workshop->images();
   build::ImageMounts mounts = TRY(build::ImageMounts::open(workshop->store()));
-  Removal removal{.images = images,
+  Removal removal{.session = session,
+                  .images = images,
                   .mounts = mounts,
                   .force = arguments.on("force") ? Force::yes : Force::no,
                   .mounted = {},

@@ -162,3 +162,16 @@ TEST_CASE("outside of a session a working container is mounted as a copy only", 
   CHECK(ecrin.diff_ids("made").size() == 2);
   CHECK(names_in(ecrin.root() + "/mounts").empty());
 }
+
+TEST_CASE("an image that is removed by force takes mounts of its containers with it", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.must({"tag", "busybox", "other"});
+  ecrin.build("from: localhost/busybox\nsteps: [{write: {dest: /base, content: x}}]\n", {"-t", "base"});
+  ecrin.must({"from", "--name", "c", "base"});
+  const std::string path = ecrin.must({"--driver", "copy", "mount", "c"});
+  write_file(path + "/old", "of the first\n");
+  ecrin.must({"rmi", "-f", "base"});
+  CHECK(ecrin.must({"mount"}).empty());
+  ecrin.must({"from", "--name", "c", "busybox"});
+  CHECK(ecrin({"run", "--into", "c", "test ! -e /old"}).code == 0);
+}
