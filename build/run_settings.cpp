@@ -77,7 +77,7 @@ void apply(const RunSettings& settings, run::ContainerOptions& options) {
     }
   }
   for (const oci::RuntimeMount& mount : settings.mounts) config.mounts.push_back(mount);
-  if (settings.capabilities) config.process.capabilities = *settings.capabilities;
+  if (settings.capabilities) config.process.capabilities = oci::Capabilities::of(*settings.capabilities);
   if (!settings.seccomp) config.default_seccomp = false;
   if (!settings.masked_paths) {
     config.masked_paths.clear();

@@ -172,10 +172,12 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   }
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
   if (request.workdir) process.cwd = *request.workdir;
-  process.capabilities = TRY(choose_capabilities(process.capabilities, request.cap_add, request.cap_drop));
+  process.capabilities = oci::Capabilities::of(
+      TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
   config.resources = request.resources;
-  if (request.network == run::NetworkMode::host) std::erase(config.namespaces, oci::Namespace::network);
+  if (request.network == run::NetworkMode::host)
+    std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));
   return config;
 }
 

@@ -14,13 +14,18 @@ constexpr std::uint64_t k_open_files = 1'048'576;
 
 std::vector<RuntimeMount> default_mounts() {
   return {
-      {"/proc", "proc", "", {"nosuid", "noexec", "nodev"}},
-      {"/dev", "tmpfs", "", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
-      {"/dev/pts", "devpts", "", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
-      {"/dev/shm", "tmpfs", "", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}},
-      {"/dev/mqueue", "mqueue", "", {"nosuid", "noexec", "nodev"}},
-      {"/sys", "sysfs", "", {"nosuid", "noexec", "nodev", "ro"}},
-      {"/sys/fs/cgroup", "cgroup", "", {"nosuid", "noexec", "nodev", "relatime", "ro"}},
+      {"/proc", "proc", "", {"nosuid", "noexec", "nodev"}, {}, {}},
+      {"/dev", "tmpfs", "", {"nosuid", "strictatime", "mode=755", "size=65536k"}, {}, {}},
+      {"/dev/pts",
+       "devpts",
+       "",
+       {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"},
+       {},
+       {}},
+      {"/dev/shm", "tmpfs", "", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}, {}, {}},
+      {"/dev/mqueue", "mqueue", "", {"nosuid", "noexec", "nodev"}, {}, {}},
+      {"/sys", "sysfs", "", {"nosuid", "noexec", "nodev", "ro"}, {}, {}},
+      {"/sys/fs/cgroup", "cgroup", "", {"nosuid", "noexec", "nodev", "relatime", "ro"}, {}, {}},
   };
 }
 
@@ -72,12 +77,17 @@ RuntimeConfig default_runtime_config(const ImageConfig& image) {
   // Docker's old configs have relative ones, which are meant from the root.
   if (!image.working_dir.empty())
     process.cwd = image.working_dir.starts_with('/') ? image.working_dir : "/" + image.working_dir;
-  process.capabilities = default_capabilities();
+  process.capabilities = Capabilities::of(default_capabilities());
   process.rlimits = default_rlimits();
   config.mounts = default_mounts();
   config.masked_paths = default_masked_paths();
   config.read_only_paths = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
   return config;
+}
+
+const RuntimeNamespace* find_namespace(const RuntimeConfig& config, Namespace kind) {
+  const auto found = std::ranges::find(config.namespaces, kind, &RuntimeNamespace::kind);
+  return found == config.namespaces.end() ? nullptr : &*found;
 }
 
 }  // namespace ecrin::oci

@@ -181,7 +181,8 @@ Result<> Container::State::start(ContainerOptions options) {
                       .init = options.init,
                       .managed_files = std::move(options.managed_files)};
   if (options.config.default_seccomp)
-    request.seccomp = TRY(seccomp_filter(TRY(parse_capabilities(options.config.process.capabilities))));
+    request.seccomp =
+        TRY(seccomp_filter(TRY(parse_capabilities(options.config.process.capabilities.bounding))));
   ContainerPlan plan = TRY(make_setup_plan(options.config, *TRY(plan_facts()), request));
 
   const std::vector<Fd> sources = TRY(open_bind_sources(plan.setup));

@@ -49,9 +49,7 @@ class Planner {
 public:
   Planner(const oci::RuntimeConfig& config, const PlanFacts& facts, const PlanRequest& request)
       : m_config(config), m_facts(facts), m_request(request) {
-    const auto shared = [&](oci::Namespace kind) {
-      return std::ranges::find(config.namespaces, kind) == config.namespaces.end();
-    };
+    const auto shared = [&](oci::Namespace kind) { return oci::find_namespace(config, kind) == nullptr; };
     m_shared = {.pid = shared(oci::Namespace::pid),
                 .network = request.network == NetworkMode::host,
                 .ipc = shared(oci::Namespace::ipc),
@@ -243,7 +241,7 @@ private:
       return fail(ErrorKind::invalid, "the container has no program to run");
     TRY(check_mapped(m_facts.uids, from.uid, "user id"));
     TRY(check_mapped(m_facts.gids, from.gid, "group id"));
-    const auto capabilities = TRY(parse_capabilities(from.capabilities));
+    const auto capabilities = TRY(parse_capabilities(from.capabilities.bounding));
     ProcessPlan process{.args = from.args,
                         .env = from.env,
                         .cwd = from.cwd,

@@ -38,7 +38,7 @@ TEST_CASE("the eleven default capabilities, and no dangerous one") {
   for (const char* name : {"CAP_SYS_ADMIN", "CAP_MKNOD", "CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_SYS_PTRACE",
                            "CAP_AUDIT_WRITE", "CAP_DAC_READ_SEARCH"})
     CHECK(std::find(capabilities.begin(), capabilities.end(), name) == capabilities.end());
-  CHECK(default_runtime_config(ImageConfig()).process.capabilities == capabilities);
+  CHECK(default_runtime_config(ImageConfig()).process.capabilities == Capabilities::of(capabilities));
 }
 
 TEST_CASE("the default mounts come parents first, /sys and cgroup are read-only") {

@@ -254,7 +254,7 @@ TEST_CASE("the program's part of the plan") {
   config.process.gid = 34;
   config.process.additional_gids = {5, 70000, 6};
   config.process.umask = 027;
-  config.process.capabilities = {"CAP_KILL"};
+  config.process.capabilities = oci::Capabilities::of({"CAP_KILL"});
   config.process.rlimits = {{"RLIMIT_NOFILE", 10, 20}};
   const auto plan = make_setup_plan(config, facts(), {.rootfs = "/r", .seccomp = "bpf"});
   REQUIRE(plan);
