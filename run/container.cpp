@@ -161,7 +161,8 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
   if (may_mount_here()) TRY(open_bind_sources(stage_request));
-  if (state_directory) stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
+  if (state_directory)
+    stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));
   const auto reached = TRY(follow(options));
   pid = stage->child().pid();

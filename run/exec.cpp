@@ -62,8 +62,8 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
                        .preserved_descriptors = options.preserved_descriptors,
                        .detached = options.detached};
   for (OpenNamespace& joined : TRY(open_namespaces_of(options.target))) {
-    Fd& file =
-        request.handed_down.emplace_back(TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
+    Fd& file = request.handed_down.emplace_back(
+        TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
     request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = file.get()});
   }
   TRY(check_target(options.target_pidfd, options.target));

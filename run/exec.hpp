@@ -16,8 +16,8 @@
 namespace ecrin::run {
 
 struct ExecOptions {
-  pid_t target = -1;   // the container's first process, as this process sees it
-  Fd target_pidfd;     // of it, when there is one: a pid that was given to another process is then noticed
+  pid_t target = -1;  // the container's first process, as this process sees it
+  Fd target_pidfd;    // of it, when there is one: a pid that was given to another process is then noticed
   oci::RuntimeProcess process;
   Stdio stdio;
   unsigned preserved_descriptors = 0;  // as in ContainerOptions

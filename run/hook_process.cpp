@@ -31,7 +31,8 @@ std::string end_of(const Fd& file) {
   const off_t start = std::max<off_t>(0, size - static_cast<off_t>(k_told_of_stderr));
   std::array<char, k_told_of_stderr> text{};
   const ssize_t count = ::pread(file.get(), text.data(), text.size(), start);
-  return std::string(trim(std::string_view(text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, count)))));
+  return std::string(
+      trim(std::string_view(text.data(), static_cast<std::size_t>(std::max<ssize_t>(0, count)))));
 }
 
 // Empty: the time is over.

@@ -191,8 +191,7 @@ Result<SchedulerPlan> parse_scheduler(const oci::Scheduler& scheduler) {
        {"SCHED_FLAG_UTIL_CLAMP_MIN", SCHED_FLAG_UTIL_CLAMP_MIN},
        {"SCHED_FLAG_UTIL_CLAMP_MAX", SCHED_FLAG_UTIL_CLAMP_MAX}}};
   const auto policy = find_word(policies, scheduler.policy);
-  if (!policy)
-    return fail(ErrorKind::invalid, "unknown scheduling policy '{}'", printable(scheduler.policy));
+  if (!policy) return fail(ErrorKind::invalid, "unknown scheduling policy '{}'", printable(scheduler.policy));
   SchedulerPlan plan{.policy = *policy,
                      .nice = scheduler.nice,
                      .priority = scheduler.priority,
@@ -213,7 +212,8 @@ Result<int> parse_io_priority(const oci::IoPriority& priority) {
        {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
        {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}}};
   const auto found = find_word(classes, priority.io_class);
-  if (!found) return fail(ErrorKind::invalid, "unknown I/O priority class '{}'", printable(priority.io_class));
+  if (!found)
+    return fail(ErrorKind::invalid, "unknown I/O priority class '{}'", printable(priority.io_class));
   if (priority.priority < 0 || priority.priority > 7)
     return fail(ErrorKind::invalid, "the I/O priority {} is not between 0 and 7", priority.priority);
   return IOPRIO_PRIO_VALUE(*found, priority.priority);

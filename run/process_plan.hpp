@@ -15,9 +15,9 @@ namespace ecrin::run {
 struct PlanFacts {
   fs::IdMap uids;
   fs::IdMap gids;
-  bool set_groups = true;                       // /proc/self/setgroups says "allow"
+  bool set_groups = true;                         // /proc/self/setgroups says "allow"
   CapabilitySet capabilities = ~CapabilitySet{};  // that the kernel has
-  bool apparmor = false;                        // it is switched on
+  bool apparmor = false;                          // it is switched on
   bool selinux = false;
 };
 

@@ -26,7 +26,7 @@ inline constexpr std::array<std::pair<std::string_view, int>, 16> k_resource_nam
     {"RLIMIT_RTTIME", RLIMIT_RTTIME},
     {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
     {"RLIMIT_STACK", RLIMIT_STACK},
-  }};
+}};
 
 constexpr std::string_view resource_name(int resource) {
   for (const auto& [name, number] : k_resource_names)

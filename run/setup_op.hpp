@@ -88,7 +88,7 @@ struct ProcessPlan {
   bool no_new_privileges = true;
   std::optional<int> oom_score_adj;
   std::optional<SchedulerPlan> scheduler;
-  std::optional<int> io_priority;           // as ioprio_set(2) has it
+  std::optional<int> io_priority;            // as ioprio_set(2) has it
   std::string stage_processors, processors;  // masks for sched_setaffinity(2): of the stage, of the program
   std::optional<std::uint64_t> personality;
   std::string apparmor_profile, selinux_label;
@@ -118,8 +118,8 @@ struct SetupPlan {
   EntryPlan entry;
   std::vector<SetupOp> ops;
   ProcessPlan process;
-  bool init = true;            // the stage stays as pid 1
-  bool pid_namespace = true;   // pid 1 is really 1
+  bool init = true;               // the stage stays as pid 1
+  bool pid_namespace = true;      // pid 1 is really 1
   bool reports_prepared = false;  // there are hooks: it stops before pivot_root until it is told to go on
   std::vector<oci::Hook> create_container, start_container;
   int control = -1;   // numbers of the stage's descriptors

@@ -87,8 +87,8 @@ private:
   // clone(2) gives the stage new namespaces, which is fast; for all else the stage enters them itself.
   void plan_namespaces() {
     const std::uint64_t flags = namespaces();
-    const bool joins = std::ranges::any_of(m_config.namespaces,
-                                           [](const auto& entry) { return !entry.path.empty(); });
+    const bool joins =
+        std::ranges::any_of(m_config.namespaces, [](const auto& entry) { return !entry.path.empty(); });
     if (joins || (flags & (CLONE_NEWUSER | CLONE_NEWTIME)) != 0) {
       m_plan.setup.entry.created = flags;
       m_plan.setup.entry.time_offsets = format_time_offsets(m_config.time_offsets);

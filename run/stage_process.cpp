@@ -65,7 +65,8 @@ struct Descriptors {
       const int number = 3 + static_cast<int>(index);
       Fd copy(::fcntl(number, F_DUPFD_CLOEXEC, first_free(preserved)));
       if (!copy)
-        return fail_errno("cannot pass descriptor {} on to the container (of {} from 3 on)", number, preserved);
+        return fail_errno("cannot pass descriptor {} on to the container (of {} from 3 on)", number,
+                          preserved);
       plan.process.preserved.push_back(copy.get());
       kept.push_back(copy.get());
       copies.push_back(std::move(copy));

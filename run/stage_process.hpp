@@ -18,11 +18,11 @@ namespace ecrin::run {
 Result<Fd> move_above(Fd fd, unsigned preserved_descriptors);
 
 struct StageRequest {
-  SetupPlan plan;                          // control, lifeline and preserved descriptors are filled in
-  std::uint64_t clone_namespaces = 0;      // CLONE_NEW*
-  const Fd* network_namespace = nullptr;   // to join
+  SetupPlan plan;                            // control, lifeline and preserved descriptors are filled in
+  std::uint64_t clone_namespaces = 0;        // CLONE_NEW*
+  const Fd* network_namespace = nullptr;     // to join
   const std::vector<Fd>* cgroups = nullptr;  // cgroup.procs files to enter
-  std::vector<Fd> handed_down;             // named by the plan; moved above
+  std::vector<Fd> handed_down;               // named by the plan; moved above
   Stdio stdio;
   unsigned preserved_descriptors = 0;
   bool detached = false;
@@ -32,7 +32,7 @@ class StageProcess {
 public:
   /// Answers for what the stage cannot do by itself.
   struct Answers {
-    std::function<Result<>(pid_t)> write_maps;          // of its new user namespace
+    std::function<Result<>(pid_t)> write_maps;           // of its new user namespace
     std::function<Result<HookStates>(pid_t)> run_hooks;  // all is prepared
   };
   enum class Reached { gate, execution };

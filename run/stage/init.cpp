@@ -40,8 +40,9 @@ std::optional<int> reap(pid_t program) {
 }
 
 [[noreturn]] void supervise(const Stage& stage, pid_t program, const Fd& signals) {
-  std::array<pollfd, 2> waiting = {pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
-                                   pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};  // -1 is passed over
+  std::array<pollfd, 2> waiting = {
+      pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};  // -1 is passed over
   for (;;) {
     if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) ::_exit(k_killed);
     if (waiting[1].revents != 0) {

@@ -29,7 +29,8 @@ Result<> set_oom_score(const ProcessPlan& process) {
   const Fd file = TRY(posix::open(path, O_WRONLY));
   auto written = posix::write_full(file, std::string_view(wanted));
   if (written) return {};
-  auto error = Error::from_errno(written.error().code(), fmt::format("cannot set oom_score_adj to {}", wanted));
+  auto error =
+      Error::from_errno(written.error().code(), fmt::format("cannot set oom_score_adj to {}", wanted));
   if (written.error().kind() == ErrorKind::denied)
     return std::unexpected(
         std::move(error).hint("only the host's administrator can make it lower than it is for this process"));

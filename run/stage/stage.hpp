@@ -26,7 +26,7 @@ struct Stage {
   std::uint64_t root_mount = 0;
   Fd scratch;  // a tmpfs that is mounted below `root`: what is bound out of it leaves no trace in the image
   unsigned scratch_files = 0;
-  Fd terminal;  // the slave end
+  Fd terminal;                // the slave end
   std::string created_state;  // for the hooks at the start
 };
 
