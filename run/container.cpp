@@ -1,7 +1,6 @@
 #include "run/container.hpp"
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -13,10 +12,12 @@
 #include "base/posix.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "run/bind_source.hpp"
 #include "run/cgroup_settings.hpp"
 #include "run/container_spawn.hpp"
 #include "run/embedded.hpp"
 #include "run/seccomp.hpp"
+#include "run/seccomp_config.hpp"
 #include "run/setup_plan.hpp"
 
 namespace ecrin::run {
@@ -53,6 +54,7 @@ Result<const PlanFacts*> plan_facts() {
     found.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
     const auto set_groups = posix::read_file("/proc/self/setgroups");
     found.set_groups = set_groups && set_groups->starts_with("allow");
+    found.selinux = posix::open("/sys/fs/selinux/enforce", O_PATH).has_value();
     facts = std::move(found);
   }
   return &*facts;
@@ -60,18 +62,12 @@ Result<const PlanFacts*> plan_facts() {
 
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
-Result<std::vector<Fd>> open_bind_sources(SetupPlan& plan) {
+Result<std::vector<Fd>> open_bind_sources(ContainerPlan& plan) {
   std::vector<Fd> sources;
-  for (SetupOp& op : plan.ops) {
+  for (std::size_t i = 0; i < plan.setup.ops.size(); ++i) {
+    SetupOp& op = plan.setup.ops[i];
     if (op.kind != SetupKind::bind) continue;
-    constexpr unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-    Fd source(::open_tree(AT_FDCWD, op.source.c_str(), op.recursive ? flags | AT_RECURSIVE : flags));
-    if (!source && errno == EINVAL)  // mounts below it that may not be left out (user namespaces)
-      source = Fd(::open_tree(AT_FDCWD, op.source.c_str(), flags | AT_RECURSIVE));
-    if (!source)
-      return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source),
-                        printable(op.target));
-    source = TRY(above_reserved(std::move(source)));
+    Fd source = TRY(above_reserved(TRY(open_bind_source(op, find_id_mapped(plan, i)))));
     op.descriptor = source.get();
     sources.push_back(std::move(source));
   }
@@ -115,6 +111,7 @@ struct Container::State {
   std::optional<Cgroup> cgroup;  // outlives its processes
   Child child;
   Fd terminal;
+  Fd listener;  // of the seccomp filter
   Fd lifeline;  // its closing, also by our death, ends the container
   std::optional<PrivateNetwork> network;
   std::vector<std::string> created;
@@ -133,6 +130,9 @@ struct Container::State {
           break;
         case StageMessage::terminal:
           terminal = std::move(message->descriptor);
+          break;
+        case StageMessage::listener:
+          listener = std::move(message->descriptor);
           break;
         case StageMessage::ready:
           ready = true;
@@ -176,16 +176,27 @@ Result<> Container::State::start(ContainerOptions options) {
   }
 
   PlanRequest request{.rootfs = std::move(options.rootfs),
+                      .bundle = options.bundle,
                       .network = options.network,
                       .joins_network = network_namespace != nullptr,
                       .init = options.init,
-                      .managed_files = std::move(options.managed_files)};
+                      .managed_files = std::move(options.managed_files),
+                      .no_pivot = options.no_pivot};
   if (options.config.default_seccomp)
     request.seccomp =
         TRY(seccomp_filter(TRY(parse_capabilities(options.config.process.capabilities.bounding))));
-  ContainerPlan plan = TRY(make_setup_plan(options.config, *TRY(plan_facts()), request));
+  if (!options.config.default_seccomp && options.config.seccomp) {
+    SeccompFilter filter = options.seccomp_cache.empty()
+                               ? TRY(compile_seccomp_config(*options.config.seccomp))
+                               : TRY(cached_seccomp_config(*options.config.seccomp, options.seccomp_cache));
+    request.seccomp = std::move(filter.program);
+    request.seccomp_flags = filter.flags;
+  }
+  PlanFacts facts = *TRY(plan_facts());
+  facts.cgroups = read_cgroup_hierarchies(options.config);
+  ContainerPlan plan = TRY(make_setup_plan(options.config, facts, request));
 
-  const std::vector<Fd> sources = TRY(open_bind_sources(plan.setup));
+  const std::vector<Fd> sources = TRY(open_bind_sources(plan));
   SocketPair socket = TRY(SocketPair::create(SOCK_SEQPACKET));
   Pipe ends = TRY(Pipe::create());
   Fd control = TRY(above_reserved(std::move(socket.theirs)));

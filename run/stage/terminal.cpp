@@ -27,10 +27,8 @@ Result<> make_terminal(Stage& stage, const SetupOp& op) {
   // tty programs of the user open it by name again.
   if (::fchown(slave.get(), stage.plan.process.uid, static_cast<gid_t>(-1)) != 0)
     return fail_errno("cannot give the terminal to user {}", stage.plan.process.uid);
-  unsigned number = 0;
-  if (::ioctl(master.get(), TIOCGPTN, &number) != 0) return fail_errno("cannot tell the terminal's number");
-  const Fd node = TRY(posix::open_in_root(stage.root, fmt::format("dev/pts/{}", number), O_PATH));
-  const Fd console = TRY(clone_mount(node.get(), "", Depth::one));
+  // The very terminal, whatever "dev/pts" leads to by now.
+  const Fd console = TRY(clone_mount(slave.get(), "", Depth::one));
   const Fd target = TRY(open_target(stage, op.target, TargetKind::file));
   TRY(attach(console, target, op.target));
   TRY(report(stage, StageMessage::terminal, {}, &master));
