@@ -26,11 +26,16 @@ Result<Fd> open_pidfd(pid_t pid) {
   return pidfd;
 }
 
+Result<Fd> open_root(pid_t pid) {
+  return posix::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY);
+}
+
 Result<SetupPlan> make_exec_plan(const ExecOptions& options) {
   SetupPlan plan;
   plan.init = false;
   plan.process = TRY(make_process_plan(options.process, joined_plan_facts()));
   plan.process.seccomp = options.seccomp;
+  plan.process.seccomp_flags = options.seccomp_flags;
   if (options.personality) plan.process.personality = TRY(parse_personality(*options.personality));
   if (const auto& affinity = options.process.exec_cpu_affinity) {
     plan.process.stage_processors = TRY(parse_processor_list(affinity->initial));
@@ -66,9 +71,13 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
         TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
     request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = file.get()});
   }
+  request.plan.entry.root =
+      request.handed_down
+          .emplace_back(TRY(move_above(TRY(open_root(options.target)), options.preserved_descriptors)))
+          .get();
   TRY(check_target(options.target_pidfd, options.target));
   auto state = std::make_unique<State>(State{.stage = TRY(StageProcess::spawn(std::move(request)))});
-  TRY(state->stage.follow({}));
+  TRY(state->stage.follow({.write_maps = {}, .run_hooks = {}, .listen = options.listen}));
   state->pid = state->stage.child().pid();
   if (console)
     TRY(send_console(console, std::exchange(state->stage.terminal(), Fd()), state->stage.terminal_name()));
