@@ -13,8 +13,9 @@
 
 #include "base/child.hpp"
 #include "base/fd.hpp"
-#include "base/json.hpp"
 #include "oci/resources.hpp"
+#include "run/cgroup_facts.hpp"
+#include "run/cgroup_state.hpp"
 #include "run/cgroup_statistics.hpp"
 
 namespace ecrin::run {
@@ -33,34 +34,18 @@ struct CgroupRequest {
   oci::Resources resources;
 };
 
-/// A directory in one hierarchy.
-struct CgroupDirectory {
-  std::vector<std::string> controllers;  // version 1: "cpu", "name=systemd"; {}: version 2
-  std::string path;                      // absolute
-  bool operator==(const CgroupDirectory&) const = default;
-};
-
-/// What finds it again. A plain value for the container's state.
-struct CgroupState {
-  int version = 0;  // of the cgroups that have the controllers: 1, 2; 0: the container has no cgroup
-  std::vector<CgroupDirectory> directories;
-  std::string unit;  // of systemd's; "": none
-  std::string bus;   // address of the manager that has it
-  bool operator==(const CgroupState&) const = default;
-};
-Json cgroup_state_to_json(const CgroupState& state);
-Result<CgroupState> cgroup_state_from_json(const Json& json);
-
 class ContainerCgroup {
 public:
   /// Of a container without a cgroup.
   ContainerCgroup() = default;
-  explicit ContainerCgroup(CgroupState state) : m_state(std::move(state)) {}
+  /// `keeper`: the first process of a scope of systemd's that was made just now.
+  explicit ContainerCgroup(CgroupState state, Child keeper = Child())
+      : m_state(std::move(state)), m_keeper(std::move(keeper)) {}
 
   bool exists() const { return m_state.version != 0; }
   const CgroupState& state() const { return m_state; }
-  /// The directory as /proc/PID/cgroup names one ("/ecrin/ID"), for people; "" when there is none.
-  const std::string& directory() const;
+  /// One of its directories, for people; "" when there is none.
+  std::string directory() const;
 
   /// The files that a process joins by: it writes "0" to each, before it makes its cgroup namespace. Empty
   /// without a cgroup. `beside`: a process of the container; a cgroup that handed its controllers on to
@@ -95,13 +80,13 @@ public:
   std::uint64_t out_of_memory_kills() const;
 
 private:
-  friend Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request);
   CgroupState m_state;
-  Child m_keeper;  // the first process in a new scope
+  Child m_keeper;
 };
 
 /// An empty cgroup with these limits. ErrorKind::conflict: there is one with processes in it. What cannot be
 /// honoured is an error that names the property, and nothing is left then.
-Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request);
+Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request,
+                                                const CgroupFacts& facts = read_cgroup_facts());
 
 }  // namespace ecrin::run

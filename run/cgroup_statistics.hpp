@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/json.hpp"
+#include "run/cgroup_state.hpp"
 
 namespace ecrin::run {
 
-struct CgroupState;
 using Count = std::optional<std::uint64_t>;
 
 /// Times in nanoseconds.
@@ -25,7 +25,7 @@ struct CpuStatistics {
 /// Bytes. A limit that is none is left out.
 struct MemoryStatistics {
   Count usage, peak, limit;
-  Count swap_usage, swap_limit;  // version 1: of memory and swap together
+  Count swap_usage, swap_limit;  // of swap alone
   Count cache;                   // of `usage`: pages of files
   Count inactive_file;           // of `cache`: what is not used; podman and docker do not count it as used
   Count failures;                // how often the limit was met
