@@ -208,14 +208,15 @@ Result<CgroupState> make_hierarchies(const CgroupFacts& facts, const CgroupPath&
 
 // ---- both ----
 
-// In the hybrid layout version 2 has nothing to limit by.
+// In the hybrid layout version 2 has nothing to limit by, or a few controllers that version 1 was not given.
+// It may as well be a host of version 2 where somebody mounted one more of version 1.
 int version_of(const CgroupFacts& facts) {
   if (facts.layout == CgroupLayout::none) return 0;
   if (facts.layout == CgroupLayout::version2) return 2;
-  const Names controllers = facts.mount.empty() ? Names() : available_controllers(facts.mount);
-  const bool has_any =
-      std::ranges::any_of(k_wanted, [&](const char* name) { return contains(controllers, name); });
-  return has_any ? 2 : 1;
+  for (const CgroupHierarchy& hierarchy : facts.version1)
+    for (const char* controller : {"cpu", "memory", "pids"})
+      if (contains(hierarchy.controllers, controller)) return 1;
+  return facts.layout == CgroupLayout::version1 || available_controllers(facts.mount).empty() ? 1 : 2;
 }
 
 Result<CgroupState> make_directories(const CgroupFacts& facts, int version, const CgroupPath& path,
