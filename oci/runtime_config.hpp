@@ -159,6 +159,7 @@ struct TimeOffset {
 struct IntelRdt {
   std::string clos_id;
   std::string l3_cache_schema, memory_bandwidth_schema;
+  bool enable_cache_monitoring = false, enable_memory_monitoring = false;
   bool operator==(const IntelRdt&) const = default;
 };
 
