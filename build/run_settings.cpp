@@ -30,14 +30,8 @@ RunSettings with_more(RunSettings settings, const RunSettings& more) {
   replace(settings.hosts, more.hosts, &std::pair<std::string, std::string>::first);
   replace(settings.limits, more.limits, &oci::Rlimit::type);
   replace(settings.mounts, more.mounts, &oci::RuntimeMount::destination);
-  if (!more.nameservers.empty()) settings.nameservers = more.nameservers;
-  if (!more.search_domains.empty()) settings.search_domains = more.search_domains;
-  if (!more.resolver_options.empty()) settings.resolver_options = more.resolver_options;
-  if (more.shared_memory) settings.shared_memory = more.shared_memory;
-  if (more.capabilities) settings.capabilities = more.capabilities;
-  settings.seccomp = settings.seccomp && more.seccomp;
-  settings.masked_paths = settings.masked_paths && more.masked_paths;
-  settings.no_new_privileges = settings.no_new_privileges || more.no_new_privileges;
+  settings.resources = more.resources;
+  settings.cgroups = more.cgroups;
   return settings;
 }
 
