@@ -1,4 +1,5 @@
 // "hooks" of config.json.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -41,6 +42,13 @@ Result<> read_value(const JsonProperty& property, Hook& hook) {
 Result<> read_value(const JsonProperty& property, Hooks& hooks) {
   for (const auto& [key, moment] : k_moments) TRY(read(property, key, hooks.*moment));
   return {};
+}
+
+std::vector<std::string> hook_names() {
+  std::vector<std::string> names;
+  for (const auto& [key, moment] : k_moments) names.emplace_back(key);
+  std::ranges::sort(names);
+  return names;
 }
 
 Json hooks_json(const Hooks& hooks) {

@@ -37,6 +37,10 @@ Result<> read_value(const JsonProperty& property, DeviceRule& rule);
 /// What stands under "linux".
 Result<> read_linux(const JsonProperty& linux, RuntimeConfig& config);
 
+// The words that are read, in alphabetical order.
+std::vector<std::string> hook_names();
+std::vector<std::string> namespace_names();
+
 Json runtime_process_json(const RuntimeProcess& process);
 Json hooks_json(const Hooks& hooks);
 Json id_mappings_json(const std::vector<IdMapping>& mappings);

@@ -169,6 +169,13 @@ Result<> read_linux(const JsonProperty& linux, RuntimeConfig& config) {
   return refuse_unsupported(linux);
 }
 
+std::vector<std::string> namespace_names() {
+  std::vector<std::string> names;
+  for (const auto& [kind, name] : k_namespaces) names.emplace_back(name);
+  std::ranges::sort(names);
+  return names;
+}
+
 Json linux_json(const RuntimeConfig& config) {
   Json json = Json::object();
   for (const RuntimeNamespace& entry : config.namespaces) json["namespaces"].push_back(namespace_json(entry));
