@@ -29,7 +29,6 @@ struct PlanParts {
 /// An absolute path of the container as the stage wants it: without "/" in front, without ".", ".." and
 /// doubled slashes.
 Result<std::string> path_in_root(const std::string& path, std::string_view what);
-bool id_mapped(const fs::IdMap& map, std::uint32_t id);
 
 /// The mounts in their order; with /dev its devices.
 Result<> plan_mounts(PlanParts& parts);

@@ -1,27 +1,17 @@
 #include "run/setup_plan.hpp"
 
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 
-#include "base/log.hpp"
 #include "base/text.hpp"
+#include "run/namespace_plan.hpp"
 #include "run/plan_parts.hpp"
 
 namespace ecrin::run {
 namespace {
-
-Result<> check_mapped(const fs::IdMap& map, std::uint32_t id, std::string_view kind) {
-  if (id_mapped(map, id)) return {};
-  auto error = fail(ErrorKind::unsupported,
-                    "{} {} of the container's program does not exist here: ids 0 to {} are mapped", kind, id,
-                    fs::contiguous_ids(map) == 0 ? 0 : fs::contiguous_ids(map) - 1);
-  return std::unexpected(std::move(error).error().hint(
-      "more ids need ranges in /etc/subuid and /etc/subgid and the programs newuidmap and newgidmap"));
-}
 
 // The user namespace in which all of the host's ids are themselves.
 bool is_first_user_namespace(const fs::IdMap& map) {
@@ -50,12 +40,13 @@ public:
         m_parts{.config = config, .facts = facts, .request = request, .shared = m_shared} {}
 
   Result<ContainerPlan> make() {
-    ContainerPlan& plan = m_parts.plan;
-    plan.clone_namespaces = namespaces();
-    plan.setup.init = m_request.init;
-    plan.setup.pid_namespace = !m_shared.pid;
-    plan.setup.process = TRY(process());
-    if (plan.clone_namespaces & CLONE_NEWNET) add({.kind = SetupKind::loopback_up});
+    TRY(check_namespaces(m_config));
+    SetupPlan& setup = m_parts.plan.setup;
+    plan_namespaces();
+    setup.init = m_request.init;
+    setup.pid_namespace = !m_shared.pid;
+    setup.process = TRY(process());
+    plan_hooks();
     const std::vector<std::uint64_t> propagation = TRY(root_propagation());
     add({.kind = SetupKind::root, .source = m_request.rootfs, .propagation = propagation});
     TRY(plan_mounts(m_parts));
@@ -77,7 +68,7 @@ public:
     if (m_config.root_read_only) add({.kind = SetupKind::root_read_only});
     add({.kind = m_request.no_pivot ? SetupKind::move_root : SetupKind::pivot});
     if (!propagation.empty()) add({.kind = SetupKind::root_propagation, .propagation = propagation});
-    return std::move(plan);
+    return std::move(m_parts.plan);
   }
 
 private:
@@ -91,46 +82,46 @@ private:
     return std::vector{*kind};
   }
 
+  // New ones. The mount namespace is never shared: the root directory is made in it.
   std::uint64_t namespaces() const {
-    std::uint64_t flags = CLONE_NEWNS;  // never shared: the root directory is made in it
-    if (!m_shared.pid) flags |= CLONE_NEWPID;
-    if (!m_shared.ipc) flags |= CLONE_NEWIPC;
-    if (!m_shared.uts) flags |= CLONE_NEWUTS;
-    if (!m_shared.cgroup) flags |= CLONE_NEWCGROUP;
-    if (!m_shared.network && !m_request.joins_network) flags |= CLONE_NEWNET;
+    std::uint64_t flags = 0;
+    for (const auto& [kind, flag] : k_namespace_flags) {
+      const oci::RuntimeNamespace* found = oci::find_namespace(m_config, kind);
+      if (kind == oci::Namespace::mount ? !found || found->path.empty() : found && found->path.empty())
+        flags |= flag;
+    }
+    if (m_shared.network || m_request.joins_network) flags &= ~std::uint64_t{CLONE_NEWNET};
     return flags;
   }
 
+  // clone(2) gives the stage new namespaces, which is fast; for all else the stage enters them itself.
+  void plan_namespaces() {
+    const std::uint64_t flags = namespaces();
+    const bool joins =
+        std::ranges::any_of(m_config.namespaces, [](const auto& entry) { return !entry.path.empty(); });
+    if (joins || (flags & (CLONE_NEWUSER | CLONE_NEWTIME)) != 0) {
+      m_parts.plan.setup.entry.created = flags;
+      m_parts.plan.setup.entry.time_offsets = format_time_offsets(m_config.time_offsets);
+    } else {
+      m_parts.plan.clone_namespaces = flags;
+    }
+    if (flags & CLONE_NEWNET) add({.kind = SetupKind::loopback_up});
+  }
+
+  void plan_hooks() {
+    const oci::Hooks& hooks = m_config.hooks;
+    m_parts.plan.setup.create_container = hooks.create_container;
+    m_parts.plan.setup.start_container = hooks.start_container;
+    m_parts.plan.setup.reports_prepared = !hooks.prestart.empty() || !hooks.create_runtime.empty() ||
+                                          !hooks.create_container.empty() || !hooks.start_container.empty() ||
+                                          (m_request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
+  }
+
   Result<ProcessPlan> process() {
-    const oci::RuntimeProcess& from = m_config.process;
-    if (from.args.empty() || from.args.front().empty())
-      return fail(ErrorKind::invalid, "the container has no program to run");
-    TRY(check_mapped(m_facts.uids, from.uid, "user id"));
-    TRY(check_mapped(m_facts.gids, from.gid, "group id"));
-    const auto capabilities = TRY(parse_capabilities(from.capabilities.bounding));
-    ProcessPlan process{.args = from.args,
-                        .env = from.env,
-                        .cwd = from.cwd,
-                        .uid = from.uid,
-                        .gid = from.gid,
-                        .set_groups = m_facts.set_groups,
-                        .umask = from.umask,
-                        .capabilities = capabilities,
-                        .no_new_privileges = from.no_new_privileges,
-                        .terminal = from.terminal,
-                        .console_size = from.console_size.value_or(oci::ConsoleSize{}),
-                        .seccomp = m_request.seccomp,
-                        .seccomp_flags = m_request.seccomp_flags};
-    // An image's /etc/group may name any id. One that does not exist in the namespace can own nothing there.
-    if (m_facts.set_groups)
-      std::ranges::copy_if(from.additional_gids, std::back_inserter(process.groups), [&](gid_t gid) {
-        const bool mapped = id_mapped(m_facts.gids, gid);
-        if (!mapped) log::debug("group {} is not mapped and left out", gid);
-        return mapped;
-      });
-    for (const oci::Rlimit& limit : from.rlimits)
-      process.limits.push_back(
-          {.resource = TRY(parse_resource_name(limit.type)), .soft = limit.soft, .hard = limit.hard});
+    ProcessPlan process = TRY(make_process_plan(m_config.process, m_facts));
+    if (m_config.personality) process.personality = TRY(parse_personality(*m_config.personality));
+    process.seccomp = m_request.seccomp;
+    process.seccomp_flags = m_request.seccomp_flags;
     return process;
   }
 
@@ -157,36 +148,6 @@ Result<std::string> path_in_root(const std::string& path, std::string_view what)
       parts.pop_back();
   }
   return join(parts, "/");
-}
-
-bool id_mapped(const fs::IdMap& map, std::uint32_t id) {
-  return std::ranges::any_of(map, [id](const fs::IdRange& range) {
-    return id >= range.container_id && id - range.container_id < range.size;
-  });
-}
-
-Result<int> parse_resource_name(const std::string& name) {
-  constexpr std::array<std::pair<std::string_view, int>, 16> names = {{
-      {"RLIMIT_AS", RLIMIT_AS},
-      {"RLIMIT_CORE", RLIMIT_CORE},
-      {"RLIMIT_CPU", RLIMIT_CPU},
-      {"RLIMIT_DATA", RLIMIT_DATA},
-      {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-      {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-      {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-      {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-      {"RLIMIT_NICE", RLIMIT_NICE},
-      {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-      {"RLIMIT_NPROC", RLIMIT_NPROC},
-      {"RLIMIT_RSS", RLIMIT_RSS},
-      {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-      {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-      {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-      {"RLIMIT_STACK", RLIMIT_STACK},
-  }};
-  for (const auto& [known, number] : names)
-    if (known == name) return number;
-  return fail(ErrorKind::invalid, "unknown resource limit '{}'", printable(name));
 }
 
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,

@@ -265,6 +265,7 @@ TEST_CASE("ids of a bind mount are mapped by its own map or the container's") {
   config.mounts = {{"/a", "bind", "/x", {"rbind", "ridmap"}, {{0, 1000, 10}}, {{0, 2000, 10}}},
                    {"/b", "bind", "/x", {"idmap"}}};
   CHECK(error_of(config).kind() == ErrorKind::invalid);
+  config.namespaces.emplace_back(oci::Namespace::user);
   config.uid_mappings = {{0, 5000, 1}};
   config.gid_mappings = {{0, 6000, 1}};
   const auto plan = make_setup_plan(config, facts(), {.rootfs = "/r"});
@@ -446,7 +447,8 @@ TEST_CASE("the program's part of the plan") {
   CHECK(process.uid == 33);
   CHECK(process.groups == std::vector<gid_t>{5, 6});  // 70000 is not mapped
   CHECK(process.umask == mode_t{027});
-  CHECK(process.capabilities == capability_bit(CAP_KILL));
+  const CapabilitySet kill = capability_bit(CAP_KILL);
+  CHECK(process.capabilities == CapabilitySets{kill, kill, kill, 0, 0});
   CHECK(process.limits == std::vector<ResourceLimit>{{RLIMIT_NOFILE, 10, 20}});
   CHECK(process.seccomp == "bpf");
 }
