@@ -36,11 +36,11 @@ bool shows(const Mount& mount, const std::string& key) {
 
 }  // namespace
 
-std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup, std::string_view mountinfo) {
+std::vector<MountedHierarchy> parse_cgroup_hierarchies(std::string_view cgroup, std::string_view mountinfo) {
   std::vector<Mount> mounts;
   for (const std::string& line : split(mountinfo, '\n'))
     if (auto mount = parse_mount(line)) mounts.push_back(std::move(*mount));
-  std::vector<CgroupHierarchy> hierarchies;
+  std::vector<MountedHierarchy> hierarchies;
   for (const std::string& line : split(cgroup, '\n')) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
@@ -53,7 +53,7 @@ std::vector<CgroupHierarchy> parse_cgroup_hierarchies(std::string_view cgroup, s
   return hierarchies;
 }
 
-std::vector<CgroupHierarchy> read_cgroup_hierarchies(const oci::RuntimeConfig& config) {
+std::vector<MountedHierarchy> read_cgroup_hierarchies(const oci::RuntimeConfig& config) {
   if (std::ranges::find(config.mounts, "cgroup", &oci::RuntimeMount::type) == config.mounts.end()) return {};
   const auto cgroup = posix::read_file("/proc/self/cgroup", k_proc_limit);
   const auto mountinfo = posix::read_file("/proc/self/mountinfo", k_proc_limit);

@@ -135,14 +135,11 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
       .run_hooks = [&](pid_t process) -> Result<HookStates> {
         HookStates states{.creating = options.state("creating", process),
                           .created = options.state("created", process)};
+        if (config.seccomp)
+          states.listener = TRY(seccomp_listener_state(*config.seccomp, process, states.creating));
         TRY(run_hooks(config.hooks.prestart, "prestart", states.creating));
         TRY(run_hooks(config.hooks.create_runtime, "createRuntime", states.creating));
         return states;
-      },
-      .listen = [&](const Fd& listener, pid_t process) -> Result<> {
-        if (!config.seccomp)
-          return fail(ErrorKind::invalid, "there is nobody who would answer for the filter");
-        return send_seccomp_listener(*config.seccomp, listener, process, options.state("creating", process));
       }};
   auto reached = stage->follow(answers);
   if (!reached && cgroup && cgroup->out_of_memory_kills() > 0)
@@ -178,10 +175,9 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   facts.cgroups = read_cgroup_hierarchies(config);
   facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
-  const bool listens = (filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
-  if ((plan.setup.reports_prepared || listens) && !options.state)
+  if (plan.setup.reports_prepared && !options.state)
     return fail(ErrorKind::unsupported,
-                "hooks and seccomp agents read the container's state, and there is none");
+                "the container has hooks or a seccomp listener, and there is no state for them");
 
   StageRequest stage_request{.plan = std::move(plan.setup),
                              .clone_namespaces = plan.clone_namespaces,
@@ -195,6 +191,8 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
   TRY(open_bind_sources(stage_request, plan));
+  if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+    stage_request.plan.listener = TRY(hand_down(stage_request, TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)
     stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));

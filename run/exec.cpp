@@ -1,5 +1,6 @@
 #include "run/exec.hpp"
 
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "run/namespace_plan.hpp"
 #include "run/plan_facts.hpp"
 #include "run/process_plan.hpp"
+#include "run/seccomp_listener.hpp"
 #include "run/stage_process.hpp"
 
 namespace ecrin::run {
@@ -75,9 +77,24 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
       request.handed_down
           .emplace_back(TRY(move_above(TRY(open_root(options.target)), options.preserved_descriptors)))
           .get();
+  if (options.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+    if (!options.agent || !options.state)
+      return fail(ErrorKind::invalid, "nobody answers for the system calls of the seccomp filter");
+    Fd agent = TRY(connect_seccomp_agent(*options.agent));
+    request.plan.listener = request.handed_down
+                                .emplace_back(TRY(move_above(std::move(agent), options.preserved_descriptors)))
+                                .get();
+    request.plan.reports_prepared = true;
+  }
   TRY(check_target(options.target_pidfd, options.target));
   auto state = std::make_unique<State>(State{.stage = TRY(StageProcess::spawn(std::move(request)))});
-  TRY(state->stage.follow({.write_maps = {}, .run_hooks = {}, .listen = options.listen}));
+  const auto states = [&](pid_t process) -> Result<HookStates> {
+    HookStates told;
+    told.listener =
+        TRY(seccomp_listener_state(*options.agent, process, options.state("running", options.target)));
+    return told;
+  };
+  TRY(state->stage.follow({.write_maps = {}, .run_hooks = states}));
   state->pid = state->stage.child().pid();
   if (console)
     TRY(send_console(console, std::exchange(state->stage.terminal(), Fd()), state->stage.terminal_name()));

@@ -11,14 +11,14 @@ namespace ecrin::run {
 namespace {
 
 // What the directory of a hierarchy is called: as on the host.
-std::string directory_name(const CgroupHierarchy& hierarchy) {
+std::string directory_name(const MountedHierarchy& hierarchy) {
   std::string name = hierarchy.mount.substr(hierarchy.mount.rfind('/') + 1);
   if (!name.empty() && name != "cgroup") return name;
   if (hierarchy.key.empty()) return "unified";
   return hierarchy.key.starts_with("name=") ? hierarchy.key.substr(5) : hierarchy.key;
 }
 
-SetupOp own_cgroup(const SetupOp& mount, const CgroupHierarchy& hierarchy, std::string target) {
+SetupOp own_cgroup(const SetupOp& mount, const MountedHierarchy& hierarchy, std::string target) {
   SetupOp op = mount;
   op.kind = SetupKind::own_cgroup;
   op.target = std::move(target);
@@ -31,7 +31,7 @@ SetupOp own_cgroup(const SetupOp& mount, const CgroupHierarchy& hierarchy, std::
   return op;
 }
 
-SetupOp new_view(const SetupOp& mount, const CgroupHierarchy& hierarchy, std::string target) {
+SetupOp new_view(const SetupOp& mount, const MountedHierarchy& hierarchy, std::string target) {
   SetupOp op = mount;
   op.target = std::move(target);
   op.type = hierarchy.key.empty() ? "cgroup2" : "cgroup";
@@ -48,8 +48,8 @@ SetupOp new_view(const SetupOp& mount, const CgroupHierarchy& hierarchy, std::st
 }  // namespace
 
 void plan_cgroups(PlanParts& parts, SetupOp op) {
-  const std::vector<CgroupHierarchy>& all = parts.facts.cgroups;
-  const auto view = [&](const CgroupHierarchy& hierarchy, const std::string& target) {
+  const std::vector<MountedHierarchy>& all = parts.facts.cgroups;
+  const auto view = [&](const MountedHierarchy& hierarchy, const std::string& target) {
     // A new mount shows the cgroup namespace from its root on; in the host's that would be everything.
     return parts.shared.cgroup ? own_cgroup(op, hierarchy, target) : new_view(op, hierarchy, target);
   };
@@ -67,7 +67,7 @@ void plan_cgroups(PlanParts& parts, SetupOp op) {
              .type = "tmpfs",
              .options = {"mode=755", "size=64k"},
              .attributes = {.set = op.attributes.set & ~std::uint64_t{MOUNT_ATTR_RDONLY}, .clear = 0}});
-  for (const CgroupHierarchy& hierarchy : all) {
+  for (const MountedHierarchy& hierarchy : all) {
     const std::string name = directory_name(hierarchy);
     parts.add(view(hierarchy, op.target + "/" + name));
     const std::vector<std::string> controllers = split(hierarchy.key, ',');

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "fs/id_map.hpp"
 #include "oci/runtime_config.hpp"
@@ -21,7 +22,7 @@ struct PlanFacts {
   bool apparmor = false;                          // it is switched on
   bool selinux = false;
   bool leaves_out_groups = true;         // that are not mapped: names in an image's /etc/group; else an error
-  std::vector<CgroupHierarchy> cgroups;  // when the config mounts them (read_cgroup_hierarchies)
+  std::vector<MountedHierarchy> cgroups;  // when the config mounts them (read_cgroup_hierarchies)
 };
 
 /// Fails for what cannot be done here: ids that are not mapped, unknown names of capabilities, limits,

@@ -11,9 +11,12 @@
 
 namespace ecrin::run {
 
-/// Gives the agent at config.listener_path the listener, with the spec's container process state: `state` is
-/// the container's state as JSON, `pid` that of the filtered process.
-Result<> send_seccomp_listener(const oci::SeccompConfig& config, const Fd& listener, pid_t pid,
-                               const std::string& state);
+/// A connection to the agent at config.listener_path. The listener is sent over it with the state below.
+Result<Fd> connect_seccomp_agent(const oci::SeccompConfig& config);
+
+/// The spec's container process state: `state` is the container's state as JSON, `pid` that of the filtered
+/// process.
+Result<std::string> seccomp_listener_state(const oci::SeccompConfig& config, pid_t pid,
+                                           const std::string& state);
 
 }  // namespace ecrin::run

@@ -144,7 +144,8 @@ void put_process(Encoder& out, const ProcessPlan& process) {
   out.put_flag(process.personality.has_value()).put(process.personality.value_or(0));
   out.put(process.apparmor_profile).put(process.selinux_label).put_flag(process.terminal);
   out.put(std::uint64_t{process.console_size.height}).put(std::uint64_t{process.console_size.width});
-  out.put(process.seccomp).put(process.seccomp_flags).put(std::uint64_t{process.preserved.size()});
+  out.put(process.seccomp).put(process.seccomp_flags);
+  out.put(std::uint64_t{process.preserved.size()});
   for (const int number : process.preserved) put_signed(out, number);
 }
 
@@ -244,6 +245,7 @@ std::string encode_plan(const SetupPlan& plan) {
   put_signed(out, plan.control);
   put_signed(out, plan.lifeline);
   put_signed(out, plan.gate);
+  put_signed(out, plan.listener);
   return out.bytes();
 }
 
@@ -263,6 +265,7 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
   plan.control = get_int(in);
   plan.lifeline = get_int(in);
   plan.gate = get_int(in);
+  plan.listener = get_int(in);
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the stage's plan is damaged");
   for (const SetupOp& op : plan.ops)
     if (op.kind > k_last_setup_kind || op.fallback > SetupFallback::empty_directory)
@@ -271,7 +274,7 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
 }
 
 std::string encode_states(const HookStates& states) {
-  return Encoder().put(states.creating).put(states.created).bytes();
+  return Encoder().put(states.creating).put(states.created).put(states.listener).bytes();
 }
 
 Result<HookStates> decode_states(std::string_view bytes) {
@@ -279,6 +282,7 @@ Result<HookStates> decode_states(std::string_view bytes) {
   HookStates states;
   states.creating = in.get_string();
   states.created = in.get_string();
+  states.listener = in.get_string();
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the states for the hooks are damaged");
   return states;
 }

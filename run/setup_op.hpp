@@ -123,7 +123,7 @@ struct ProcessPlan {
   bool terminal = false;
   oci::ConsoleSize console_size;    // 0 x 0: as the kernel makes it
   std::string seccomp;              // an array of sock_filter; "" = unconfined
-  std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*; with NEW_LISTENER the parent gets a descriptor
+  std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*; with NEW_LISTENER somebody listens
   std::vector<int> preserved;       // descriptors of the stage that become the program's 3, 4, ...
   bool operator==(const ProcessPlan&) const = default;
 };
@@ -155,6 +155,7 @@ struct SetupPlan {
   int control = -1;   // numbers of the stage's descriptors
   int lifeline = -1;  // -1: the container outlives who made it
   int gate = -1;      // -1: nothing to wait for
+  int listener = -1;  // connected to who listens for the filter's notifications
   bool operator==(const SetupPlan&) const = default;
 };
 
@@ -169,7 +170,6 @@ enum class StageMessage : char {
   moved = 'm',           // the stage goes on as another child of its parent: the pid
   prepared = 'p',        // all but pivot_root: the hooks that run outside are due
   waiting = 'w',         // at the gate
-  listener = 'l',        // of the seccomp filter; comes along as a descriptor
   ready = 'r',           // all is set up; the end of the stream now means that the program was executed
   error = 'e',           // Error::serialise(): the set-up failed, or the program cannot be executed
   // to the stage
@@ -180,6 +180,7 @@ constexpr std::size_t k_stage_message_limit = 64 * 1024;
 /// What hooks of the stage read: the container's state in the statuses creating and created.
 struct HookStates {
   std::string creating, created;
+  std::string listener;  // the container process state for who listens for the filter's notifications
 };
 std::string encode_states(const HookStates& states);
 Result<HookStates> decode_states(std::string_view bytes);

@@ -1,10 +1,10 @@
 #include "run/setup_plan.hpp"
 
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/mount.h>
 
 #include <algorithm>
-#include <array>
 
 #include "base/text.hpp"
 #include "run/namespace_plan.hpp"
@@ -40,13 +40,13 @@ public:
         m_parts{.config = config, .facts = facts, .request = request, .shared = m_shared} {}
 
   Result<ContainerPlan> make() {
-    ContainerPlan& plan = m_parts.plan;
     TRY(check_namespaces(m_config));
+    SetupPlan& setup = m_parts.plan.setup;
     plan_namespaces();
+    setup.init = m_request.init;
+    setup.pid_namespace = !m_shared.pid;
+    setup.process = TRY(process());
     plan_hooks();
-    plan.setup.init = m_request.init;
-    plan.setup.pid_namespace = !m_shared.pid;
-    plan.setup.process = TRY(process());
     const std::vector<std::uint64_t> propagation = TRY(root_propagation());
     add({.kind = SetupKind::root, .source = m_request.rootfs, .propagation = propagation});
     TRY(plan_mounts(m_parts));
@@ -68,7 +68,7 @@ public:
     if (m_config.root_read_only) add({.kind = SetupKind::root_read_only});
     add({.kind = m_request.no_pivot ? SetupKind::move_root : SetupKind::pivot});
     if (!propagation.empty()) add({.kind = SetupKind::root_propagation, .propagation = propagation});
-    return std::move(plan);
+    return std::move(m_parts.plan);
   }
 
 private:
@@ -113,7 +113,8 @@ private:
     m_parts.plan.setup.create_container = hooks.create_container;
     m_parts.plan.setup.start_container = hooks.start_container;
     m_parts.plan.setup.reports_prepared = !hooks.prestart.empty() || !hooks.create_runtime.empty() ||
-                                          !hooks.create_container.empty() || !hooks.start_container.empty();
+                                          !hooks.create_container.empty() || !hooks.start_container.empty() ||
+                                          (m_request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
   }
 
   Result<ProcessPlan> process() {

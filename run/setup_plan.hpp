@@ -41,7 +41,7 @@ struct ContainerPlan {
 };
 
 /// Fails for what cannot be done here, before anything is started: ids that are not mapped, unknown
-/// capabilities and limits, paths that are not absolute, mounts that contradict themselves.
+/// capabilities and limits, paths that are not absolute.
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,
                                       const PlanRequest& request);
 

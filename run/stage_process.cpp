@@ -155,10 +155,6 @@ Result<StageProcess::Reached> StageProcess::follow(const Answers& answers) {
         TRY(send_message(m_control, StageMessage::proceed, encode_states(states)));
         break;
       }
-      case StageMessage::listener:
-        if (!answers.listen) return fail(ErrorKind::invalid, "the stage asks for an agent that nobody has");
-        TRY(answers.listen(message->descriptor, m_child.pid()));
-        break;
       case StageMessage::waiting:
         return Reached::gate;
       case StageMessage::ready:

@@ -34,7 +34,6 @@ public:
   struct Answers {
     std::function<Result<>(pid_t)> write_maps;           // of its new user namespace
     std::function<Result<HookStates>(pid_t)> run_hooks;  // all is prepared
-    std::function<Result<>(const Fd&, pid_t)> listen;    // for the seccomp filter
   };
   enum class Reached { gate, execution };
 

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 
+#include "run/message_socket.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
@@ -24,9 +25,9 @@ Result<> install_filter(const Stage& stage) {
   const long outcome = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process.seccomp_flags, &program);
   if (outcome >= 0) {
     if ((process.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return {};
-    // Who answers for the calls gets it now: from here on some of ours wait for that.
+    // Who answers for the calls gets it at once: from here on some of ours wait for that.
     const Fd listener(static_cast<int>(outcome));
-    return report(stage, StageMessage::listener, {}, &listener);
+    return send_message(stage.listener, std::string_view(stage.listener_state), &listener);
   }
   auto error = fail_errno("cannot install the seccomp filter");
   return std::unexpected(

@@ -3,7 +3,6 @@
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
 #include <linux/magic.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -109,9 +108,6 @@ Result<> keep_descriptors(const ProcessPlan& process) {
 Result<> become_program(Stage& stage) {
   reset_signals();
   TRY(prepare(stage));
-  // An agent belongs to who makes the container, not to who starts it.
-  const bool has_agent = (stage.plan.process.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
-  if (has_agent) TRY(confine(stage));
   TRY(pass_gate(stage));
   TRY(die_with_parent(stage));
   TRY(keep_descriptors(stage.plan.process));
@@ -119,7 +115,7 @@ Result<> become_program(Stage& stage) {
   TRY(set_limits(stage.plan.process));
   // A filter of the user's may forbid even to tell.
   TRY(report(stage, StageMessage::ready));
-  return has_agent ? Result<>() : confine(stage);
+  return confine(stage);
 }
 
 }  // namespace

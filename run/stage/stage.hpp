@@ -31,8 +31,10 @@ struct Stage {
   unsigned scratch_files = 0;
   // The file systems that the kernel's own files are in, once mounted: "proc", "sys".
   std::vector<std::pair<std::string, Fd>> kernel_files;
-  Fd terminal;                // the slave end
-  std::string created_state;  // for the hooks at the start
+  Fd terminal;                 // the slave end
+  std::string created_state;   // for the hooks at the start
+  Fd listener;                 // connected to who listens for the filter's notifications
+  std::string listener_state;  // what is told there
 };
 
 // report.cpp

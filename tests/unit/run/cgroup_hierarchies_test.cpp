@@ -13,7 +13,7 @@ TEST_CASE("hierarchies of control groups are matched with their mounts") {
       "35 31 0:32 /own /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
       "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
       "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-  const std::vector<CgroupHierarchy> expected = {{"name=systemd", "/sys/fs/cgroup/systemd", "/"},
+  const std::vector<MountedHierarchy> expected = {{"name=systemd", "/sys/fs/cgroup/systemd", "/"},
                                                  {"memory", "/sys/fs/cgroup/memory", "/own"},
                                                  {"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/"},
                                                  {"", "/sys/fs/cgroup/unified", "/"}};

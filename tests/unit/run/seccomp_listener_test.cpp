@@ -10,6 +10,7 @@
 
 #include "base/json.hpp"
 #include "base/posix.hpp"
+#include "run/message_socket.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -37,8 +38,14 @@ TEST_CASE("an agent gets the listener with the state of the container") {
   config.listener_path = scratch.path() + "/agent";
   config.listener_metadata = "words";
   const Fd server = listen_on(config.listener_path);
+  const Fd socket = connect_seccomp_agent(config).value();
   const Fd listener = posix::open("/dev/null", O_RDONLY).value();
-  REQUIRE(send_seccomp_listener(config, listener, 42, R"({"id":"box","status":"creating"})"));
+  const auto state = seccomp_listener_state(config, 42, R"({"id":"box","status":"creating"})");
+  REQUIRE(state);
+  CHECK(parse_json(*state, "state").value() ==
+        Json::parse(R"({"ociVersion":"1.2.0","fds":["seccompFd"],"pid":42,"metadata":"words",
+                        "state":{"id":"box","status":"creating"}})"));
+  REQUIRE(send_message(socket, std::string_view(*state), &listener));
 
   const Fd connection(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
   std::array<char, 4096> text{};
@@ -51,24 +58,21 @@ TEST_CASE("an agent gets the listener with the state of the container") {
   message.msg_controllen = control.size();
   const ssize_t size = ::recvmsg(connection.get(), &message, MSG_CMSG_CLOEXEC);
   REQUIRE(size > 0);
+  CHECK(std::string_view(text.data(), static_cast<std::size_t>(size)) == *state);
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   REQUIRE(header != nullptr);
   int number = -1;
   std::memcpy(&number, CMSG_DATA(header), sizeof number);
   const Fd received(number);
   CHECK(posix::stat_fd(received)->st_rdev == posix::stat_fd(listener)->st_rdev);
-  const Json document =
-      parse_json(std::string_view(text.data(), static_cast<std::size_t>(size)), "message").value();
-  CHECK(document == Json::parse(R"({"ociVersion":"1.2.0","fds":["seccompFd"],"pid":42,"metadata":"words",
-                                    "state":{"id":"box","status":"creating"}})"));
 }
 
 TEST_CASE("an agent that is not there is an error") {
   const test::TempDirectory scratch;
-  const Fd listener = posix::open("/dev/null", O_RDONLY).value();
   oci::SeccompConfig config;
   config.listener_path = scratch.path() + "/nobody";
-  CHECK(send_seccomp_listener(config, listener, 1, "{}").error().kind() == ErrorKind::not_found);
+  CHECK(connect_seccomp_agent(config).error().kind() == ErrorKind::not_found);
   config.listener_path = scratch.path();
-  CHECK(send_seccomp_listener(config, listener, 1, "{}").error().kind() == ErrorKind::invalid);
+  CHECK(connect_seccomp_agent(config).error().kind() == ErrorKind::invalid);
+  CHECK_FALSE(seccomp_listener_state(config, 1, "no JSON"));
 }

@@ -65,6 +65,7 @@ SetupPlan full_plan() {
   plan.control = 9;
   plan.lifeline = 11;
   plan.gate = 12;
+  plan.listener = 13;
   return plan;
 }
 

@@ -265,6 +265,7 @@ TEST_CASE("ids of a bind mount are mapped by its own map or the container's") {
   config.mounts = {{"/a", "bind", "/x", {"rbind", "ridmap"}, {{0, 1000, 10}}, {{0, 2000, 10}}},
                    {"/b", "bind", "/x", {"idmap"}}};
   CHECK(error_of(config).kind() == ErrorKind::invalid);
+  config.namespaces.emplace_back(oci::Namespace::user);
   config.uid_mappings = {{0, 5000, 1}};
   config.gid_mappings = {{0, 6000, 1}};
   const auto plan = make_setup_plan(config, facts(), {.rootfs = "/r"});
