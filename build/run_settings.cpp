@@ -72,6 +72,7 @@ void apply(const RunSettings& settings, run::ContainerOptions& options) {
   }
   for (const oci::RuntimeMount& mount : settings.mounts) config.mounts.push_back(mount);
   if (settings.capabilities) config.process.capabilities = oci::Capabilities::of(*settings.capabilities);
+  if (config.process.uid != 0) config.process.capabilities.keep_bounding_only();
   if (!settings.seccomp) config.default_seccomp = false;
   if (!settings.masked_paths) {
     config.masked_paths.clear();

@@ -49,6 +49,11 @@ struct Capabilities {
   static Capabilities of(const std::vector<std::string>& names) {
     return {.bounding = names, .effective = names, .permitted = names, .inheritable = {}, .ambient = {}};
   }
+  /// What docker and podman give a user that is not root: nothing of it unless a file has capabilities.
+  void keep_bounding_only() {
+    effective.clear();
+    permitted.clear();
+  }
   bool operator==(const Capabilities&) const = default;
 };
 
