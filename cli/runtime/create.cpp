@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/runtime/opened.hpp"
+#include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
 #include "run/container.hpp"
@@ -136,6 +137,9 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   TRY(made.directory.write(made.record));
   TRY(give_cgroup(made.cgroup, config));
 
+  // A terminal that run relays has the user's size from the first moment on.
+  if (!detached && config.process.terminal && !config.process.console_size)
+    config.process.console_size = terminal_size(TRY(standard_stream(1)));
   run::ContainerOptions options;
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, config.process.env));
   options.config = config;

@@ -6,6 +6,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/runtime/opened.hpp"
+#include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
@@ -124,6 +125,8 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
             .hint("--console-socket names a socket that does"));
   if (has_socket && !terminal)
     return fail(ErrorKind::invalid, "there is a console socket, and the program gets no terminal");
+  if (terminal && !has_socket && !options.process.console_size)
+    options.process.console_size = terminal_size(TRY(standard_stream(1)));
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, options.process.env));
   options.target = container.record.process.pid;
   options.target_pidfd = TRY(run::open_first_process(container.record));
