@@ -322,7 +322,7 @@ TEST_CASE("exec beside pid 1 of ours", "[lifecycle]") {
 }
 
 TEST_CASE("a user namespace made by root", "[lifecycle]") {
-  if (!is_root() || !may_write_maps() || ::access("/proc/1/ns/user", F_OK) != 0) return;
+  if (!is_root() || !may_write_maps()) return;
   const auto own = fs::parse_id_map(posix::read_file("/proc/self/uid_map").value()).value();
   if (own.front().size < 200'000) return;
   Trial trial("id -u; cat /proc/self/uid_map; echo x > /tmp/made; stat -c %u /tmp/made; id -G");
