@@ -126,6 +126,7 @@ Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::s
   const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
   process.uid = identity.uid;
   process.gid = identity.gid;
+  if (process.uid != 0) process.capabilities.keep_bounding_only();
   process.additional_gids = identity.additional_gids;
   const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
   if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/first_error.hpp"
 #include "cli/table.hpp"
 #include "cli/working_mounts.hpp"
 
@@ -35,19 +36,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::WorkingContainers containers(workshop->store());
   const std::vector<std::string> there = TRY(containers.names());
   const std::set<std::string> known(there.begin(), there.end());
-  std::optional<Error> first_error;
-  for (const std::string& name : all ? there : arguments.operands()) {
-    auto removed = remove_one(session, containers, known, name, arguments.on("force"));
-    if (removed) continue;
-    if (first_error) {
-      session.console().print("error: " + removed.error().message());
-    } else {
-      first_error = std::move(removed).error();
-    }
-  }
-  if (!first_error) return 0;
-  const int code = first_error->kind() == ErrorKind::not_found ? 1 : 125;
-  return std::unexpected(Failure(*std::move(first_error), code));
+  FirstError errors(session.console());
+  for (const std::string& name : all ? there : arguments.operands())
+    errors.done(remove_one(session, containers, known, name, arguments.on("force")));
+  return std::move(errors).outcome({.not_found = 1});
 }
 
 }  // namespace
