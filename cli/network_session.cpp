@@ -29,6 +29,7 @@ std::vector<run::ExposedPort> exposed_ports(const oci::ImageConfig& image) {
 
 Result<> open_named(Session& session, const NetworkRequest& request, OpenedNetwork& opened) {
   const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(session.root())));
+  opened.store = TRY(store.directory().duplicate());
   for (const run::NetworkAttachment& attachment : request.attachments)
     opened.networks.push_back(TRY(store.use(attachment.network)));
   const FileLock lock = TRY(run::KeeperConnection::lock(store.directory()));
@@ -46,30 +47,32 @@ Result<OpenedNetwork> open_network_namespaces(Session& session, const NetworkReq
   if (request.kind == Kind::named) TRY(open_named(session, request, opened));
   if (request.kind == Kind::path) {
     const std::string path = TRY(absolute_path(request.target));
-    opened.joined.network_namespace = TRY(run::open_network_namespace(path));
-    TRY(session.join_namespace(TRY(run::owner_of_namespace(opened.joined.network_namespace, path))));
+    opened.network_namespace = TRY(run::open_network_namespace(path));
+    TRY(session.join_namespace(TRY(run::owner_of_namespace(opened.network_namespace, path))));
   }
   return opened;
 }
 
-Result<run::ContainerNetwork> open_network(Session& session, const ContainerRequest& request,
-                                           const oci::ImageConfig& image, const std::string& hostname,
-                                           OpenedNetwork opened) {
-  if (request.network.kind == Kind::host && (!request.network.ports.empty() || request.network.publish_all))
+Result<run::ContainerNetwork> open_network(Session& session, const NetworkRequest& request,
+                                           const oci::ImageConfig& image, const NetworkedContainer& container,
+                                           const OpenedNetwork& opened) {
+  if (request.kind == Kind::host && (!request.ports.empty() || request.publish_all))
     log::warning("published ports mean nothing with the host's network: all ports are the host's");
   run::NetworkContext context{.search_path = session.search_path(),
                               .host_resolv_conf = posix::read_file("/etc/resolv.conf", 1u << 20).value_or(""),
-                              .hostname = hostname,
-                              .container_id = hostname,
-                              .container_name = request.name,
-                              .exposed_by_image = exposed_ports(image),
-                              .joined = std::move(opened.joined),
-                              .networks = std::move(opened.networks),
-                              .keeper = std::move(opened.keeper)};
-  run::ContainerNetwork network = TRY(run::ContainerNetwork::open(request.network, std::move(context)));
+                              .hostname = container.hostname,
+                              .container_id = container.id,
+                              .container_name = container.name,
+                              .exposed_by_image = exposed_ports(image)};
+  if (opened.network_namespace) context.joined.network_namespace = TRY(opened.network_namespace.duplicate());
+  for (const run::UsedNetwork& network : opened.networks) context.networks.push_back(network.config);
+  if (opened.keeper) {
+    context.keeper = TRY(run::KeeperConnection::connect(opened.store));
+    if (!context.keeper) return fail(ErrorKind::system, "the keeper of named networks was killed");
+  }
+  run::ContainerNetwork network = TRY(run::ContainerNetwork::open(request, std::move(context)));
   for (const run::PublishedPort& port : network.ports()) {
-    const auto is_asked = [&port](const run::PublishedPort& asked) { return asked == port; };
-    if (std::ranges::none_of(request.network.ports, is_asked))
+    if (std::ranges::find(request.ports, port) == request.ports.end())
       session.console().print(fmt::format("note: port {} of the container is port {} of the host",
                                           port.container_side(), port.host_port));
   }

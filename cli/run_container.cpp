@@ -198,7 +198,7 @@ Outcome tell_out_of_memory(Session& session, const oci::Resources& resources, in
 }
 
 Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store,
-                      std::shared_ptr<run::CgroupPlace> cgroups, OpenedNetwork opened) {
+                      std::shared_ptr<run::CgroupPlace> cgroups, const OpenedNetwork& opened) {
   Volumes volumes(store);
   run::ContainerOptions options;
   options.config = TRY(full_config(request, root, volumes));
@@ -208,8 +208,10 @@ Outcome run_container(const ContainerRequest& request, const Root& root, Session
   options.cgroups = std::move(cgroups);
   options.stdio = TRY(standard_streams(request));
   const SignalQueue signals = TRY(SignalQueue::open());
+  const NetworkedContainer networked{
+      .id = TRY(random_hostname()), .name = request.name, .hostname = options.config.hostname};
   const run::ContainerNetwork network =
-      TRY(open_network(session, request, root.image, options.config.hostname, std::move(opened)));
+      TRY(open_network(session, request.network, root.image, networked, opened));
   options.network_namespace = network.network_namespace();
   options.managed_files = network.files();
   auto container = run::Container::start(std::move(options));
@@ -230,13 +232,13 @@ Outcome run_container(const ContainerRequest& request, const Root& root, Session
 }  // namespace
 
 Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments) {
-  OpenedNetwork network = TRY(open_network_namespaces(session, request.network));
+  const OpenedNetwork network = TRY(open_network_namespaces(session, request.network));
   const auto cgroups = TRY(open_cgroups(session, request.resources));
   Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(session, request, arguments));
   build::Workshop* workshop = TRY(session.workshop());
   std::optional<NamedLock> name;
   if (!request.name.empty()) name.emplace(TRY(lock_container_name(workshop->store(), request.name)));
-  Outcome outcome = run_container(request, root, session, workshop->store(), cgroups, std::move(network));
+  Outcome outcome = run_container(request, root, session, workshop->store(), cgroups, network);
   if (root.mount.tree) {
     if (const auto finished = root.mount.tree->finish(); !finished && outcome) {
       return std::unexpected(Failure(finished.error()));

@@ -8,6 +8,12 @@ namespace ecrin::run {
 
 using Kind = NetworkRequest::Kind;
 
+namespace {
+
+constexpr std::size_t k_short_id = 12;  // as people see IDs, and name containers by them
+
+}  // namespace
+
 Result<> ContainerNetwork::open_private(const NetworkRequest& request, const NetworkContext& context) {
   PrivateNetworkOptions options{.helper = request.helper};
   options.reach_host =
@@ -27,10 +33,10 @@ Result<> ContainerNetwork::open_named(const NetworkRequest& request, NetworkCont
       .attachments = request.attachments,
       .nameservers = request.resolver.servers};
   for (std::size_t index = 0; index < context.networks.size(); ++index) {
-    const NetworkConfig& config = context.networks[index].config;
+    const NetworkConfig& config = context.networks[index];
     NetworkAttachment& attachment = wanted.attachments[index];
     attachment.network = config.name;  // the user may have said its ID
-    for (const std::string& name : {context.hostname, context.container_id}) {
+    for (const std::string& name : {context.hostname, context.container_id.substr(0, k_short_id)}) {
       if (name != wanted.container_name &&
           std::ranges::find(attachment.aliases, name) == attachment.aliases.end())
         attachment.aliases.push_back(name);
@@ -41,7 +47,6 @@ Result<> ContainerNetwork::open_named(const NetworkRequest& request, NetworkCont
   m_namespace = std::move(made.descriptor());
   m_attached = TRY_WHILE(context.keeper->attach(wanted, m_namespace), "joining named networks");
   m_keeper = std::move(context.keeper);
-  m_networks = std::move(context.networks);
   return {};
 }
 

@@ -11,7 +11,6 @@
 #include "run/network.hpp"
 #include "run/network_keeper.hpp"
 #include "run/network_request.hpp"
-#include "run/network_store.hpp"
 #include "run/port_relay.hpp"
 
 namespace ecrin::run {
@@ -33,9 +32,9 @@ struct NetworkContext {
   std::string container_name;  // "" = none
   std::vector<ExposedPort> exposed_by_image;
   JoinedNetwork joined;  // Kind::container and Kind::path
-  // Kind::named: as many networks as the request has attachments, and the keeper whose user namespace we are
-  // in.
-  std::vector<UsedNetwork> networks;
+  // Kind::named: as many networks as the request has attachments, and a connection to the keeper whose user
+  // namespace we are in.
+  std::vector<NetworkConfig> networks;
   std::optional<KeeperConnection> keeper;
 };
 
@@ -64,7 +63,6 @@ private:
   NetworkMode m_mode = NetworkMode::none;
   std::optional<PrivateNetwork> m_private;
   JoinedNetwork m_joined;
-  std::vector<UsedNetwork> m_networks;
   std::optional<KeeperConnection> m_keeper;
   AttachReply m_attached;
   Fd m_namespace;

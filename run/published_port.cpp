@@ -47,7 +47,8 @@ Result<Protocol> take_protocol(std::string_view& text, std::string_view whole) {
 // Takes "ADDRESS:" off the front; what is left is [HOST-PORT:]PORT.
 Result<std::optional<IpAddress>> take_address(std::string_view& text, std::string_view whole) {
   std::string_view address;
-  if (text.starts_with('[')) {
+  const bool bracketed = text.starts_with('[');
+  if (bracketed) {
     const std::size_t end = text.find("]:");
     if (end == std::string_view::npos)
       return fail(ErrorKind::invalid, "'{}': an IPv6 address is '[ADDRESS]:...'", printable(whole, 200));
@@ -63,7 +64,7 @@ Result<std::optional<IpAddress>> take_address(std::string_view& text, std::strin
     if (address.empty()) return std::nullopt;
   }
   const auto parsed = IpAddress::parse(address);
-  if (!parsed) {
+  if (!parsed || bracketed != (parsed->family == IpAddress::Family::v6)) {
     auto error =
         fail(ErrorKind::invalid, "'{}': '{}' is no address", printable(whole, 200), printable(address, 200));
     if (!address.contains(':')) return error;
