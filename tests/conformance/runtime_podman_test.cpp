@@ -1,4 +1,6 @@
 // Debian's podman with `--runtime ecrin-runtime`, as the ordinary user of the other tests.
+#include <unistd.h>
+
 #include "tests/conformance/runtime_engine.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/setting.hpp"
@@ -11,8 +13,8 @@ TEST_CASE("podman runs a program through ecrin-runtime") {
   CHECK(podman.run({}, {"sh", "-c", "echo wrong >&2; exit 7"}).code == 7);
   CHECK(podman.run({}, {"sh", "-c", "echo wrong >&2; exit 7"}).err == "wrong\n");
   CHECK(podman.run({}, {"sh", "-c", "kill -9 $$"}).code == 137);
-  Invocation with_input = podman.invocation(
-      {"run", "--rm", "-i", "--network", "none", "localhost/busybox", "cat"});
+  Invocation with_input =
+      podman.invocation({"run", "--rm", "-i", "--network", "none", "localhost/busybox", "cat"});
   with_input.input = "through it\n";
   CHECK(run(with_input).out == "through it\n");
   CHECK(podman.must_run({"--user", "1000:100", "--env", "A=b", "--workdir", "/tmp", "--hostname", "box"},
@@ -35,20 +37,20 @@ TEST_CASE("what podman asks for is what a container of ecrin-runtime has") {
   const Podman podman;
   CHECK(podman.must_run({"--cap-drop", "all"}, {"grep", "CapEff", "/proc/self/status"}) ==
         "CapEff:\t0000000000000000");
-  CHECK(podman.must_run({"--cap-drop", "all", "--cap-add", "chown"}, {"grep", "CapBnd", "/proc/self/status"}) ==
-        "CapBnd:\t0000000000000001");
+  CHECK(podman.must_run({"--cap-drop", "all", "--cap-add", "chown"},
+                        {"grep", "CapBnd", "/proc/self/status"}) == "CapBnd:\t0000000000000001");
   CHECK(podman.must_run({"--security-opt", "no-new-privileges"},
                         {"grep", "NoNewPrivs", "/proc/self/status"}) == "NoNewPrivs:\t1");
   CHECK(podman.must_run({}, {"grep", "Seccomp:", "/proc/self/status"}) == "Seccomp:\t2");
   CHECK(podman.must_run({"--security-opt", "seccomp=unconfined"},
                         {"grep", "Seccomp:", "/proc/self/status"}) != "");
-  CHECK(podman.must_run({"--ulimit", "nofile=123:456"}, {"sh", "-c", "ulimit -n; ulimit -Hn"}) ==
-        "123\n456");
+  CHECK(podman.must_run({"--ulimit", "nofile=123:456"}, {"sh", "-c", "ulimit -n; ulimit -Hn"}) == "123\n456");
   CHECK(podman.must_run({"--umask", "0077"}, {"sh", "-c", "umask"}) == "0077");
   const Outcome read_only = podman.run({"--read-only"}, {"touch", "/file"});
   CHECK(read_only.code == 1);
   CHECK(contains(read_only.err, "Read-only file system"));
-  CHECK(podman.must_run({"--read-only", "--tmpfs", "/data"}, {"sh", "-c", "touch /data/a && ls /data"}) == "a");
+  CHECK(podman.must_run({"--read-only", "--tmpfs", "/data"}, {"sh", "-c", "touch /data/a && ls /data"}) ==
+        "a");
   CHECK(podman.run({}, {"sh", "-c", "echo 1 > /proc/sys/kernel/domainname"}).code != 0);
   CHECK(podman.must_run({}, {"sh", "-c", "cat /proc/kcore | wc -c"}) == "0");
   CHECK(podman.must_run({"--sysctl", "net.ipv4.ip_default_ttl=33"},
@@ -60,7 +62,8 @@ TEST_CASE("a container of ecrin-runtime shares what podman says") {
   write_file(podman.scratch() / "data/file", "content");
   CHECK(podman.must_run({"--volume", (podman.scratch() / "data") + ":/data:ro"}, {"cat", "/data/file"}) ==
         "content");
-  CHECK(podman.run({"--volume", (podman.scratch() / "data") + ":/data:ro"}, {"touch", "/data/new"}).code == 1);
+  CHECK(podman.run({"--volume", (podman.scratch() / "data") + ":/data:ro"}, {"touch", "/data/new"}).code ==
+        1);
   podman.must_run({"--volume", (podman.scratch() / "data") + ":/data"}, {"touch", "/data/new"});
   CHECK(exists(podman.scratch() / "data/new"));
   podman.must_run({"--volume", "named:/data"}, {"sh", "-c", "echo kept > /data/file"});
@@ -110,8 +113,8 @@ TEST_CASE("podman creates a container of ecrin-runtime and starts it later") {
 
 TEST_CASE("podman gives a container of ecrin-runtime a terminal") {
   const Podman podman;
-  Terminal terminal(podman.invocation({"run", "--rm", "-it", "--network", "none", "localhost/busybox", "sh"}), 31,
-                    97);
+  Terminal terminal(podman.invocation({"run", "--rm", "-it", "--network", "none", "localhost/busybox", "sh"}),
+                    31, 97);
   terminal.send("tty; stty size; echo rea''dy\n");
   REQUIRE(terminal.wait_for("ready"));
   INFO(terminal.screen());
