@@ -81,9 +81,9 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
     if (!options.agent || !options.state)
       return fail(ErrorKind::invalid, "nobody answers for the system calls of the seccomp filter");
     Fd agent = TRY(connect_seccomp_agent(*options.agent));
-    request.plan.listener = request.handed_down
-                                .emplace_back(TRY(move_above(std::move(agent), options.preserved_descriptors)))
-                                .get();
+    request.plan.listener =
+        request.handed_down.emplace_back(TRY(move_above(std::move(agent), options.preserved_descriptors)))
+            .get();
     request.plan.reports_prepared = true;
   }
   TRY(check_target(options.target_pidfd, options.target));

@@ -21,7 +21,7 @@ struct PlanFacts {
   CapabilitySet capabilities = ~CapabilitySet{};  // that the kernel has
   bool apparmor = false;                          // it is switched on
   bool selinux = false;
-  bool leaves_out_groups = true;         // that are not mapped: names in an image's /etc/group; else an error
+  bool leaves_out_groups = true;  // that are not mapped: names in an image's /etc/group; else an error
   std::vector<MountedHierarchy> cgroups;  // when the config mounts them (read_cgroup_hierarchies)
 };
 

@@ -14,9 +14,9 @@ TEST_CASE("hierarchies of control groups are matched with their mounts") {
       "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
       "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
   const std::vector<MountedHierarchy> expected = {{"name=systemd", "/sys/fs/cgroup/systemd", "/"},
-                                                 {"memory", "/sys/fs/cgroup/memory", "/own"},
-                                                 {"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/"},
-                                                 {"", "/sys/fs/cgroup/unified", "/"}};
+                                                  {"memory", "/sys/fs/cgroup/memory", "/own"},
+                                                  {"cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct", "/"},
+                                                  {"", "/sys/fs/cgroup/unified", "/"}};
   CHECK(parse_cgroup_hierarchies(cgroup, mountinfo) == expected);
   CHECK(parse_cgroup_hierarchies("", mountinfo).empty());
   CHECK(parse_cgroup_hierarchies(cgroup, "").empty());
