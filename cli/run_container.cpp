@@ -13,6 +13,7 @@
 #include "cli/error_report.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/network_session.hpp"
 #include "cli/registries.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/session.hpp"
@@ -82,7 +83,7 @@ Result<std::string> random_hostname() {
 
 Result<std::string> choose_hostname(const ContainerRequest& request) {
   if (!request.hostname.empty()) return request.hostname;
-  if (request.network != run::NetworkMode::host) return random_hostname();
+  if (request.network.mode() != run::NetworkMode::host) return random_hostname();
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
@@ -197,28 +198,22 @@ Outcome tell_out_of_memory(Session& session, const oci::Resources& resources, in
 }
 
 Outcome run_container(const ContainerRequest& request, const Root& root, Session& session, Store& store,
-                      std::shared_ptr<run::CgroupPlace> cgroups) {
+                      std::shared_ptr<run::CgroupPlace> cgroups, const OpenedNetwork& opened) {
   Volumes volumes(store);
   run::ContainerOptions options;
   options.config = TRY(full_config(request, root, volumes));
   options.rootfs = root.path;
-  options.network = request.network;
+  options.network = request.network.mode();
   options.init = request.init;
   options.cgroups = std::move(cgroups);
   options.stdio = TRY(standard_streams(request));
   const SignalQueue signals = TRY(SignalQueue::open());
-  std::optional<run::PrivateNetwork> network;
-  if (request.network == run::NetworkMode::private_network) {
-    network.emplace(
-        TRY_WHILE(run::PrivateNetwork::create(session.search_path()), "making a private network"));
-    options.network_namespace = &network->network_namespace();
-  }
-  const auto host_resolver = posix::read_file("/etc/resolv.conf");
-  options.managed_files = {
-      {"/etc/resolv.conf", run::container_resolv_conf(host_resolver.value_or(""), request.network,
-                                                      network ? network->nameserver() : "")},
-      {"/etc/hosts", run::container_hosts(options.config.hostname)},
-      {"/etc/hostname", options.config.hostname + "\n"}};
+  const NetworkedContainer networked{
+      .id = TRY(random_hostname()), .name = request.name, .hostname = options.config.hostname};
+  const run::ContainerNetwork network =
+      TRY(open_network(session, request.network, root.image, networked, opened));
+  options.network_namespace = network.network_namespace();
+  options.managed_files = network.files();
   auto container = run::Container::start(std::move(options));
   if (!container) {
     const int code = start_exit_code(container.error());
@@ -237,12 +232,13 @@ Outcome run_container(const ContainerRequest& request, const Root& root, Session
 }  // namespace
 
 Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments) {
+  const OpenedNetwork network = TRY(open_network_namespaces(session, request.network));
   const auto cgroups = TRY(open_cgroups(session, request.resources));
   Root root = TRY(request.is_rootfs ? open_directory(request) : open_image(session, request, arguments));
   build::Workshop* workshop = TRY(session.workshop());
   std::optional<NamedLock> name;
   if (!request.name.empty()) name.emplace(TRY(lock_container_name(workshop->store(), request.name)));
-  Outcome outcome = run_container(request, root, session, workshop->store(), cgroups);
+  Outcome outcome = run_container(request, root, session, workshop->store(), cgroups, network);
   if (root.mount.tree) {
     if (const auto finished = root.mount.tree->finish(); !finished && outcome) {
       return std::unexpected(Failure(finished.error()));

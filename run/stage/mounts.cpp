@@ -40,7 +40,7 @@ Result<Fd> open_mount_point(const Stage& stage, const SetupOp& op, TargetKind ki
     place = posix::open_beneath_no_symlinks(stage.root, op.target, O_PATH);
   }
   if (!place && place.error().code() == ELOOP)
-    return fail(ErrorKind::denied, "'/{}' in the container is a symlink, and {} is not mounted through one",
+    return fail(ErrorKind::invalid, "'/{}' in the container is a symlink, and {} is not mounted through one",
                 printable(op.target), op.type);
   if (place && TRY(kind_of(*place)) != kind)
     return fail(ErrorKind::invalid, "'/{}' in the container is not a directory", printable(op.target));
