@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -355,4 +356,26 @@ TEST_CASE("a mount namespace that is joined stays as it is", "[lifecycle]") {
                                             "ls", "/etc/passwd"}})
                           .value();
   CHECK(host.standard_output == "/etc/passwd\n");
+}
+
+TEST_CASE("who waits to be started ends with its parent, unless it is detached", "[lifecycle]") {
+  for (const bool detached : {false, true}) {
+    Trial trial("echo never");
+    trial.options.detached = detached;
+    Pipe pids = Pipe::create().value();
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+      auto container = Container::create(std::move(trial.options), trial.state);
+      const pid_t pid = container ? container->pid() : 0;
+      (void)!::write(pids.write.get(), &pid, sizeof pid);
+      ::_exit(0);  // without taking anything down
+    }
+    pid_t pid = 0;
+    REQUIRE(posix::read_full(pids.read, std::as_writable_bytes(std::span(&pid, 1))));
+    REQUIRE(pid > 0);
+    REQUIRE(::waitpid(parent, nullptr, 0) == parent);
+    ::usleep(300'000);
+    CHECK(waits_at_gate(trial.state) == detached);
+    if (detached) ::kill(pid, SIGKILL);
+  }
 }
