@@ -87,6 +87,12 @@ Result<> make_directory(const std::string& directory, Made& made) {
   return fail_errno("cannot make the cgroup {}", printable(directory));
 }
 
+// One that another user's container has by the same name lets nobody else in.
+Result<> check_open(const std::string& directory) {
+  if (::access((directory + "/cgroup.procs").c_str(), W_OK) == 0 || errno == ENOENT) return {};
+  return fail_errno("cannot enter the cgroup {}", printable(directory));
+}
+
 // Where relative paths begin: our own cgroup, or the one above, because one with processes hands no
 // controllers on (but the first of all does).
 std::string own_base(const CgroupFacts& facts, const Names& needed) {
@@ -108,6 +114,7 @@ Result<std::string> make_version2(const CgroupFacts& facts, const CgroupPath& pa
     TRY(make_directory(directory, made));
     TRY(settle_type(directory, needed));
   }
+  TRY(check_open(directory));
   TRY(check_free(directory));
   return directory;
 }
@@ -144,6 +151,7 @@ Result<std::string> make_version1(const CgroupHierarchy& hierarchy, const Cgroup
     TRY(make_directory(directory, made));
     if (contains(hierarchy.controllers, "cpuset")) TRY(fill_cpuset(directory));
   }
+  TRY(check_open(directory));
   return directory;
 }
 
