@@ -44,6 +44,17 @@ TEST_CASE("the five sets of capabilities are taken as they are") {
   CHECK(*sets == CapabilitySets{both, kill, both, kill, kill});
 }
 
+TEST_CASE("ambient capabilities are those that are permitted and inheritable") {
+  const auto sets = parse_capability_sets({.bounding = {"CAP_KILL", "CAP_CHOWN"},
+                                           .effective = {},
+                                           .permitted = {"CAP_KILL", "CAP_CHOWN"},
+                                           .inheritable = {"CAP_KILL"},
+                                           .ambient = {"CAP_KILL", "CAP_CHOWN"}},
+                                          ~CapabilitySet{});
+  REQUIRE(sets);
+  CHECK(sets->ambient == capability_bit(CAP_KILL));
+}
+
 TEST_CASE("sets that the kernel would refuse are errors that name the capability") {
   const auto message = [](const oci::Capabilities& names) {
     const auto sets = parse_capability_sets(names, ~CapabilitySet{});
