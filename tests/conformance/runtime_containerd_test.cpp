@@ -14,13 +14,6 @@ namespace {
 class Containerd {
 public:
   Containerd() : m_runtime(runtime_program(m_scratch)), m_daemon(daemon()) {
-    write_file(m_scratch / "config.toml", "version = 2\nroot = \"" + (m_scratch / "root") + "\"\nstate = \"" +
-                                              (m_scratch / "state") +
-                                              "\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", "
-                                              "\"io.containerd.internal.v1.opt\"]\n[grpc]\naddress = \"" +
-                                              socket() + "\"\n");
-    m_daemon.send("go\n");
-    m_daemon.end_input();
     REQUIRE(m_daemon.wait_for_output("ready"));
     for (int attempt = 0; attempt < 300 && ctr({"version"}).code != 0; ++attempt) ::usleep(100'000);
     must({"images", "import", "--snapshotter", "native", setting().busybox});
@@ -55,8 +48,13 @@ public:
 private:
   std::string socket() const { return m_scratch / "socket"; }
   Invocation daemon() const {
+    write_file(m_scratch / "config.toml", "version = 2\nroot = \"" + (m_scratch / "root") + "\"\nstate = \"" +
+                                              (m_scratch / "state") +
+                                              "\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", "
+                                              "\"io.containerd.internal.v1.opt\"]\n[grpc]\naddress = \"" +
+                                              socket() + "\"\n");
     return host_command({"unshare", "--map-root-user", "--map-auto", "--mount", "--", "sh", "-c",
-                         "mount -t tmpfs none /run && echo $$ > \"$1/pid\" && read go && echo ready && "
+                         "mount -t tmpfs none /run && echo $$ > \"$1/pid\" && echo ready && "
                          "exec containerd --config \"$1/config.toml\" > \"$1/log\" 2>&1",
                          "sh", m_scratch.path()});
   }
@@ -73,9 +71,8 @@ TEST_CASE("containerd runs a program through ecrin-runtime") {
   const Containerd containerd;
   CHECK(containerd.must(containerd.start({"--rm"}, "first", {"echo", "hello"})) == "hello");
   CHECK(containerd.ctr(containerd.start({"--rm"}, "second", {"sh", "-c", "exit 7"})).code == 7);
-  CHECK(containerd.must(containerd.start({"--rm", "--env", "A=b", "--cwd", "/tmp", "--user", "1000:100"},
-                                         "third", {"sh", "-c", "id -u; id -g; echo $A; pwd"})) ==
-        "1000\n100\nb\n/tmp");
+  CHECK(containerd.must(containerd.start({"--rm", "--env", "A=b", "--cwd", "/tmp"}, "third",
+                                         {"sh", "-c", "echo $A; pwd"})) == "b\n/tmp");
   CHECK(containerd.ctr(containerd.start({"--rm", "--read-only"}, "fourth", {"touch", "/file"})).code == 1);
   const Outcome missing = containerd.ctr(containerd.start({"--rm"}, "fifth", {"no-such-program"}));
   INFO(missing.description);
@@ -102,6 +99,7 @@ TEST_CASE("containerd looks after a task of ecrin-runtime") {
   containerd.must({"tasks", "kill", "--signal", "SIGTERM", "box"});
   for (int attempt = 0; attempt < 300 && !contains(containerd.must({"tasks", "ls"}), "STOPPED"); ++attempt)
     ::usleep(100'000);
-  CHECK(containerd.ctr({"tasks", "delete", "box"}).code == 3);
+  CHECK(contains(containerd.must({"tasks", "ls"}), "STOPPED"));
+  containerd.must({"tasks", "delete", "box"});
   containerd.must({"containers", "delete", "box"});
 }
