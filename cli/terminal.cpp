@@ -142,12 +142,21 @@ int SignalQueue::next() const {
 
 Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
                           Input input) {
+  const Foreground program{.pidfd = container.pidfd(),
+                           .terminal = container.terminal(),
+                           .signal = [&container](int number) { return container.signal(number); },
+                           .wait = [&container] { return container.wait(); }};
+  return attend(program, signals, has_terminal, input);
+}
+
+Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
+                          Input input) {
   const Fd output = TRY(standard_stream(1));
   Fd source;
   Fd terminal;
   std::optional<RawMode> raw;
   if (has_terminal) {
-    terminal = TRY(container.terminal().duplicate());
+    terminal = TRY(program.terminal.duplicate());
     copy_terminal_size(output, terminal);
     const int flags = ::fcntl(terminal.get(), F_GETFL);
     if (flags < 0 || ::fcntl(terminal.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
@@ -160,7 +169,7 @@ Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals,
   Pending pending;
   bool ended = false;
   while (!ended) {
-    struct pollfd watched[] = {watch(container.pidfd(), POLLIN), watch(signals.descriptor(), POLLIN),
+    struct pollfd watched[] = {watch(program.pidfd, POLLIN), watch(signals.descriptor(), POLLIN),
                                watch(terminal, static_cast<short>(POLLIN | (pending.empty() ? 0 : POLLOUT))),
                                // Not read while something is on its way: so what waits here stays small.
                                pending.empty() ? watch(source, POLLIN) : watch(Fd(), POLLIN)};
@@ -173,7 +182,7 @@ Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals,
         if (number == SIGWINCH && terminal) {
           copy_terminal_size(output, terminal);  // the kernel tells the programs on that terminal
         } else {
-          (void)container.signal(number);
+          (void)program.signal(number);
         }
       }
     }
@@ -195,7 +204,7 @@ Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals,
   }
   // All processes are gone with pid 1; what they wrote last may still be in the terminal.
   while (terminal && TRY(copy_output(terminal, output)) == Flow::more) continue;
-  return container.wait();
+  return program.wait();
 }
 
 }  // namespace ecrin::cli

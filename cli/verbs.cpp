@@ -114,6 +114,7 @@ std::span<const Verb* const> verbs() {
       &image_mount_verb(),
       &image_unmount_verb(),
       &unshare_verb(),
+      &runtime_verb(),
       &df_verb(),
       &prune_verb(),
       &info_verb(),

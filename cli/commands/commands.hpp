@@ -62,6 +62,7 @@ const Verb& recipe_convert_verb();
 const Verb& referrers_verb();
 const Verb& rmi_verb();
 const Verb& run_verb();
+const Verb& runtime_verb();
 const Verb& save_verb();
 const Verb& shell_verb();
 const Verb& squash_verb();
