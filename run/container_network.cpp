@@ -62,7 +62,9 @@ std::string ContainerNetwork::resolv_conf(const NetworkRequest& request,
   // The server of the networks asks the others itself, and knows which ones this container wants.
   ResolverSettings settings = request.resolver;
   settings.servers = m_attached.nameservers;
-  if (settings.search.empty()) settings.search = m_attached.search;
+  // Names of containers are whole names. netavark's search domain would be asked first, and with several
+  // networks it knows those of one only; the host's domains would take them to the host's servers.
+  if (settings.search.empty()) settings.search = {"."};
   return with_resolver_settings(text, settings);
 }
 

@@ -57,12 +57,12 @@ Outcome run(Session& session, const Arguments& arguments) {
   run::NetworkConfig config{.name = arguments.operands().front(),
                             .driver = arguments.value("driver", "bridge"),
                             .interface_name = arguments.value("interface-name"),
-                            .subnets = TRY(parse_subnets(arguments)),
                             .ipv6 = arguments.on("ipv6"),
                             .internal = arguments.on("internal"),
-                            .dns = !arguments.on("disable-dns"),
-                            .labels = TRY(parse_pairs(arguments, "label")),
-                            .options = TRY(parse_pairs(arguments, "opt"))};
+                            .dns = !arguments.on("disable-dns")};
+  config.subnets = TRY(parse_subnets(arguments));
+  config.labels = TRY(parse_pairs(arguments, "label"));
+  config.options = TRY(parse_pairs(arguments, "opt"));
   for (const std::string& text : arguments.values("dns"))
     config.nameservers.push_back(TRY(parse_address(text, "dns")));
   for (const auto& [key, value] : config.options) {

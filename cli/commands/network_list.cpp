@@ -73,7 +73,7 @@ Outcome exists(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-const Verb& network_list_verb() {
+const Verb& network_ls_verb() {
   static const Verb verb{
       .name = "network ls",
       .operands = "",

@@ -57,7 +57,7 @@ Outcome prune(Session& session, const Arguments& arguments) {
 
 }  // namespace
 
-const Verb& network_remove_verb() {
+const Verb& network_rm_verb() {
   static const Verb verb{
       .name = "network rm",
       .operands = "NETWORK...",

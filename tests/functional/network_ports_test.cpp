@@ -149,11 +149,22 @@ TEST_CASE("host-gateway is the host", "[any-driver]") {
 
 TEST_CASE("a container joins a network namespace that is there", "[any-driver]") {
   Ecrin ecrin;
-  // One of this user, with a process that keeps it.
-  Running keeper(host_command({"unshare", "-rn", "sh", "-c", "ip link set lo up; echo $$; exec sleep 1000"}));
-  REQUIRE(keeper.wait_for_output("\n"));
-  const std::string path = "/proc/" + std::to_string(keeper.pid()) + "/ns/net";
+  // That of another container.
+  Running other(ecrin.invocation({"run", "--rm", "busybox", "sh", "-c", "echo ready; exec sleep 1000"}));
+  REQUIRE(other.wait_for_output("ready"));
+  const std::string find = "for p in $(cat /proc/" + std::to_string(other.pid()) +
+                           "/task/*/children); do grep -q ecrin-init /proc/$p/cmdline && echo $p; done";
+  const std::string path = "/proc/" + trimmed(run(host_command({"sh", "-c", find})).out) + "/ns/net";
   const std::string own = trimmed(run(host_command({"readlink", path})).out);
+  REQUIRE(own.starts_with("net:"));
   CHECK(ecrin.must({"run", "--rm", "--network", "ns:" + path, "busybox", "readlink", "/proc/self/ns/net"}) ==
         own);
+  // One whose owner has other ids: what is in the store would have wrong owners there.
+  Running odd(host_command(
+      {"unshare", "--map-root-user", "--map-auto", "--net", "sh", "-c", "echo ready; exec sleep 1000"}));
+  REQUIRE(odd.wait_for_output("ready"));
+  const Outcome refused = ecrin(
+      {"run", "--rm", "--network", "ns:/proc/" + std::to_string(odd.pid()) + "/ns/net", "busybox", "true"});
+  CHECK(refused.code == 125);
+  CHECK(contains(refused.err, "other ids"));
 }
