@@ -133,6 +133,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
   request.resources = TRY(parse_resources(arguments));
+  request.life = TRY(life_request(arguments));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "oci/runtime_config.hpp"
@@ -34,6 +35,7 @@ struct ContainerRequest {
   bool read_only = false;
   std::vector<MountSpec> mounts;
   oci::Resources resources;
+  LifeRequest life;
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

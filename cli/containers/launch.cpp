@@ -1,0 +1,179 @@
+#include "cli/containers/launch.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/standard_streams.hpp"
+#include "cli/terminal.hpp"
+#include "run/user_lookup.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::size_t k_hostname_size = 12;  // of the ID
+
+Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
+  if (!request.hostname.empty()) return request.hostname;
+  if (request.network != run::NetworkMode::host) return id.substr(0, k_hostname_size);
+  char name[65] = "";
+  if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
+  return std::string(name);
+}
+
+Result<oci::RuntimeMount> runtime_mount(const MountSpec& spec, Volumes& volumes, const Fd& rootfs) {
+  oci::RuntimeMount mount{
+      .destination = spec.destination, .type = "bind", .source = "", .options = spec.options};
+  if (spec.type == MountSpec::Type::tmpfs) {
+    mount.type = "tmpfs";
+    mount.source = "tmpfs";
+  } else if (spec.type == MountSpec::Type::volume) {
+    mount.source = TRY(volumes.open(spec.source, rootfs, spec.destination));
+  } else {
+    mount.source = TRY(absolute_path(spec.source));
+    const auto there = posix::open(mount.source, O_PATH);
+    if (!there) {
+      return std::unexpected(
+          Error(there.error())
+              .context("looking for what shall be mounted on " + printable(spec.destination)));
+    }
+  }
+  return mount;
+}
+
+// A read-only root still has the places that programs must write to, as podman has it.
+void add_writable_places(oci::RuntimeConfig& config) {
+  for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
+    const auto same = [place](const oci::RuntimeMount& mount) { return mount.destination == place; };
+    if (std::ranges::any_of(config.mounts, same)) continue;
+    config.mounts.push_back(
+        {.destination = place,
+         .type = "tmpfs",
+         .source = "tmpfs",
+         .options = {"nosuid", "nodev", std::string(place) == "/run" ? "mode=0755" : "mode=1777"}});
+  }
+}
+
+Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
+  const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+  process.uid = identity.uid;
+  process.gid = identity.gid;
+  process.additional_gids = identity.additional_gids;
+  const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
+  if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
+  return {};
+}
+
+// Mount points that the container needed in a directory of the user's are not left there.
+void remove_mount_points(const std::string& path, const std::vector<std::string>& points) {
+  const auto rootfs = posix::open(path, O_PATH | O_DIRECTORY);
+  if (!rootfs) return;
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    const std::size_t slash = point->rfind('/');
+    const std::string name = slash == std::string::npos ? *point : point->substr(slash + 1);
+    const auto parent = posix::open_in_root(
+        *rootfs, slash == std::string::npos ? "" : point->substr(0, slash), O_PATH | O_DIRECTORY);
+    if (!parent) continue;
+    const auto status = posix::lstat_at(*parent, name);
+    if (!status) continue;
+    // A directory with something in it, or a file that was written, is the program's work by now.
+    if (S_ISDIR(status->st_mode)) (void)posix::unlink_at(*parent, name, AT_REMOVEDIR);
+    if (S_ISREG(status->st_mode) && status->st_size == 0) (void)posix::unlink_at(*parent, name);
+  }
+}
+
+}  // namespace
+
+int start_exit_code(const Error& error) {
+  if (error.kind() == ErrorKind::program_not_found) return 127;
+  if (error.kind() == ErrorKind::program_not_executable) return 126;
+  return 125;
+}
+
+Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+               const ContainerRequest& request, const oci::ImageConfig& image,
+               const run::ContainerPlace& place, std::shared_ptr<run::CgroupPlace> cgroups)
+    : m_session(session),
+      m_workshop(workshop),
+      m_record(record),
+      m_request(request),
+      m_image(image),
+      m_place(place),
+      m_cgroups(std::move(cgroups)) {}
+
+Launch::~Launch() {
+  ended();
+}
+
+Result<> Launch::open_tree() {
+  if (m_request.is_rootfs) {
+    m_root = TRY(absolute_path(m_request.image));
+    TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+    return {};
+  }
+  ContainerTree tree = TRY(open_container_tree(m_workshop, m_record, m_place));
+  m_root = std::move(tree.path);
+  m_tree = std::move(tree.mount);
+  return {};
+}
+
+Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
+  run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
+  oci::RuntimeConfig& config = options.config;
+  if (m_request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
+  const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+  TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
+  config.hostname = TRY(choose_hostname(m_request, m_record.id));
+  const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
+  if (std::ranges::none_of(config.process.env, is_hostname))
+    config.process.env.push_back("HOSTNAME=" + config.hostname);
+  m_volumes.emplace(m_workshop.store());
+  for (const MountSpec& spec : m_request.mounts) {
+    // The user's mount takes the place of a default one (/dev/shm, for instance).
+    std::erase_if(config.mounts,
+                  [&spec](const oci::RuntimeMount& mount) { return mount.destination == spec.destination; });
+    config.mounts.push_back(TRY(runtime_mount(spec, *m_volumes, rootfs)));
+  }
+  if (m_request.read_only) add_writable_places(config);
+  options.network = m_request.network;
+  options.init = m_request.init;
+  options.cgroups = m_cgroups;
+  options.stdio = std::move(stdio);
+  if (m_request.network == run::NetworkMode::private_network) {
+    m_network.emplace(
+        TRY_WHILE(run::PrivateNetwork::create(m_session.search_path()), "making a private network"));
+    options.network_namespace = &m_network->network_namespace();
+  }
+  const auto host_resolver = posix::read_file("/etc/resolv.conf");
+  options.managed_files = {
+      {"/etc/resolv.conf", run::container_resolv_conf(host_resolver.value_or(""), m_request.network,
+                                                      m_network ? m_network->nameserver() : "")},
+      {"/etc/hosts", run::container_hosts(config.hostname)},
+      {"/etc/hostname", config.hostname + "\n"}};
+  return options;
+}
+
+Result<run::Container> Launch::start(run::Stdio stdio) {
+  TRY(open_tree());
+  run::Container container = TRY(run::Container::start(TRY(options(std::move(stdio)))));
+  m_mount_points = container.created_mount_points();
+  return container;
+}
+
+void Launch::ended() {
+  if (m_request.is_rootfs && !m_mount_points.empty()) remove_mount_points(m_root, m_mount_points);
+  m_mount_points.clear();
+  m_network.reset();
+  m_volumes.reset();
+  if (m_tree) {
+    if (const auto finished = m_tree->finish(); !finished)
+      log::warning("the tree of container '{}' cannot be taken down: {}", m_record.name,
+                   finished.error().message());
+  }
+  m_tree.reset();
+}
+
+}  // namespace ecrin::cli
