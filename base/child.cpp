@@ -132,7 +132,7 @@ Result<std::string> locate_program(const Command& command) {
     if (word.contains('\0'))
       return fail(ErrorKind::invalid, "an argument of '{}' contains a NUL byte", printable(command.argv[0]));
   }
-  const std::string& name = command.argv[0];
+  const std::string& name = command.program.empty() ? command.argv[0] : command.program;
   if (name.contains('/')) return name;
   std::string path = find_program(name, command.search_path);
   if (path.empty()) {

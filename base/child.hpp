@@ -26,6 +26,7 @@ struct ExitStatus {
 
 struct Command {
   std::vector<std::string> argv;                        // argv[0] is looked up in `search_path`
+  std::string program;                                  // executed instead, argv[0] is only its name then
   std::optional<std::vector<std::string>> environment;  // "A=b"; none: the parent's own
   std::string search_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   std::optional<std::string> directory;

@@ -60,8 +60,8 @@ private:
   std::size_t target() const { return m_session.plan.stages[m_session.plan.target].last; }
   StepInfo info(std::size_t index) const {
     // Trees that stand already are no steps of this build; their stages are nothing else, but for the last.
-    const std::size_t starts = m_session.starts.size();
-    return {index + 1 - starts, m_session.plan.steps.size() - starts, stage_of(index).name, plan(index).text};
+    return {m_session.number_of(plan(index)), m_session.plan.steps.size() - m_session.starts.size(),
+            stage_of(index).name, plan(index).text};
   }
   Slot slot(std::size_t index) const {
     const BuildOptions& options = m_session.options;

@@ -46,16 +46,6 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   return spec;
 }
 
-// What a context was called, without the password that its URL may have.
-std::string shown_name(const std::string& context) {
-  const std::size_t scheme = context.find("://");
-  if (scheme == std::string::npos) return context;
-  const std::size_t host = context.find_last_of('@', context.find('/', scheme + 3));
-  const std::size_t colon = context.find(':', scheme + 3);
-  if (host == std::string::npos || colon == std::string::npos || colon > host) return context;
-  return context.substr(0, colon) + ":***" + context.substr(host);
-}
-
 Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::RunStep& run, TreeMount mount,
                       StepEnd end) {
   StepSpec spec = TRY(describe(session, scope, run));
@@ -82,11 +72,11 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
   step.id = Store::unique_name().substr(0, 12);
   step.created = session.options.now;
   const BuildOptions& options = session.options;
-  step.context = options.context_name.empty() ? options.context_directory : shown_name(options.context_name);
+  step.context = options.context_name.empty() ? options.context_directory : options.context_name;
   step.file = session.recipe.file;
   step.line = plan.location.line;
   step.stage = session.plan.stages[plan.stage].stage->name;
-  step.number = plan.index + 1 - session.starts.size();
+  step.number = session.number_of(plan);
   step.text = plan.text;
   step.exit_code = end.exit_code;
   step.layers = spec.tree;

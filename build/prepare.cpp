@@ -358,7 +358,7 @@ Result<> prepare(Session& session) {
   }
   session.steps.reserve(session.plan.steps.size());  // steps point to each other
   for (const PlanStep& step : session.plan.steps) {
-    TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", step.index + 1,
+    TRY_WHILE(preparation.add(step), "preparing step {} of stage '{}' ({}), {}:{}", session.number_of(step),
               printable(session.plan.stages[step.stage].stage->name), printable(step.text, 80),
               session.recipe.file, step.location.line);
   }

@@ -99,9 +99,10 @@ Result<oci::ImageRecord> obtain_image(Workshop& workshop, oci::RegistryImages& r
     if (alone) return *alone;
     return here;
   }
-  if (options.policy == PullPolicy::never || !name || is_of_this_store(*name)) return here;
+  const bool may_pull = options.policy == PullPolicy::always || options.policy == PullPolicy::newer;
+  if (!may_pull || !name || is_of_this_store(*name)) return here;
   const oci::ImageRecord any = TRY(images.find_any(name_or_id));
-  if (options.policy == PullPolicy::missing || !is_called(any, *name)) return here;
+  if (!is_called(any, *name)) return here;
   const oci::Reference full = name_here(any, *name);
   if (is_of_this_store(full)) return here;
   if (options.policy == PullPolicy::newer) {

@@ -30,14 +30,8 @@ RunSettings with_more(RunSettings settings, const RunSettings& more) {
   replace(settings.hosts, more.hosts, &std::pair<std::string, std::string>::first);
   replace(settings.limits, more.limits, &oci::Rlimit::type);
   replace(settings.mounts, more.mounts, &oci::RuntimeMount::destination);
-  if (!more.nameservers.empty()) settings.nameservers = more.nameservers;
-  if (!more.search_domains.empty()) settings.search_domains = more.search_domains;
-  if (!more.resolver_options.empty()) settings.resolver_options = more.resolver_options;
-  if (more.shared_memory) settings.shared_memory = more.shared_memory;
-  if (more.capabilities) settings.capabilities = more.capabilities;
-  settings.seccomp = settings.seccomp && more.seccomp;
-  settings.masked_paths = settings.masked_paths && more.masked_paths;
-  settings.no_new_privileges = settings.no_new_privileges || more.no_new_privileges;
+  settings.resources = more.resources;
+  settings.cgroups = more.cgroups;
   return settings;
 }
 
@@ -78,6 +72,7 @@ void apply(const RunSettings& settings, run::ContainerOptions& options) {
   }
   for (const oci::RuntimeMount& mount : settings.mounts) config.mounts.push_back(mount);
   if (settings.capabilities) config.process.capabilities = oci::Capabilities::of(*settings.capabilities);
+  if (config.process.uid != 0) config.process.capabilities.keep_bounding_only();
   if (!settings.seccomp) config.default_seccomp = false;
   if (!settings.masked_paths) {
     config.masked_paths.clear();

@@ -35,8 +35,9 @@ struct RunSettings {
 /// much it may use and which server answers is no input.
 KeyInputs key_inputs(const RunSettings& settings);
 
-/// With what somebody says on top of them: a name of a host, a limit, a place of a mount that is in both is
-/// as `more` has it, and so are lists that it has.
+/// With what somebody says on top of them of hosts, limits and mounts: a host's name, a kind of limit, a
+/// place of a mount that is in both is as `more` has it. Resources are those of `more`: they are of a
+/// process.
 RunSettings with_more(RunSettings settings, const RunSettings& more);
 
 /// On top of what the options say already.

@@ -200,7 +200,7 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
     std::string how = "failed with " + end->status.to_string();
     if (end->out_of_memory_kills > 0)
       how += "; a process was " + run::out_of_memory_message(session.options.run.resources);
-    return fail(ErrorKind::system, "step {} of stage '{}' {}", scope.step.plan->index + 1,
+    return fail(ErrorKind::system, "step {} of stage '{}' {}", session.number_of(*scope.step.plan),
                 printable(session.plan.stages[scope.step.plan->stage].stage->name), how);
   }
   if (end->out_of_memory_kills > 0)

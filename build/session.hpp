@@ -145,6 +145,8 @@ struct Session {
   std::map<std::string, StartingTree> starts;  // by stage; given before prepare()
 
   const StartingTree* start_of(const PlanStep& step) const;
+  /// As people see it, from 1. Trees that stand already are no steps.
+  std::size_t number_of(const PlanStep& step) const { return step.index + 1 - starts.size(); }
 
   /// Layer directories of a chain; a base is unpacked on first use, once.
   Result<std::vector<fs::Layer>> directories(const LayerChain& chain, const CancelToken& stop);

@@ -32,16 +32,32 @@ WorkingMount mount_of(Statement& row) {
 }
 
 // The layers below what is written, and where that is.
-Result<fs::LastingRequest> request_of(Workshop& workshop, const WorkingContainer& container,
+Result<fs::LastingRequest> request_of(Workshop& workshop, const StartingTree& tree,
                                       const std::string& scratch, const fs::Layer& upper,
                                       const CancelToken& cancel) {
-  const StartingTree tree = TRY(starting_tree(workshop, container));
   std::vector<fs::Layer> layers;
   if (tree.base) layers = TRY(workshop.unpack(*tree.base, &cancel));
   layers.insert(layers.end(), tree.layers.begin(), tree.layers.end());
   return fs::LastingRequest{.layers = distinct_layer_paths(workshop, layers),
                             .scratch = scratch,
                             .upper = workshop.layers().path(upper)};
+}
+
+Result<fs::Layer> new_layer(Workshop& workshop) {
+  fs::Layer layer = TRY(workshop.layers().publish(TRY(workshop.layers().draft())));
+  TRY(workshop.layers().sync());  // from now on it outlives a reboot
+  return layer;
+}
+
+// A layer that has its diff ID may be of others, too: whoever took what was written was killed before saying
+// so. What is in the copy now goes into another one.
+Result<fs::Layer> layer_to_fill(Workshop& workshop, WorkingMount& mount) {
+  fs::Layer layer = *TRY(find_layer(workshop, mount.layer));
+  if (layer.diff_id.empty()) return layer;
+  layer = TRY(new_layer(workshop));
+  mount.layer = layer.id;
+  TRY(WorkingMounts(workshop.store()).put(mount));
+  return layer;
 }
 
 }  // namespace
@@ -109,8 +125,7 @@ Result<WorkingMount> mount_container(Workshop& workshop, const WorkingContainer&
   Store& store = workshop.store();
   WorkingMounts mounts(store);
   const bool overlay = session && (*TRY(workshop.driver())).kind() == fs::DriverKind::overlay;
-  const fs::Layer layer = TRY(workshop.layers().publish(TRY(workshop.layers().draft())));
-  TRY(workshop.layers().sync());  // from now on it outlives a reboot
+  const fs::Layer layer = TRY(new_layer(workshop));
   WorkingMount mount{.container = container.name,
                      .id = Store::unique_name(),
                      .layer = layer.id,
@@ -120,8 +135,8 @@ Result<WorkingMount> mount_container(Workshop& workshop, const WorkingContainer&
   const auto make = [&]() -> Result<> {
     TRY(mounts.put(mount));  // first, so that nothing is left that nobody knows
     TRY(store.subdirectory("mounts/" + mount.id));
-    const fs::LastingRequest request =
-        TRY(request_of(workshop, container, mounts.directory(mount), layer, cancel));
+    const fs::LastingRequest request = TRY(request_of(workshop, TRY(starting_tree(workshop, container)),
+                                                      mounts.directory(mount), layer, cancel));
     if (!overlay) return fs::copy_lasting_tree(request, &cancel);
     TRY(fs::mount_lasting_overlay(request));
     return store.tie_lease_to(session->lease);
@@ -135,16 +150,18 @@ Result<WorkingMount> mount_container(Workshop& workshop, const WorkingContainer&
   return mount;
 }
 
-Result<> take_written(Workshop& workshop, WorkingContainer& container, const WorkingMount& mount,
+Result<> take_written(Workshop& workshop, WorkingContainer& container, WorkingMount mount,
                       const StepTimes& times, const CancelToken& cancel) {
   WorkingMounts mounts(workshop.store());
-  const fs::Layer layer = *TRY(find_layer(workshop, mount.layer));
-  const fs::LastingRequest request =
-      TRY(request_of(workshop, container, mounts.directory(mount), layer, cancel));
   const Fd directory = TRY(workshop.store().subdirectory("mounts"));
-  const bool is_there = TRY(posix::exists_at(directory, mount.id)) == posix::Exists::yes;
   // Without its files it was taken already, by a process that was killed before it could say so.
-  if (is_there && mount.kind == Kind::copy) TRY(fs::collect_lasting_copy(request, &cancel));
+  const bool collects =
+      mount.kind == Kind::copy && TRY(posix::exists_at(directory, mount.id)) == posix::Exists::yes;
+  const fs::Layer layer =
+      collects ? TRY(layer_to_fill(workshop, mount)) : *TRY(find_layer(workshop, mount.layer));
+  const StartingTree tree = TRY(starting_tree(workshop, container));
+  const fs::LastingRequest request = TRY(request_of(workshop, tree, mounts.directory(mount), layer, cancel));
+  if (collects) TRY(fs::collect_lasting_copy(request, &cancel));
   if (mount.kind == Kind::overlay) TRY(fs::settle_lasting_overlay(request));
   const Fd upper = TRY(posix::open(request.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   fs::LowerTree lower = TRY(fs::LowerTree::of_layers(request.layers));
@@ -158,10 +175,9 @@ Result<> take_written(Workshop& workshop, WorkingContainer& container, const Wor
     const KeyInputs inputs = {{"kind", "mount"}, {"parent", container.tree_key}, {"layer", hashed.diff_id}};
     const std::string key = key_digest(inputs);
     const auto cache = TRY(BuildCache::open(workshop.store().database(), workshop.layers()));
-    const std::string below = TRY(starting_tree(workshop, container)).name();
     TRY(cache->add({.key = key,
                     .layer_id = sealed.id,
-                    .below_id = below,
+                    .below_id = tree.name(),
                     .text = k_step_text,
                     .bytes = written.bytes,
                     .entries = written.entries,

@@ -65,7 +65,7 @@ struct StepTimes {
   std::int64_t epoch = 0;  // times after it become it
   std::int64_t now = 0;
 };
-Result<> take_written(Workshop& workshop, WorkingContainer& container, const WorkingMount& mount,
+Result<> take_written(Workshop& workshop, WorkingContainer& container, WorkingMount mount,
                       const StepTimes& times, const CancelToken& cancel);
 
 /// What others take from a container must not depend on who writes to it at the time.

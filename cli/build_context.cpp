@@ -6,6 +6,7 @@
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "cli/standard_streams.hpp"
+#include "oci/registry/url.hpp"
 
 namespace ecrin::cli {
 
@@ -57,12 +58,14 @@ Result<std::optional<build::ContextFiles>> open_context_operand(Session& session
                                                                 build::BuildOptions& options,
                                                                 const CancelToken& cancel) {
   std::optional<build::ContextFiles> files;
+  bool is_local = true;
   if (operand == "-") {
     Fd input = TRY(standard_stream(0));
     files = TRY(build::read_context(*TRY(session.workshop()), std::move(input), &cancel));
   } else {
     build::ContextSource source = TRY(build::parse_context(operand));
-    if (source.kind == build::ContextSource::Kind::path) {
+    is_local = source.kind == build::ContextSource::Kind::path;
+    if (is_local) {
       source.location = TRY(absolute_path(operand));
       if (!TRY(is_archive(source.location))) return std::nullopt;
     }
@@ -80,16 +83,17 @@ Result<std::optional<build::ContextFiles>> open_context_operand(Session& session
     files = TRY(build::open_context(workshop, source, build::ContextUse::main, access, &cancel));
   }
   options.context_directory = files->directory;
-  options.context_name = operand;
+  // It stands in messages and, with what was built there, in the store.
+  options.context_name = is_local ? operand : oci::without_credentials(operand);
   return files;
 }
 
 Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const std::string& file,
-                                        const std::string& operand) {
+                                        const std::string& name) {
   const Fd root = TRY(posix::open(files.directory, O_RDONLY | O_DIRECTORY));
   RecipeSource source;
   if (file.empty()) {
-    source = TRY_WHILE(find_recipe("", files.directory), "looking into the context '{}'", printable(operand));
+    source = TRY_WHILE(find_recipe("", files.directory), "looking into the context '{}'", printable(name));
   } else {
     source.context_directory = files.directory;
   }
@@ -97,7 +101,7 @@ Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const 
   const build::RootPath found = TRY(build::resolve_in_root(root, inside));
   if (!found.status || !S_ISREG(found.status->st_mode)) {
     return fail(ErrorKind::not_found, "there is no file '{}' in the context '{}'", printable(inside),
-                printable(operand));
+                printable(name));
   }
   source.name = build::relative_to_root(inside);
   source.path = files.directory + "/" + found.path;

@@ -23,8 +23,8 @@ Result<std::optional<build::ContextFiles>> open_context_operand(Session& session
                                                                 build::BuildOptions& options,
                                                                 const CancelToken& cancel);
 
-/// The recipe in an unpacked context: nothing in it leads outside.
+/// The recipe in an unpacked context that is called `name`: nothing in it leads outside.
 Result<RecipeSource> find_recipe_inside(const build::ContextFiles& files, const std::string& file,
-                                        const std::string& operand);
+                                        const std::string& name);
 
 }  // namespace ecrin::cli

@@ -33,6 +33,12 @@ std::string platforms_of(const std::vector<Descriptor>& entries) {
   return names.empty() ? "none" : join(names, ", ");
 }
 
+Result<> refuse_artifact(const ImageRecord& record, const std::string& name) {
+  if (record.kind != ImageKind::artifact) return {};
+  return fail(ErrorKind::invalid, "'{}' is an artifact of the type '{}', not an image", printable(name, 300),
+              record.artifact_type);
+}
+
 }  // namespace
 
 Result<ImageRecord> ImageStore::find_any(const std::string& name_or_id) {
@@ -48,16 +54,14 @@ Result<ImageRecord> ImageStore::find_any(const std::string& name_or_id) {
 Result<ImageRecord> ImageStore::find(const std::string& name_or_id) {
   ImageRecord record = TRY(find_any(name_or_id));
   if (record.kind == ImageKind::index) return choose(record, name_or_id, Platform::host());
-  if (record.kind == ImageKind::artifact)
-    return fail(ErrorKind::invalid, "'{}' is an artifact of the type '{}', not an image",
-                printable(name_or_id, 300), record.artifact_type);
+  TRY(refuse_artifact(record, name_or_id));
   return record;
 }
 
 Result<ImageRecord> ImageStore::find(const std::string& name_or_id, const Platform& platform) {
   ImageRecord record = TRY(find_any(name_or_id));
   if (record.kind == ImageKind::index) return choose(record, name_or_id, platform);
-  record = TRY(find(name_or_id));
+  TRY(refuse_artifact(record, name_or_id));
   const Platform offered = TRY(load(record.manifest)).config.platform;
   if (!platform.accepts(offered))
     return fail(ErrorKind::not_found, "'{}' is an image for {}, not for {}", printable(name_or_id, 300),

@@ -49,6 +49,11 @@ struct Capabilities {
   static Capabilities of(const std::vector<std::string>& names) {
     return {.bounding = names, .effective = names, .permitted = names, .inheritable = {}, .ambient = {}};
   }
+  /// What docker and podman give a user that is not root: nothing of it unless a file has capabilities.
+  void keep_bounding_only() {
+    effective.clear();
+    permitted.clear();
+  }
   bool operator==(const Capabilities&) const = default;
 };
 
@@ -159,6 +164,7 @@ struct TimeOffset {
 struct IntelRdt {
   std::string clos_id;
   std::string l3_cache_schema, memory_bandwidth_schema;
+  bool enable_cache_monitoring = false, enable_memory_monitoring = false;
   bool operator==(const IntelRdt&) const = default;
 };
 

@@ -1,4 +1,4 @@
-// Capital letters, as instructions, signals and some variables are written.
+// Capital letters, as instructions and some variables are written.
 #pragma once
 
 #include <string>

@@ -3,21 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
+#include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "recipes/file_mode.hpp"
-#include "recipes/letters.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes {
 namespace {
-
-constexpr std::array k_signals = std::to_array<std::string_view>(
-    {"ABRT", "ALRM", "BUS",  "CHLD", "CONT",  "FPE",   "HUP",  "ILL",    "INT",   "IO",   "KILL",
-     "PIPE", "PROF", "PWR",  "QUIT", "RTMAX", "RTMIN", "SEGV", "STKFLT", "STOP",  "SYS",  "TERM",
-     "TRAP", "TSTP", "TTIN", "TTOU", "URG",   "USR1",  "USR2", "VTALRM", "WINCH", "XCPU", "XFSZ"});
 
 bool is_digits(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -177,30 +170,11 @@ Result<std::int64_t> read_duration(Scope& scope, const YamlNode& node, std::stri
 }
 
 Result<std::string> read_signal(Scope& scope, const YamlNode& node, std::string_view what) {
-  const std::string text = TRY(read_word(scope, node, what));
-  if (is_digits(text)) {
-    const Result<std::uint64_t> number = parse_unsigned(text, 64);
-    if (number && *number > 0) return text;
-    return scope.refuse(node.span,
-                        fmt::format("{} must be a signal from 1 to 64, not '{}'", what, printable(text, 40)));
-  }
-  std::string_view name = text;
-  if (name.starts_with("SIG")) name.remove_prefix(3);
-  const std::size_t sign = name.find_first_of("+-");
-  const std::string_view base = name.substr(0, sign);
-  bool good = std::find(k_signals.begin(), k_signals.end(), base) != k_signals.end();
-  if (sign != std::string_view::npos) {
-    const std::string_view distance = name.substr(sign + 1);
-    good = is_digits(distance) && distance.size() <= 2 && (base == "RTMIN" || base == "RTMAX") &&
-           parse_unsigned(distance, 30) && (name[sign] == '+') == (base == "RTMIN");
-  }
-  if (good) return fmt::format("SIG{}", name);
-  std::string upper = to_upper(base);
-  if (upper.starts_with("SIG")) upper.erase(0, 3);
-  const std::string near = nearest(upper, k_signals);
-  return scope.refuse(node.span,
-                      fmt::format("no signal '{}'{}", printable(text, 40),
-                                  near.empty() ? "" : fmt::format(" (did you mean 'SIG{}'?)", near)));
+  std::string text = TRY(read_word(scope, node, what));
+  // As it is written, as in a Containerfile, so that each can become the other.
+  if (const Result<int> signal = parse_signal(text); !signal)
+    return scope.refuse(node.span, signal.error().message());
+  return text;
 }
 
 Result<std::string> read_sha256(Scope& scope, const YamlNode& node, std::string_view what) {

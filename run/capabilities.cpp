@@ -101,6 +101,13 @@ std::vector<std::string> capability_names(CapabilitySet set) {
   return names;
 }
 
+CapabilitySet kernel_capabilities() {
+  CapabilitySet set = 0;
+  for (unsigned number = 0; number < 64 && ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) >= 0; ++number)
+    set |= capability_bit(number);
+  return set;
+}
+
 Result<ThreadCapabilities> get_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   std::array<__user_cap_data_struct, 2> data{};
@@ -140,6 +147,15 @@ Result<> limit_bounding_set(CapabilitySet keep) {
 Result<> clear_ambient_set() {
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL)
     return fail_errno("cannot clear the ambient capabilities");
+  return {};
+}
+
+Result<> raise_ambient_set(CapabilitySet set) {
+  for (unsigned number = 0; number < 64; ++number) {
+    if (!(set & capability_bit(number))) continue;
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0)
+      return fail_errno("cannot make the capability {} ambient", capability_name(number));
+  }
   return {};
 }
 

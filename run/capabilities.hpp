@@ -24,6 +24,14 @@ constexpr CapabilitySet capability_bit(unsigned number) {
 Result<CapabilitySet> parse_capabilities(std::span<const std::string> names);
 std::vector<std::string> capability_names(CapabilitySet set);
 
+/// The five sets of a process.
+struct CapabilitySets {
+  CapabilitySet bounding = 0, effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+  bool operator==(const CapabilitySets&) const = default;
+};
+/// Those that the running kernel has.
+CapabilitySet kernel_capabilities();
+
 struct ThreadCapabilities {
   CapabilitySet effective = 0;
   CapabilitySet permitted = 0;
@@ -36,5 +44,7 @@ Result<> set_capabilities(const ThreadCapabilities& sets);
 Result<> limit_bounding_set(CapabilitySet keep);
 /// Empties the ambient set. Kernels without one have nothing to empty.
 Result<> clear_ambient_set();
+/// Adds them; each must be permitted and inheritable.
+Result<> raise_ambient_set(CapabilitySet set);
 
 }  // namespace ecrin::run

@@ -5,12 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
-#include <thread>
 
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup_files.hpp"
 #include "run/cgroup_settings.hpp"
 #include "run/systemd_scope.hpp"
 
@@ -18,29 +17,6 @@ namespace ecrin::run {
 namespace {
 
 constexpr std::string_view k_name = "ecrin-";
-constexpr std::uint64_t k_file_limit = 1u << 20;
-constexpr int k_most_levels = 16;  // of cgroups that a container may have made
-constexpr int k_removal_tries = 200;
-constexpr std::chrono::milliseconds k_removal_pause{10};
-
-Result<> write_file(const std::string& path, std::string_view text) {
-  const Fd file = TRY(posix::open(path, O_WRONLY));
-  if (::write(file.get(), text.data(), text.size()) < 0)
-    return fail_errno("cannot write '{}' to {}", printable(text), printable(path));
-  return {};
-}
-
-// Children first. One that has processes stays, and so does all above it.
-Result<> remove_tree(const std::string& path, int levels = k_most_levels) {
-  if (levels > 0) {
-    const Fd directory = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
-    for (const auto& entry : TRY(posix::list_directory(directory)))
-      if (entry.type == DT_DIR) TRY(remove_tree(path + "/" + entry.name, levels - 1));
-  }
-  if (::rmdir(path.c_str()) != 0 && errno != ENOENT)
-    return fail_errno("cannot remove the cgroup {}", printable(path));
-  return {};
-}
 
 std::string parent_of(const std::string& directory) {
   return directory.substr(0, directory.rfind('/'));
@@ -51,13 +27,13 @@ bool can_manage(const std::string& directory) {
 }
 
 std::vector<std::string> enabled_controllers(const std::string& directory) {
-  const auto text = posix::read_file(directory + "/cgroup.subtree_control", k_file_limit);
+  const auto text = read_cgroup_file(directory + "/cgroup.subtree_control");
   return text ? split(trim(*text), ' ') : std::vector<std::string>{};
 }
 
 // No process but this one.
 bool is_alone(const std::string& directory) {
-  const auto text = posix::read_file(directory + "/cgroup.procs", k_file_limit);
+  const auto text = read_cgroup_file(directory + "/cgroup.procs");
   return text && trim(*text) == std::to_string(::getpid());
 }
 
@@ -87,14 +63,8 @@ Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts
 
 Cgroup::~Cgroup() {
   if (m_directory.empty()) return;
-  (void)write_file(m_directory + "/cgroup.kill", "1");  // Linux 5.14
-  Result<> removed;
-  for (int tries = 0; tries < k_removal_tries; ++tries) {
-    removed = remove_tree(m_directory);
-    if (removed || removed.error().code() != EBUSY) break;
-    std::this_thread::sleep_for(k_removal_pause);  // processes that were killed just now
-  }
-  if (!removed) log::debug("{}", removed.error().message());
+  (void)write_cgroup_file(m_directory + "/cgroup.kill", "1");  // Linux 5.14
+  if (const auto removed = remove_cgroup(m_directory); !removed) log::debug("{}", removed.error().message());
 }
 
 Result<Fd> Cgroup::processes() const {
@@ -102,12 +72,7 @@ Result<Fd> Cgroup::processes() const {
 }
 
 std::uint64_t Cgroup::out_of_memory_kills() const {
-  const auto events = posix::read_file(m_directory + "/memory.events", k_file_limit);
-  if (!events) return 0;
-  constexpr std::string_view k_key = "oom_kill ";
-  for (const std::string& line : split(*events, '\n'))
-    if (line.starts_with(k_key)) return parse_unsigned(line.substr(k_key.size())).value_or(0);
-  return 0;
+  return read_cgroup_numbers(m_directory + "/memory.events")["oom_kill"];
 }
 
 void sweep_cgroups(const std::string& directory) {
@@ -120,7 +85,7 @@ void sweep_cgroups(const std::string& directory) {
     if (maker == 0) continue;
     // Of our own number: of one who had it before us.
     if (maker != ::getpid() && (::kill(maker, 0) == 0 || errno != ESRCH)) continue;
-    if (const auto removed = remove_tree(directory + "/" + entry.name); !removed)
+    if (const auto removed = remove_cgroup(directory + "/" + entry.name, Removal::once); !removed)
       log::debug("{}", removed.error().message());
   }
 }
@@ -166,10 +131,10 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
     const std::string leaf = fmt::format("{}/{}{}", directory, k_name, ::getpid());
     if (::mkdir(leaf.c_str(), 0755) != 0) return fail_errno("cannot make the cgroup {}", printable(leaf));
     if (!is_scope) place->m_leaf = leaf;
-    TRY(write_file(leaf + "/cgroup.procs", "0"));
+    TRY(write_cgroup_file(leaf + "/cgroup.procs", "0"));
   }
   for (const std::string& controller : missing_controllers(needed, enabled_controllers(directory))) {
-    TRY_WHILE(write_file(directory + "/cgroup.subtree_control", "+" + controller),
+    TRY_WHILE(write_cgroup_file(directory + "/cgroup.subtree_control", "+" + controller),
               "switching on the limits of containers in {}", printable(directory));
     place->m_enabled.push_back(controller);
   }
@@ -179,27 +144,20 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
 CgroupPlace::~CgroupPlace() {
   if (m_leaf.empty()) return;
   for (const std::string& controller : m_enabled)
-    (void)write_file(m_directory + "/cgroup.subtree_control", "-" + controller);
-  (void)write_file(m_directory + "/cgroup.procs", "0");
+    (void)write_cgroup_file(m_directory + "/cgroup.subtree_control", "-" + controller);
+  (void)write_cgroup_file(m_directory + "/cgroup.procs", "0");
   ::rmdir(m_leaf.c_str());
 }
 
 Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
-  const std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
+  std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
+  if (auto swap = usual_swap(resources.memory)) settings.push_back(std::move(*swap));
   std::string directory = fmt::format("{}/{}{}-{}", m_directory, k_name, ::getpid(), ++m_made);
   if (::mkdir(directory.c_str(), 0755) != 0)
     return fail_errno("cannot make the cgroup {}", printable(directory));
   Cgroup cgroup(std::move(directory));
-  for (const CgroupSetting& setting : settings) {
-    const std::string path = cgroup.directory() + "/" + setting.file;
-    if (::access(path.c_str(), F_OK) != 0) {
-      if (setting.optional) continue;
-      return fail(ErrorKind::unsupported, "the kernel of this host has no {}", setting.file);
-    }
-    if (auto written = write_file(path, setting.value); !written)
-      return std::unexpected(
-          std::move(written).error().context(fmt::format("setting the limits of a container")));
-  }
+  TRY_WHILE(write_cgroup_settings(settings, [&](const std::string&) { return cgroup.directory(); }),
+            "setting the limits of a container");
   return cgroup;
 }
 

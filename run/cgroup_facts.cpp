@@ -31,6 +31,7 @@ struct CgroupMount {
   std::string root;  // the cgroup that is seen there
   std::string path;
   std::string type;
+  std::string options;  // of the file system: "rw,cpu,cpuacct"
 };
 
 // "36 25 0:30 ROOT PATH OPTIONS [TAG...] - TYPE SOURCE OPTIONS"
@@ -40,7 +41,10 @@ std::optional<CgroupMount> parse_mount(std::string_view line) {
   const std::vector<std::string> place = split(line.substr(0, border), ' ');
   const std::vector<std::string> kind = split(line.substr(border + 3), ' ');
   if (place.size() < 6 || !kind.front().starts_with("cgroup")) return std::nullopt;
-  return CgroupMount{.root = unescape(place[3]), .path = unescape(place[4]), .type = kind.front()};
+  return CgroupMount{.root = unescape(place[3]),
+                     .path = unescape(place[4]),
+                     .type = kind.front(),
+                     .options = kind.size() > 2 ? kind[2] : std::string()};
 }
 
 std::string own_path(std::string_view cgroup) {
@@ -62,6 +66,40 @@ std::string below(const CgroupMount& mount, const std::string& path) {
   return mount.path + std::string(rest);
 }
 
+// The mount of these controllers that shows this cgroup of them; else any of them.
+std::optional<CgroupHierarchy> find_hierarchy(const std::vector<CgroupMount>& mounts,
+                                              const std::vector<std::string>& controllers,
+                                              const std::string& path) {
+  std::optional<CgroupHierarchy> found;
+  for (const CgroupMount& mount : mounts) {
+    const std::vector<std::string> options = split(mount.options, ',');
+    const bool has_all = std::ranges::all_of(controllers, [&](const std::string& name) {
+      return std::ranges::find(options, name) != options.end();
+    });
+    if (!has_all || (found && !found->directory.empty())) continue;
+    std::string directory = below(mount, path);
+    if (found && directory.empty()) continue;
+    found =
+        CgroupHierarchy{.controllers = controllers, .mount = mount.path, .directory = std::move(directory)};
+  }
+  return found;
+}
+
+// "4:cpu,cpuacct:/path", "1:name=systemd:/path"; the line of version 2 has no controllers.
+std::vector<CgroupHierarchy> find_hierarchies(const std::vector<CgroupMount>& mounts,
+                                              std::string_view cgroup) {
+  std::vector<CgroupHierarchy> hierarchies;
+  for (const std::string& line : split(cgroup, '\n')) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos || second == first + 1) continue;
+    const auto controllers = split(line.substr(first + 1, second - first - 1), ',');
+    if (auto hierarchy = find_hierarchy(mounts, controllers, line.substr(second + 1)))
+      hierarchies.push_back(std::move(*hierarchy));
+  }
+  return hierarchies;
+}
+
 std::string words(const std::vector<std::string>& controllers) {
   return join(controllers, ", ");
 }
@@ -70,22 +108,23 @@ std::string words(const std::vector<std::string>& controllers) {
 
 CgroupFacts parse_cgroup_facts(std::string_view cgroup, std::string_view mountinfo) {
   CgroupFacts facts;
-  bool has_version1 = false;
+  std::vector<CgroupMount> version1;
   for (const std::string& line : split(mountinfo, '\n')) {
-    const auto mount = parse_mount(line);
+    auto mount = parse_mount(line);
     if (!mount) continue;
     if (mount->type == "cgroup2") {
       if (!facts.directory.empty()) continue;
       facts.mount = mount->path;
       facts.directory = below(*mount, own_path(cgroup));
     } else if (mount->type == "cgroup") {
-      has_version1 = true;
+      version1.push_back(std::move(*mount));
     }
   }
+  facts.version1 = find_hierarchies(version1, cgroup);
   const bool has_version2 = !facts.mount.empty();
-  facts.layout = has_version1   ? has_version2 ? CgroupLayout::hybrid : CgroupLayout::version1
-                 : has_version2 ? CgroupLayout::version2
-                                : CgroupLayout::none;
+  facts.layout = !version1.empty() ? has_version2 ? CgroupLayout::hybrid : CgroupLayout::version1
+                 : has_version2    ? CgroupLayout::version2
+                                   : CgroupLayout::none;
   return facts;
 }
 

@@ -16,10 +16,19 @@ enum class CgroupLayout {
   version2,
 };
 
+/// Of version 1.
+struct CgroupHierarchy {
+  std::vector<std::string> controllers;  // "cpu", "cpuacct"; or one name: "name=systemd"
+  std::string mount;
+  std::string directory;  // of this process; "" = not to be seen from here
+  bool operator==(const CgroupHierarchy&) const = default;
+};
+
 struct CgroupFacts {
   CgroupLayout layout = CgroupLayout::none;
-  std::string mount;      // where version 2 is mounted; "" = nowhere
-  std::string directory;  // of this process, in version 2; "" = not to be seen from here
+  std::string mount;                      // where version 2 is mounted; "" = nowhere
+  std::string directory;                  // of this process, in version 2; "" = not to be seen from here
+  std::vector<CgroupHierarchy> version1;  // those that are mounted
   bool operator==(const CgroupFacts&) const = default;
 };
 

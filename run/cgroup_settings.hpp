@@ -1,6 +1,8 @@
-// From Resources to the files of a cgroup (version 2) and what is written to them. Pure.
+// From Resources to the files of a cgroup and what is written to them. Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,15 +12,24 @@
 namespace ecrin::run {
 
 struct CgroupSetting {
+  std::string property;    // what asks for it, below linux.resources: "memory.limit"
   std::string controller;  // "memory"
   std::string file;        // "memory.max"
   std::string value;
-  bool optional = false;  // not asked for in words: left out where the kernel has no such file
+  bool optional = false;  // nothing is lost where the kernel has no such file
+  // Where the kernel has no such file: another one with the same meaning.
+  std::string other_file = {};
+  std::string other_value = {};
   bool operator==(const CgroupSetting&) const = default;
 };
 
-/// ErrorKind::invalid when limits contradict each other.
+/// For version 2. ErrorKind::invalid: what contradicts itself; ErrorKind::unsupported: what version 2 does
+/// not have. As everywhere, 0 is nothing asked for, where it cannot be meant.
 Result<std::vector<CgroupSetting>> cgroup_settings(const oci::Resources& resources);
+/// The same for version 1.
+Result<std::vector<CgroupSetting>> cgroup_settings_version1(const oci::Resources& resources);
+/// As much swap as memory, for a container of which only the memory was limited (version 2).
+std::optional<CgroupSetting> usual_swap(const oci::MemoryResources& memory);
 /// Their controllers, sorted, each once.
 std::vector<std::string> needed_controllers(const std::vector<CgroupSetting>& settings);
 

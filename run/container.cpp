@@ -1,68 +1,36 @@
 #include "run/container.hpp"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <mutex>
 
 #include "base/posix.hpp"
-#include "base/stream.hpp"
 #include "base/text.hpp"
 #include "run/cgroup_settings.hpp"
-#include "run/container_spawn.hpp"
-#include "run/embedded.hpp"
+#include "run/console_socket.hpp"
+#include "run/gate.hpp"
+#include "run/namespace_plan.hpp"
+#include "run/plan_facts.hpp"
 #include "run/seccomp.hpp"
 #include "run/setup_plan.hpp"
+#include "run/stage_process.hpp"
+#include "run/user_namespace_maps.hpp"
 
 namespace ecrin::run {
 namespace {
 
-// Descriptors for the stage must lie above the numbers that others get there: 0, 1, 2 and the plan's.
-constexpr int k_first_free_descriptor = k_stage_plan_descriptor + 1;
-
-Result<Fd> above_reserved(Fd fd) {
-  if (fd.get() >= k_first_free_descriptor) return fd;
-  Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, k_first_free_descriptor));
-  if (!copy) return fail_errno("cannot duplicate a descriptor");
-  return copy;
-}
-
-// The same for every container of a process: the stage as a file that can be executed, and the user
-// namespace.
-Result<const Fd*> stage_program() {
-  static std::mutex mutex;
-  static Fd program;
-  const std::scoped_lock lock(mutex);
-  if (!program)
-    program = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-stage", embedded_stage()))));
-  return &program;
-}
-
-Result<const PlanFacts*> plan_facts() {
-  static std::mutex mutex;
-  static std::optional<PlanFacts> facts;
-  const std::scoped_lock lock(mutex);
-  if (!facts) {
-    PlanFacts found;
-    found.uids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
-    found.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
-    const auto set_groups = posix::read_file("/proc/self/setgroups");
-    found.set_groups = set_groups && set_groups->starts_with("allow");
-    facts = std::move(found);
-  }
-  return &*facts;
+// Its number there.
+Result<int> hand_down(StageRequest& stage, Fd fd) {
+  return stage.handed_down.emplace_back(TRY(move_above(std::move(fd), stage.preserved_descriptors))).get();
 }
 
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
-Result<std::vector<Fd>> open_bind_sources(SetupPlan& plan) {
-  std::vector<Fd> sources;
-  for (SetupOp& op : plan.ops) {
+Result<> open_bind_sources(StageRequest& stage) {
+  for (SetupOp& op : stage.plan.ops) {
     if (op.kind != SetupKind::bind) continue;
     constexpr unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
     Fd source(::open_tree(AT_FDCWD, op.source.c_str(), op.recursive ? flags | AT_RECURSIVE : flags));
@@ -71,85 +39,31 @@ Result<std::vector<Fd>> open_bind_sources(SetupPlan& plan) {
     if (!source)
       return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source),
                         printable(op.target));
-    source = TRY(above_reserved(std::move(source)));
-    op.descriptor = source.get();
-    sources.push_back(std::move(source));
+    op.descriptor = TRY(hand_down(stage, std::move(source)));
   }
-  return sources;
+  return {};
 }
 
-struct Message {
-  StageMessage kind;
-  std::string payload;
-  Fd descriptor;
-};
-
-// Empty at the end of the stream.
-Result<std::optional<Message>> receive(const Fd& socket, std::string& buffer) {
-  iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t size = 0;
-  do size = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
-  while (size < 0 && errno == EINTR);
-  if (size < 0 && errno != ECONNRESET) return fail_errno("cannot hear from the stage of the container");
-  if (size <= 0) return std::nullopt;
-  Message message{.kind = static_cast<StageMessage>(buffer[0]),
-                  .payload = buffer.substr(1, static_cast<std::size_t>(size) - 1)};
-  const cmsghdr* carried = CMSG_FIRSTHDR(&header);
-  if (carried && carried->cmsg_type == SCM_RIGHTS) {
-    int number = -1;
-    std::memcpy(&number, CMSG_DATA(carried), sizeof number);
-    message.descriptor = Fd(number);
-  }
-  return message;
+fs::IdMap id_map(const std::vector<oci::IdMapping>& mappings) {
+  fs::IdMap map;
+  for (const oci::IdMapping& part : mappings)
+    map.push_back({.container_id = part.container_id, .host_id = part.host_id, .size = part.size});
+  return map;
 }
 
 }  // namespace
 
 struct Container::State {
   std::optional<Cgroup> cgroup;  // outlives its processes
-  Child child;
-  Fd terminal;
-  Fd lifeline;  // its closing, also by our death, ends the container
   std::optional<PrivateNetwork> network;
-  std::vector<std::string> created;
   oci::Resources resources;
+  std::optional<StageProcess> stage;
+  pid_t pid = -1;
 
-  Result<> start(ContainerOptions options);
-
-  /// Until the program was executed or something failed.
-  Result<> follow_stage(const Fd& socket) {
-    std::string buffer(k_stage_message_limit, '\0');
-    bool ready = false;
-    while (std::optional<Message> message = TRY(receive(socket, buffer))) {
-      switch (message->kind) {
-        case StageMessage::created:
-          created.push_back(std::move(message->payload));
-          break;
-        case StageMessage::terminal:
-          terminal = std::move(message->descriptor);
-          break;
-        case StageMessage::ready:
-          ready = true;
-          break;
-        case StageMessage::error: {
-          std::optional<Error> error = Error::parse(message->payload);
-          if (error) return std::unexpected(std::move(*error));
-          return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
-        }
-      }
-    }
-    if (ready) return {};
-    const ExitStatus status = TRY(child.wait());
-    if (cgroup && cgroup->out_of_memory_kills() > 0)
-      return fail(ErrorKind::limit, "the set-up of the container was {}", out_of_memory_message(resources));
-    return fail(ErrorKind::system, "the stage of the container ended too early: {}", status.to_string());
-  }
+  Result<StageProcess::Reached> start(ContainerOptions options, const Fd* state_directory);
+  Result<> add_cgroup(ContainerOptions& options);
+  Result<> spawn(StageRequest request);
+  Result<StageProcess::Reached> follow(const ContainerOptions& options);
 };
 
 Container::Container(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -158,18 +72,66 @@ Container::~Container() = default;
 
 Result<Container> Container::start(ContainerOptions options) {
   auto state = std::make_unique<State>();
-  TRY(state->start(std::move(options)));
+  TRY(state->start(std::move(options), nullptr));
   return Container(std::move(state));
 }
 
-Result<> Container::State::start(ContainerOptions options) {
+Result<Container> Container::create(ContainerOptions options, const Fd& state_directory) {
+  auto state = std::make_unique<State>();
+  const auto* network = oci::find_namespace(options.config, oci::Namespace::network);
+  options.network = network ? NetworkMode::none : NetworkMode::host;
+  if (TRY(state->start(std::move(options), &state_directory)) != StageProcess::Reached::gate)
+    return fail(ErrorKind::invalid, "the container did not wait to be started");
+  return Container(std::move(state));
+}
+
+Result<> Container::State::add_cgroup(ContainerOptions& options) {
+  if (options.config.resources.empty() || !options.cgroup_entries.empty()) return {};
+  if (!options.cgroups)
+    return fail(ErrorKind::unsupported, "the container has limits, and there is no cgroup for it");
+  resources = options.config.resources;
+  cgroup.emplace(TRY(options.cgroups->create(resources)));
+  options.cgroup_entries.push_back(TRY(cgroup->processes()));
+  return {};
+}
+
+Result<> Container::State::spawn(StageRequest request) {
+  auto spawned = StageProcess::spawn(std::move(request));
+  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
+    return std::unexpected(
+        std::move(spawned).error().hint("the limit of memory is too small for a container"));
+  stage = TRY(std::move(spawned));
+  return {};
+}
+
+Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& options) {
+  const oci::RuntimeConfig& config = options.config;
+  const StageProcess::Answers answers{
+      .write_maps =
+          [&](pid_t process) {
+            return write_id_maps(process, id_map(config.uid_mappings), id_map(config.gid_mappings),
+                                 options.search_path);
+          },
+      .run_hooks = [&](pid_t process) -> Result<HookStates> {
+        HookStates states{.creating = options.state("creating", process),
+                          .created = options.state("created", process)};
+        TRY(run_hooks(config.hooks.prestart, "prestart", states.creating));
+        TRY(run_hooks(config.hooks.create_runtime, "createRuntime", states.creating));
+        return states;
+      }};
+  auto reached = stage->follow(answers);
+  if (!reached && cgroup && cgroup->out_of_memory_kills() > 0)
+    return fail(ErrorKind::limit, "the set-up of the container was {}", out_of_memory_message(resources));
+  return reached;
+}
+
+Result<StageProcess::Reached> Container::State::start(ContainerOptions options, const Fd* state_directory) {
+  const oci::RuntimeConfig& config = options.config;
   const Fd* network_namespace = options.network_namespace;
-  if (!options.config.resources.empty()) {
-    if (!options.cgroups)
-      return fail(ErrorKind::unsupported, "the container has limits, and there is no cgroup for it");
-    resources = options.config.resources;
-    cgroup.emplace(TRY(options.cgroups->create(resources)));
-  }
+  Fd console;
+  if (config.process.terminal && !options.console_socket.empty())
+    console = TRY(connect_console_socket(options.console_socket));
+  TRY(add_cgroup(options));
   if (options.network == NetworkMode::private_network && !network_namespace) {
     network = TRY(PrivateNetwork::create(Command{}.search_path));
     network_namespace = &network->network_namespace();
@@ -180,73 +142,62 @@ Result<> Container::State::start(ContainerOptions options) {
                       .joins_network = network_namespace != nullptr,
                       .init = options.init,
                       .managed_files = std::move(options.managed_files)};
-  if (options.config.default_seccomp)
-    request.seccomp =
-        TRY(seccomp_filter(TRY(parse_capabilities(options.config.process.capabilities.bounding))));
-  ContainerPlan plan = TRY(make_setup_plan(options.config, *TRY(plan_facts()), request));
+  if (config.default_seccomp)
+    request.seccomp = TRY(seccomp_filter(TRY(parse_capabilities(config.process.capabilities.bounding))));
+  const PlanFacts facts = TRY(plan_facts(config));
+  ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
+  if (plan.setup.reports_prepared && !options.state)
+    return fail(ErrorKind::unsupported, "the container has hooks, and there is no state for them to read");
 
-  const std::vector<Fd> sources = TRY(open_bind_sources(plan.setup));
-  SocketPair socket = TRY(SocketPair::create(SOCK_SEQPACKET));
-  Pipe ends = TRY(Pipe::create());
-  Fd control = TRY(above_reserved(std::move(socket.theirs)));
-  const Fd lifeline_end = TRY(above_reserved(std::move(ends.read)));
-  lifeline = std::move(ends.write);
-  plan.setup.control = control.get();
-  plan.setup.lifeline = lifeline_end.get();
-  const std::string encoded = encode_plan(plan.setup);
-  const Fd plan_file = TRY(above_reserved(TRY(posix::sealed_memory_file("ecrin-plan", as_bytes(encoded)))));
-
-  SpawnRequest spawn{.program = TRY(stage_program()),
-                     .namespaces = plan.clone_namespaces,
-                     .network_namespace = network_namespace,
-                     .moved = {{plan_file.get(), k_stage_plan_descriptor}},
-                     .kept = {control.get(), lifeline_end.get()}};
-  Fd processes;
-  if (cgroup) {
-    processes = TRY(above_reserved(TRY(cgroup->processes())));
-    spawn.cgroup = &processes;
+  StageRequest stage_request{.plan = std::move(plan.setup),
+                             .clone_namespaces = plan.clone_namespaces,
+                             .network_namespace = network_namespace,
+                             .cgroups = &options.cgroup_entries,
+                             .stdio = std::move(options.stdio),
+                             .preserved_descriptors = options.preserved_descriptors,
+                             .detached = options.detached};
+  for (OpenNamespace& joined : TRY(open_joined_namespaces(config))) {
+    const int number = TRY(hand_down(stage_request, std::move(joined.file)));
+    stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  for (const Fd& source : sources) spawn.kept.push_back(source.get());
-  const Fd null = TRY(above_reserved(TRY(posix::open("/dev/null", O_RDWR))));
-  std::array<Fd*, 3> stdio = {&options.stdio.input, &options.stdio.output, &options.stdio.error};
-  for (int number = 0; number < 3; ++number) {
-    Fd& given = *stdio[static_cast<std::size_t>(number)];
-    const bool used = given && !options.config.process.terminal;
-    if (used) given = TRY(above_reserved(std::move(given)));
-    spawn.moved.emplace_back(used ? given.get() : null.get(), number);
-  }
-  auto spawned = spawn_in_namespaces(spawn);
-  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
-    return std::unexpected(
-        std::move(spawned).error().hint("the limit of memory is too small for a container"));
-  child = TRY(std::move(spawned));
-
-  // Our copies of what the container has now: as long as they are open, no end of stream is seen.
-  control.reset();
-  options.stdio = {};
-  return follow_stage(socket.ours);
+  if (may_mount_here()) TRY(open_bind_sources(stage_request));
+  if (state_directory)
+    stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
+  TRY(spawn(std::move(stage_request)));
+  const auto reached = TRY(follow(options));
+  pid = stage->child().pid();
+  if (console) TRY(send_console(console, std::exchange(stage->terminal(), Fd()), stage->terminal_name()));
+  return reached;
 }
 
 pid_t Container::pid() const {
-  return m_state->child.pid();
+  return m_state->pid;
 }
 const Fd& Container::terminal() const {
-  return m_state->terminal;
+  return m_state->stage->terminal();
 }
 const Fd& Container::pidfd() const {
-  return m_state->child.pidfd();
+  return m_state->stage->child().pidfd();
 }
 const std::vector<std::string>& Container::created_mount_points() const {
-  return m_state->created;
+  return m_state->stage->created_mount_points();
 }
 std::uint64_t Container::out_of_memory_kills() const {
   return m_state->cgroup ? m_state->cgroup->out_of_memory_kills() : 0;
 }
 Result<> Container::signal(int number) {
-  return m_state->child.signal(number);
+  return m_state->stage->child().signal(number);
 }
 Result<ExitStatus> Container::wait() {
-  return m_state->child.wait();
+  return m_state->stage->child().wait();
+}
+Result<std::vector<Fd>> Container::cgroup_entries() const {
+  std::vector<Fd> entries;
+  if (m_state->cgroup) entries.push_back(TRY(m_state->cgroup->processes()));
+  return entries;
+}
+void Container::detach() {
+  m_state->stage->child().detach();
 }
 
 }  // namespace ecrin::run

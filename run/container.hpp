@@ -1,9 +1,12 @@
-// One container in the foreground: from a RuntimeConfig and a root directory to an exit status.
+// One container: from a RuntimeConfig and a root directory to an exit status.
 //
 // start() makes a plan (setup_plan.hpp), spawns the stage (a tiny static program, run from a sealed copy) in
 // new namespaces, hands it the plan over a socket, and returns when the container's program was executed, or
 // with the error that the stage met. Pid 1 is the stage itself (it reaps and forwards signals), or the
 // program when `init` is off.
+//
+// create() does the same up to the program: the stage then waits at a gate (gate.hpp), which another process
+// may open later.
 #pragma once
 
 #include <memory>
@@ -15,6 +18,7 @@
 #include "base/child.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/cgroup.hpp"
+#include "run/hooks.hpp"
 #include "run/network.hpp"
 
 namespace ecrin::run {
@@ -22,6 +26,7 @@ namespace ecrin::run {
 struct Stdio {
   // Descriptors for the program; empty ones are /dev/null. Not used with a terminal.
   Fd input, output, error;
+  bool inherited = false;  // instead: this process's own 0, 1 and 2
 };
 
 struct ContainerOptions {
@@ -38,6 +43,21 @@ struct ContainerOptions {
   /// Made by the tool in the tree: text files that are bind-mounted over the image's (/etc/resolv.conf,
   /// /etc/hosts, /etc/hostname).
   std::vector<std::pair<std::string, std::string>> managed_files;  // path in the container, content
+  /// It lives on when this process ends. Container::detach() lets go of it.
+  bool detached = false;
+  /// So many descriptors of this process, from 3 on, are the program's too, with the same numbers.
+  unsigned preserved_descriptors = 0;
+  /// With config.process.terminal: the path of a listening socket that gets the master end, instead of
+  /// terminal() (see console_socket.hpp).
+  std::string console_socket;
+  /// cgroup.procs files (version 1 has several hierarchies) of cgroups that the caller made and keeps: the
+  /// first process enters them before it makes its namespaces.
+  std::vector<Fd> cgroup_entries;
+  /// The state that hooks read; needed when config.hooks has any that run before the program.
+  StateText state;
+  /// Where newuidmap and newgidmap are looked for, when config asks for a user namespace that this process
+  /// may not map by itself.
+  std::string search_path = Command{}.search_path;
 };
 
 class Container {
@@ -45,6 +65,10 @@ public:
   /// Errors of the kinds program_not_found and program_not_executable are about the program itself; all other
   /// kinds are failures before it.
   static Result<Container> start(ContainerOptions options);
+  /// Everything but the program's execution, for which open_gate(state_directory) is needed. A program that
+  /// cannot be executed is an error here already, with the kinds as above. `options.network` is not used: the
+  /// config's namespaces say it.
+  static Result<Container> create(ContainerOptions options, const Fd& state_directory);
   Container(Container&&) noexcept;
   ~Container();  // kills and waits
 
@@ -60,6 +84,10 @@ public:
   const Fd& pidfd() const;
   /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).
   const std::vector<std::string>& created_mount_points() const;
+  /// What a process that joins the container enters its cgroup with; none when it has no limits.
+  Result<std::vector<Fd>> cgroup_entries() const;
+  /// Lets a detached container live on without this value; its pid stays readable.
+  void detach();
 
 private:
   struct State;

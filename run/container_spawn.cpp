@@ -22,6 +22,10 @@ struct Context {
 
 constexpr std::size_t k_stack_size = 64 * 1024;
 
+bool joins_cgroups(const SpawnRequest& request) {
+  return request.cgroups && !request.cgroups->empty();
+}
+
 // Runs in the new process but in our memory, with all signals blocked, while our thread waits (as after
 // vfork). Other threads of ours go on, so nothing but system calls may be used here.
 int enter_stage(void* argument) {
@@ -32,9 +36,10 @@ int enter_stage(void* argument) {
     context.code = errno;
     ::_exit(127);
   };
-  if (request.cgroup) {
+  if (joins_cgroups(request)) {
     // "0" is who writes. A cgroup namespace begins where its maker stands, so it is made after the move.
-    if (::write(request.cgroup->get(), "0", 1) != 1) stop(Failed::cgroup);
+    for (const Fd& processes : *request.cgroups)
+      if (::write(processes.get(), "0", 1) != 1) stop(Failed::cgroup);
     if ((request.namespaces & CLONE_NEWCGROUP) && ::unshare(CLONE_NEWCGROUP) != 0) stop(Failed::cgroup);
   }
   if (request.network_namespace && ::setns(request.network_namespace->get(), CLONE_NEWNET) != 0)
@@ -91,7 +96,7 @@ Result<Child> spawn_in_namespaces(const SpawnRequest& request) {
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
-  const std::uint64_t later = request.cgroup ? CLONE_NEWCGROUP : 0;
+  const std::uint64_t later = joins_cgroups(request) ? CLONE_NEWCGROUP : 0;
   const auto flags =
       static_cast<int>(request.namespaces & ~later) | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
   const pid_t pid = ::clone(enter_stage, stack.data() + stack.size(), flags, &context, &pidfd);

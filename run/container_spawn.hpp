@@ -11,12 +11,12 @@
 namespace ecrin::run {
 
 struct SpawnRequest {
-  const Fd* program = nullptr;             // a static executable
-  std::uint64_t namespaces = 0;            // CLONE_NEW*
-  const Fd* network_namespace = nullptr;   // to join
-  const Fd* cgroup = nullptr;              // cgroup.procs of the one to join
-  std::vector<std::pair<int, int>> moved;  // (ours, its number); ours are all above the numbers
-  std::vector<int> kept;                   // the same number there
+  const Fd* program = nullptr;               // a static executable
+  std::uint64_t namespaces = 0;              // CLONE_NEW*
+  const Fd* network_namespace = nullptr;     // to join
+  const std::vector<Fd>* cgroups = nullptr;  // cgroup.procs of those to join
+  std::vector<std::pair<int, int>> moved;    // (ours, its number); ours are all above the numbers
+  std::vector<int> kept;                     // the same number there
 };
 
 /// Starts the program and returns when it was executed, or with the reason why not.

@@ -7,7 +7,7 @@
 namespace ecrin::run {
 namespace {
 
-constexpr std::string_view k_magic = "ecrin stage plan 1";
+constexpr std::string_view k_magic = "ecrin stage plan 2";
 constexpr std::size_t k_smallest_op = 12 * 8;
 
 void put_op(Encoder& out, const SetupOp& op) {
@@ -35,19 +35,79 @@ SetupOp get_op(Decoder& in) {
   return op;
 }
 
+void put_signed(Encoder& out, std::int64_t value) {
+  out.put(static_cast<std::uint64_t>(value));
+}
+int get_int(Decoder& in) {
+  return static_cast<int>(in.get_unsigned());
+}
+
+void put_sets(Encoder& out, const CapabilitySets& sets) {
+  out.put(sets.bounding).put(sets.effective).put(sets.permitted).put(sets.inheritable).put(sets.ambient);
+}
+
+CapabilitySets get_sets(Decoder& in) {
+  CapabilitySets sets;
+  sets.bounding = in.get_unsigned();
+  sets.effective = in.get_unsigned();
+  sets.permitted = in.get_unsigned();
+  sets.inheritable = in.get_unsigned();
+  sets.ambient = in.get_unsigned();
+  return sets;
+}
+
+void put_scheduling(Encoder& out, const ProcessPlan& process) {
+  const SchedulerPlan scheduler = process.scheduler.value_or(SchedulerPlan{});
+  out.put_flag(process.scheduler.has_value()).put(scheduler.policy).put(scheduler.flags);
+  put_signed(out, scheduler.nice);
+  put_signed(out, scheduler.priority);
+  out.put(scheduler.runtime).put(scheduler.deadline).put(scheduler.period);
+  out.put_flag(process.io_priority.has_value());
+  put_signed(out, process.io_priority.value_or(0));
+  out.put_flag(process.oom_score_adj.has_value());
+  put_signed(out, process.oom_score_adj.value_or(0));
+  out.put(process.stage_processors).put(process.processors);
+}
+
+void get_scheduling(Decoder& in, ProcessPlan& process) {
+  const bool has_scheduler = in.get_flag();
+  SchedulerPlan scheduler;
+  scheduler.policy = in.get_unsigned();
+  scheduler.flags = in.get_unsigned();
+  scheduler.nice = get_int(in);
+  scheduler.priority = get_int(in);
+  scheduler.runtime = in.get_unsigned();
+  scheduler.deadline = in.get_unsigned();
+  scheduler.period = in.get_unsigned();
+  if (has_scheduler) process.scheduler = scheduler;
+  const bool has_io_priority = in.get_flag();
+  const int io_priority = get_int(in);
+  if (has_io_priority) process.io_priority = io_priority;
+  const bool has_score = in.get_flag();
+  const int score = get_int(in);
+  if (has_score) process.oom_score_adj = score;
+  process.stage_processors = in.get_string();
+  process.processors = in.get_string();
+}
+
 void put_process(Encoder& out, const ProcessPlan& process) {
   out.put(process.args).put(process.env).put(process.cwd);
   out.put(std::uint64_t{process.uid}).put(std::uint64_t{process.gid});
   out.put(std::uint64_t{process.groups.size()});
   for (const gid_t group : process.groups) out.put(std::uint64_t{group});
   out.put_flag(process.set_groups).put_flag(process.umask.has_value());
-  out.put(std::uint64_t{process.umask.value_or(0)}).put(process.capabilities);
+  out.put(std::uint64_t{process.umask.value_or(0)});
+  put_sets(out, process.capabilities);
   out.put(std::uint64_t{process.limits.size()});
   for (const ResourceLimit& limit : process.limits)
     out.put(static_cast<std::uint64_t>(limit.resource)).put(limit.soft).put(limit.hard);
-  out.put_flag(process.no_new_privileges).put_flag(process.terminal);
+  out.put_flag(process.no_new_privileges);
+  put_scheduling(out, process);
+  out.put_flag(process.personality.has_value()).put(process.personality.value_or(0));
+  out.put(process.apparmor_profile).put(process.selinux_label).put_flag(process.terminal);
   out.put(std::uint64_t{process.console_size.height}).put(std::uint64_t{process.console_size.width});
-  out.put(process.seccomp);
+  out.put(process.seccomp).put(std::uint64_t{process.preserved.size()});
+  for (const int number : process.preserved) put_signed(out, number);
 }
 
 ProcessPlan get_process(Decoder& in) {
@@ -63,30 +123,86 @@ ProcessPlan get_process(Decoder& in) {
   const bool has_umask = in.get_flag();
   const auto umask = static_cast<mode_t>(in.get_unsigned());
   if (has_umask) process.umask = umask;
-  process.capabilities = in.get_unsigned();
+  process.capabilities = get_sets(in);
   process.limits.resize(in.get_count(3 * 8));
   for (ResourceLimit& limit : process.limits) {
-    limit.resource = static_cast<int>(in.get_unsigned());
+    limit.resource = get_int(in);
     limit.soft = in.get_unsigned();
     limit.hard = in.get_unsigned();
   }
   process.no_new_privileges = in.get_flag();
+  get_scheduling(in, process);
+  const bool has_personality = in.get_flag();
+  const std::uint64_t personality = in.get_unsigned();
+  if (has_personality) process.personality = personality;
+  process.apparmor_profile = in.get_string();
+  process.selinux_label = in.get_string();
   process.terminal = in.get_flag();
   process.console_size.height = static_cast<std::uint16_t>(in.get_unsigned());
   process.console_size.width = static_cast<std::uint16_t>(in.get_unsigned());
   process.seccomp = in.get_string();
+  process.preserved.resize(in.get_count());
+  for (int& number : process.preserved) number = get_int(in);
   return process;
+}
+
+void put_entry(Encoder& out, const EntryPlan& entry) {
+  out.put(std::uint64_t{entry.joined.size()});
+  for (const JoinedNamespace& joined : entry.joined) {
+    out.put(joined.kind);
+    put_signed(out, joined.descriptor);
+  }
+  out.put(entry.created).put(entry.time_offsets);
+}
+
+EntryPlan get_entry(Decoder& in) {
+  EntryPlan entry;
+  entry.joined.resize(in.get_count(2 * 8));
+  for (JoinedNamespace& joined : entry.joined) {
+    joined.kind = in.get_unsigned();
+    joined.descriptor = get_int(in);
+  }
+  entry.created = in.get_unsigned();
+  entry.time_offsets = in.get_string();
+  return entry;
+}
+
+void put_hooks(Encoder& out, const std::vector<oci::Hook>& hooks) {
+  out.put(std::uint64_t{hooks.size()});
+  for (const oci::Hook& hook : hooks) {
+    out.put(hook.path).put(hook.args).put(hook.env).put_flag(hook.timeout.has_value());
+    put_signed(out, hook.timeout.value_or(0));
+  }
+}
+
+std::vector<oci::Hook> get_hooks(Decoder& in) {
+  std::vector<oci::Hook> hooks(in.get_count(5 * 8));
+  for (oci::Hook& hook : hooks) {
+    hook.path = in.get_string();
+    hook.args = in.get_strings();
+    hook.env = in.get_strings();
+    const bool has_timeout = in.get_flag();
+    const int timeout = get_int(in);
+    if (has_timeout) hook.timeout = timeout;
+  }
+  return hooks;
 }
 
 }  // namespace
 
 std::string encode_plan(const SetupPlan& plan) {
   Encoder out;
-  out.put(k_magic).put(std::uint64_t{plan.ops.size()});
+  out.put(k_magic);
+  put_entry(out, plan.entry);
+  out.put(std::uint64_t{plan.ops.size()});
   for (const SetupOp& op : plan.ops) put_op(out, op);
   put_process(out, plan.process);
-  out.put_flag(plan.init).put_flag(plan.pid_namespace);
-  out.put(static_cast<std::uint64_t>(plan.control)).put(static_cast<std::uint64_t>(plan.lifeline));
+  out.put_flag(plan.init).put_flag(plan.pid_namespace).put_flag(plan.reports_prepared);
+  put_hooks(out, plan.create_container);
+  put_hooks(out, plan.start_container);
+  put_signed(out, plan.control);
+  put_signed(out, plan.lifeline);
+  put_signed(out, plan.gate);
   return out.bytes();
 }
 
@@ -94,18 +210,36 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
   Decoder in(bytes);
   if (in.get_string() != k_magic) return fail(ErrorKind::invalid, "this is not a plan for the stage");
   SetupPlan plan;
+  plan.entry = get_entry(in);
   plan.ops.resize(in.get_count(k_smallest_op));
   for (SetupOp& op : plan.ops) op = get_op(in);
   plan.process = get_process(in);
   plan.init = in.get_flag();
   plan.pid_namespace = in.get_flag();
-  plan.control = static_cast<int>(in.get_unsigned());
-  plan.lifeline = static_cast<int>(in.get_unsigned());
+  plan.reports_prepared = in.get_flag();
+  plan.create_container = get_hooks(in);
+  plan.start_container = get_hooks(in);
+  plan.control = get_int(in);
+  plan.lifeline = get_int(in);
+  plan.gate = get_int(in);
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the stage's plan is damaged");
   for (const SetupOp& op : plan.ops)
     if (op.kind > SetupKind::pivot || op.fallback > SetupFallback::empty_directory)
       return fail(ErrorKind::invalid, "the stage's plan has an unknown operation");
   return plan;
+}
+
+std::string encode_states(const HookStates& states) {
+  return Encoder().put(states.creating).put(states.created).bytes();
+}
+
+Result<HookStates> decode_states(std::string_view bytes) {
+  Decoder in(bytes);
+  HookStates states;
+  states.creating = in.get_string();
+  states.created = in.get_string();
+  if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the states for the hooks are damaged");
+  return states;
 }
 
 }  // namespace ecrin::run

@@ -64,6 +64,15 @@ struct ResourceLimit {
   bool operator==(const ResourceLimit&) const = default;
 };
 
+/// sched_setattr(2), in the kernel's numbers.
+struct SchedulerPlan {
+  std::uint64_t policy = 0, flags = 0;
+  int nice = 0;
+  int priority = 0;
+  std::uint64_t runtime = 0, deadline = 0, period = 0;
+  bool operator==(const SchedulerPlan&) const = default;
+};
+
 /// The program that the container is for.
 struct ProcessPlan {
   std::vector<std::string> args;
@@ -74,36 +83,76 @@ struct ProcessPlan {
   std::vector<gid_t> groups;
   bool set_groups = true;  // false where the user namespace forbids setgroups(2)
   std::optional<mode_t> umask;
-  CapabilitySet capabilities = 0;
+  CapabilitySets capabilities;
   std::vector<ResourceLimit> limits;
   bool no_new_privileges = true;
+  std::optional<int> oom_score_adj;
+  std::optional<SchedulerPlan> scheduler;
+  std::optional<int> io_priority;            // as ioprio_set(2) has it
+  std::string stage_processors, processors;  // masks for sched_setaffinity(2): of the stage, of the program
+  std::optional<std::uint64_t> personality;
+  std::string apparmor_profile, selinux_label;
   bool terminal = false;
   oci::ConsoleSize console_size;  // 0 x 0: as the kernel makes it
   std::string seccomp;            // an array of sock_filter; "" = unconfined
+  std::vector<int> preserved;     // descriptors of the stage that become the program's 3, 4, ...
   bool operator==(const ProcessPlan&) const = default;
 };
 
+struct JoinedNamespace {
+  std::uint64_t kind = 0;  // CLONE_NEW*
+  int descriptor = -1;
+  bool operator==(const JoinedNamespace&) const = default;
+};
+
+/// Namespaces that the stage enters by itself, before all else: those that clone(2) cannot give it.
+struct EntryPlan {
+  std::vector<JoinedNamespace> joined;  // the mount namespace is the last one
+  std::uint64_t created = 0;            // CLONE_NEW*
+  std::string time_offsets;             // for /proc/self/timens_offsets
+  bool needed() const { return !joined.empty() || created != 0; }
+  bool operator==(const EntryPlan&) const = default;
+};
+
 struct SetupPlan {
+  EntryPlan entry;
   std::vector<SetupOp> ops;
   ProcessPlan process;
-  bool init = true;           // the stage stays as pid 1
-  bool pid_namespace = true;  // pid 1 is really 1
-  int control = -1;           // numbers of the stage's descriptors
-  int lifeline = -1;
+  bool init = true;               // the stage stays as pid 1
+  bool pid_namespace = true;      // pid 1 is really 1
+  bool reports_prepared = false;  // there are hooks: it stops before pivot_root until it is told to go on
+  std::vector<oci::Hook> create_container, start_container;
+  int control = -1;   // numbers of the stage's descriptors
+  int lifeline = -1;  // -1: the container outlives who made it
+  int gate = -1;      // -1: nothing to wait for
   bool operator==(const SetupPlan&) const = default;
 };
 
 std::string encode_plan(const SetupPlan& plan);
 Result<SetupPlan> decode_plan(std::string_view bytes);
 
-/// Messages from the stage to its parent: one letter, then the payload.
+/// Messages between the stage and who it works for: one letter, then the payload.
 enum class StageMessage : char {
-  created = 'c',   // path of a mount point that was made
-  terminal = 't',  // the master comes along as a descriptor
-  ready = 'r',     // all is set up; the end of the stream now means that the program was executed
-  error = 'e',     // Error::serialise(): the set-up failed, or the program cannot be executed
+  created = 'c',         // path of a mount point that was made
+  terminal = 't',        // the terminal's name; the master comes along as a descriptor
+  user_namespace = 'u',  // it was made and waits for its maps
+  moved = 'm',           // the stage goes on as another child of its parent: the pid
+  prepared = 'p',        // all but pivot_root: the hooks that run outside are due
+  waiting = 'w',         // at the gate
+  ready = 'r',           // all is set up; the end of the stream now means that the program was executed
+  error = 'e',           // Error::serialise(): the set-up failed, or the program cannot be executed
+  // to the stage
+  proceed = 'g',  // the answer to user_namespace and prepared; then with the state for hooks (encoded)
+  start = 's',    // at the gate
 };
 constexpr std::size_t k_stage_message_limit = 64 * 1024;
+/// What hooks of the stage read: the container's state in the statuses creating and created.
+struct HookStates {
+  std::string creating, created;
+};
+std::string encode_states(const HookStates& states);
+Result<HookStates> decode_states(std::string_view bytes);
+
 /// The plan is always this descriptor of the stage.
 constexpr int k_stage_plan_descriptor = 3;
 

@@ -2,14 +2,13 @@
 
 #include <sched.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "run/mount_options.hpp"
+#include "run/namespace_plan.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -24,21 +23,6 @@ Result<std::string> path_in_root(const std::string& path, std::string_view what)
     return fail(ErrorKind::invalid, "{} '{}' has a NUL byte", what, printable(path));
   const std::size_t start = path.find_first_not_of('/');
   return start == std::string::npos ? std::string() : path.substr(start);
-}
-
-bool id_mapped(const fs::IdMap& map, std::uint32_t id) {
-  return std::ranges::any_of(map, [id](const fs::IdRange& range) {
-    return id >= range.container_id && id - range.container_id < range.size;
-  });
-}
-
-Result<> check_mapped(const fs::IdMap& map, std::uint32_t id, std::string_view kind) {
-  if (id_mapped(map, id)) return {};
-  auto error = fail(ErrorKind::unsupported,
-                    "{} {} of the container's program does not exist here: ids 0 to {} are mapped", kind, id,
-                    fs::contiguous_ids(map) == 0 ? 0 : fs::contiguous_ids(map) - 1);
-  return std::unexpected(std::move(error).error().hint(
-      "more ids need ranges in /etc/subuid and /etc/subgid and the programs newuidmap and newgidmap"));
 }
 
 struct Shared {
@@ -58,11 +42,12 @@ public:
   }
 
   Result<ContainerPlan> make() {
-    m_plan.clone_namespaces = namespaces();
+    TRY(check_namespaces(m_config));
+    plan_namespaces();
     m_plan.setup.init = m_request.init;
     m_plan.setup.pid_namespace = !m_shared.pid;
     m_plan.setup.process = TRY(process());
-    if (m_plan.clone_namespaces & CLONE_NEWNET) add({.kind = SetupKind::loopback_up});
+    plan_hooks();
     add({.kind = SetupKind::root, .source = m_request.rootfs});
     for (const oci::RuntimeMount& mount : m_config.mounts) TRY(plan_mount(mount));
     if (m_config.process.terminal) add({.kind = SetupKind::terminal, .target = "dev/console"});
@@ -87,14 +72,30 @@ private:
     add({.kind = kind, .target = std::move(target), .source = std::move(source)});
   }
 
+  // New ones. The mount namespace is never shared: the root directory is made in it.
   std::uint64_t namespaces() const {
-    std::uint64_t flags = CLONE_NEWNS;  // never shared: the root directory is made in it
-    if (!m_shared.pid) flags |= CLONE_NEWPID;
-    if (!m_shared.ipc) flags |= CLONE_NEWIPC;
-    if (!m_shared.uts) flags |= CLONE_NEWUTS;
-    if (!m_shared.cgroup) flags |= CLONE_NEWCGROUP;
-    if (!m_shared.network && !m_request.joins_network) flags |= CLONE_NEWNET;
+    std::uint64_t flags = 0;
+    for (const auto& [kind, flag] : k_namespace_flags) {
+      const oci::RuntimeNamespace* found = oci::find_namespace(m_config, kind);
+      if (kind == oci::Namespace::mount ? !found || found->path.empty() : found && found->path.empty())
+        flags |= flag;
+    }
+    if (m_shared.network || m_request.joins_network) flags &= ~std::uint64_t{CLONE_NEWNET};
     return flags;
+  }
+
+  // clone(2) gives the stage new namespaces, which is fast; for all else the stage enters them itself.
+  void plan_namespaces() {
+    const std::uint64_t flags = namespaces();
+    const bool joins =
+        std::ranges::any_of(m_config.namespaces, [](const auto& entry) { return !entry.path.empty(); });
+    if (joins || (flags & (CLONE_NEWUSER | CLONE_NEWTIME)) != 0) {
+      m_plan.setup.entry.created = flags;
+      m_plan.setup.entry.time_offsets = format_time_offsets(m_config.time_offsets);
+    } else {
+      m_plan.clone_namespaces = flags;
+    }
+    if (flags & CLONE_NEWNET) add({.kind = SetupKind::loopback_up});
   }
 
   Result<> plan_mount(const oci::RuntimeMount& mount) {
@@ -235,35 +236,18 @@ private:
     return {};
   }
 
+  void plan_hooks() {
+    const oci::Hooks& hooks = m_config.hooks;
+    m_plan.setup.create_container = hooks.create_container;
+    m_plan.setup.start_container = hooks.start_container;
+    m_plan.setup.reports_prepared = !hooks.prestart.empty() || !hooks.create_runtime.empty() ||
+                                    !hooks.create_container.empty() || !hooks.start_container.empty();
+  }
+
   Result<ProcessPlan> process() {
-    const oci::RuntimeProcess& from = m_config.process;
-    if (from.args.empty() || from.args.front().empty())
-      return fail(ErrorKind::invalid, "the container has no program to run");
-    TRY(check_mapped(m_facts.uids, from.uid, "user id"));
-    TRY(check_mapped(m_facts.gids, from.gid, "group id"));
-    const auto capabilities = TRY(parse_capabilities(from.capabilities.bounding));
-    ProcessPlan process{.args = from.args,
-                        .env = from.env,
-                        .cwd = from.cwd,
-                        .uid = from.uid,
-                        .gid = from.gid,
-                        .set_groups = m_facts.set_groups,
-                        .umask = from.umask,
-                        .capabilities = capabilities,
-                        .no_new_privileges = from.no_new_privileges,
-                        .terminal = from.terminal,
-                        .console_size = from.console_size.value_or(oci::ConsoleSize{}),
-                        .seccomp = m_request.seccomp};
-    // An image's /etc/group may name any id. One that does not exist in the namespace can own nothing there.
-    if (m_facts.set_groups)
-      std::ranges::copy_if(from.additional_gids, std::back_inserter(process.groups), [&](gid_t gid) {
-        const bool mapped = id_mapped(m_facts.gids, gid);
-        if (!mapped) log::debug("group {} is not mapped and left out", gid);
-        return mapped;
-      });
-    for (const oci::Rlimit& limit : from.rlimits)
-      process.limits.push_back(
-          {.resource = TRY(parse_resource_name(limit.type)), .soft = limit.soft, .hard = limit.hard});
+    ProcessPlan process = TRY(make_process_plan(m_config.process, m_facts));
+    if (m_config.personality) process.personality = TRY(parse_personality(*m_config.personality));
+    process.seccomp = m_request.seccomp;
     return process;
   }
 
@@ -280,30 +264,6 @@ private:
 };
 
 }  // namespace
-
-Result<int> parse_resource_name(const std::string& name) {
-  constexpr std::array<std::pair<std::string_view, int>, 16> names = {{
-      {"RLIMIT_AS", RLIMIT_AS},
-      {"RLIMIT_CORE", RLIMIT_CORE},
-      {"RLIMIT_CPU", RLIMIT_CPU},
-      {"RLIMIT_DATA", RLIMIT_DATA},
-      {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-      {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-      {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-      {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-      {"RLIMIT_NICE", RLIMIT_NICE},
-      {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-      {"RLIMIT_NPROC", RLIMIT_NPROC},
-      {"RLIMIT_RSS", RLIMIT_RSS},
-      {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-      {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-      {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-      {"RLIMIT_STACK", RLIMIT_STACK},
-  }};
-  for (const auto& [known, number] : names)
-    if (known == name) return number;
-  return fail(ErrorKind::invalid, "unknown resource limit '{}'", printable(name));
-}
 
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,
                                       const PlanRequest& request) {

@@ -7,19 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "fs/id_map.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/network.hpp"
+#include "run/process_plan.hpp"
 #include "run/setup_op.hpp"
 
 namespace ecrin::run {
-
-/// What the plan must know about the user namespace that it will be performed in.
-struct PlanFacts {
-  fs::IdMap uids;
-  fs::IdMap gids;
-  bool set_groups = true;  // /proc/self/setgroups says "allow"
-};
 
 struct PlanRequest {
   std::string rootfs;
@@ -39,8 +32,5 @@ struct ContainerPlan {
 /// capabilities and limits, paths that are not absolute.
 Result<ContainerPlan> make_setup_plan(const oci::RuntimeConfig& config, const PlanFacts& facts,
                                       const PlanRequest& request);
-
-/// "RLIMIT_NOFILE" to its number.
-Result<int> parse_resource_name(const std::string& name);
 
 }  // namespace ecrin::run

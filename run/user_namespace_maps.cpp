@@ -1,5 +1,6 @@
 #include "run/user_namespace_maps.hpp"
 
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "base/child.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/capabilities.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -31,6 +33,10 @@ std::string ranges_fix(const IdentityRequest& request, uid_t uid) {
 Result<> write_map_file(pid_t pid, const char* name, const std::string& text) {
   const Fd file = TRY(posix::open(fmt::format("/proc/{}/{}", pid, name), O_WRONLY));
   return posix::write_full(file, std::string_view(text));
+}
+
+bool is_own_id(const fs::IdMap& map, std::uint32_t own) {
+  return map.size() == 1 && map.front().host_id == own && map.front().size == 1;
 }
 
 Result<> write_maps_itself(pid_t pid, const MapChoice& maps) {
@@ -73,6 +79,30 @@ Result<> run_map_programs(pid_t pid, const MapChoice& maps, const IdentityReques
 }
 
 }  // namespace
+
+bool may_write_maps() {
+  const auto capabilities = get_capabilities();
+  constexpr CapabilitySet needed = capability_bit(CAP_SETUID) | capability_bit(CAP_SETGID);
+  return capabilities && (capabilities->effective & needed) == needed;
+}
+
+Result<> write_id_maps(pid_t pid, const fs::IdMap& uids, const fs::IdMap& gids,
+                       const std::string& search_path) {
+  const MapChoice maps{.uids = uids, .gids = gids};
+  if (may_write_maps()) {
+    auto written = write_maps_itself(pid, maps);
+    if (!written && written.error().code() == EPERM)
+      return std::unexpected(std::move(written).error().hint(
+          "each id of linux.uidMappings and linux.gidMappings must exist here: see /proc/self/uid_map"));
+    return written;
+  }
+  // The one map that everybody may write, if in return nobody can leave groups.
+  if (is_own_id(uids, ::geteuid()) && is_own_id(gids, ::getegid())) {
+    TRY(write_map_file(pid, "setgroups", "deny"));
+    return write_maps_itself(pid, maps);
+  }
+  return run_map_programs(pid, maps, {.search_path = search_path});
+}
 
 MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid) {
   MapChoice choice;

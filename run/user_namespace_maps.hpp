@@ -24,6 +24,13 @@ fs::IdMap same_ids(const fs::IdMap& current);
 /// The arguments of newuidmap for this process.
 std::vector<std::string> map_arguments(const std::string& program, pid_t pid, const fs::IdMap& map);
 
+/// Writes the maps of a process that is in a new user namespace below ours: directly where this process may,
+/// else by newuidmap and newgidmap.
+Result<> write_id_maps(pid_t pid, const fs::IdMap& uids, const fs::IdMap& gids,
+                       const std::string& search_path);
+/// May this process map whatever ids it has?
+bool may_write_maps();
+
 /// A process that was forked before the user namespace was entered, and so can write its maps.
 class MapHelper {
 public:

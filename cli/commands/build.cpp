@@ -92,15 +92,16 @@ Result<RecipeText> find_text(Session& session, const Arguments& arguments, Reque
     return fail(ErrorKind::invalid, "standard input cannot be both the recipe and the context");
   }
   request.unpacked = TRY(open_context_operand(session, path, request.options, cancel));
+  const std::string& name = request.options.context_name;
   if (request.unpacked && request.unpacked->text) {
     if (!file.empty())
-      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(path));
-    return recipe_text({.name = path, .path = {}, .context_directory = {}, .also_there = {}},
+      return fail(ErrorKind::invalid, "with -f, '{}' must be an archive: it is a recipe", printable(name));
+    return recipe_text({.name = name, .path = {}, .context_directory = {}, .also_there = {}},
                        *request.unpacked->text);
   }
   const bool is_unpacked = request.unpacked.has_value() && file != "-";
   const RecipeSource source =
-      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, path))
+      is_unpacked ? TRY(find_recipe_inside(*request.unpacked, file, name))
                   : TRY(find_recipe(file, request.unpacked ? request.unpacked->directory : path));
   request.options.context_directory =
       request.unpacked ? request.unpacked->directory : source.context_directory;

@@ -80,9 +80,11 @@ Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string> names(operands.begin(), first_word);
   const std::vector<std::string> command(first_word, operands.end());
   const bool removes = arguments.on("rm");
-  if (removes != (arguments.on("all") || (removes && !names.empty())))
-    return std::unexpected(
-        Error(ErrorKind::invalid, removes ? "--rm needs BUILD... or --all" : "--all is for --rm"));
+  if (arguments.on("list") && (removes || !names.empty()))
+    return std::unexpected(Error(ErrorKind::invalid, "--list lists all that is kept, and does nothing else"));
+  if (arguments.on("all") && !removes) return std::unexpected(Error(ErrorKind::invalid, "--all is for --rm"));
+  if (removes && arguments.on("all") != names.empty())
+    return std::unexpected(Error(ErrorKind::invalid, "--rm needs BUILD... or --all, one of the two"));
   if ((removes || arguments.on("list")) && !command.empty())
     return std::unexpected(Error(ErrorKind::invalid, "a command is run in a step, not in a list of them"));
   if (!removes && names.size() > 1)

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/first_error.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/table.hpp"
 #include "cli/working_mounts.hpp"
@@ -62,12 +63,13 @@ Outcome run_umount(Session& session, const Arguments& arguments) {
     return std::unexpected(Error(ErrorKind::invalid, "name the containers to unmount, or give --all"));
   const Interrupts interrupts;
   if (all) names = TRY(mounted_here(session));
+  FirstError errors(session.console());
   for (const std::string& name : names) {
-    const auto done = unmount_working(session, name, interrupts.token());
-    if (!done) return std::unexpected(done.error());
-    print_line(name);
+    if (auto cancelled = interrupts.token().check(); !cancelled)
+      return std::unexpected(std::move(cancelled).error());
+    if (errors.done(unmount_working(session, name, interrupts.token()))) print_line(name);
   }
-  return 0;
+  return std::move(errors).outcome({});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "build/image_mounts.hpp"
 #include "build/working_containers.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/first_error.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -123,35 +124,19 @@ Outcome run(Session& session, const Arguments& arguments) {
                   .bases = {}};
   removal.mounted = TRY(mounts.list());
   removal.bases = TRY(build::WorkingContainers(workshop->store()).bases());
-  // One image that is missing must not keep the others: the first error is told at the end, the rest as it
-  // comes.
-  std::optional<Error> first_error;
-  const auto keep_going = [&](Result<> result) {
-    if (result) return;
-    if (first_error) {
-      session.console().print("error: " + result.error().message());
-    } else {
-      first_error = std::move(result).error();
-    }
-  };
+  FirstError errors(session.console());
   if (all) {
     for (const oci::ImageRecord& record : TRY(images.list_all())) {
       // Gone already with the index that it came with.
       if (!images.find_any(record.manifest.to_string())) continue;
-      keep_going(remove_image(removal, record));
+      errors.done(remove_image(removal, record));
     }
   } else {
-    for (const std::string& words : arguments.operands()) keep_going(remove_one(removal, words));
+    for (const std::string& words : arguments.operands()) errors.done(remove_one(removal, words));
   }
   // What only these images held goes now; the build cache keeps what it has.
   TRY(build::prune(*workshop, {.images = false, .all_images = false, .cache = false, .blobs = false}));
-  if (first_error) {
-    const int code = first_error->kind() == ErrorKind::not_found  ? 1
-                     : first_error->kind() == ErrorKind::conflict ? 2
-                                                                  : 125;
-    return std::unexpected(Failure(*std::move(first_error), code));
-  }
-  return 0;
+  return std::move(errors).outcome({.not_found = 1, .conflict = 2});
 }
 
 }  // namespace

@@ -7,8 +7,11 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/containers/exec_request.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
+#include "run/capabilities.hpp"
+#include "run/seccomp.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::cli {
@@ -61,6 +64,7 @@ Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::s
   const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
   process.uid = identity.uid;
   process.gid = identity.gid;
+  if (process.uid != 0) process.capabilities.keep_bounding_only();
   process.additional_gids = identity.additional_gids;
   const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
   if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
@@ -125,11 +129,15 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   oci::RuntimeConfig& config = options.config;
   if (m_request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
   const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+  m_own_home = std::ranges::any_of(config.process.env, [](const std::string& line) {
+    return line.starts_with("HOME=");
+  });
   TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
   config.hostname = TRY(choose_hostname(m_request, m_record.id));
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
     config.process.env.push_back("HOSTNAME=" + config.hostname);
+  m_process = config.process;
   m_volumes.emplace(m_workshop.store());
   for (const MountSpec& spec : m_request.mounts) {
     // The user's mount takes the place of a default one (/dev/shm, for instance).
@@ -161,6 +169,36 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
   run::Container container = TRY(run::Container::start(TRY(options(std::move(stdio)))));
   m_mount_points = container.created_mount_points();
   return container;
+}
+
+Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const run::Container& container) {
+  const ExecRequest request = TRY(decode_exec_request(json));
+  run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
+  options.target_pidfd = TRY(container.pidfd().duplicate());
+  options.cgroup_entries = TRY(container.cgroup_entries());
+  oci::RuntimeProcess& process = options.process;
+  process.args = request.args;
+  process.terminal = request.terminal;
+  process.console_size = request.size;
+  if (request.workdir) process.cwd = *request.workdir;
+  if (request.privileged)
+    process.capabilities =
+        oci::Capabilities::of(TRY(choose_capabilities(oci::default_capabilities(), {"ALL"}, {})));
+  if (request.user) {
+    // The home of the other user, unless the container was given one.
+    if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
+    const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+    TRY(apply_user(process, rootfs, *request.user));
+  }
+  if (request.terminal && std::ranges::none_of(process.env, [](const auto& line) {
+        return line.starts_with("TERM=");
+      }))
+    process.env.emplace_back("TERM=xterm");
+  for (const std::string& assignment : request.env) set_variable(process.env, assignment);
+  if (!request.privileged)
+    options.seccomp =
+        TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+  return run::ExecProcess::start(std::move(options));
 }
 
 void Launch::ended() {

@@ -11,6 +11,7 @@
 #include "cli/session.hpp"
 #include "cli/volumes.hpp"
 #include "run/container.hpp"
+#include "run/exec.hpp"
 #include "run/monitor/container_place.hpp"
 #include "run/monitor/container_record.hpp"
 
@@ -26,6 +27,8 @@ public:
   ~Launch();
 
   Result<run::Container> start(run::Stdio stdio);
+  /// One more program, as `ecrin exec` asks for it (exec_request.hpp).
+  Result<run::ExecProcess> exec(const Json& request, run::Stdio stdio, const run::Container& container);
   /// Takes everything down again, after the last of its processes.
   void ended();
 
@@ -40,6 +43,8 @@ private:
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
   std::string m_root;  // path of the tree
+  oci::RuntimeProcess m_process;  // the container's own
+  bool m_own_home = false;        // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<Volumes> m_volumes;
   std::optional<run::PrivateNetwork> m_network;

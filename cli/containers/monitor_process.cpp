@@ -176,6 +176,10 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                               .ends_with_client = companion.presence == Presence::foreground};
   run::Monitor monitor = TRY(run::Monitor::open(
       std::move(options), {.start = [&](run::Stdio stdio) { return launch.start(std::move(stdio)); },
+                           .exec =
+                               [&](const Json& request, run::Stdio stdio, const run::Container& in) {
+                                 return launch.exec(request, std::move(stdio), in);
+                               },
                            .ended = [&] { launch.ended(); }}));
   const auto remove = [&]() -> Result<> {
     return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};

@@ -73,6 +73,15 @@ bool is_proxy_url(const std::string& text) {
   return false;
 }
 
+std::string without_credentials(const std::string& text) {
+  if (!text.contains("://")) return text;
+  const Handle handle = parse(text, CURLU_NON_SUPPORT_SCHEME);
+  if (!handle) return "(no URL)";
+  for (const CURLUPart part : {CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS})
+    (void)curl_url_set(handle.get(), part, nullptr, 0);
+  return part_of(handle, CURLUPART_URL);
+}
+
 std::string display_url(const std::string& url) {
   const Handle handle = parse(url, CURLU_NON_SUPPORT_SCHEME);
   const std::string text = handle ? display(handle) : "";

@@ -26,5 +26,7 @@ Result<Url> parse_url(const std::string& text);
 Result<Url> resolve_url(const Url& base, const std::string& reference);
 /// Can it name a proxy ("http://host:3128", "socks5://host", "host:3128")?
 bool is_proxy_url(const std::string& text);
+/// The URL without the user and the password that it may have, else as it is; so is what is no URL.
+std::string without_credentials(const std::string& text);
 
 }  // namespace ecrin::oci

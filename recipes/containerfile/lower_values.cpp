@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
 #include "recipes/file_mode.hpp"
-#include "recipes/letters.hpp"
 #include "recipes/ports.hpp"
 
 namespace ecrin::recipes::containerfile {
@@ -93,24 +93,8 @@ Result<std::int64_t> parse_go_duration(std::string_view text) {
 }
 
 Result<std::string> check_signal(std::string_view text) {
-  static constexpr auto k_signals = std::to_array<std::string_view>(
-      {"ABRT", "ALRM", "BUS",  "CHLD", "CLD",  "CONT", "FPE",    "HUP",    "ILL",  "INT",  "IO",    "IOT",
-       "KILL", "PIPE", "POLL", "PROF", "PWR",  "QUIT", "SEGV",   "STKFLT", "STOP", "SYS",  "TERM",  "TRAP",
-       "TSTP", "TTIN", "TTOU", "URG",  "USR1", "USR2", "VTALRM", "WINCH",  "XCPU", "XFSZ", "RTMIN", "RTMAX"});
-  if (const auto number = parse_unsigned(text, 64); number && *number > 0) return std::string(text);
-  std::string name = to_upper(text);
-  if (name.starts_with("SIG")) name.erase(0, 3);
-  const std::size_t sign = name.find_first_of("+-");
-  const std::string base = name.substr(0, sign);
-  bool good = std::ranges::find(k_signals, base) != k_signals.end();
-  if (good && sign != std::string::npos) {
-    good = parse_unsigned(std::string_view(name).substr(sign + 1), 30).has_value() &&
-           ((base == "RTMIN" && name[sign] == '+') || (base == "RTMAX" && name[sign] == '-'));
-  }
-  if (good) return std::string(text);
-  const std::string near = nearest(base, k_signals);
-  return fail(ErrorKind::invalid, "no signal '{}'{}", printable(text, 40),
-              near.empty() ? "" : fmt::format(" (did you mean 'SIG{}'?)", near));
+  TRY(parse_signal(text));
+  return std::string(text);
 }
 
 Result<FileMode> parse_file_mode(std::string_view text) {

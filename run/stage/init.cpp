@@ -20,9 +20,11 @@ namespace {
 
 constexpr int k_killed = 128 + SIGKILL;
 
-void keep_only(int first, int second) {
-  const auto low = static_cast<unsigned>(std::min(first, second));
-  const auto high = static_cast<unsigned>(std::max(first, second));
+// `lifeline` may be none.
+void keep_only(const Fd& signals, const Fd& lifeline) {
+  const int other = lifeline ? lifeline.get() : signals.get();
+  const auto low = static_cast<unsigned>(std::min(signals.get(), other));
+  const auto high = static_cast<unsigned>(std::max(signals.get(), other));
   if (low > 0) ::close_range(0, low - 1, 0);
   if (low + 1 < high) ::close_range(low + 1, high - 1, 0);
   ::close_range(high + 1, ~0U, 0);
@@ -38,8 +40,9 @@ std::optional<int> reap(pid_t program) {
 }
 
 [[noreturn]] void supervise(const Stage& stage, pid_t program, const Fd& signals) {
-  std::array<pollfd, 2> waiting = {pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
-                                   pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};
+  std::array<pollfd, 2> waiting = {
+      pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};  // -1 is passed over
   for (;;) {
     if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) ::_exit(k_killed);
     if (waiting[1].revents != 0) {
@@ -76,7 +79,7 @@ Error run_init(Stage& stage) {
     ::setsid();
     return run_program(stage);
   }
-  keep_only(stage.lifeline.get(), signals.get());
+  keep_only(signals, stage.lifeline);
   (void)!::chdir("/");
   const CapabilitySet kill = capability_bit(CAP_KILL);
   const ThreadCapabilities only_kill{.effective = kill, .permitted = kill, .inheritable = 0};

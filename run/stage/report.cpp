@@ -1,36 +1,49 @@
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 
+#include "run/message_socket.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
 
 Result<> report(const Stage& stage, StageMessage kind, std::string_view payload, const Fd* descriptor) {
-  char letter = static_cast<char>(kind);
-  std::string text(payload.substr(0, k_stage_message_limit - 1));
-  std::array<iovec, 2> parts = {iovec{.iov_base = &letter, .iov_len = 1},
-                                iovec{.iov_base = text.data(), .iov_len = text.size()}};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  if (descriptor) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int number = descriptor->get();
-    std::memcpy(CMSG_DATA(header), &number, sizeof number);
-  }
-  while (::sendmsg(stage.control.get(), &message, MSG_NOSIGNAL) < 0)
-    if (errno != EINTR) return fail_errno("cannot report to the parent of the container");
+  return send_message(stage.control, kind, payload, descriptor);
+}
+
+Result<std::string> wait_for_answer(const Stage& stage) {
+  auto answer = TRY(receive_message(stage.control));
+  if (!answer || answer->kind != StageMessage::proceed)
+    return fail(ErrorKind::cancelled, "the parent of the container is gone");
+  return std::move(answer->payload);
+}
+
+Result<> wait_to_proceed(const Stage& stage) {
+  TRY(wait_for_answer(stage));
   return {};
+}
+
+Result<> wait_at_gate(Stage& stage) {
+  if (!stage.gate) return {};
+  TRY(report(stage, StageMessage::waiting));
+  // The end of this connection would tell nobody anything: who made the container has heard enough.
+  const int above = stage.control.get();
+  for (;;) {
+    const Fd accepted(::accept4(stage.gate.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!accepted && errno != EINTR && errno != ECONNABORTED)
+      return fail_errno("cannot wait for the container's start");
+    if (!accepted) continue;
+    const auto word = receive_message(accepted);
+    // Who only asked whether somebody waits here has gone again.
+    if (!word || !*word || (*word)->kind != StageMessage::start) continue;
+    // Above the numbers that become the program's.
+    Fd control(::fcntl(accepted.get(), F_DUPFD_CLOEXEC, above));
+    if (!control) return fail_errno("cannot duplicate a descriptor");
+    stage.control = std::move(control);
+    stage.gate.reset();
+    return {};
+  }
 }
 
 }  // namespace ecrin::run::stage

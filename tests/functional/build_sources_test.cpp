@@ -145,6 +145,32 @@ TEST_CASE("named contexts come from archives, their URLs and repositories", "[an
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("the password of a context's URL stays nowhere", "[any-driver]") {
+  Ecrin ecrin;
+  const Server server(ecrin);
+  const std::string address = "http://ada:hidden-word@" + server.url.substr(7);
+  write_file(server.directory + "/tree/Containerfile", "FROM localhost/busybox\nRUN false\n");
+  must({"tar", "-C", server.directory + "/tree", "-czf", server.directory + "/tree.tar.gz", "Containerfile"});
+  write_file(server.directory + "/recipe", "FROM localhost/busybox\nRUNN false\n");
+  const auto attempt = [&](Arguments words) {
+    words.insert(words.begin(), "build");
+    const Outcome outcome = ecrin(words);
+    INFO(outcome.description);
+    CHECK(outcome.code != 0);
+    CHECK_FALSE(contains(outcome.err, "hidden-word"));
+  };
+  attempt({address + "/tree.tar.gz"});
+  attempt({"-f", "nothing", address + "/tree.tar.gz"});
+  attempt({"-f", "nothing", address + "/recipe"});
+  attempt({address + "/recipe"});
+  attempt({address + "/missing"});
+  const std::string context = ecrin.json({"debug", "--list", "--format", "json"})[0]["Context"];
+  CHECK(context == server.url + "/tree.tar.gz");
+  write_file(server.directory + "/good", "FROM localhost/busybox\nRUN echo 1 > /x\n");
+  ecrin.must({"build", "-q", address + "/good"});
+  CHECK(run(host_command({"grep", "-r", "hidden-word", ecrin.root()})).code == 1);
+}
+
 TEST_CASE("add-into takes archives, downloads and repositories", "[any-driver]") {
   Ecrin ecrin;
   const Server server(ecrin);

@@ -183,7 +183,15 @@ TEST_CASE("failed steps are listed, bounded, removed and pruned") {
   REQUIRE(list.size() == 3);
   CHECK(list[0]["ExitCode"] == 1);
   CHECK(list[0]["Step"] == 2);
-  ecrin.must({"debug", "--rm", list[1]["Id"].get<std::string>()});
+  const std::string second = list[1]["Id"];
+  for (const Arguments& words : std::vector<Arguments>{
+           {"--list", "--rm", second}, {"--list", second}, {"--rm", "--all", second}, {"--all"}, {"--rm"}}) {
+    Arguments all = {"debug"};
+    all.insert(all.end(), words.begin(), words.end());
+    CHECK(one_error(ecrin(all)));
+  }
+  CHECK(ecrin.json({"debug", "--list", "--format", "json"}).size() == 3);
+  ecrin.must({"debug", "--rm", second});
   CHECK(ecrin.json({"debug", "--list", "--format", "json"}).size() == 2);
   // Prune leaves a step that is open.
   Running open(ecrin.invocation({"debug", "--", "sh", "-c", "echo open; cat; cat /x"}));

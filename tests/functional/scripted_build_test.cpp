@@ -82,6 +82,9 @@ TEST_CASE("a step that fails leaves the working container as it was, and can be 
   ecrin.must({"run", "--into", name, "echo 1 > /steps"});
   const Outcome failed = ecrin({"run", "--into", name, "echo 2 >> /steps; exit 9"});
   CHECK(failed.code == 9);
+  const auto kept = ecrin.json({"debug", "--list", "--format", "json"});
+  REQUIRE(kept.size() == 1);
+  CHECK(contains(failed.err, "error: step " + std::to_string(kept[0]["Step"].get<int>()) + " of stage"));
   CHECK(ecrin({"debug", "--", "cat", "/steps"}).out == "1\n2\n");
   CHECK(ecrin({"run", "--into", name, "cat /steps"}).out == "1\n");
   // Killed in the middle: the same.

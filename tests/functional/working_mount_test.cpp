@@ -118,12 +118,16 @@ for words in 'run --into c true' 'commit c made' 'config --env A=b c' \
 done
 (cd $m; if $ecrin umount c; then exit 9; fi)
 cat $m/written
+# One that is busy keeps no other.
+n=$($ecrin mount other)
+(cd $m; if $ecrin umount --all; then exit 9; fi)
+test ! -e $n
 $ecrin rm c
 test ! -e $m
 )sh");
   INFO(refused.description);
   CHECK(refused.code == 0);
-  CHECK(refused.out == "written\nc\n");
+  CHECK(refused.out == "written\nother\nc\n");
   CHECK(contains(refused.err, "'c' is mounted"));
   CHECK(contains(refused.err, "ecrin umount c"));
   CHECK(names_in(ecrin.root() + "/mounts").empty());

@@ -583,4 +583,11 @@ TEST_CASE("http: URLs in messages are without secrets") {
         "https://H.example:5000/v2/a");
   CHECK(display_url("ftp://ada:secret@h.example/") == "ftp://h.example/");
   CHECK(display_url("http://ada:secret@h.example:port/") == "(no URL)");
+  CHECK(without_credentials("https://ada:secret@h.example/a.git?depth=1#main:sub") ==
+        "https://h.example/a.git?depth=1#main:sub");
+  CHECK(without_credentials("ssh://git@h.example/a") == "ssh://h.example/a");
+  const std::string long_one = "https://h.example/" + std::string(1000, 'x');
+  for (const std::string& text : {std::string("git@h.example:a/b.git"), std::string("./dir"), long_one})
+    CHECK(without_credentials(text) == text);
+  CHECK(without_credentials("http://ada:secret@h.example:port/") == "(no URL)");
 }

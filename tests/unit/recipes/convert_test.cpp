@@ -86,6 +86,14 @@ TEST_CASE("a Containerfile becomes a YAML recipe that reads like one") {
         "  - entrypoint: [/bin/app, -v]\n");
 }
 
+TEST_CASE("every way to write a signal is the same in both languages") {
+  for (const char* signal : {"SIGPOLL", "CLD", "iot", "TERM", "SIGRTMAX-1", "9"}) {
+    const std::string yaml = to_yaml(std::string("FROM base\nSTOPSIGNAL ") + signal + "\n");
+    CHECK(yaml.contains(std::string("stop_signal: ") + signal + "\n"));
+    CHECK(to_containerfile(yaml).contains(std::string("STOPSIGNAL ") + signal + "\n"));
+  }
+}
+
 TEST_CASE("arguments stay arguments in YAML") {
   const std::string yaml = to_yaml(
       "ARG BASE=debian:12\n"

@@ -47,6 +47,25 @@ TEST_CASE("controllers in version 1") {
   CHECK(hybrid.directory == "/sys/fs/cgroup/unified");
 }
 
+TEST_CASE("hierarchies of version 1") {
+  const char* mounts =
+      "31 24 0:27 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid - cgroup cgroup rw,cpu,cpuacct\n"
+      "32 24 0:28 /box /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+      "33 24 0:28 / /mnt/memory rw - cgroup cgroup rw,memory\n"
+      "34 24 0:29 /other /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+      "35 24 0:30 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n";
+  const CgroupFacts facts = parse_cgroup_facts(
+      "6:net_cls:/\n5:name=systemd:/user/1\n4:pids:/box\n3:memory:/elsewhere\n2:cpuacct,cpu:/a\nx\n:\n0::/\n",
+      mounts);
+  REQUIRE(facts.version1.size() == 4);  // net_cls is not mounted
+  CHECK(facts.version1[0] ==
+        CgroupHierarchy{{"name=systemd"}, "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/systemd/user/1"});
+  CHECK(facts.version1[1] == CgroupHierarchy{{"pids"}, "/sys/fs/cgroup/pids", ""});
+  CHECK(facts.version1[2] == CgroupHierarchy{{"memory"}, "/mnt/memory", "/mnt/memory/elsewhere"});
+  CHECK(facts.version1[3] ==
+        CgroupHierarchy{{"cpuacct", "cpu"}, "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct/a"});
+}
+
 TEST_CASE("what is no such text is no cgroup") {
   CHECK(parse_cgroup_facts("", "") == CgroupFacts{});
   CHECK(parse_cgroup_facts("0::", "- cgroup2\n1 2 - cgroup2\n - \n x - cgroup2 y z") == CgroupFacts{});

@@ -103,7 +103,7 @@ TEST_CASE("a program that is not there is an error of its own kind", "[namespace
   CHECK(Container::start(std::move(directory)).error().kind() == ErrorKind::program_not_executable);
   ContainerOptions no_source = options_for("");
   no_source.config.mounts.push_back({"/mnt", "bind", "/does/not/exist", {"rbind"}});
-  CHECK(Container::start(std::move(no_source)).error().kind() == ErrorKind::system);
+  CHECK(Container::start(std::move(no_source)).error().kind() == ErrorKind::not_found);
 }
 
 TEST_CASE("signals reach the program", "[namespaces]") {

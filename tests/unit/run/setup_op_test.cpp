@@ -20,23 +20,42 @@ SetupPlan full_plan() {
                .hint = "try harder"},
               {.kind = SetupKind::bind, .target = "mnt", .source = "/x", .recursive = true, .descriptor = 0},
               {.kind = SetupKind::pivot}};
-  plan.process = {.args = {"sh", "-c", ""},
-                  .env = {"A=b", std::string("N=\0x", 4)},
-                  .cwd = "/w",
-                  .uid = 33,
-                  .gid = UINT32_MAX - 1,
-                  .groups = {1, 2, 3},
-                  .set_groups = false,
-                  .umask = 077,
-                  .capabilities = UINT64_MAX,
-                  .limits = {{.resource = 7, .soft = 1, .hard = UINT64_MAX}},
-                  .no_new_privileges = false,
-                  .terminal = true,
-                  .seccomp = std::string(64, '\1')};
+  plan.process = {
+      .args = {"sh", "-c", ""},
+      .env = {"A=b", std::string("N=\0x", 4)},
+      .cwd = "/w",
+      .uid = 33,
+      .gid = UINT32_MAX - 1,
+      .groups = {1, 2, 3},
+      .set_groups = false,
+      .umask = 077,
+      .capabilities =
+          {.bounding = UINT64_MAX, .effective = 1, .permitted = 2, .inheritable = 4, .ambient = 8},
+      .limits = {{.resource = 7, .soft = 1, .hard = UINT64_MAX}},
+      .no_new_privileges = false,
+      .oom_score_adj = -17,
+      .scheduler =
+          SchedulerPlan{
+              .policy = 1, .flags = 2, .nice = -3, .priority = 4, .runtime = 5, .deadline = 6, .period = 7},
+      .io_priority = 1 << 13,
+      .stage_processors = "\1",
+      .processors = std::string("\0\2", 2),
+      .personality = 8,
+      .apparmor_profile = "profile",
+      .selinux_label = "label",
+      .terminal = true,
+      .console_size = {.height = 24, .width = 80},
+      .seccomp = std::string(64, '\1'),
+      .preserved = {20, 21}};
+  plan.entry = {.joined = {{.kind = 1, .descriptor = 30}}, .created = 2, .time_offsets = "monotonic 1 0\n"};
+  plan.reports_prepared = true;
+  plan.create_container = {{.path = "/a", .args = {"a", "b"}, .env = {"X=y"}, .timeout = 3}};
+  plan.start_container = {{.path = "/b"}};
   plan.init = false;
   plan.pid_namespace = false;
   plan.control = 9;
   plan.lifeline = 11;
+  plan.gate = 12;
   return plan;
 }
 

@@ -262,7 +262,8 @@ TEST_CASE("the program's part of the plan") {
   CHECK(process.uid == 33);
   CHECK(process.groups == std::vector<gid_t>{5, 6});  // 70000 is not mapped
   CHECK(process.umask == mode_t{027});
-  CHECK(process.capabilities == capability_bit(CAP_KILL));
+  const CapabilitySet kill = capability_bit(CAP_KILL);
+  CHECK(process.capabilities == CapabilitySets{kill, kill, kill, 0, 0});
   CHECK(process.limits == std::vector<ResourceLimit>{{RLIMIT_NOFILE, 10, 20}});
   CHECK(process.seccomp == "bpf");
 }

@@ -1,0 +1,97 @@
+#include "run/exec.hpp"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/posix.hpp"
+#include "run/console_socket.hpp"
+#include "run/namespace_plan.hpp"
+#include "run/plan_facts.hpp"
+#include "run/process_plan.hpp"
+#include "run/stage_process.hpp"
+
+namespace ecrin::run {
+namespace {
+
+// The files below /proc/PID were those of the process that is meant, if it lives still.
+Result<> check_target(const Fd& pidfd, pid_t pid) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), 0, nullptr, 0) == 0 || errno == EPERM) return {};
+  return fail(ErrorKind::conflict, "the container's process {} has ended", pid);
+}
+
+Result<Fd> open_pidfd(pid_t pid) {
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return fail_errno("cannot find the container's process {}", pid);
+  return pidfd;
+}
+
+Result<SetupPlan> make_exec_plan(const ExecOptions& options) {
+  SetupPlan plan;
+  plan.init = false;
+  plan.process = TRY(make_process_plan(options.process, joined_plan_facts()));
+  plan.process.seccomp = options.seccomp;
+  if (options.personality) plan.process.personality = TRY(parse_personality(*options.personality));
+  if (const auto& affinity = options.process.exec_cpu_affinity) {
+    plan.process.stage_processors = TRY(parse_processor_list(affinity->initial));
+    plan.process.processors = TRY(parse_processor_list(affinity->final));
+  }
+  return plan;
+}
+
+}  // namespace
+
+struct ExecProcess::State {
+  StageProcess stage;
+  pid_t pid = -1;
+};
+
+ExecProcess::ExecProcess(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+ExecProcess::ExecProcess(ExecProcess&&) noexcept = default;
+ExecProcess& ExecProcess::operator=(ExecProcess&&) noexcept = default;
+ExecProcess::~ExecProcess() = default;
+
+Result<ExecProcess> ExecProcess::start(ExecOptions options) {
+  Fd console;
+  if (options.process.terminal && !options.console_socket.empty())
+    console = TRY(connect_console_socket(options.console_socket));
+  if (!options.target_pidfd) options.target_pidfd = TRY(open_pidfd(options.target));
+  StageRequest request{.plan = TRY(make_exec_plan(options)),
+                       .cgroups = &options.cgroup_entries,
+                       .stdio = std::move(options.stdio),
+                       .preserved_descriptors = options.preserved_descriptors,
+                       .detached = options.detached};
+  for (OpenNamespace& joined : TRY(open_namespaces_of(options.target))) {
+    Fd& file = request.handed_down.emplace_back(
+        TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
+    request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = file.get()});
+  }
+  TRY(check_target(options.target_pidfd, options.target));
+  auto state = std::make_unique<State>(State{.stage = TRY(StageProcess::spawn(std::move(request)))});
+  TRY(state->stage.follow({}));
+  state->pid = state->stage.child().pid();
+  if (console)
+    TRY(send_console(console, std::exchange(state->stage.terminal(), Fd()), state->stage.terminal_name()));
+  return ExecProcess(std::move(state));
+}
+
+pid_t ExecProcess::pid() const {
+  return m_state->pid;
+}
+const Fd& ExecProcess::pidfd() const {
+  return m_state->stage.child().pidfd();
+}
+const Fd& ExecProcess::terminal() const {
+  return m_state->stage.terminal();
+}
+Result<> ExecProcess::signal(int number) {
+  return m_state->stage.child().signal(number);
+}
+Result<ExitStatus> ExecProcess::wait() {
+  return m_state->stage.child().wait();
+}
+void ExecProcess::detach() {
+  m_state->stage.child().detach();
+}
+
+}  // namespace ecrin::run

@@ -1,0 +1,81 @@
+// Who the program is and what it may do.
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "run/stage/stage.hpp"
+
+namespace ecrin::run::stage {
+namespace {
+
+Result<> install_filter(const ProcessPlan& process) {
+  if (process.seccomp.empty()) return {};
+  // The kernel copies the program; sock_filter has no alignment beyond 4, which std::string's buffer has.
+  sock_fprog program{};
+  program.len = static_cast<unsigned short>(process.seccomp.size() / sizeof(sock_filter));
+  program.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(process.seccomp.data()));
+  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return {};
+  auto error = fail_errno("cannot install the seccomp filter");
+  return std::unexpected(
+      std::move(error).error().hint("the kernel may lack CONFIG_SECCOMP_FILTER; --security-opt "
+                                    "seccomp=unconfined starts without a filter"));
+}
+
+// Without no_new_privs it takes CAP_SYS_ADMIN to install a filter, which the program may not have.
+CapabilitySet needed_for_filter(const ProcessPlan& process) {
+  return process.seccomp.empty() || process.no_new_privileges ? 0 : capability_bit(CAP_SYS_ADMIN);
+}
+
+Result<> take_last_capabilities(const ProcessPlan& process) {
+  const ThreadCapabilities present = TRY(get_capabilities());
+  const CapabilitySets& sets = process.capabilities;
+  TRY(set_capabilities({.effective = sets.effective & present.permitted,
+                        .permitted = sets.permitted & present.permitted,
+                        .inheritable = present.inheritable}));
+  return raise_ambient_set(sets.ambient & present.permitted & present.inheritable);
+}
+
+}  // namespace
+
+Result<> change_identity(const ProcessPlan& process) {
+  const CapabilitySets& sets = process.capabilities;
+  TRY(limit_bounding_set(sets.bounding));
+  TRY(clear_ambient_set());
+  if (process.set_groups && ::setgroups(process.groups.size(), process.groups.data()) != 0)
+    return fail_errno("cannot set the groups of the container's program");
+  // A user that is not root loses everything else.
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return fail_errno("cannot keep capabilities");
+  if (::setresgid(process.gid, process.gid, process.gid) != 0)
+    return fail_errno("cannot become group {}", process.gid);
+  if (::setresuid(process.uid, process.uid, process.uid) != 0)
+    return fail_errno("cannot become user {}", process.uid);
+  (void)::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+  // What this process has not got, as it is in a container itself, nobody can have.
+  const CapabilitySet present = TRY(get_capabilities()).permitted;
+  const CapabilitySet filter = needed_for_filter(process);
+  TRY(set_capabilities({.effective = present & (sets.effective | filter),
+                        .permitted = present & (sets.permitted | filter),
+                        .inheritable = present & sets.inheritable}));
+  // Each change of ids makes it what the kernel thinks fit.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return {};
+}
+
+Result<> confine(const ProcessPlan& process) {
+  if (!process.no_new_privileges) {
+    TRY(install_filter(process));
+    return take_last_capabilities(process);
+  }
+  TRY(take_last_capabilities(process));
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("cannot set no_new_privs");
+  // Now anybody may.
+  return install_filter(process);
+}
+
+}  // namespace ecrin::run::stage

@@ -1,0 +1,121 @@
+// The program's file: where it is, and what is wrong with it.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/text.hpp"
+#include "run/stage/stage.hpp"
+
+namespace ecrin::run::stage {
+namespace {
+
+constexpr std::string_view k_default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+std::string_view search_path(const std::vector<std::string>& environment) {
+  for (const std::string& entry : environment)
+    if (entry.starts_with("PATH=")) return std::string_view(entry).substr(5);
+  return k_default_path;
+}
+
+// Who writes a command for a shell may not have thought of one.
+std::string missing_shell_hint(const std::string& program) {
+  const std::string name = program.substr(program.rfind('/') + 1);
+  if (name != "sh" && name != "bash" && name != "dash" && name != "ash") return "";
+  if (::access("/bin/sh", X_OK) == 0) return "there is /bin/sh in this image";
+  return "there is no shell in this image: give the program and its arguments as a list (in a recipe: "
+         "run: [PROGRAM, ARGUMENT]), or copy a shell into the image";
+}
+
+Error not_found(const std::string& program, std::string message) {
+  Error error(ErrorKind::program_not_found, std::move(message));
+  const std::string hint = missing_shell_hint(program);
+  return hint.empty() ? error : std::move(error).hint(hint);
+}
+
+Error exec_error(int code, const std::string& program, const std::string& file) {
+  const std::string what = fmt::format("cannot run '{}' in the container", printable(program));
+  if (code == ENOEXEC)
+    return Error(ErrorKind::program_not_executable, what + ": Exec format error")
+        .hint("the file has no #! line, or is for another processor architecture");
+  if (code == ENOENT && ::access(file.c_str(), F_OK) == 0)
+    return Error(ErrorKind::program_not_found, what + ": its interpreter or dynamic loader does not exist")
+        .hint(
+            "the #! line, or the loader that the program was linked for, names a file that the image lacks");
+  struct stat status {};
+  if (code == EACCES && ::stat(file.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode))
+      return Error(ErrorKind::program_not_executable, what + ": it is a directory");
+    if ((status.st_mode & 0111) == 0)
+      return Error(ErrorKind::program_not_executable, Error::from_errno(code, what).message())
+          .hint("the file has no execute permission");
+  }
+  std::string message = Error::from_errno(code, what).message();
+  if (code == ENOENT) return not_found(program, std::move(message));
+  return Error(ErrorKind::program_not_executable, std::move(message));
+}
+
+}  // namespace
+
+Error execute_program(ProcessPlan& process) {
+  const std::string program = process.args.front();
+  std::vector<char*> arguments = pointers(process.args);
+  std::vector<char*> environment = pointers(process.env);
+  if (program.find('/') != std::string::npos) {
+    ::execve(program.c_str(), arguments.data(), environment.data());
+    return exec_error(errno, program, program);
+  }
+  const std::string_view path = search_path(process.env);
+  std::optional<Error> denied;
+  for (const std::string& directory : split(path, ':')) {
+    const std::string file = (directory.empty() ? "." : directory) + "/" + program;
+    ::execve(file.c_str(), arguments.data(), environment.data());
+    const int code = errno;
+    if (code == ENOTDIR || (code == ENOENT && ::access(file.c_str(), F_OK) != 0)) continue;
+    if (code != EACCES) return exec_error(code, program, file);
+    // As the shell does: a later directory may have one that can be executed.
+    if (!denied && ::access(file.c_str(), F_OK) == 0) denied = exec_error(code, program, file);
+  }
+  if (denied) return *denied;
+  return not_found(program, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
+                                        printable(program), printable(path)));
+}
+
+// As execute_program() does it, but without the execution: what is found here may still fail there.
+Result<> look_up_program(const ProcessPlan& process) {
+  const std::string& program = process.args.front();
+  const auto can_execute = [](const std::string& file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) != 0) return errno;
+    if (!S_ISREG(status.st_mode)) return EACCES;
+    return ::faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
+  };
+  if (program.find('/') != std::string::npos) {
+    const int code = can_execute(program);
+    if (code == 0) return {};
+    return std::unexpected(exec_error(code, program, program));
+  }
+  const std::string_view path = search_path(process.env);
+  std::optional<Error> denied;
+  for (const std::string& directory : split(path, ':')) {
+    const std::string file = (directory.empty() ? "." : directory) + "/" + program;
+    const int code = can_execute(file);
+    if (code == 0) return {};
+    if (code == EACCES && !denied && ::access(file.c_str(), F_OK) == 0)
+      denied = exec_error(code, program, file);
+  }
+  if (denied) return std::unexpected(std::move(*denied));
+  return std::unexpected(
+      not_found(program, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
+                                     printable(program), printable(path))));
+}
+
+}  // namespace ecrin::run::stage
