@@ -8,6 +8,7 @@
 #include "cli/build_request.hpp"
 #include "cli/import_changes.hpp"
 #include "cli/resource_flags.hpp"
+#include "cli/run_settings.hpp"
 #include "run/capabilities.hpp"
 
 namespace ecrin::cli {
@@ -134,6 +135,12 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.read_only = arguments.on("read-only");
   request.resources = TRY(parse_resources(arguments));
   request.life = TRY(life_request(arguments));
+  TRY(read_confinement(arguments, request.settings));
+  for (const std::string& text : arguments.values("security-opt"))
+    request.may_gain_privileges = text == "no-new-privileges=false" || text == "no-new-privileges:false" ||
+                                  (request.may_gain_privileges && !text.starts_with("no-new-privileges"));
+  for (const std::string& text : arguments.values("device"))
+    request.mounts.push_back(TRY(parse_device(text)));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));
@@ -176,6 +183,7 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   process.capabilities = oci::Capabilities::of(
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
+  process.no_new_privileges = !request.may_gain_privileges;
   config.resources = request.resources;
   if (request.network == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "build/run_settings.hpp"
 #include "cli/arguments.hpp"
 #include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
@@ -36,6 +37,8 @@ struct ContainerRequest {
   std::vector<MountSpec> mounts;
   oci::Resources resources;
   LifeRequest life;
+  build::RunSettings settings;       // limits, /dev/shm and confinement only
+  bool may_gain_privileges = false;  // setuid programs work
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

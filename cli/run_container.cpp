@@ -43,20 +43,20 @@ Outcome attached_outcome(Session& session, int code, bool out_of_memory, const o
 }
 
 Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments) {
-  const Companion companion{
-      .presence = Presence::foreground,
-      .terminal = request.terminal,
-      .input = request.interactive,
-      .signals = arguments.on("sig-proxy", true),
-      .detach_keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")))};
+  std::string keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")));
+  const Companion companion{.presence = Presence::foreground,
+                            .terminal = request.terminal,
+                            .input = request.interactive,
+                            .signals = arguments.on("sig-proxy", true),
+                            .detach_keys = std::move(keys)};
   const StartedContainer started = TRY(start_monitor(session, companion, make_and_run(request, arguments)));
   if (!started.end || started.end->detached) return 0;
   return attached_outcome(session, started.end->code, started.end->out_of_memory, request.resources);
 }
 
 Outcome run_in_background(Session& session, const ContainerRequest& request, const Arguments& arguments) {
-  const StartedContainer started = TRY(start_monitor(session, {.presence = Presence::detached},
-                                                     make_and_run(request, arguments)));
+  const StartedContainer started =
+      TRY(start_monitor(session, {.presence = Presence::detached}, make_and_run(request, arguments)));
   print_line(started.id);
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <termios.h>
 
+#include <functional>
 #include <optional>
 
 #include "base/child.hpp"
@@ -56,6 +57,15 @@ private:
 };
 
 enum class Input { none, standard };
+/// A program that is attended to.
+struct Attended {
+  const Fd& ended;                    // readable at its end
+  const Fd* terminal = nullptr;       // the master end of its terminal; nullptr: it has none
+  std::function<void(int)> signal;    // passes a signal on
+  std::function<bool()> is_end = {};  // `ended` is readable: is that its end? Empty: yes
+};
+/// Until its end: forwards signals; with a terminal, copies bytes both ways and keeps its size.
+Result<> attend(const Attended& program, const SignalQueue& signals, Input input);
 /// Waits for the container's end. Forwards signals; with a terminal, copies bytes both ways and keeps its
 /// size.
 Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,

@@ -191,11 +191,6 @@ Result<> Container::signal(int number) {
 Result<ExitStatus> Container::wait() {
   return m_state->stage->child().wait();
 }
-Result<std::vector<Fd>> Container::cgroup_entries() const {
-  std::vector<Fd> entries;
-  if (m_state->cgroup) entries.push_back(TRY(m_state->cgroup->processes()));
-  return entries;
-}
 void Container::detach() {
   m_state->stage->child().detach();
 }

@@ -84,8 +84,6 @@ public:
   const Fd& pidfd() const;
   /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).
   const std::vector<std::string>& created_mount_points() const;
-  /// What a process that joins the container enters its cgroup with; none when it has no limits.
-  Result<std::vector<Fd>> cgroup_entries() const;
   /// Lets a detached container live on without this value; its pid stays readable.
   void detach();
 

@@ -115,8 +115,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   for (const run::ContainerRecord& record : records) {
     const auto request = decode_request(record.request);
     if (request && request->request.life.log_size == 0)
-      errors.done(fail(ErrorKind::unsupported, "container '{}' has no log: it was made with --log-driver none",
-                       record.name));
+      errors.done(fail(ErrorKind::unsupported,
+                       "container '{}' has no log: it was made with --log-driver none", record.name));
     else
       errors.done(show_log(containers, record, options));
   }
@@ -131,7 +131,8 @@ const Verb& logs_verb() {
       .operands = "CONTAINER...",
       .summary = "Show what a container's program wrote",
       .details =
-          "Its standard output on standard output, its standard error on standard error. Of several containers "
+          "Its standard output on standard output, its standard error on standard error. Of several "
+          "containers "
           "one after the other. Times are RFC 3339, seconds since 1970, or how long ago ('90s', '2h').",
       .flags =
           {

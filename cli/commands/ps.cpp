@@ -47,7 +47,6 @@ std::vector<std::string> command_of(const run::ContainerRecord& record) {
   return config ? config->process.args : std::vector<std::string>{};
 }
 
-
 Json row_of(const run::ContainerRecord& record, std::int64_t now, bool whole) {
   const std::vector<std::string> args = command_of(record);
   std::string command = printable(join(args, " "));
@@ -188,9 +187,7 @@ const Verb& ps_verb() {
                .value = "KEY=VALUE",
                .help = "only containers that fit",
                .occurs = Occurs::often},
-              {.name = "format",
-               .value = "FORMAT",
-               .help = "json, or a template like '{{.ID}} {{.Names}}'"},
+              {.name = "format", .value = "FORMAT", .help = "json, or a template like '{{.ID}} {{.Names}}'"},
               {.name = "last", .letter = 'n', .value = "N", .help = "the N that were made last"},
               {.name = "latest", .letter = 'l', .value = "", .help = "the one that was made last"},
               {.name = "no-trunc", .value = "", .help = "show whole IDs and commands"},

@@ -4,16 +4,14 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/containers/create.hpp"
-#include "cli/containers/stop.hpp"
+#include "cli/containers/life_request.hpp"
+#include "cli/containers/removal.hpp"
 #include "cli/first_error.hpp"
 #include "cli/table.hpp"
 #include "cli/working_mounts.hpp"
 
 namespace ecrin::cli {
 namespace {
-
-constexpr std::chrono::seconds k_patience{30};  // for a monitor that has been told to end
 
 struct Removal {
   Session& session;
@@ -22,7 +20,7 @@ struct Removal {
   std::set<std::string> working_names;  // also of those that need() cannot read
   bool force = false;
   bool ignore = false;  // what is missing
-  std::optional<std::chrono::seconds> timeout;
+  std::chrono::seconds timeout{0};
 };
 
 Result<> remove_working(Removal& removal, const std::string& name) {
@@ -35,26 +33,8 @@ Result<> remove_working(Removal& removal, const std::string& name) {
 }
 
 Result<> remove_one(Removal& removal, const run::ContainerRecord& record, const std::string& words) {
-  if (is_active(record.state)) {
-    if (!removal.force)
-      return std::unexpected(
-          Error(ErrorKind::conflict, fmt::format("container '{}' is running", record.name))
-              .hint(fmt::format("stop it first: ecrin stop {}; or give -f", record.name)));
-    TRY(stop_containers(removal.containers, {record},
-                        {.timeout = removal.timeout.value_or(std::chrono::seconds(0)), .signal = {}})
-            .front());
-  }
-  const auto place = removal.containers.place(record);
-  // One that is removed at its end may have gone.
-  if (!place && place.error().kind() != ErrorKind::not_found) return std::unexpected(place.error());
-  if (place) {
-    const auto lock = TRY(place->lock(k_patience));
-    if (!lock)
-      return fail(ErrorKind::conflict, "container '{}' is in use by another process", record.name);
-    TRY(remove_container(removal.containers.store(), record.id));
-  } else {
-    TRY(removal.containers.table().remove(record.id));
-  }
+  TRY(remove_container(removal.containers, record, removal.force ? EndRunning::yes : EndRunning::no,
+                       removal.timeout));
   print_line(words);
   return {};
 }
@@ -82,14 +62,15 @@ Outcome run(Session& session, const Arguments& arguments) {
     words.emplace_back(trim(TRY(posix::read_file(file, 4096))));
   const bool latest = arguments.on("latest");
   if (int(all) + int(latest) + int(!words.empty()) != 1)
-    return std::unexpected(Error(ErrorKind::invalid, all || latest
-                                                         ? "--all and --latest take no names"
-                                                         : "'ecrin rm' needs CONTAINER..., --latest or --all"));
+    return std::unexpected(
+        Error(ErrorKind::invalid, all || latest ? "--all and --latest take no names"
+                                                : "'ecrin rm' needs CONTAINER..., --latest or --all"));
   // Where mounts of this session can be taken down.
   if (shared_namespace(session.environment())) TRY(session.stay_in_namespace());
   Store& store = TRY(session.workshop(Store::Purpose::freeing))->store();
+  Containers containers = TRY(Containers::open(store));
   Removal removal{.session = session,
-                  .containers = TRY(Containers::open(store)),
+                  .containers = std::move(containers),
                   .working = build::WorkingContainers(store),
                   .working_names = {},
                   .force = arguments.on("force"),
@@ -117,8 +98,10 @@ const Verb& rm_verb() {
       .operands = "CONTAINER...",
       .summary = "Remove containers",
       .details =
-          "Those of 'ecrin run' and 'ecrin create' with what was written to their trees, and working containers "
-          "that 'ecrin from' made; steps of those stay in the build cache, images made of them stay. One that "
+          "Those of 'ecrin run' and 'ecrin create' with what was written to their trees, and working "
+          "containers "
+          "that 'ecrin from' made; steps of those stay in the build cache, images made of them stay. One "
+          "that "
           "is running is removed with --force only.",
       .flags =
           {

@@ -37,6 +37,10 @@ std::vector<Flag> flags() {
       {.name = "detach-keys",
        .value = "KEYS",
        .help = "what to type to leave it running (default ctrl-p,ctrl-q)"},
+      {.name = "device",
+       .value = "HOST[:PATH]",
+       .help = "a device of the host, or a directory of them",
+       .occurs = Occurs::often},
       {.name = "entrypoint",
        .value = "COMMAND",
        .help = "instead of the image's: one word or a JSON list; '' for none"},
@@ -83,14 +87,21 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "with --into: id=NAME,src=FILE or id=NAME,env=VARIABLE",
        .occurs = Occurs::often},
-      {.name = "sig-proxy",
-       .value = "",
-       .help = "pass signals on to the program (default true)"},
+      {.name = "security-opt",
+       .value = "OPTION",
+       .help = "seccomp=unconfined, no-new-privileges=false, unmask=ALL",
+       .occurs = Occurs::often},
+      {.name = "shm-size", .value = "SIZE", .help = "of /dev/shm (default 64m)"},
+      {.name = "sig-proxy", .value = "", .help = "pass signals on to the program (default true)"},
       {.name = "tmpfs",
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",
        .occurs = Occurs::often},
       {.name = "tty", .letter = 't', .value = "", .help = "give the program a terminal"},
+      {.name = "ulimit",
+       .value = "NAME=SOFT[:HARD]",
+       .help = "a resource limit of its processes, like nofile=1024",
+       .occurs = Occurs::often},
       {.name = "user",
        .letter = 'u',
        .value = "USER[:GROUP]",
@@ -113,9 +124,12 @@ const Verb& run_verb() {
       .operands = "IMAGE[@STEP] [COMMAND [ARG...]]",
       .summary = "Run a program in a container made from an image",
       .details =
-          "In the foreground, unless --detach is given; the exit code is the program's, 128+N after signal N, "
-          "126 or 127 when it cannot be executed or found, 125 when ecrin fails. The container stays when its "
-          "program ended, for 'ecrin start', 'logs' and 'commit', until 'ecrin rm' or with --rm. Flags end at "
+          "In the foreground, unless --detach is given; the exit code is the program's, 128+N after signal "
+          "N, "
+          "126 or 127 when it cannot be executed or found, 125 when ecrin fails. The container stays when "
+          "its "
+          "program ended, for 'ecrin start', 'logs' and 'commit', until 'ecrin rm' or with --rm. Flags end "
+          "at "
           "IMAGE.\n\n"
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "

@@ -11,9 +11,8 @@ namespace {
 
 // Those of `ecrin run`, but for what a shell decides itself.
 std::vector<Flag> flags() {
-  constexpr std::array<std::string_view, 10> k_own = {"detach", "entrypoint", "interactive", "into",
-                                                      "no-cache", "restart",   "rm",          "rootfs",
-                                                      "secret", "tty"};
+  constexpr std::array<std::string_view, 10> k_own = {
+      "detach", "entrypoint", "interactive", "into", "no-cache", "restart", "rm", "rootfs", "secret", "tty"};
   std::vector<Flag> flags;
   for (const Flag& flag : run_verb().flags)
     if (std::ranges::find(k_own, flag.name) == k_own.end()) flags.push_back(flag);

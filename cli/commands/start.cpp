@@ -1,7 +1,7 @@
 // verb: start
+#include "cli/containers/start.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/containers/selection.hpp"
-#include "cli/containers/start.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/run_container.hpp"
 #include "cli/table.hpp"
@@ -23,12 +23,12 @@ Outcome start_attached(Session& session, const run::ContainerRecord& record, con
         Error(ErrorKind::conflict, fmt::format("container '{}' is running already", record.name))
             .hint(fmt::format("attach to it: ecrin attach {}", record.name)));
   const StoredRequest stored = TRY(decode_request(record.request));
-  const Companion companion{
-      .presence = Presence::attached,
-      .terminal = stored.request.terminal,
-      .input = arguments.on("interactive") && stored.request.interactive,
-      .signals = arguments.on("sig-proxy", true),
-      .detach_keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")))};
+  std::string keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")));
+  const Companion companion{.presence = Presence::attached,
+                            .terminal = stored.request.terminal,
+                            .input = arguments.on("interactive") && stored.request.interactive,
+                            .signals = arguments.on("sig-proxy", true),
+                            .detach_keys = std::move(keys)};
   const StartedContainer started = TRY(start_container(session, record, companion));
   if (!started.end || started.end->detached) return 0;
   return attached_outcome(session, started.end->code, started.end->out_of_memory, stored.request.resources);
@@ -76,7 +76,8 @@ const Verb& start_verb() {
       .operands = "CONTAINER...",
       .summary = "Start containers that are not running",
       .details =
-          "With what was written to their trees before. The names are printed; with --attach the output of the "
+          "With what was written to their trees before. The names are printed; with --attach the output of "
+          "the "
           "one container is shown, and the exit code is its program's.",
       .flags = flags(),
       .run = run,

@@ -1,7 +1,7 @@
 // verb: stop
+#include "cli/containers/stop.hpp"
 #include "base/signal_names.hpp"
 #include "cli/commands/commands.hpp"
-#include "cli/containers/stop.hpp"
 #include "cli/registry_options.hpp"
 #include "cli/table.hpp"
 

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
+#include <climits>
 #include <nlohmann/json.hpp>
 
 #include "base/posix.hpp"
@@ -38,7 +40,7 @@ private:
   Result<> pass_signals();
   Result<> pass_input();
   Result<bool> hear(AttachEnd& end);
-  Result<> write_out(Fd& target, std::string_view bytes);
+  Result<> write_out();
 
   const Fd& m_socket;
   const SignalQueue& m_signals;
@@ -47,6 +49,8 @@ private:
   Fd m_input, m_output, m_errors;
   bool m_input_taken = true;  // by the monitor
   bool m_detached = false;
+  std::string m_waiting;   // for m_target
+  Fd* m_target = nullptr;  // m_output or m_errors
 };
 
 Result<> Attachment::send_size() {
@@ -75,20 +79,27 @@ Result<> Attachment::pass_input() {
     m_input.reset();
     return run::send_packet(m_socket, PacketKind::input, "");
   }
-  const std::string bytes =
-      m_keys.pass({reinterpret_cast<const char*>(buffer.data()), *count}, m_detached);
+  const std::string bytes = m_keys.pass({reinterpret_cast<const char*>(buffer.data()), *count}, m_detached);
   if (bytes.empty()) return {};
   m_input_taken = false;
   return run::send_packet(m_socket, PacketKind::input, bytes);
 }
 
-// A reader that went away ends the container's writing, as with a pipe between the two.
-Result<> Attachment::write_out(Fd& target, std::string_view bytes) {
-  if (!target) return {};
-  if (posix::write_full(target, bytes)) return {};
-  const char* stream = &target == &m_output ? "output" : "errors";
-  target.reset();
-  return request({{"verb", "close"}, {"stream", stream}});
+// As much as goes without waiting: signals must be heard while a reader takes its time. A reader that went
+// away ends the container's writing, as with a pipe between the two.
+Result<> Attachment::write_out() {
+  const std::size_t size = std::min<std::size_t>(m_waiting.size(), PIPE_BUF);
+  const ssize_t count = ::write(m_target->get(), m_waiting.data(), size);
+  if (count >= 0) {
+    m_waiting.erase(0, static_cast<std::size_t>(count));
+    return {};
+  }
+  if (errno == EINTR || errno == EAGAIN) return {};
+  m_waiting.clear();
+  const char* stream = m_target == &m_output ? "output" : "errors";
+  m_target->reset();
+  (void)request({{"verb", "close"}, {"stream", stream}});  // it may have ended
+  return {};
 }
 
 Result<bool> Attachment::hear(AttachEnd& end) {
@@ -100,10 +111,9 @@ Result<bool> Attachment::hear(AttachEnd& end) {
   }
   switch (packet->kind) {
     case PacketKind::output:
-      TRY(write_out(m_output, packet->payload));
-      break;
     case PacketKind::errors:
-      TRY(write_out(m_errors, packet->payload));
+      m_target = packet->kind == PacketKind::output ? &m_output : &m_errors;
+      if (*m_target) m_waiting = std::move(packet->payload);
       break;
     case PacketKind::input:
       m_input_taken = true;
@@ -132,19 +142,20 @@ Result<AttachEnd> Attachment::run() {
   }
   AttachEnd end;
   for (;;) {
-    std::array<pollfd, 3> polled = {watch(m_socket, POLLIN), watch(m_signals.descriptor(), POLLIN),
-                                    m_input_taken ? watch(m_input, POLLIN) : watch(Fd(), POLLIN)};
+    const bool writing = !m_waiting.empty();
+    std::array<pollfd, 4> polled = {writing ? watch(Fd(), POLLIN) : watch(m_socket, POLLIN),
+                                    watch(m_signals.descriptor(), POLLIN),
+                                    m_input_taken ? watch(m_input, POLLIN) : watch(Fd(), POLLIN),
+                                    writing ? watch(*m_target, POLLOUT) : watch(Fd(), POLLOUT)};
     if (::poll(polled.data(), polled.size(), -1) < 0) {
       if (errno == EINTR) continue;
       return fail_errno("cannot wait for the container");
     }
-    // What it wrote first: a monitor that has ended takes no requests any more.
-    if (polled[0].revents != 0) {
-      if (TRY(hear(end))) return end;
-      continue;
-    }
-    if (polled[1].revents != 0) TRY(pass_signals());
-    if (polled[2].revents != 0) TRY(pass_input());
+    if (polled[3].revents != 0) TRY(write_out());
+    if (polled[0].revents != 0 && TRY(hear(end))) return end;
+    // A monitor that has ended takes no requests any more: what it said before its end is read first.
+    if (polled[1].revents != 0) (void)pass_signals();
+    if (polled[2].revents != 0) (void)pass_input();
     if (m_detached) {
       TRY(request({{"verb", "detach"}}));
       end.detached = true;

@@ -26,9 +26,9 @@ private:
 };
 
 struct AttachOptions {
-  bool terminal = false;   // the container's
-  bool input = false;      // ours goes to the program
-  bool signals = true;     // so do signals
+  bool terminal = false;    // the container's
+  bool input = false;       // ours goes to the program
+  bool signals = true;      // so do signals
   std::string detach_keys;  // as bytes; "": none
 };
 
@@ -40,6 +40,7 @@ struct AttachEnd {
 
 /// Until the container's program ends, the user detaches, or the monitor is gone (an error). `socket` is
 /// attached already.
-Result<AttachEnd> attend_container(const Fd& socket, const SignalQueue& signals, const AttachOptions& options);
+Result<AttachEnd> attend_container(const Fd& socket, const SignalQueue& signals,
+                                   const AttachOptions& options);
 
 }  // namespace ecrin::cli

@@ -7,8 +7,8 @@
 namespace ecrin::cli {
 namespace {
 
-// In scratch/: the copy of all layers is whole. With the driver copy that is the container's tree, until it is
-// removed.
+// In scratch/: the copy of all layers is whole. With the driver copy that is the container's tree, until it
+// is removed.
 constexpr const char* k_whole_copy = "whole";
 
 Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const run::ContainerRecord& record) {
@@ -16,9 +16,10 @@ Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const run::C
   for (const std::string& id : record.layers) {
     auto layer = TRY(workshop.layers().find_id(id));
     if (!layer)
-      return std::unexpected(
-          Error(ErrorKind::not_found, fmt::format("a layer of container '{}' is not in the store", record.name))
-              .hint("the power may have failed before it was written: remove the container, get the image again"));
+      return std::unexpected(Error(ErrorKind::not_found,
+                                   fmt::format("a layer of container '{}' is not in the store", record.name))
+                                 .hint("the power may have failed before it was written: remove the "
+                                       "container, get the image again"));
     layers.push_back(std::move(*layer));
   }
   return layers;
@@ -41,7 +42,8 @@ Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::
                                           const run::ContainerPlace& place) {
   const std::string upper = place.path() + "/upper";
   const std::string scratch_path = place.path() + "/scratch";
-  const std::vector<std::string> lowers = build::distinct_layer_paths(workshop, TRY(layers_of(workshop, record)));
+  const std::vector<std::string> lowers =
+      build::distinct_layer_paths(workshop, TRY(layers_of(workshop, record)));
   // Nothing to stack: what is written is the tree.
   if (lowers.empty()) return ContainerTree{.path = upper, .mount = nullptr};
   const Fd scratch = TRY(posix::open_at(place.directory(), "scratch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));

@@ -88,7 +88,8 @@ Result<> write_cidfile(const Arguments& arguments, const std::string& id) {
   return {};
 }
 
-std::map<std::string, std::string> all_labels(const oci::ImageConfig& image, const ContainerRequest& request) {
+std::map<std::string, std::string> all_labels(const oci::ImageConfig& image,
+                                              const ContainerRequest& request) {
   std::map<std::string, std::string> labels = image.labels;
   for (const auto& [key, value] : request.life.labels) labels[key] = value;
   return labels;

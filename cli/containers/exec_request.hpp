@@ -1,4 +1,5 @@
-// What `ecrin exec` asks a container's monitor for: the program and its surroundings, over the control socket.
+// What `ecrin exec` asks a container's monitor for: the program and its surroundings, over the control
+// socket.
 #pragma once
 
 #include <optional>

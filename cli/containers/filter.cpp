@@ -37,7 +37,8 @@ bool any_or_none(const auto& list, Fits fits) {
   return list.empty() || std::ranges::any_of(list, fits);
 }
 
-const run::ContainerRecord* find_record(const std::vector<run::ContainerRecord>& all, const std::string& words) {
+const run::ContainerRecord* find_record(const std::vector<run::ContainerRecord>& all,
+                                        const std::string& words) {
   for (const run::ContainerRecord& record : all)
     if (record.name == words || (!words.empty() && record.id.starts_with(words))) return &record;
   return nullptr;
@@ -143,8 +144,7 @@ Result<bool> ContainerFilter::accepts(const run::ContainerRecord& record,
   if (m_volumes.empty() && m_networks.empty() && m_restart_policies.empty()) return true;
   const StoredRequest stored = TRY(decode_request(record.request));
   return any_or_none(m_volumes, [&](const std::string& words) { return has_mount(stored, words); }) &&
-         any_or_none(m_networks,
-                     [&](const std::string& name) { return stored.network == name; }) &&
+         any_or_none(m_networks, [&](const std::string& name) { return stored.network == name; }) &&
          any_or_none(m_restart_policies, [&](const std::string& policy) {
            const std::string whole = run::to_string(stored.request.life.restart);
            return whole == policy || whole.substr(0, whole.find(':')) == policy;

@@ -11,6 +11,7 @@
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/capabilities.hpp"
+#include "run/cgroup_settings.hpp"
 #include "run/seccomp.hpp"
 #include "run/user_lookup.hpp"
 
@@ -129,15 +130,13 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   oci::RuntimeConfig& config = options.config;
   if (m_request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
   const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
-  m_own_home = std::ranges::any_of(config.process.env, [](const std::string& line) {
-    return line.starts_with("HOME=");
-  });
+  m_own_home = std::ranges::any_of(config.process.env,
+                                   [](const std::string& line) { return line.starts_with("HOME="); });
   TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
   config.hostname = TRY(choose_hostname(m_request, m_record.id));
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
     config.process.env.push_back("HOSTNAME=" + config.hostname);
-  m_process = config.process;
   m_volumes.emplace(m_workshop.store());
   for (const MountSpec& spec : m_request.mounts) {
     // The user's mount takes the place of a default one (/dev/shm, for instance).
@@ -148,7 +147,10 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   if (m_request.read_only) add_writable_places(config);
   options.network = m_request.network;
   options.init = m_request.init;
-  options.cgroups = m_cgroups;
+  if (m_cgroups) {
+    m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
+    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  }
   options.stdio = std::move(stdio);
   if (m_request.network == run::NetworkMode::private_network) {
     m_network.emplace(
@@ -161,12 +163,20 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
                                                       m_network ? m_network->nameserver() : "")},
       {"/etc/hosts", run::container_hosts(config.hostname)},
       {"/etc/hostname", config.hostname + "\n"}};
+  build::RunSettings settings = m_request.settings;
+  settings.resources = m_request.resources;
+  build::apply(settings, options);
+  m_process = config.process;
   return options;
 }
 
 Result<run::Container> Launch::start(run::Stdio stdio) {
   TRY(open_tree());
-  run::Container container = TRY(run::Container::start(TRY(options(std::move(stdio)))));
+  auto started = run::Container::start(TRY(options(std::move(stdio))));
+  if (!started && ran_out_of_memory())
+    return fail(ErrorKind::limit, "the set-up of the container was {}",
+                run::out_of_memory_message(m_request.resources));
+  run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
   return container;
 }
@@ -175,7 +185,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   const ExecRequest request = TRY(decode_exec_request(json));
   run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
   options.target_pidfd = TRY(container.pidfd().duplicate());
-  options.cgroup_entries = TRY(container.cgroup_entries());
+  if (m_cgroup) options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
   oci::RuntimeProcess& process = options.process;
   process.args = request.args;
   process.terminal = request.terminal;
@@ -190,20 +200,23 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
     TRY(apply_user(process, rootfs, *request.user));
   }
-  if (request.terminal && std::ranges::none_of(process.env, [](const auto& line) {
-        return line.starts_with("TERM=");
-      }))
+  if (request.terminal &&
+      std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))
     process.env.emplace_back("TERM=xterm");
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
-  if (!request.privileged)
-    options.seccomp =
-        TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+  if (!request.privileged && m_request.settings.seccomp)
+    options.seccomp = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
   return run::ExecProcess::start(std::move(options));
+}
+
+bool Launch::ran_out_of_memory() const {
+  return m_cgroup && m_cgroup->out_of_memory_kills() > 0;
 }
 
 void Launch::ended() {
   if (m_request.is_rootfs && !m_mount_points.empty()) remove_mount_points(m_root, m_mount_points);
   m_mount_points.clear();
+  m_cgroup.reset();
   m_network.reset();
   m_volumes.reset();
   if (m_tree) {

@@ -29,6 +29,8 @@ public:
   Result<run::Container> start(run::Stdio stdio);
   /// One more program, as `ecrin exec` asks for it (exec_request.hpp).
   Result<run::ExecProcess> exec(const Json& request, run::Stdio stdio, const run::Container& container);
+  /// Was a process of it killed because its limit of memory was reached?
+  bool ran_out_of_memory() const;
   /// Takes everything down again, after the last of its processes.
   void ended();
 
@@ -42,7 +44,8 @@ private:
   const oci::ImageConfig& m_image;
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
-  std::string m_root;  // path of the tree
+  std::optional<run::Cgroup> m_cgroup;
+  std::string m_root;             // path of the tree
   oci::RuntimeProcess m_process;  // the container's own
   bool m_own_home = false;        // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;

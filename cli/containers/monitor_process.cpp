@@ -43,8 +43,8 @@ Result<Fd> keep_only(Fd socket) {
   return Fd(k_number);
 }
 
-[[noreturn]] void be_child(Session& parent, const Companion& companion, const MonitorWork& work,
-                           Fd socket, pid_t parent_pid) {
+[[noreturn]] void be_child(Session& parent, const Companion& companion, const MonitorWork& work, Fd socket,
+                           pid_t parent_pid) {
   // Until the container runs it is nothing without its parent.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
   if (::getppid() != parent_pid) ::_exit(128 + SIGTERM);
@@ -78,8 +78,7 @@ public:
   }
   Result<> deliver(const Fd& socket) {
     for (const int number : m_numbers)
-      TRY(run::send_packet(socket, PacketKind::request,
-                           dump_json({{"verb", "signal"}, {"signal", number}})));
+      TRY(run::send_packet(socket, PacketKind::request, dump_json({{"verb", "signal"}, {"signal", number}})));
     return {};
   }
 
@@ -100,9 +99,9 @@ StartOutcome wait_for_start(const Fd& socket, const SignalQueue& signals, EarlyS
     auto packet = TRY(run::receive_packet(socket));
     if (!packet) {
       const ExitStatus status = TRY(child.wait());
-      return std::unexpected(Failure(Error(ErrorKind::system, "the container's monitor ended too early: " +
-                                                                  status.to_string()),
-                                     status.signal != 0 ? status.shell_code() : 125));
+      return std::unexpected(
+          Failure(Error(ErrorKind::system, "the container's monitor ended too early: " + status.to_string()),
+                  status.signal != 0 ? status.shell_code() : 125));
     }
     if (packet->kind == PacketKind::error) {
       auto [error, code] = run::decode_failure(packet->payload);
@@ -129,7 +128,8 @@ StartOutcome start_monitor(Session& session, const Companion& companion, const M
   TRY(finish_output());
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
-  if (pid < 0) return std::unexpected(Failure(Error::from_errno(errno, "cannot start a container's monitor")));
+  if (pid < 0)
+    return std::unexpected(Failure(Error::from_errno(errno, "cannot start a container's monitor")));
   if (pid == 0) be_child(session, companion, work, std::move(sockets.theirs), parent);
   Child child = Child::adopt(pid, Fd());
   sockets.theirs.reset();
@@ -171,16 +171,17 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                               .stop_signal = request.life.stop_signal.value_or(image_signal),
                               .stop_timeout = request.life.stop_timeout,
                               .restart = request.life.restart,
+                              .health = health_check(request.life, container.image),
                               .client = std::move(client),
                               .attaches = present,
                               .ends_with_client = companion.presence == Presence::foreground};
   run::Monitor monitor = TRY(run::Monitor::open(
-      std::move(options), {.start = [&](run::Stdio stdio) { return launch.start(std::move(stdio)); },
-                           .exec =
-                               [&](const Json& request, run::Stdio stdio, const run::Container& in) {
-                                 return launch.exec(request, std::move(stdio), in);
-                               },
-                           .ended = [&] { launch.ended(); }}));
+      std::move(options),
+      {.start = [&](run::Stdio stdio) { return launch.start(std::move(stdio)); },
+       .exec = [&](const Json& asked, run::Stdio stdio,
+                   const run::Container& in) { return launch.exec(asked, std::move(stdio), in); },
+       .ran_out_of_memory = [&] { return launch.ran_out_of_memory(); },
+       .ended = [&] { launch.ended(); }}));
   const auto remove = [&]() -> Result<> {
     return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};
   };

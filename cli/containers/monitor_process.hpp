@@ -1,14 +1,14 @@
-// The process of a container's monitor, made by a fork of this program while it has one thread: the child does
-// everything from looking for the image to the container's end, the parent hears of the start over a socket
-// and, in the foreground, stays attached.
+// The process of a container's monitor, made by a fork of this program while it has one thread: the child
+// does everything from looking for the image to the container's end, the parent hears of the start over a
+// socket and, in the foreground, stays attached.
 #pragma once
 
 #include <functional>
 #include <memory>
 
 #include "base/child.hpp"
-#include "cli/containers/attachment.hpp"
 #include "cli/container_request.hpp"
+#include "cli/containers/attachment.hpp"
 #include "cli/session.hpp"
 #include "run/cgroup.hpp"
 #include "run/monitor/container_place.hpp"

@@ -22,7 +22,8 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
   run::ContainerRecord record = TRY(containers.find(id));
   const run::ContainerPlace place = TRY(containers.place(record));
   const auto lock = TRY(place.lock(k_patience));
-  if (!lock) return std::unexpected(Error(ErrorKind::conflict, fmt::format("container '{}' is in use", record.name)));
+  if (!lock)
+    return std::unexpected(Error(ErrorKind::conflict, fmt::format("container '{}' is in use", record.name)));
   // Whoever had the lock may have removed or started it.
   record = TRY(containers.find(id));
   return monitor_container(session, companion, std::move(client),
@@ -37,10 +38,9 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
 
 StartOutcome start_container(Session& session, const run::ContainerRecord& record,
                              const Companion& companion) {
-  return start_monitor(session, companion,
-                       [&](Session& own, const Companion& how, Fd client) -> Outcome {
-                         return lock_and_run(own, record.id, how, std::move(client));
-                       });
+  return start_monitor(session, companion, [&](Session& own, const Companion& how, Fd client) -> Outcome {
+    return lock_and_run(own, record.id, how, std::move(client));
+  });
 }
 
 }  // namespace ecrin::cli

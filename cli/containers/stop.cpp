@@ -6,7 +6,8 @@
 
 namespace ecrin::cli {
 
-std::vector<Result<>> stop_containers(Containers& containers, const std::vector<run::ContainerRecord>& records,
+std::vector<Result<>> stop_containers(Containers& containers,
+                                      const std::vector<run::ContainerRecord>& records,
                                       const StopOptions& options) {
   Json request = {{"verb", "stop"}};
   if (options.timeout) request["timeout"] = std::chrono::milliseconds(*options.timeout).count();

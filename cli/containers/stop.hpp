@@ -15,7 +15,8 @@ struct StopOptions {
   std::optional<int> signal;                    // the same
 };
 /// Asks all of them at once, then waits for all. What does not run is stopped already. One result each.
-std::vector<Result<>> stop_containers(Containers& containers, const std::vector<run::ContainerRecord>& records,
+std::vector<Result<>> stop_containers(Containers& containers,
+                                      const std::vector<run::ContainerRecord>& records,
                                       const StopOptions& options);
 
 }  // namespace ecrin::cli

@@ -17,8 +17,8 @@ constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
 constexpr std::array<std::string_view, 14> k_passing = {
-    "cidfile", "detach", "detach-keys", "env",   "env-file", "into",   "label",
-    "label-file", "name", "no-cache",   "pull",  "quiet",    "secret", "sig-proxy"};
+    "cidfile",    "detach", "detach-keys", "env",  "env-file", "into",   "label",
+    "label-file", "name",   "no-cache",    "pull", "quiet",    "secret", "sig-proxy"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
@@ -38,8 +38,7 @@ Result<std::string> with_absolute_mount_source(const std::string& mount) {
   std::vector<std::string> parts = split(mount, ',');
   for (std::string& part : parts) {
     for (const std::string_view key : {"source=", "src="})
-      if (part.starts_with(key))
-        part = std::string(key) + TRY(absolute_path(part.substr(key.size())));
+      if (part.starts_with(key)) part = std::string(key) + TRY(absolute_path(part.substr(key.size())));
   }
   return join(parts, ",");
 }
@@ -57,7 +56,8 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     }
   }
   for (const std::string& line : request.env) words.push_back("--env=" + line);
-  for (const auto& [key, value] : request.life.labels) words.push_back(fmt::format("--label={}={}", key, value));
+  for (const auto& [key, value] : request.life.labels)
+    words.push_back(fmt::format("--label={}={}", key, value));
   words.push_back(request.is_rootfs ? TRY(absolute_path(request.image)) : request.image);
   words.insert(words.end(), request.command.begin(), request.command.end());
   return words;
@@ -81,8 +81,7 @@ Result<StoredRequest> decode_request(const std::string& text) {
   stored.network = arguments.value("network", "private");
   const auto no_environment = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
   stored.request = TRY(container_request(arguments, no_environment));
-  stored.image =
-      TRY(oci::ImageConfig::parse(TRY(json_string(json, "image", k_what)).value_or("{}"), k_what));
+  stored.image = TRY(oci::ImageConfig::parse(TRY(json_string(json, "image", k_what)).value_or("{}"), k_what));
   return stored;
 }
 

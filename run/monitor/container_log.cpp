@@ -15,7 +15,7 @@ namespace {
 constexpr const char* k_name = "log";
 constexpr const char* k_old_name = "log.1";
 constexpr std::int64_t k_second = 1'000'000'000;
-constexpr std::size_t k_time_size = 30;             // "2026-11-26T10:00:00.000000000Z"
+constexpr std::size_t k_time_size = 30;              // "2026-11-26T10:00:00.000000000Z"
 constexpr std::size_t k_longest_line = 1024 * 1024;  // we write far shorter ones
 constexpr std::size_t k_chunk = 64 * 1024;
 

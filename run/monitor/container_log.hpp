@@ -41,8 +41,7 @@ public:
   Result<> write(LogStream stream, std::string_view bytes, std::int64_t time);
 
 private:
-  LogWriter(Fd directory, std::uint64_t max_size)
-      : m_directory(std::move(directory)), m_max_size(max_size) {}
+  LogWriter(Fd directory, std::uint64_t max_size) : m_directory(std::move(directory)), m_max_size(max_size) {}
   Result<> open_file();
   Result<> rotate();
   Fd m_directory;

@@ -1,4 +1,5 @@
-// ContainerRecord: what is known of a container beside its files. A plain value; container_table.hpp keeps it.
+// ContainerRecord: what is known of a container beside its files. A plain value; container_table.hpp keeps
+// it.
 #pragma once
 
 #include <sys/types.h>
@@ -33,10 +34,10 @@ struct ContainerState {
 struct ContainerRecord {
   std::string id;  // 64 hexadecimal digits
   std::string name;
-  std::int64_t created = 0;  // nanoseconds since 1970
-  std::string image;         // as the user named it; "" = a directory of the user's
-  std::string image_id;      // "sha256:..."
-  std::string manifest;      // digest
+  std::int64_t created = 0;         // nanoseconds since 1970
+  std::string image;                // as the user named it; "" = a directory of the user's
+  std::string image_id;             // "sha256:..."
+  std::string manifest;             // digest
   std::vector<std::string> layers;  // directory ids, bottom first
   std::map<std::string, std::string> labels;
   std::string request;  // JSON: all that it takes to start it

@@ -60,8 +60,8 @@ Result<ContainerState> decode_state(const std::string& text) {
   const auto status = parse_status(word);
   if (!status) {
     return std::unexpected(
-        Error(ErrorKind::unsupported, fmt::format("a container is '{}', which this version does not know",
-                                                  printable(word, 50)))
+        Error(ErrorKind::unsupported,
+              fmt::format("a container is '{}', which this version does not know", printable(word, 50)))
             .hint("another version of ecrin made it"));
   }
   state.status = *status;
@@ -128,8 +128,8 @@ Result<> ContainerTable::add(const ContainerRecord& record) {
   auto same = TRY(m_database->prepare("SELECT 1 FROM containers WHERE name = ?1"));
   same.bind(1, record.name);
   if (TRY(same.step()) == Statement::Step::row) return std::unexpected(taken(record.name));
-  auto insert = TRY(m_database->prepare(
-      fmt::format("INSERT INTO containers ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", k_columns)));
+  auto insert = TRY(m_database->prepare(fmt::format(
+      "INSERT INTO containers ({}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)", k_columns)));
   TRY(insert.bind(1, record.id)
           .bind(2, record.name)
           .bind(3, record.created)
@@ -168,9 +168,9 @@ Result<ContainerRecord> ContainerTable::find(const std::string& words) {
     auto found = TRY(select("substr(id, 1, length(?1)) = ?1", words));
     if (found.size() == 1) return std::move(found.front());
     if (found.size() > 1) {
-      return std::unexpected(
-          Error(ErrorKind::invalid, fmt::format("the IDs of {} containers begin with '{}'", found.size(), words))
-              .hint("give more of the ID, or the name"));
+      return std::unexpected(Error(ErrorKind::invalid, fmt::format("the IDs of {} containers begin with '{}'",
+                                                                   found.size(), words))
+                                 .hint("give more of the ID, or the name"));
     }
   }
   return std::unexpected(

@@ -23,7 +23,8 @@ Result<sockaddr_un> address_in(const Fd& directory) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string path = fmt::format("{}/{}", posix::fd_path(directory), k_name);
-  if (path.size() >= sizeof address.sun_path) return fail(ErrorKind::limit, "the path of a socket is too long");
+  if (path.size() >= sizeof address.sun_path)
+    return fail(ErrorKind::limit, "the path of a socket is too long");
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   return address;
 }
@@ -56,8 +57,9 @@ Result<> send_packet(const Fd& socket, PacketKind kind, std::string_view payload
     return fail(ErrorKind::limit, "a message of {} bytes is too long for a container's monitor",
                 payload.size());
   char word = static_cast<char>(kind);
-  std::array<iovec, 2> parts = {iovec{.iov_base = &word, .iov_len = 1},
-                                iovec{.iov_base = const_cast<char*>(payload.data()), .iov_len = payload.size()}};
+  std::array<iovec, 2> parts = {
+      iovec{.iov_base = &word, .iov_len = 1},
+      iovec{.iov_base = const_cast<char*>(payload.data()), .iov_len = payload.size()}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(k_packet_descriptors * sizeof(int))> control{};
   msghdr header{};
   header.msg_iov = parts.data();
@@ -94,15 +96,26 @@ Result<std::optional<Packet>> receive_packet(const Fd& socket) {
   while (size < 0 && errno == EINTR);
   if (size < 0 && errno != ECONNRESET) return fail_errno("cannot receive a message about a container");
   if (size <= 0) return std::nullopt;
-  Packet packet{.kind = static_cast<PacketKind>(buffer[0]),
-                .payload = {},
-                .descriptors = take_descriptors(header)};
+  Packet packet{
+      .kind = static_cast<PacketKind>(buffer[0]), .payload = {}, .descriptors = take_descriptors(header)};
   if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
     return fail(ErrorKind::limit, "a message about a container is too long");
   buffer.resize(static_cast<std::size_t>(size));
   buffer.erase(0, 1);
   packet.payload = std::move(buffer);
   return packet;
+}
+
+PacketKind waiting_packet(const Fd& socket) {
+  for (;;) {
+    char kind = static_cast<char>(PacketKind::ended);
+    const ssize_t size = ::recv(socket.get(), &kind, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return PacketKind::answer;
+    if (size <= 0 || static_cast<PacketKind>(kind) != PacketKind::answer)
+      return static_cast<PacketKind>(kind);
+    if (::recv(socket.get(), &kind, 1, MSG_DONTWAIT) < 0) return PacketKind::ended;
+  }
 }
 
 std::string encode_failure(const Error& error, int exit_code) {

@@ -40,6 +40,10 @@ Result<> send_packet(const Fd& socket, PacketKind kind, std::string_view payload
 /// Empty: the other end is gone. EAGAIN as above. More than a packet may have is an error.
 Result<std::optional<Packet>> receive_packet(const Fd& socket);
 
+/// Of the next one, which stays; answers before it are taken, and `answer` means that there is no more.
+/// `ended` when the other end is gone.
+PacketKind waiting_packet(const Fd& socket);
+
 std::string encode_failure(const Error& error, int exit_code);
 /// The error, and the exit code that goes with it.
 std::pair<Error, int> decode_failure(std::string_view payload);

@@ -74,9 +74,7 @@ Result<> Monitor::State::start_program() {
   std::optional<ProgramStreams> pipes;
   if (!options.terminal) {
     using Input = ProgramStreams::Input;
-    const Input input = options.input         ? Input::given
-                        : options.interactive ? Input::pipe
-                                              : Input::none;
+    const Input input = options.input ? Input::given : options.interactive ? Input::pipe : Input::none;
     pipes.emplace(TRY(ProgramStreams::make_pipes(input, options.input, stdio)));
   }
   container.emplace(TRY(watched.start(std::move(stdio))));
@@ -88,8 +86,28 @@ Result<> Monitor::State::start_program() {
   state.pid = container->pid();
   state.monitor = ::getpid();
   state.error.clear();
+  state.health = options.health.args.empty() ? "" : k_starting;
+  state.failing = 0;
+  if (!options.health.args.empty()) check_at = started_at + options.health.interval;
   save();
   return {};
+}
+
+void Monitor::State::begin_check() {
+  check_at.reset();
+  if (!container || state.status != ContainerStatus::running) return;
+  auto started = watched.exec({{"verb", "exec"}, {"args", options.health.args}}, {}, *container);
+  if (!started) return check_ended(CheckResult::failed);
+  check.emplace(std::move(*started));
+  check_ends_at = steady_clock::now() + options.health.timeout;
+}
+
+void Monitor::State::check_ended(CheckResult result) {
+  check.reset();
+  check_ends_at.reset();
+  check_at = steady_clock::now() + options.health.interval;
+  note_check(state, options.health, result, duration_cast<milliseconds>(steady_clock::now() - started_at));
+  save();
 }
 
 Result<> Monitor::start() {
@@ -135,7 +153,7 @@ Result<> Monitor::State::program_ended() {
   const ExitStatus status = TRY(container->wait());
   streams->drain([this](LogStream stream, std::string_view bytes) { write_out(stream, bytes); });
   const auto ran_for = duration_cast<milliseconds>(steady_clock::now() - started_at);
-  state.out_of_memory = container->out_of_memory_kills() > 0;
+  state.out_of_memory = watched.ran_out_of_memory();
   state.exit_code = status.shell_code();
   state.finished = nanoseconds_now();
   state.pid = 0;
@@ -143,6 +161,9 @@ Result<> Monitor::State::program_ended() {
   streams.reset();
   watched.ended();
   kill_at.reset();
+  check.reset();
+  check_at.reset();
+  check_ends_at.reset();
   if (!stopped_by_user && restarts_after(options.restart, state.exit_code, state.restarts)) {
     delay = restart_delay(delay, ran_for);
     restart_at = steady_clock::now() + delay;
@@ -177,7 +198,7 @@ void Monitor::State::start_again() {
 
 int Monitor::State::poll_timeout() const {
   std::optional<steady_clock::time_point> next;
-  for (const auto& time : {kill_at, restart_at})
+  for (const auto& time : {kill_at, restart_at, check_at, check_ends_at})
     if (time && (!next || *time < *next)) next = time;
   if (!next) return -1;
   const auto left = duration_cast<milliseconds>(*next - steady_clock::now()).count() + 1;
@@ -191,6 +212,11 @@ void Monitor::State::look_at_clocks() {
     signal_program(SIGKILL);
   }
   if (restart_at && now >= *restart_at) start_again();
+  if (check_at && now >= *check_at) begin_check();
+  if (check_ends_at && now >= *check_ends_at) {
+    check_ends_at.reset();
+    if (check) (void)check->signal(SIGKILL);
+  }
 }
 
 void Monitor::State::hear_signals() {
@@ -204,7 +230,8 @@ void Monitor::State::hear_signals() {
 void Monitor::State::exec_ended(ExecSession& session) {
   const auto status = session.process.wait();
   if (!session.client || session.client->is_gone) return;
-  clients.send(*session.client, PacketKind::ended, dump_json({{"code", status ? status->shell_code() : 125}}));
+  clients.send(*session.client, PacketKind::ended,
+               dump_json({{"code", status ? status->shell_code() : 125}}));
 }
 
 void Monitor::State::forget_gone_clients() {
@@ -235,11 +262,14 @@ Result<> Monitor::State::turn() {
   const std::size_t first_client = polled.size();
   std::vector<Client*> those;
   for (Client& client : clients.all()) {
-    polled.push_back(watch(&client.socket, static_cast<short>(POLLIN | (client.waiting.empty() ? 0 : POLLOUT))));
+    polled.push_back(
+        watch(&client.socket, static_cast<short>(POLLIN | (client.waiting.empty() ? 0 : POLLOUT))));
     those.push_back(&client);
   }
   const std::size_t first_exec = polled.size();
   for (const ExecSession& session : execs) polled.push_back(watch(&session.process.pidfd(), POLLIN));
+  const std::size_t health = polled.size();
+  polled.push_back(watch(check ? &check->pidfd() : nullptr, POLLIN));
   if (::poll(polled.data(), polled.size(), poll_timeout()) < 0) {
     if (errno == EINTR) return {};
     return fail_errno("cannot wait for the container");
@@ -255,11 +285,15 @@ Result<> Monitor::State::turn() {
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) hear(*those[i]);
   }
   std::size_t at = first_exec;
-  for (auto session = execs.begin(); session != execs.end() && at < polled.size(); ++at) {
+  for (auto session = execs.begin(); session != execs.end() && at < health; ++at) {
     const auto current = session++;
     if (polled[at].revents == 0) continue;
     exec_ended(*current);
     execs.erase(current);
+  }
+  if (check && polled[health].revents != 0) {
+    const auto status = check->wait();
+    check_ended(status && status->success() ? CheckResult::passed : CheckResult::failed);
   }
   if (polled[2].revents != 0) clients.accept_new();
   if (polled[1].revents != 0) hear_signals();
@@ -287,17 +321,22 @@ void Monitor::tell_end() {
     if (client.attached) monitor.clients.send(client, PacketKind::ended, dump_json(end));
     if (client.waits_for_exit || client.waits_for_end) monitor.clients.answer(client, end);
   }
-  // What they did not take yet they may take for a moment.
+  // What they did not take yet they may take for a moment; whoever is there since the start, as long as it
+  // takes: a pager may be between.
   const auto deadline = steady_clock::now() + seconds(5);
   for (;;) {
     std::vector<pollfd> polled;
+    bool patient = false;
     for (Client& client : monitor.clients.all()) {
       monitor.clients.flush(client);
-      if (!client.waiting.empty() && !client.is_gone) polled.push_back(watch(&client.socket, POLLOUT));
+      if (client.waiting.empty() || client.is_gone) continue;
+      polled.push_back(watch(&client.socket, POLLOUT));
+      patient = patient || &client == monitor.first;
     }
     const auto left = duration_cast<milliseconds>(deadline - steady_clock::now()).count();
-    if (polled.empty() || left <= 0) return;
-    if (::poll(polled.data(), polled.size(), static_cast<int>(left)) < 0 && errno != EINTR) return;
+    if (polled.empty() || (left <= 0 && !patient)) return;
+    const int timeout = patient ? -1 : static_cast<int>(left);
+    if (::poll(polled.data(), polled.size(), timeout) < 0 && errno != EINTR) return;
   }
 }
 

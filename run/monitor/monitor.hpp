@@ -14,6 +14,7 @@
 #include "run/exec.hpp"
 #include "run/monitor/container_place.hpp"
 #include "run/monitor/container_table.hpp"
+#include "run/monitor/health_check.hpp"
 #include "run/monitor/restart_policy.hpp"
 
 namespace ecrin::run {
@@ -29,8 +30,9 @@ struct MonitorOptions {
   int stop_signal = 0;
   std::chrono::milliseconds stop_timeout{10'000};
   RestartPolicy restart;
-  Fd client;                     // one that is connected already: it hears of the start, and is attached
-  bool attaches = false;         // it gets the output
+  HealthCheck health;
+  Fd client;                      // one that is connected already: it hears of the start, and is attached
+  bool attaches = false;          // it gets the output
   bool ends_with_client = false;  // the container goes with it
 };
 
@@ -40,6 +42,7 @@ struct Watched {
   std::function<Result<Container>(Stdio stdio)> start;
   /// One more program in it: the request is a client's (see monitor_requests.cpp).
   std::function<Result<ExecProcess>(const Json& request, Stdio stdio, const Container& container)> exec;
+  std::function<bool()> ran_out_of_memory;
   /// All its processes are gone: what was made for it can be taken down.
   std::function<void()> ended;
 };

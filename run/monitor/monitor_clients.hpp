@@ -19,8 +19,8 @@ struct Client {
   bool wants_output = false;
   bool may_input = false;
   bool input_unacknowledged = false;  // it must wait before it sends more
-  bool waits_for_exit = false;  // of the program, once
-  bool waits_for_end = false;   // of the container
+  bool waits_for_exit = false;        // of the program, once
+  bool waits_for_end = false;         // of the container
   bool is_gone = false;
   std::deque<std::pair<PacketKind, std::string>> waiting;  // what it did not take yet
   std::size_t waiting_bytes = 0;

@@ -89,11 +89,11 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
     if (!container) return fail(ErrorKind::conflict, "the container is not running");
     clients.answer(client, processes_json(TRY(list_processes(container->pid()))));
   } else if (verb == "restart-policy") {
-    options.restart =
-        TRY(parse_restart_policy(TRY(json_string(request, "policy", k_what)).value_or("no")));
+    options.restart = TRY(parse_restart_policy(TRY(json_string(request, "policy", k_what)).value_or("no")));
     clients.answer(client, Json::object());
   } else if (verb == "stop") {
-    const auto patience = TRY(json_integer(request, "timeout", k_what)).value_or(options.stop_timeout.count());
+    const auto patience =
+        TRY(json_integer(request, "timeout", k_what)).value_or(options.stop_timeout.count());
     const int number = TRY(signal_number(request, options.stop_signal));
     client.waits_for_end = true;
     begin_stop(number, std::chrono::milliseconds(std::clamp<std::int64_t>(patience, 0, k_longest_wait)));
@@ -112,7 +112,8 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
     // The reader of a foreground container has gone: its program shall know, as with a pipe between the two.
     using Which = ProgramStreams::Which;
     const std::string stream = TRY(json_string(request, "stream", k_what)).value_or("");
-    if (streams && &client == first && options.ends_with_client) streams->close(stream == "errors" ? Which::errors : Which::output);
+    if (streams && &client == first && options.ends_with_client)
+      streams->close(stream == "errors" ? Which::errors : Which::output);
     clients.answer(client, Json::object());
   } else if (verb == "resize") {
     winsize size{};

@@ -36,6 +36,8 @@ struct Monitor::State {
   std::optional<Container> container;  // empty: between two runs
   std::optional<ProgramStreams> streams;
   std::list<ExecSession> execs;
+  std::optional<ExecProcess> check;  // of its health
+  std::optional<Time> check_at, check_ends_at;
   Time started_at;
   std::chrono::milliseconds delay{0};  // before the last restart
   std::optional<Time> kill_at, restart_at;
@@ -54,6 +56,8 @@ struct Monitor::State {
   Result<> turn();
 
   void exec_ended(ExecSession& session);
+  void begin_check();
+  void check_ended(CheckResult result);
   void forget_gone_clients();
 
   // monitor_requests.cpp

@@ -31,7 +31,9 @@ TEST_CASE("detach keys are found wherever input is cut, and nothing else is lost
   SECTION("only the beginning") {
     DetachFilter filter("\x10\x11");
     CHECK(filter.pass("a\x10", detached) == "a");
-    CHECK(filter.pass("b", detached) == "\x10" "b");
+    CHECK(filter.pass("b", detached) ==
+          "\x10"
+          "b");
     CHECK(filter.pass("\x10\x10", detached) == "\x10");
     CHECK(filter.pass("\x11", detached).empty());
     CHECK(detached);

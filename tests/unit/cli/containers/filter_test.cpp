@@ -70,6 +70,7 @@ TEST_CASE("containers are filtered with podman's words") {
 }
 
 TEST_CASE("a filter that says nothing is an error") {
-  for (const char* value : {"name", "status=odd", "exited=x", "name=(", "colour=red", "before=nobody", "until=x"})
+  for (const char* value :
+       {"name", "status=odd", "exited=x", "name=(", "colour=red", "before=nobody", "until=x"})
     CHECK(chosen({value}) == "error");
 }

@@ -35,11 +35,43 @@ StoredRequest there_and_back(const std::vector<std::string>& words) {
 }  // namespace
 
 TEST_CASE("a stored request says what was asked for, without the surroundings") {
-  const StoredRequest stored = there_and_back(
-      {"-dit", "--name", "x", "-e", "FROM_OUTSIDE", "-e", "A=b c", "-e", "NOT_SET", "--restart=on-failure:3",
-       "-v", "/a:/b:ro", "--mount", "type=tmpfs,destination=/t", "--label", "k=v=w", "--label", "empty",
-       "--stop-timeout", "3", "--memory", "64m", "-u", "1:2", "--init=false", "--log-opt", "max-size=1m",
-       "--entrypoint", "", "--pull=always", "--cap-drop", "all", "image:1", "prog", "--flag", "-x", "a b"});
+  const StoredRequest stored = there_and_back({"-dit",
+                                               "--name",
+                                               "x",
+                                               "-e",
+                                               "FROM_OUTSIDE",
+                                               "-e",
+                                               "A=b c",
+                                               "-e",
+                                               "NOT_SET",
+                                               "--restart=on-failure:3",
+                                               "-v",
+                                               "/a:/b:ro",
+                                               "--mount",
+                                               "type=tmpfs,destination=/t",
+                                               "--label",
+                                               "k=v=w",
+                                               "--label",
+                                               "empty",
+                                               "--stop-timeout",
+                                               "3",
+                                               "--memory",
+                                               "64m",
+                                               "-u",
+                                               "1:2",
+                                               "--init=false",
+                                               "--log-opt",
+                                               "max-size=1m",
+                                               "--entrypoint",
+                                               "",
+                                               "--pull=always",
+                                               "--cap-drop",
+                                               "all",
+                                               "image:1",
+                                               "prog",
+                                               "--flag",
+                                               "-x",
+                                               "a b"});
   const ContainerRequest& request = stored.request;
   CHECK(request.image == "image:1");
   CHECK(request.command == std::vector<std::string>{"prog", "--flag", "-x", "a b"});

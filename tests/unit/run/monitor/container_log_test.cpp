@@ -68,7 +68,8 @@ TEST_CASE("a log keeps lines and parts of lines") {
   REQUIRE(reader);
   const auto entries = read_all(*reader);
   REQUIRE(entries.size() == 5);
-  CHECK(entries[1] == LogEntry{.time = k_time, .stream = LogStream::output, .ends_line = false, .text = "two"});
+  CHECK(entries[1] ==
+        LogEntry{.time = k_time, .stream = LogStream::output, .ends_line = false, .text = "two"});
   CHECK(entries[2].stream == LogStream::error);
   CHECK(text_of(entries) == "one\ntwoother\n and a half\n\n");
   SECTION("a reader goes on where it was") {
@@ -107,7 +108,8 @@ TEST_CASE("a damaged log is read as far as it goes") {
   {
     const Fd file = posix::open_at(place, "log", O_WRONLY | O_CREAT, 0600).value();
     REQUIRE(posix::write_full(file, std::string(3 << 20, 'x')));
-    REQUIRE(posix::write_full(file, std::string_view("\n\0\n2026-11-26T10:00:00.000000123Z stdout F good\nhalf", 52)));
+    REQUIRE(posix::write_full(
+        file, std::string_view("\n\0\n2026-11-26T10:00:00.000000123Z stdout F good\nhalf", 52)));
   }
   auto reader = LogReader::open(place);
   REQUIRE(reader);

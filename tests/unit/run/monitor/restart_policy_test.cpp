@@ -15,7 +15,8 @@ TEST_CASE("restart policies are read as podman has them") {
   CHECK(parse_restart_policy("on-failure").value() == RestartPolicy{.kind = Kind::on_failure});
   CHECK(parse_restart_policy("on-failure:3").value() == RestartPolicy{.kind = Kind::on_failure, .most = 3});
   CHECK(parse_restart_policy("on-failure:0").value() == RestartPolicy{.kind = Kind::on_failure});
-  for (const char* text : {"sometimes", "on-failure:", "on-failure:x", "on-failure:-1", "always:3", "on-failure:1:2"})
+  for (const char* text :
+       {"sometimes", "on-failure:", "on-failure:x", "on-failure:-1", "always:3", "on-failure:1:2"})
     CHECK_FALSE(parse_restart_policy(text));
 }
 
@@ -42,6 +43,7 @@ TEST_CASE("the delay before a restart grows, up to a minute, until the program r
   milliseconds delay{0};
   std::vector<std::int64_t> delays;
   for (int i = 0; i < 12; ++i) delays.push_back((delay = restart_delay(delay, milliseconds(5))).count());
-  CHECK(delays == std::vector<std::int64_t>{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000});
+  CHECK(delays ==
+        std::vector<std::int64_t>{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000});
   CHECK(restart_delay(delay, milliseconds(10'000)) == milliseconds(100));
 }
