@@ -5,8 +5,8 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "cli/build_request.hpp"
 #include "cli/import_changes.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/run_settings.hpp"
 #include "run/capabilities.hpp"
@@ -111,7 +111,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
     TRY(check_name(*hostname, "host name", 64));
     request.hostname = *hostname;
   }
-  request.network = TRY(parse_network(arguments.value("network", "private")));
+  request.network = TRY(parse_network_request(arguments));
   if (const auto platform = arguments.find("platform"))
     request.platform = TRY(oci::Platform::parse(*platform));
   request.user = arguments.find("user");
@@ -185,7 +185,7 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   config.root_read_only = request.read_only;
   process.no_new_privileges = !request.may_gain_privileges;
   config.resources = request.resources;
-  if (request.network == run::NetworkMode::host)
+  if (request.network.mode() == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));
   return config;
 }

@@ -12,7 +12,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "oci/runtime_config.hpp"
-#include "run/network.hpp"
+#include "run/network_request.hpp"
 
 namespace ecrin::cli {
 
@@ -26,7 +26,7 @@ struct ContainerRequest {
   std::vector<std::string> command;  // what follows it
   std::string name;
   std::string hostname;  // "" = made from the container's ID
-  run::NetworkMode network = run::NetworkMode::private_network;
+  run::NetworkRequest network;
   std::optional<oci::Platform> platform;
   std::optional<std::string> user;
   std::optional<std::string> workdir;

@@ -23,5 +23,5 @@ int main(int argc, char** argv) {
     if (!null || null->get() > 2) break;
     (void)null->release();
   }
-  return ecrin::cli::run_program({argv + (argc > 0 ? 1 : 0), argv + argc});
+  return ecrin::cli::run_program(argc > 0 ? argv[0] : "", {argv + (argc > 0 ? 1 : 0), argv + argc});
 }

@@ -64,6 +64,14 @@ std::vector<std::string> tmpfs_defaults() {
   return {"nosuid", "nodev", "noexec", "mode=1777"};
 }
 
+// Whoever says "ro" of a directory means all of it, also what is mounted below.
+void make_recursive(MountSpec& spec) {
+  if (spec.options.empty() || spec.options.front() != "rbind") return;
+  const auto last = std::ranges::find_if(spec.options.rbegin(), spec.options.rend(),
+                                         [](const std::string& one) { return one == "ro" || one == "rw"; });
+  if (last != spec.options.rend() && *last == "ro") *last = "rro";
+}
+
 bool is_true(const std::string& value) {
   return value.empty() || value == "true" || value == "1";
 }
@@ -86,6 +94,7 @@ Result<MountSpec> parse_volume(std::string_view text) {
   if (parts.size() == 3) {
     for (const std::string& option : split(parts[2], ',')) TRY(add_option(spec, option));
   }
+  make_recursive(spec);
   return spec;
 }
 
@@ -158,6 +167,7 @@ Result<MountSpec> parse_mount(std::string_view text) {
       return fail(ErrorKind::invalid, "unknown part '{}' of --mount '{}'", printable(key), printable(text));
     }
   }
+  make_recursive(spec);
   return spec;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/error_report.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/runtime/runtime.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
@@ -60,7 +61,10 @@ Outcome run_verb(const Arguments& global, StatusLine& console, const Environment
 
 }  // namespace
 
-int run_program(const std::vector<std::string>& words) {
+int run_program(std::string_view called, const std::vector<std::string>& words) {
+  // An OCI runtime is started often and does little: nothing of what verbs have is made for it.
+  if (called.substr(called.rfind('/') + 1) == "ecrin-runtime") return run_runtime(words);
+  if (!words.empty() && words.front() == "runtime") return run_runtime(std::span(words).subspan(1));
   const Environment environment = process_environment();
   const bool on_terminal = ::isatty(2) == 1;
   const Colour colour = choose_colour(environment, on_terminal);

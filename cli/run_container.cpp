@@ -5,7 +5,6 @@
 #include "cli/containers/create.hpp"
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
-#include "cli/resource_flags.hpp"
 #include "cli/table.hpp"
 #include "run/cgroup_settings.hpp"
 
@@ -16,15 +15,14 @@ constexpr int k_killed = 128 + SIGKILL;
 
 MonitorWork make_and_run(const ContainerRequest& request, const Arguments& arguments) {
   return [&](Session& session, const Companion& companion, Fd client) -> Outcome {
-    // What cannot be limited is refused before anything else is done.
-    auto cgroups = TRY(open_cgroups(session, request.resources));
+    const StartSurroundings surroundings = TRY(StartSurroundings::open(session, request));
     const NewContainer made = TRY(create_container(session, request, arguments));
     return monitor_container(session, companion, std::move(client),
                              {.record = made.record,
                               .request = request,
                               .image = made.image,
                               .place = made.place,
-                              .cgroups = std::move(cgroups)});
+                              .surroundings = surroundings});
   };
 }
 

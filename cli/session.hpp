@@ -49,6 +49,8 @@ public:
   Result<> stay_in_namespace();
   /// Enters the user namespace (once).
   Result<const run::Identity*> enter_namespace();
+  /// The same with one that is there: for a network that belongs to it. Before anything else enters another.
+  Result<> join_namespace(const Fd& user_namespace);
 
 private:
   SessionOptions m_options;

@@ -197,14 +197,22 @@ Result<> attend(const Attended& program, const SignalQueue& signals, Input input
   return {};
 }
 
+Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
+                          Input input) {
+  const auto signal = [&](int number) { (void)program.signal(number); };
+  TRY(attend(
+      {.ended = program.pidfd, .terminal = has_terminal ? &program.terminal : nullptr, .signal = signal},
+      signals, input));
+  return program.wait();
+}
+
 Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
                           Input input) {
-  const auto signal = [&](int number) { (void)container.signal(number); };
-  TRY(attend({.ended = container.pidfd(),
-              .terminal = has_terminal ? &container.terminal() : nullptr,
-              .signal = signal},
-             signals, input));
-  return container.wait();
+  const Foreground program{.pidfd = container.pidfd(),
+                           .terminal = container.terminal(),
+                           .signal = [&container](int number) { return container.signal(number); },
+                           .wait = [&container] { return container.wait(); }};
+  return attend(program, signals, has_terminal, input);
 }
 
 }  // namespace ecrin::cli

@@ -66,8 +66,16 @@ struct Attended {
 };
 /// Until its end: forwards signals; with a terminal, copies bytes both ways and keeps its size.
 Result<> attend(const Attended& program, const SignalQueue& signals, Input input);
-/// Waits for the container's end. Forwards signals; with a terminal, copies bytes both ways and keeps its
-/// size.
+/// A process in the foreground, and how it is reached.
+struct Foreground {
+  const Fd& pidfd;
+  const Fd& terminal;  // its master end; not used without one
+  std::function<Result<>(int number)> signal;
+  std::function<Result<ExitStatus>()> wait;
+};
+Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
+                          Input input);
+/// The same for a container.
 Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
                           Input input);
 

@@ -122,6 +122,12 @@ std::span<const Verb* const> verbs() {
       &manifest_exists_verb(),
       &manifest_push_verb(),
       &manifest_rm_verb(),
+      &network_create_verb(),
+      &network_list_verb(),
+      &network_inspect_verb(),
+      &network_exists_verb(),
+      &network_remove_verb(),
+      &network_prune_verb(),
       &save_verb(),
       &load_verb(),
       &export_verb(),
@@ -129,6 +135,7 @@ std::span<const Verb* const> verbs() {
       &image_mount_verb(),
       &image_unmount_verb(),
       &unshare_verb(),
+      &runtime_verb(),
       &df_verb(),
       &prune_verb(),
       &info_verb(),
@@ -141,7 +148,8 @@ std::span<const Verb* const> verbs() {
 }
 
 std::span<const std::string_view> nouns() {
-  static constexpr std::array<std::string_view, 4> k_nouns = {"container", "image", "manifest", "recipe"};
+  static constexpr std::array<std::string_view, 5> k_nouns = {"container", "image", "manifest", "network",
+                                                              "recipe"};
   return k_nouns;
 }
 

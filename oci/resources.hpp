@@ -13,9 +13,9 @@ namespace ecrin::oci {
 constexpr std::int64_t k_unlimited = -1;
 
 struct MemoryResources {
-  std::optional<std::int64_t> limit;        // bytes
-  std::optional<std::int64_t> reservation;  // bytes that are taken away last
-  std::optional<std::int64_t> swap;         // bytes of memory and swap together; none: as much swap as memory
+  std::optional<std::int64_t> limit;               // bytes
+  std::optional<std::int64_t> reservation;         // bytes that are taken away last
+  std::optional<std::int64_t> swap;                // bytes of memory and swap together
   std::optional<std::int64_t> kernel, kernel_tcp;  // bytes; v1, and ignored by kernels of today
   std::optional<std::uint64_t> swappiness;         // 0 to 100; v1
   bool disable_oom_killer = false;                 // v1

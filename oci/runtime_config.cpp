@@ -25,7 +25,7 @@ std::vector<RuntimeMount> default_mounts() {
       {"/dev/shm", "tmpfs", "", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}, {}, {}},
       {"/dev/mqueue", "mqueue", "", {"nosuid", "noexec", "nodev"}, {}, {}},
       {"/sys", "sysfs", "", {"nosuid", "noexec", "nodev", "ro"}, {}, {}},
-      {"/sys/fs/cgroup", "cgroup", "", {"nosuid", "noexec", "nodev", "relatime", "ro"}, {}, {}},
+      {"/sys/fs/cgroup", "cgroup2", "", {"nosuid", "noexec", "nodev", "relatime", "ro"}, {}, {}},
   };
 }
 

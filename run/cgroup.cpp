@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup_controllers.hpp"
 #include "run/cgroup_files.hpp"
 #include "run/cgroup_settings.hpp"
 #include "run/systemd_scope.hpp"
@@ -24,11 +25,6 @@ std::string parent_of(const std::string& directory) {
 
 bool can_manage(const std::string& directory) {
   return ::access(directory.c_str(), W_OK) == 0 && ::access((directory + "/cgroup.procs").c_str(), W_OK) == 0;
-}
-
-std::vector<std::string> enabled_controllers(const std::string& directory) {
-  const auto text = read_cgroup_file(directory + "/cgroup.subtree_control");
-  return text ? split(trim(*text), ' ') : std::vector<std::string>{};
 }
 
 // No process but this one.
@@ -55,24 +51,19 @@ Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts
       .hint(
           "log in as this user (ssh, machinectl shell), so that a systemd of the user runs and "
           "XDG_RUNTIME_DIR names its directory, or start ecrin by 'systemd-run --user --scope -p "
-          "Delegate=yes' "
-          "or, as root, 'systemd-run --uid=USER --pty -p Delegate=yes'");
+          "Delegate=yes' or, as root, 'systemd-run --uid=USER --pty -p Delegate=yes'");
 }
 
 }  // namespace
 
 Cgroup::~Cgroup() {
-  if (m_directory.empty()) return;
-  (void)write_cgroup_file(m_directory + "/cgroup.kill", "1");  // Linux 5.14
-  if (const auto removed = remove_cgroup(m_directory); !removed) log::debug("{}", removed.error().message());
+  if (!m_container.exists()) return;
+  (void)m_container.kill();
+  if (const auto removed = m_container.remove(); !removed) log::debug("{}", removed.error().message());
 }
 
 Result<Fd> Cgroup::processes() const {
-  return posix::open(m_directory + "/cgroup.procs", O_WRONLY);
-}
-
-std::uint64_t Cgroup::out_of_memory_kills() const {
-  return read_cgroup_numbers(m_directory + "/memory.events")["oom_kill"];
+  return std::move(TRY(m_container.processes()).front());
 }
 
 void sweep_cgroups(const std::string& directory) {
@@ -133,11 +124,8 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
     if (!is_scope) place->m_leaf = leaf;
     TRY(write_cgroup_file(leaf + "/cgroup.procs", "0"));
   }
-  for (const std::string& controller : missing_controllers(needed, enabled_controllers(directory))) {
-    TRY_WHILE(write_cgroup_file(directory + "/cgroup.subtree_control", "+" + controller),
-              "switching on the limits of containers in {}", printable(directory));
-    place->m_enabled.push_back(controller);
-  }
+  place->m_enabled = TRY_WHILE(enable_controllers(directory, needed),
+                               "switching on the limits of containers in {}", printable(directory));
   return place;
 }
 
@@ -152,11 +140,11 @@ CgroupPlace::~CgroupPlace() {
 Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
   std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
   if (auto swap = usual_swap(resources.memory)) settings.push_back(std::move(*swap));
-  std::string directory = fmt::format("{}/{}{}-{}", m_directory, k_name, ::getpid(), ++m_made);
+  const std::string directory = fmt::format("{}/{}{}-{}", m_directory, k_name, ::getpid(), ++m_made);
   if (::mkdir(directory.c_str(), 0755) != 0)
     return fail_errno("cannot make the cgroup {}", printable(directory));
-  Cgroup cgroup(std::move(directory));
-  TRY_WHILE(write_cgroup_settings(settings, [&](const std::string&) { return cgroup.directory(); }),
+  Cgroup cgroup(CgroupState{.version = 2, .directories = {{{}, directory}}, .unit = {}, .bus = {}});
+  TRY_WHILE(write_cgroup_settings(settings, [&](const std::string&) { return directory; }),
             "setting the limits of a container");
   return cgroup;
 }

@@ -20,6 +20,7 @@
 
 #include "base/fd.hpp"
 #include "oci/resources.hpp"
+#include "run/cgroup_container.hpp"
 #include "run/cgroup_facts.hpp"
 
 namespace ecrin::run {
@@ -27,20 +28,21 @@ namespace ecrin::run {
 /// Removed when it goes, with all processes that are still in it.
 class Cgroup {
 public:
-  Cgroup(Cgroup&& other) noexcept : m_directory(std::exchange(other.m_directory, {})) {}
+  Cgroup(Cgroup&& other) noexcept : m_container(std::exchange(other.m_container, {})) {}
   Cgroup& operator=(Cgroup&&) = delete;
   ~Cgroup();
 
-  const std::string& directory() const { return m_directory; }
   /// cgroup.procs, to be written to by the process that joins.
   Result<Fd> processes() const;
   /// How many of its processes the kernel has killed because no memory was left; 0 without a limit of memory.
-  std::uint64_t out_of_memory_kills() const;
+  std::uint64_t out_of_memory_kills() const { return m_container.out_of_memory_kills(); }
+  /// What can be done with it and read from it while the container runs.
+  const ContainerCgroup& container() const { return m_container; }
 
 private:
   friend class CgroupPlace;
-  explicit Cgroup(std::string directory) : m_directory(std::move(directory)) {}
-  std::string m_directory;
+  explicit Cgroup(CgroupState state) : m_container(std::move(state)) {}
+  ContainerCgroup m_container;
 };
 
 class CgroupPlace {

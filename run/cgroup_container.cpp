@@ -120,10 +120,10 @@ Result<> ContainerCgroup::give_to(uid_t user, gid_t group) const {
   return {};
 }
 
-Result<> ContainerCgroup::apply(const oci::Resources& resources) const {
-  const auto settings = TRY(settings_of(m_state.version, resources));
+Result<> write_limits(const CgroupState& state, const oci::Resources& resources) {
+  const auto settings = TRY(settings_of(state.version, resources));
   const bool limits_devices = !resources.devices.empty() && may_limit_devices();
-  if (!exists()) {
+  if (state.version == 0) {
     if (settings.empty() && !limits_devices) return {};
     return no_cgroup();
   }
@@ -131,19 +131,24 @@ Result<> ContainerCgroup::apply(const oci::Resources& resources) const {
       limits_devices ? TRY(complete_device_rules(resources.devices)) : std::vector<oci::DeviceRule>{};
   if (resources.memory.kernel || resources.memory.kernel_tcp)
     log::warning("linux.resources.memory.kernel and kernelTCP are ignored, as kernels of today do");
-  TRY(check_before_update(m_state, resources.memory));
-  if (!m_state.unit.empty())
-    if (const auto properties = unit_properties(settings); !properties.empty())
-      TRY(set_unit_properties(m_state.bus, m_state.unit, properties));
-  TRY(write_cgroup_settings(
-      settings, [&](const std::string& controller) { return directory_of(m_state, controller); }));
+  TRY(write_cgroup_settings(settings,
+                            [&](const std::string& controller) { return directory_of(state, controller); }));
   if (!limits_devices) return {};
-  if (m_state.version == 2) return limit_devices(m_state.directories.front().path, rules);
-  const std::string devices = directory_of(m_state, "devices");
+  if (state.version == 2) return limit_devices(state.directories.front().path, rules);
+  const std::string devices = directory_of(state, "devices");
   if (devices.empty())
     return fail(ErrorKind::unsupported,
                 "linux.resources.devices cannot be had: there is no cgroup with the controller devices");
   return limit_devices_version1(devices, rules);
+}
+
+Result<> ContainerCgroup::apply(const oci::Resources& resources) const {
+  TRY(check_before_update(m_state, resources.memory));
+  if (!m_state.unit.empty()) {
+    const auto properties = unit_properties(TRY(settings_of(m_state.version, resources)));
+    if (!properties.empty()) TRY(set_unit_properties(m_state.bus, m_state.unit, properties));
+  }
+  return write_limits(m_state, resources);
 }
 
 Result<> ContainerCgroup::freeze() const {

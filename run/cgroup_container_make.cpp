@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "run/cgroup_container.hpp"
 #include "run/cgroup_container_parts.hpp"
+#include "run/cgroup_controllers.hpp"
 #include "run/cgroup_devices.hpp"
 #include "run/cgroup_facts.hpp"
 #include "run/cgroup_files.hpp"
@@ -21,8 +22,6 @@ namespace ecrin::run {
 namespace {
 
 constexpr int k_make_tries = 20;
-// For statistics and later updates, where they can be had.
-constexpr const char* k_wanted[] = {"cpu", "cpuset", "hugetlb", "io", "memory", "pids"};
 // The controllers that a threaded cgroup may have.
 constexpr const char* k_threaded[] = {"cpu", "cpuset", "perf_event", "pids"};
 
@@ -49,50 +48,11 @@ private:
   std::vector<std::string> m_directories;
 };
 
-Names words_of(const std::string& file) {
-  Names words = split(trim(read_cgroup_file(file).value_or("")), ' ');
-  std::erase(words, "");
-  return words;
-}
-
 bool contains(const auto& names, const std::string& name) {
   return std::ranges::find(names, name) != std::end(names);
 }
 
 // ---- version 2 ----
-
-Error explain_not_enabled(Error error, const std::string& controller, const std::string& directory) {
-  const int code = error.code();
-  std::string reason = error.message();
-  if (code == EBUSY)
-    reason = fmt::format("the cgroup {} has processes of its own, and such a one hands no controllers on",
-                         printable(directory));
-  Error explained(code == EBUSY ? ErrorKind::unsupported : error.kind(),
-                  fmt::format("limits of {} cannot be set: {}", controller, reason));
-  if (code == EBUSY)
-    return std::move(explained).hint(
-        "give a cgroupsPath below a cgroup without processes, or move those processes to a cgroup below it");
-  return std::move(explained).hint(
-      "an administrator delegates the cgroup, or systemd does: --systemd-cgroup, or 'systemd-run --user "
-      "--scope -p "
-      "Delegate=yes'");
-}
-
-// Hands controllers on to cgroups below: what is needed must, what is wanted may.
-Result<> enable_controllers(const std::string& directory, const Names& needed) {
-  const Names available = words_of(directory + "/cgroup.controllers");
-  const Names missing = missing_controllers(needed, available);
-  if (!missing.empty()) return std::unexpected(explain_missing(missing, directory));
-  const std::string file = directory + "/cgroup.subtree_control";
-  const Names enabled = words_of(file);
-  for (const std::string& controller : available) {
-    const bool is_needed = contains(needed, controller);
-    if (contains(enabled, controller) || (!is_needed && !contains(k_wanted, controller))) continue;
-    if (auto written = write_cgroup_file(file, "+" + controller); !written && is_needed)
-      return std::unexpected(explain_not_enabled(std::move(written).error(), controller, directory));
-  }
-  return {};
-}
 
 // One whose parent has threaded cgroups is of no use before it is threaded itself.
 Result<> settle_type(const std::string& directory, const Names& needed) {
@@ -108,6 +68,9 @@ Result<> settle_type(const std::string& directory, const Names& needed) {
 
 // One that is there already is as good, unless somebody is in it.
 Result<> check_free(const std::string& directory) {
+  const bool is_frozen = trim(read_cgroup_file(directory + "/cgroup.freeze").value_or("")) == "1" ||
+                         trim(read_cgroup_file(directory + "/freezer.state").value_or("")) == "FROZEN";
+  if (is_frozen) return fail(ErrorKind::conflict, "the cgroup {} is frozen", printable(directory));
   if (TRY(cgroup_processes(directory)).empty()) return {};
   return std::unexpected(
       Error(ErrorKind::conflict, fmt::format("the cgroup {} has processes already", printable(directory)))
@@ -247,7 +210,7 @@ Result<CgroupState> find_scope(const CgroupFacts& facts, int version, const std:
   if (!has_cgroup_file(directory + "/cgroup.procs"))
     return fail(ErrorKind::denied, "the cgroup that systemd made cannot be seen from here ({})",
                 printable(directory));
-  const Names missing = missing_controllers(needed, words_of(directory + "/cgroup.controllers"));
+  const Names missing = missing_controllers(needed, available_controllers(directory));
   if (!missing.empty()) return std::unexpected(explain_missing(missing, directory));
   return CgroupState{.version = 2, .directories = {{{}, directory}}, .unit = {}, .bus = {}};
 }
@@ -282,7 +245,7 @@ Result<ContainerCgroup> make_scope(const CgroupFacts& facts, int version, const 
   state.bus = scope.bus;
   ContainerCgroup cgroup(std::move(state), std::move(keeper));
   TRY(come_within_reach(cgroup.state(), cgroup.directory()));
-  TRY(cgroup.apply(request.resources));
+  TRY(write_limits(cgroup.state(), request.resources));
   made.keep();
   return cgroup;
 }
@@ -328,7 +291,7 @@ Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request, co
     return std::unexpected(explain_refusal(std::move(state).error(), needed));
   }
   ContainerCgroup cgroup(std::move(*state));
-  TRY(cgroup.apply(request.resources));
+  TRY(write_limits(cgroup.state(), request.resources));
   made.keep();
   return cgroup;
 }

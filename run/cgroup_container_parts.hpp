@@ -14,6 +14,9 @@ namespace ecrin::run {
 /// For a container without a cgroup (0) as for version 2: does it ask for anything?
 Result<std::vector<CgroupSetting>> settings_of(int version, const oci::Resources& resources);
 
+/// Into the files of the cgroup and, for devices, the kernel.
+Result<> write_limits(const CgroupState& state, const oci::Resources& resources);
+
 /// Moves this process to where it may move others from into this cgroup (version 2): an ordinary user's that
 /// is in a cgroup of root's, into a scope of the user's manager. Nothing when it may already, or when there
 /// is none.

@@ -1,20 +1,21 @@
 #include "run/container.hpp"
 
-#include <fcntl.h>
-#include <linux/capability.h>
-#include <sys/mount.h>
+#include <linux/seccomp.h>
 
 #include <cerrno>
-#include <mutex>
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/bind_source.hpp"
+#include "run/cgroup_hierarchies.hpp"
 #include "run/cgroup_settings.hpp"
 #include "run/console_socket.hpp"
 #include "run/gate.hpp"
 #include "run/namespace_plan.hpp"
 #include "run/plan_facts.hpp"
 #include "run/seccomp.hpp"
+#include "run/seccomp_config.hpp"
+#include "run/seccomp_listener.hpp"
 #include "run/setup_plan.hpp"
 #include "run/stage_process.hpp"
 #include "run/user_namespace_maps.hpp"
@@ -29,19 +30,38 @@ Result<int> hand_down(StageRequest& stage, Fd fd) {
 
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
-Result<> open_bind_sources(StageRequest& stage) {
-  for (SetupOp& op : stage.plan.ops) {
+Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
+  if (!may_mount_here()) {  // then the stage does it, as root of its new user namespace
+    if (plan.id_mapped.empty()) return {};
+    return fail(ErrorKind::denied, "a mount with mapped ids takes privileges, which this process has not");
+  }
+  for (std::size_t index = 0; index < stage.plan.ops.size(); ++index) {
+    SetupOp& op = stage.plan.ops[index];
     if (op.kind != SetupKind::bind) continue;
-    constexpr unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-    Fd source(::open_tree(AT_FDCWD, op.source.c_str(), op.recursive ? flags | AT_RECURSIVE : flags));
-    if (!source && errno == EINVAL)  // mounts below it that may not be left out (user namespaces)
-      source = Fd(::open_tree(AT_FDCWD, op.source.c_str(), flags | AT_RECURSIVE));
-    if (!source)
-      return fail_errno("cannot bind '{}' on '/{}' of the container", printable(op.source),
-                        printable(op.target));
-    op.descriptor = TRY(hand_down(stage, std::move(source)));
+    op.descriptor = TRY(hand_down(stage, TRY(open_bind_source(op, find_id_mapped(plan, index)))));
   }
   return {};
+}
+
+// All other namespaces take privileges, which an ordinary user has in a user namespace only.
+Result<> check_rights(const oci::RuntimeConfig& config) {
+  if (may_mount_here() || oci::find_namespace(config, oci::Namespace::user)) return {};
+  auto error = fail(ErrorKind::denied, "this user may make no container without a user namespace");
+  return std::unexpected(std::move(error).error().hint(
+      "linux.namespaces of config.json needs one, with linux.uidMappings and linux.gidMappings"));
+}
+
+Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
+  const oci::RuntimeConfig& config = options.config;
+  SeccompFilter filter;
+  if (config.default_seccomp) {
+    filter.program = TRY(seccomp_filter(TRY(parse_capabilities(config.process.capabilities.bounding))));
+  } else if (config.seccomp) {
+    filter = options.seccomp_cache.empty()
+                 ? TRY(compile_seccomp_config(*config.seccomp))
+                 : TRY(cached_seccomp_config(*config.seccomp, options.seccomp_cache));
+  }
+  return filter;
 }
 
 fs::IdMap id_map(const std::vector<oci::IdMapping>& mappings) {
@@ -115,6 +135,8 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
       .run_hooks = [&](pid_t process) -> Result<HookStates> {
         HookStates states{.creating = options.state("creating", process),
                           .created = options.state("created", process)};
+        if (config.seccomp)
+          states.listener = TRY(seccomp_listener_state(*config.seccomp, process, states.creating));
         TRY(run_hooks(config.hooks.prestart, "prestart", states.creating));
         TRY(run_hooks(config.hooks.create_runtime, "createRuntime", states.creating));
         return states;
@@ -127,6 +149,7 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
 
 Result<StageProcess::Reached> Container::State::start(ContainerOptions options, const Fd* state_directory) {
   const oci::RuntimeConfig& config = options.config;
+  TRY(check_rights(config));
   const Fd* network_namespace = options.network_namespace;
   Fd console;
   if (config.process.terminal && !options.console_socket.empty())
@@ -138,16 +161,23 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   }
 
   PlanRequest request{.rootfs = std::move(options.rootfs),
+                      .bundle = options.bundle,
                       .network = options.network,
                       .joins_network = network_namespace != nullptr,
                       .init = options.init,
-                      .managed_files = std::move(options.managed_files)};
-  if (config.default_seccomp)
-    request.seccomp = TRY(seccomp_filter(TRY(parse_capabilities(config.process.capabilities.bounding))));
-  const PlanFacts facts = TRY(plan_facts(config));
+                      .managed_files = std::move(options.managed_files),
+                      .seccomp = {},
+                      .no_pivot = options.no_pivot};
+  SeccompFilter filter = TRY(choose_filter(options));
+  request.seccomp = std::move(filter.program);
+  request.seccomp_flags = filter.flags;
+  PlanFacts facts = TRY(plan_facts(config));
+  facts.cgroups = read_cgroup_hierarchies(config);
+  facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
   if (plan.setup.reports_prepared && !options.state)
-    return fail(ErrorKind::unsupported, "the container has hooks, and there is no state for them to read");
+    return fail(ErrorKind::unsupported,
+                "the container has hooks or a seccomp listener, and there is no state for them");
 
   StageRequest stage_request{.plan = std::move(plan.setup),
                              .clone_namespaces = plan.clone_namespaces,
@@ -160,7 +190,9 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     const int number = TRY(hand_down(stage_request, std::move(joined.file)));
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  if (may_mount_here()) TRY(open_bind_sources(stage_request));
+  TRY(open_bind_sources(stage_request, plan));
+  if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+    stage_request.plan.listener = TRY(hand_down(stage_request, TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)
     stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));

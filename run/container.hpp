@@ -39,6 +39,12 @@ struct ContainerOptions {
   /// Where its cgroup is made; needed when config.resources asks for limits.
   std::shared_ptr<CgroupPlace> cgroups;
   bool init = true;
+  /// Relative sources of bind mounts are below it; "": there are none.
+  std::string bundle;
+  /// Moves the root directory over the host's where pivot_root(2) shall not be used.
+  bool no_pivot = false;
+  /// A directory of ours in which compiled filters of config.seccomp are kept; "": nowhere.
+  std::string seccomp_cache;
   Stdio stdio;
   /// Made by the tool in the tree: text files that are bind-mounted over the image's (/etc/resolv.conf,
   /// /etc/hosts, /etc/hostname).

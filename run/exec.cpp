@@ -1,5 +1,6 @@
 #include "run/exec.hpp"
 
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "run/namespace_plan.hpp"
 #include "run/plan_facts.hpp"
 #include "run/process_plan.hpp"
+#include "run/seccomp_listener.hpp"
 #include "run/stage_process.hpp"
 
 namespace ecrin::run {
@@ -26,11 +28,16 @@ Result<Fd> open_pidfd(pid_t pid) {
   return pidfd;
 }
 
+Result<Fd> open_root(pid_t pid) {
+  return posix::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY);
+}
+
 Result<SetupPlan> make_exec_plan(const ExecOptions& options) {
   SetupPlan plan;
   plan.init = false;
   plan.process = TRY(make_process_plan(options.process, joined_plan_facts()));
   plan.process.seccomp = options.seccomp;
+  plan.process.seccomp_flags = options.seccomp_flags;
   if (options.personality) plan.process.personality = TRY(parse_personality(*options.personality));
   if (const auto& affinity = options.process.exec_cpu_affinity) {
     plan.process.stage_processors = TRY(parse_processor_list(affinity->initial));
@@ -66,9 +73,28 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
         TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
     request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = file.get()});
   }
+  request.plan.entry.root =
+      request.handed_down
+          .emplace_back(TRY(move_above(TRY(open_root(options.target)), options.preserved_descriptors)))
+          .get();
+  if (options.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
+    if (!options.agent || !options.state)
+      return fail(ErrorKind::invalid, "nobody answers for the system calls of the seccomp filter");
+    Fd agent = TRY(connect_seccomp_agent(*options.agent));
+    request.plan.listener =
+        request.handed_down.emplace_back(TRY(move_above(std::move(agent), options.preserved_descriptors)))
+            .get();
+    request.plan.reports_prepared = true;
+  }
   TRY(check_target(options.target_pidfd, options.target));
   auto state = std::make_unique<State>(State{.stage = TRY(StageProcess::spawn(std::move(request)))});
-  TRY(state->stage.follow({}));
+  const auto states = [&](pid_t process) -> Result<HookStates> {
+    HookStates told;
+    told.listener =
+        TRY(seccomp_listener_state(*options.agent, process, options.state("running", options.target)));
+    return told;
+  };
+  TRY(state->stage.follow({.write_maps = {}, .run_hooks = states}));
   state->pid = state->stage.child().pid();
   if (console)
     TRY(send_console(console, std::exchange(state->stage.terminal(), Fd()), state->stage.terminal_name()));

@@ -24,6 +24,10 @@ struct ExecOptions {
   std::string console_socket;          // as in ContainerOptions
   std::vector<Fd> cgroup_entries;      // as in ContainerOptions: of the container's cgroups
   std::string seccomp;                 // the compiled filter (seccomp.hpp); "" = unconfined
+  std::uint64_t seccomp_flags = 0;     // SECCOMP_FILTER_FLAG_*
+  /// With NEW_LISTENER: the config that names who answers, and the container's state for it.
+  std::optional<oci::SeccompConfig> agent;
+  StateText state;
   std::optional<oci::Personality> personality;
   bool detached = false;  // it lives on when this process ends
 };

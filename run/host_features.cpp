@@ -3,12 +3,9 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include <array>
 #include <cerrno>
@@ -17,6 +14,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/cgroup_facts.hpp"
+#include "run/keeper_bridges.hpp"
 #include "run/network.hpp"
 #include "run/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
@@ -143,6 +141,19 @@ Finding check_network(const std::string& search_path) {
   return finding;
 }
 
+Finding check_named_networks(const std::string& search_path) {
+  Finding finding{.name = "named networks"};
+  std::vector<std::string> missing;
+  for (const char* name : {"netavark", "aardvark-dns", "iptables"})
+    if (find_network_program(name, search_path).empty()) missing.emplace_back(name);
+  finding.fact = missing.empty() ? "netavark" : "missing: " + join(missing, ", ");
+  if (missing.empty()) return finding;
+  finding.level = Level::lack;
+  finding.meaning = "containers cannot share networks (--network NAME)";
+  finding.fix = "apt-get install " + join(missing, " ") + " (as root)";
+  return finding;
+}
+
 Finding check_seccomp() {
   Finding finding{.name = "seccomp"};
   // A null program is refused with EFAULT where filters exist (seccomp(2)).
@@ -169,45 +180,52 @@ Finding check_bootstrap(const std::string& search_path) {
   return finding;
 }
 
-// Which limits users can set: systemd gives its users' managers what the administrator says.
-Finding check_delegation(Finding finding) {
-  const std::string manager =
-      fmt::format("/sys/fs/cgroup/user.slice/user-{0}.slice/user@{0}.service", ::getuid());
-  const std::vector<std::string> delegated = available_controllers(manager);
+// Which limits can be set in version 2: by root all that the host has, by users those that systemd gives
+// their managers, as the administrator says.
+Finding check_delegation(Finding finding, const CgroupFacts& facts) {
+  const bool is_root = ::getuid() == 0;
+  const std::string directory =
+      is_root ? facts.mount
+              : fmt::format("{0}/user.slice/user-{1}.slice/user@{1}.service", facts.mount, ::getuid());
+  const std::vector<std::string> controllers = available_controllers(directory);
   finding.fact = "version 2";
-  if (delegated.empty()) {
+  if (controllers.empty()) {
     finding.level = Level::note;
-    finding.fact += ", no service manager of this user";
+    finding.fact += is_root ? ", no controllers here" : ", no service manager of this user";
     finding.meaning = "limits of memory and processor time may not be had";
-    finding.fix = "log in as this user, or loginctl enable-linger USER";
+    finding.fix = is_root
+                      ? "start the outer container with its cgroup writable and with controllers (podman run "
+                        "--cgroupns=private --security-opt unmask=/sys/fs/cgroup)"
+                      : "log in as this user, or loginctl enable-linger USER";
     return finding;
   }
-  finding.fact += ", delegated to users: " + join(delegated, ", ");
-  const auto missing = missing_controllers({"cpu", "cpuset", "memory", "pids"}, delegated);
+  finding.fact += (is_root ? ", controllers: " : ", delegated to users: ") + join(controllers, ", ");
+  const auto missing = missing_controllers({"cpu", "cpuset", "memory", "pids"}, controllers);
   if (missing.empty()) return finding;
-  const Error reason = explain_missing(missing, manager);
+  const Error reason = explain_missing(missing, directory);
   finding.level = Level::note;
   finding.meaning = fmt::format("limits of {} cannot be set", join(missing, ", "));
-  finding.fix = reason.hint_text();
+  if (!is_root) finding.fix = reason.hint_text();
   return finding;
 }
 
 Finding check_cgroups() {
   Finding finding{.name = "cgroups"};
-  struct statfs file_system {};
-  if (::statfs("/sys/fs/cgroup", &file_system) != 0) {
-    finding.level = Level::note;
-    finding.fact = "not mounted";
-    finding.meaning = "limits of memory and processor time cannot be set";
-    return finding;
-  }
-  if (file_system.f_type == CGROUP2_SUPER_MAGIC) return check_delegation(std::move(finding));
-  struct stat status {};
-  const bool hybrid = ::stat("/sys/fs/cgroup/unified", &status) == 0;
+  const CgroupFacts facts = read_cgroup_facts();
+  const std::vector<std::string> usual = {"cpu", "memory", "pids"};
+  const bool has_version2 =
+      !facts.mount.empty() && missing_controllers(usual, available_controllers(facts.mount)).empty();
+  if (facts.layout == CgroupLayout::version2 || has_version2)
+    return check_delegation(std::move(finding), facts);
+  const Error reason = explain_layout(facts.layout, usual);
   finding.level = Level::note;
-  finding.fact = hybrid ? "version 1 with a version 2 beside it" : "version 1";
-  finding.meaning = "limits of memory and processor time cannot be set by users";
-  finding.fix = "boot with systemd.unified_cgroup_hierarchy=1";
+  finding.fact = facts.layout == CgroupLayout::none     ? "not mounted"
+                 : facts.layout == CgroupLayout::hybrid ? "version 1 with a version 2 beside it"
+                                                        : "version 1";
+  finding.meaning = reason.message();
+  if (facts.layout != CgroupLayout::none && ::getuid() == 0)
+    finding.meaning += ", but for ecrin-runtime as root, which uses version 1";
+  finding.fix = reason.hint_text();
   return finding;
 }
 
@@ -223,6 +241,7 @@ std::vector<Finding> probe_host(const std::string& search_path) {
           check_device("FUSE", "/dev/fuse", "the fuse-overlayfs driver cannot be used", "fuse"),
           check_device("tun device", "/dev/net/tun", "private networks cannot be made", "tun"),
           check_network(search_path),
+          check_named_networks(search_path),
           check_seccomp(),
           check_bootstrap(search_path),
           check_cgroups()};

@@ -47,6 +47,7 @@ fs::IdMap inside(const std::vector<oci::IdMapping>& mappings) {
 
 PlanFacts joined_plan_facts() {
   PlanFacts facts = host_facts();
+  facts.leaves_out_groups = false;
   facts.uids = facts.gids = {{.container_id = 0, .host_id = 0, .size = UINT32_MAX}};
   return facts;
 }

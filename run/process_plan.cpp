@@ -61,15 +61,36 @@ Result<> check_labels(const oci::RuntimeProcess& process, const PlanFacts& facts
 }
 
 // An image's /etc/group may name any id. One that does not exist in the namespace can own nothing there.
-std::vector<gid_t> usable_groups(const oci::RuntimeProcess& process, const PlanFacts& facts) {
+Result<std::vector<gid_t>> usable_groups(const oci::RuntimeProcess& process, const PlanFacts& facts) {
   std::vector<gid_t> groups;
-  if (!facts.set_groups) return groups;
-  std::ranges::copy_if(process.additional_gids, std::back_inserter(groups), [&](gid_t gid) {
-    const bool mapped = id_mapped(facts.gids, gid);
-    if (!mapped) log::debug("group {} is not mapped and left out", gid);
-    return mapped;
-  });
+  if (!facts.set_groups) {
+    if (!facts.leaves_out_groups && !process.additional_gids.empty())
+      log::warning("the user namespace forbids setgroups: process.user.additionalGids are left out");
+    return groups;
+  }
+  for (const gid_t gid : process.additional_gids) {
+    if (id_mapped(facts.gids, gid)) {
+      groups.push_back(gid);
+    } else if (facts.leaves_out_groups) {
+      log::debug("group {} is not mapped and left out", gid);
+    } else {
+      TRY(check_mapped(facts.gids, gid, "group id"));
+    }
+  }
   return groups;
+}
+
+Result<std::vector<ResourceLimit>> parse_limits(const std::vector<oci::Rlimit>& limits) {
+  std::vector<ResourceLimit> parsed;
+  for (const oci::Rlimit& limit : limits) {
+    const int resource = TRY(parse_resource_name(limit.type));
+    if (std::ranges::find(parsed, resource, &ResourceLimit::resource) != parsed.end())
+      return fail(ErrorKind::invalid, "the limit {} is there twice", printable(limit.type));
+    if (limit.soft > limit.hard)
+      return fail(ErrorKind::invalid, "the soft limit of {} is above the hard limit", printable(limit.type));
+    parsed.push_back({.resource = resource, .soft = limit.soft, .hard = limit.hard});
+  }
+  return parsed;
 }
 
 Result<> check_texts(const oci::RuntimeProcess& process) {
@@ -98,12 +119,13 @@ Result<ProcessPlan> make_process_plan(const oci::RuntimeProcess& from, const Pla
   TRY(check_mapped(facts.gids, from.gid, "group id"));
   TRY(check_labels(from, facts));
   const CapabilitySets capabilities = TRY(parse_capability_sets(from.capabilities, facts.capabilities));
+  std::vector<gid_t> groups = TRY(usable_groups(from, facts));
   ProcessPlan process{.args = from.args,
                       .env = from.env,
                       .cwd = from.cwd,
                       .uid = from.uid,
                       .gid = from.gid,
-                      .groups = usable_groups(from, facts),
+                      .groups = std::move(groups),
                       .set_groups = facts.set_groups,
                       .umask = from.umask,
                       .capabilities = capabilities,
@@ -113,12 +135,7 @@ Result<ProcessPlan> make_process_plan(const oci::RuntimeProcess& from, const Pla
                       .terminal = from.terminal,
                       .console_size = from.console_size.value_or(oci::ConsoleSize{})};
   if (facts.apparmor) process.apparmor_profile = from.apparmor_profile;
-  for (const oci::Rlimit& limit : from.rlimits) {
-    if (limit.soft > limit.hard)
-      return fail(ErrorKind::invalid, "the soft limit of {} is above the hard limit", printable(limit.type));
-    process.limits.push_back(
-        {.resource = TRY(parse_resource_name(limit.type)), .soft = limit.soft, .hard = limit.hard});
-  }
+  process.limits = TRY(parse_limits(from.rlimits));
   if (from.scheduler) process.scheduler = TRY(parse_scheduler(*from.scheduler));
   if (from.io_priority) process.io_priority = TRY(parse_io_priority(*from.io_priority));
   return process;

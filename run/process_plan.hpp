@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "fs/id_map.hpp"
 #include "oci/runtime_config.hpp"
+#include "run/cgroup_hierarchies.hpp"
 #include "run/setup_op.hpp"
 
 namespace ecrin::run {
@@ -19,6 +21,8 @@ struct PlanFacts {
   CapabilitySet capabilities = ~CapabilitySet{};  // that the kernel has
   bool apparmor = false;                          // it is switched on
   bool selinux = false;
+  bool leaves_out_groups = true;  // that are not mapped: names in an image's /etc/group; else an error
+  std::vector<MountedHierarchy> cgroups;  // when the config mounts them (read_cgroup_hierarchies)
 };
 
 /// Fails for what cannot be done here: ids that are not mapped, unknown names of capabilities, limits,

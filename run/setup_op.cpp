@@ -8,13 +8,46 @@ namespace ecrin::run {
 namespace {
 
 constexpr std::string_view k_magic = "ecrin stage plan 2";
-constexpr std::size_t k_smallest_op = 12 * 8;
+constexpr std::size_t k_smallest_op = 18 * 8;
+
+void put_attributes(Encoder& out, const AttributeChange& change) {
+  out.put(change.set).put(change.clear);
+}
+
+AttributeChange get_attributes(Decoder& in) {
+  AttributeChange change;
+  change.set = in.get_unsigned();
+  change.clear = in.get_unsigned();
+  return change;
+}
+
+void put_node(Encoder& out, const DeviceNode& node) {
+  out.put(std::uint64_t{node.mode}).put(std::uint64_t{node.major}).put(std::uint64_t{node.minor});
+  out.put(std::uint64_t{node.uid}).put(std::uint64_t{node.gid}).put_flag(node.required);
+}
+
+DeviceNode get_node(Decoder& in) {
+  DeviceNode node;
+  node.mode = static_cast<mode_t>(in.get_unsigned());
+  node.major = static_cast<std::uint32_t>(in.get_unsigned());
+  node.minor = static_cast<std::uint32_t>(in.get_unsigned());
+  node.uid = static_cast<uid_t>(in.get_unsigned());
+  node.gid = static_cast<gid_t>(in.get_unsigned());
+  node.required = in.get_flag();
+  return node;
+}
 
 void put_op(Encoder& out, const SetupOp& op) {
   out.put(std::to_underlying(op.kind)).put(op.target).put(op.source).put(op.type).put(op.options);
-  out.put(op.attributes).put(op.propagation).put_flag(op.recursive);
+  put_attributes(out, op.attributes);
+  put_attributes(out, op.recursive_attributes);
+  out.put(std::uint64_t{op.propagation.size()});
+  for (const std::uint64_t kind : op.propagation) out.put(kind);
+  out.put_flag(op.recursive).put_flag(op.copy_up);
   out.put_flag(op.descriptor.has_value()).put(static_cast<std::uint64_t>(op.descriptor.value_or(0)));
-  out.put(std::to_underlying(op.fallback)).put(op.hint);
+  out.put_flag(op.node.has_value());
+  if (op.node) put_node(out, *op.node);
+  out.put(std::to_underlying(op.fallback)).put(op.host).put(op.hint);
 }
 
 SetupOp get_op(Decoder& in) {
@@ -24,13 +57,18 @@ SetupOp get_op(Decoder& in) {
   op.source = in.get_string();
   op.type = in.get_string();
   op.options = in.get_strings();
-  op.attributes = in.get_unsigned();
-  op.propagation = in.get_unsigned();
+  op.attributes = get_attributes(in);
+  op.recursive_attributes = get_attributes(in);
+  op.propagation.resize(in.get_count());
+  for (std::uint64_t& kind : op.propagation) kind = in.get_unsigned();
   op.recursive = in.get_flag();
+  op.copy_up = in.get_flag();
   const bool has_descriptor = in.get_flag();
   const auto descriptor = static_cast<int>(in.get_unsigned());
   if (has_descriptor) op.descriptor = descriptor;
+  if (in.get_flag()) op.node = get_node(in);
   op.fallback = static_cast<SetupFallback>(in.get_unsigned());
+  op.host = in.get_string();
   op.hint = in.get_string();
   return op;
 }
@@ -106,7 +144,8 @@ void put_process(Encoder& out, const ProcessPlan& process) {
   out.put_flag(process.personality.has_value()).put(process.personality.value_or(0));
   out.put(process.apparmor_profile).put(process.selinux_label).put_flag(process.terminal);
   out.put(std::uint64_t{process.console_size.height}).put(std::uint64_t{process.console_size.width});
-  out.put(process.seccomp).put(std::uint64_t{process.preserved.size()});
+  out.put(process.seccomp).put(process.seccomp_flags);
+  out.put(std::uint64_t{process.preserved.size()});
   for (const int number : process.preserved) put_signed(out, number);
 }
 
@@ -141,6 +180,7 @@ ProcessPlan get_process(Decoder& in) {
   process.console_size.height = static_cast<std::uint16_t>(in.get_unsigned());
   process.console_size.width = static_cast<std::uint16_t>(in.get_unsigned());
   process.seccomp = in.get_string();
+  process.seccomp_flags = in.get_unsigned();
   process.preserved.resize(in.get_count());
   for (int& number : process.preserved) number = get_int(in);
   return process;
@@ -153,6 +193,7 @@ void put_entry(Encoder& out, const EntryPlan& entry) {
     put_signed(out, joined.descriptor);
   }
   out.put(entry.created).put(entry.time_offsets);
+  put_signed(out, entry.root);
 }
 
 EntryPlan get_entry(Decoder& in) {
@@ -164,6 +205,7 @@ EntryPlan get_entry(Decoder& in) {
   }
   entry.created = in.get_unsigned();
   entry.time_offsets = in.get_string();
+  entry.root = get_int(in);
   return entry;
 }
 
@@ -203,6 +245,7 @@ std::string encode_plan(const SetupPlan& plan) {
   put_signed(out, plan.control);
   put_signed(out, plan.lifeline);
   put_signed(out, plan.gate);
+  put_signed(out, plan.listener);
   return out.bytes();
 }
 
@@ -222,15 +265,16 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
   plan.control = get_int(in);
   plan.lifeline = get_int(in);
   plan.gate = get_int(in);
+  plan.listener = get_int(in);
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the stage's plan is damaged");
   for (const SetupOp& op : plan.ops)
-    if (op.kind > SetupKind::pivot || op.fallback > SetupFallback::empty_directory)
+    if (op.kind > k_last_setup_kind || op.fallback > SetupFallback::empty_directory)
       return fail(ErrorKind::invalid, "the stage's plan has an unknown operation");
   return plan;
 }
 
 std::string encode_states(const HookStates& states) {
-  return Encoder().put(states.creating).put(states.created).bytes();
+  return Encoder().put(states.creating).put(states.created).put(states.listener).bytes();
 }
 
 Result<HookStates> decode_states(std::string_view bytes) {
@@ -238,6 +282,7 @@ Result<HookStates> decode_states(std::string_view bytes) {
   HookStates states;
   states.creating = in.get_string();
   states.created = in.get_string();
+  states.listener = in.get_string();
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the states for the hooks are damaged");
   return states;
 }

@@ -17,42 +17,70 @@
 namespace ecrin::run {
 
 enum class SetupKind : std::uint64_t {
-  loopback_up,     // the network namespace is new: lo
-  root,            // `source` is the host's path of the root directory; everything below is relative to it
-  mount,           // a new file system: `type`, `options`, `attributes` on `target`
-  bind,            // `source` of the host, or `descriptor` (a detached mount from the parent), on `target`
-  device,          // bind of the host's device `source` on `target`; left out where the host has none
-  symlink,         // `target` points to `source`; an existing name stays
-  file,            // a file with the content `source` is mounted on `target`
-  directory,       // `target` exists as a directory
-  terminal,        // a new pty of the container's devpts; its slave is /dev/console and the program's stdio
-  mask,            // nothing can be read below `target`
-  read_only,       // nothing can be written below `target`
-  sysctl,          // `source` is written to /proc/sys/`target`
-  hostname,        // `source`
-  domainname,      // `source`
-  root_read_only,  // the root mount itself
-  pivot,           // the host's tree is gone
+  loopback_up,       // the network namespace is new: lo
+  root,              // `source` is the host's path of the root directory; everything below is relative to it
+  mount,             // a new file system: `type`, `source`, `options`, `attributes` on `target`
+  bind,              // `source` of the host, or `descriptor` (a detached mount from the parent), on `target`
+  remount,           // what is mounted on `target` gets other `attributes` and `options`
+  own_cgroup,        // bind of this process's cgroup on `target`: hierarchy `type`, mounted at `source`
+  device,            // `node` at `target`, or a bind of the host's (`source`) where it may not be made
+  symlink,           // `target` points to `source`; an existing name stays
+  file,              // a file with the content `source` is mounted on `target`
+  directory,         // `target` exists as a directory
+  terminal,          // a new pty of the container's devpts; its slave is /dev/console and the program's stdio
+  mask,              // nothing can be read below `target`
+  read_only,         // nothing can be written below `target`
+  sysctl,            // `source` is written to /proc/sys/`target`
+  hostname,          // `source`
+  domainname,        // `source`
+  root_read_only,    // the root mount itself
+  pivot,             // the host's tree is gone
+  move_root,         // the same where pivot_root(2) shall not be used: the root is moved over the host's
+  root_propagation,  // of "/" (`propagation`); only now, because pivot_root refuses shared mounts
 };
+constexpr SetupKind k_last_setup_kind = SetupKind::root_propagation;
 
 /// What to do when the kernel does not allow a mount to this user (EPERM, EBUSY, ENODEV, EINVAL).
 enum class SetupFallback : std::uint64_t {
   none,
-  bind_host,        // bind `source` of the host, recursively and with the same attributes
+  bind_host,        // bind `host`, recursively and with the same attributes
   empty_directory,  // an empty, read-only directory
+};
+
+/// MOUNT_ATTR_*. What is cleared is cleared first.
+struct AttributeChange {
+  std::uint64_t set = 0;
+  std::uint64_t clear = 0;
+  bool empty() const { return set == 0 && clear == 0; }
+  bool operator==(const AttributeChange&) const = default;
+};
+
+/// See mknod(2).
+struct DeviceNode {
+  mode_t mode = 0;  // with S_IFCHR, S_IFBLK or S_IFIFO
+  std::uint32_t major = 0;
+  std::uint32_t minor = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  bool required = true;  // else it is left out where the host has none
+  bool operator==(const DeviceNode&) const = default;
 };
 
 struct SetupOp {
   SetupKind kind = SetupKind::pivot;
-  std::string target;                // path in the container, without a leading slash
-  std::string source;                // see SetupKind
-  std::string type;                  // file system type of `mount`
-  std::vector<std::string> options;  // "mode=1777", "newinstance": for the file system
-  std::uint64_t attributes = 0;      // MOUNT_ATTR_* that are set
-  std::uint64_t propagation = 0;     // MS_PRIVATE and so on; 0: as made
-  bool recursive = false;            // bind, and what its attributes apply to
-  std::optional<int> descriptor;     // number of the detached mount in the stage
+  std::string target;                      // path in the container, without a leading slash
+  std::string source;                      // see SetupKind; of `mount`: what is mounted, "" = nothing real
+  std::string type;                        // file system type of `mount`
+  std::vector<std::string> options;        // "mode=1777", "newinstance": for the file system
+  AttributeChange attributes;              // of the mount itself
+  AttributeChange recursive_attributes;    // of it and of all mounts below it
+  std::vector<std::uint64_t> propagation;  // MS_PRIVATE and so on, with or without MS_REC, in order
+  bool recursive = false;                  // bind: with the mounts below
+  bool copy_up = false;                    // mount: filled with what is at `target`
+  std::optional<int> descriptor;           // number of the detached mount in the stage
+  std::optional<DeviceNode> node;
   SetupFallback fallback = SetupFallback::none;
+  std::string host;  // bind_host: the host's path; own_cgroup: the cgroup that is seen at `source`
   std::string hint;  // for the error when it fails
   bool operator==(const SetupOp&) const = default;
 };
@@ -93,9 +121,10 @@ struct ProcessPlan {
   std::optional<std::uint64_t> personality;
   std::string apparmor_profile, selinux_label;
   bool terminal = false;
-  oci::ConsoleSize console_size;  // 0 x 0: as the kernel makes it
-  std::string seccomp;            // an array of sock_filter; "" = unconfined
-  std::vector<int> preserved;     // descriptors of the stage that become the program's 3, 4, ...
+  oci::ConsoleSize console_size;    // 0 x 0: as the kernel makes it
+  std::string seccomp;              // an array of sock_filter; "" = unconfined
+  std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*; with NEW_LISTENER somebody listens
+  std::vector<int> preserved;       // descriptors of the stage that become the program's 3, 4, ...
   bool operator==(const ProcessPlan&) const = default;
 };
 
@@ -110,6 +139,7 @@ struct EntryPlan {
   std::vector<JoinedNamespace> joined;  // the mount namespace is the last one
   std::uint64_t created = 0;            // CLONE_NEW*
   std::string time_offsets;             // for /proc/self/timens_offsets
+  int root = -1;                        // the root directory in them; -1: that of the mount namespace
   bool needed() const { return !joined.empty() || created != 0; }
   bool operator==(const EntryPlan&) const = default;
 };
@@ -125,6 +155,7 @@ struct SetupPlan {
   int control = -1;   // numbers of the stage's descriptors
   int lifeline = -1;  // -1: the container outlives who made it
   int gate = -1;      // -1: nothing to wait for
+  int listener = -1;  // connected to who listens for the filter's notifications
   bool operator==(const SetupPlan&) const = default;
 };
 
@@ -149,6 +180,7 @@ constexpr std::size_t k_stage_message_limit = 64 * 1024;
 /// What hooks of the stage read: the container's state in the statuses creating and created.
 struct HookStates {
   std::string creating, created;
+  std::string listener;  // the container process state for who listens for the filter's notifications
 };
 std::string encode_states(const HookStates& states);
 Result<HookStates> decode_states(std::string_view bytes);

@@ -39,16 +39,15 @@ struct Descriptors {
   std::vector<int> kept;
 
   Result<> add_stdio(Stdio& stdio, bool terminal, unsigned preserved) {
-    if (stdio.inherited && !terminal) {
-      for (int number = 0; number < 3; ++number)
-        if (::fcntl(number, F_GETFD) >= 0) kept.push_back(number);
-      return {};
-    }
     const Fd& null = copies.emplace_back(TRY(move_above(TRY(posix::open("/dev/null", O_RDWR)), preserved)));
     const int null_number = null.get();
     const std::array<Fd*, 3> given = {&stdio.input, &stdio.output, &stdio.error};
     for (int number = 0; number < 3; ++number) {
       Fd& fd = *given[static_cast<std::size_t>(number)];
+      if (stdio.inherited && !terminal && ::fcntl(number, F_GETFD) >= 0) {
+        kept.push_back(number);
+        continue;
+      }
       if (!fd || terminal) {
         moved.emplace_back(null_number, number);
         continue;

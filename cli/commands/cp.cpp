@@ -113,7 +113,8 @@ Result<> copy_into(const Source& source, const std::string& what, const Fd& root
                                    .gid = options.owner ? options.owner->second : status.st_gid,
                                    .mtime = status.st_mtim}));
   }
-  return tree.finish();
+  // Directories keep the times that they have now: those that were there are not ours.
+  return {};
 }
 
 build::CopyOptions copy_options(bool keeps_owner) {
@@ -137,7 +138,8 @@ Result<> copy_in(Session& session, const Place& from, const Place& to, const Can
       return fail(ErrorKind::not_found, "there is no directory '{}' in the container", printable(to.path));
     TRY(build::unpack_archive(std::make_unique<FdSource>(TRY(standard_stream(0))), directory, tree,
                               target.path, std::nullopt, &cancel));
-    return tree.finish();
+    // Directories keep the times that they have now: those that were there are not ours.
+    return {};
   }();
   TRY(root.finish());
   return done;
@@ -219,7 +221,7 @@ const Verb& cp_verb() {
       .flags = {{.name = "archive",
                  .letter = 'a',
                  .value = "",
-                 .help = "accepted: modes and times are kept always"},
+                 .help = "accepted: modes of all and times of files are kept always"},
                 {.name = "overwrite", .value = "", .help = "accepted: a file may replace another one"}},
       .least_operands = 2,
       .most_operands = 2,

@@ -1,5 +1,6 @@
 // verb: run
 #include "cli/commands/commands.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/registries.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/run_container.hpp"
@@ -67,11 +68,6 @@ std::vector<Flag> flags() {
        .help = "type=bind|volume|tmpfs,source=...,destination=...[,readonly]",
        .occurs = Occurs::often},
       {.name = "name", .value = "NAME", .help = "a name that no other container has"},
-      {.name = "network",
-       .value = "MODE",
-       .help = "private (default), host or none",
-       .completion = Completion::word,
-       .words = {"private", "host", "none"}},
       {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
       {.name = "pull",
@@ -134,7 +130,9 @@ const Verb& run_verb() {
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "
           "in a recipe, and comes from the cache when it ran before on the same tree.",
-      .flags = with_flags(with_flags(with_flags(flags(), life_flags()), resource_flags()), registry_flags()),
+      .flags = with_flags(
+          with_flags(with_flags(with_flags(flags(), life_flags()), network_flags()), resource_flags()),
+          registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

@@ -8,6 +8,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/containers/exec_request.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/capabilities.hpp"
@@ -22,7 +23,7 @@ constexpr std::size_t k_hostname_size = 12;  // of the ID
 
 Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
   if (!request.hostname.empty()) return request.hostname;
-  if (request.network != run::NetworkMode::host) return id.substr(0, k_hostname_size);
+  if (request.network.mode() != run::NetworkMode::host) return id.substr(0, k_hostname_size);
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
@@ -92,6 +93,13 @@ void remove_mount_points(const std::string& path, const std::vector<std::string>
 
 }  // namespace
 
+Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
+  StartSurroundings surroundings;
+  surroundings.network = TRY(open_network_namespaces(session, request.network));
+  surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  return surroundings;
+}
+
 int start_exit_code(const Error& error) {
   if (error.kind() == ErrorKind::program_not_found) return 127;
   if (error.kind() == ErrorKind::program_not_executable) return 126;
@@ -100,14 +108,15 @@ int start_exit_code(const Error& error) {
 
 Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
-               const run::ContainerPlace& place, std::shared_ptr<run::CgroupPlace> cgroups)
+               const run::ContainerPlace& place, const StartSurroundings& surroundings)
     : m_session(session),
       m_workshop(workshop),
       m_record(record),
       m_request(request),
       m_image(image),
       m_place(place),
-      m_cgroups(std::move(cgroups)) {}
+      m_cgroups(surroundings.cgroups),
+      m_opened(surroundings.network) {}
 
 Launch::~Launch() {
   ended();
@@ -145,24 +154,17 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
     config.mounts.push_back(TRY(runtime_mount(spec, *m_volumes, rootfs)));
   }
   if (m_request.read_only) add_writable_places(config);
-  options.network = m_request.network;
+  options.network = m_request.network.mode();
   options.init = m_request.init;
   if (m_cgroups) {
     m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
     options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
   }
   options.stdio = std::move(stdio);
-  if (m_request.network == run::NetworkMode::private_network) {
-    m_network.emplace(
-        TRY_WHILE(run::PrivateNetwork::create(m_session.search_path()), "making a private network"));
-    options.network_namespace = &m_network->network_namespace();
-  }
-  const auto host_resolver = posix::read_file("/etc/resolv.conf");
-  options.managed_files = {
-      {"/etc/resolv.conf", run::container_resolv_conf(host_resolver.value_or(""), m_request.network,
-                                                      m_network ? m_network->nameserver() : "")},
-      {"/etc/hosts", run::container_hosts(config.hostname)},
-      {"/etc/hostname", config.hostname + "\n"}};
+  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
+  m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
+  options.network_namespace = m_network->network_namespace();
+  options.managed_files = m_network->files();
   build::RunSettings settings = m_request.settings;
   settings.resources = m_request.resources;
   build::apply(settings, options);

@@ -8,6 +8,7 @@
 
 #include "build/workshop.hpp"
 #include "cli/containers/stored_request.hpp"
+#include "cli/network_session.hpp"
 #include "cli/session.hpp"
 #include "cli/volumes.hpp"
 #include "run/container.hpp"
@@ -17,11 +18,19 @@
 
 namespace ecrin::cli {
 
+/// What is opened before anything else is done, and before the user namespace is entered: the network that
+/// others have too, and the place for the limits. What cannot be had is refused here.
+struct StartSurroundings {
+  OpenedNetwork network;
+  std::shared_ptr<run::CgroupPlace> cgroups;
+  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
+};
+
 class Launch {
 public:
   Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
          const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
-         std::shared_ptr<run::CgroupPlace> cgroups);
+         const StartSurroundings& surroundings);
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   ~Launch();
@@ -50,7 +59,8 @@ private:
   bool m_own_home = false;        // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<Volumes> m_volumes;
-  std::optional<run::PrivateNetwork> m_network;
+  const OpenedNetwork& m_opened;
+  std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
 };
 

@@ -160,7 +160,7 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   if (present && companion.input && !request.terminal && ::isatty(0) == 0) input = TRY(standard_stream(0));
   const std::string& signal = container.image.stop_signal;
   const int image_signal = signal.empty() ? SIGTERM : parse_signal(signal).value_or(SIGTERM);
-  Launch launch(session, workshop, record, request, container.image, container.place, container.cgroups);
+  Launch launch(session, workshop, record, request, container.image, container.place, container.surroundings);
   run::MonitorOptions options{.id = record.id,
                               .database = &workshop.store().database(),
                               .directory = &container.place.directory(),

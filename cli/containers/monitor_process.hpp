@@ -9,8 +9,8 @@
 #include "base/child.hpp"
 #include "cli/container_request.hpp"
 #include "cli/containers/attachment.hpp"
+#include "cli/containers/launch.hpp"
 #include "cli/session.hpp"
-#include "run/cgroup.hpp"
 #include "run/monitor/container_place.hpp"
 #include "run/monitor/container_record.hpp"
 
@@ -48,7 +48,7 @@ struct MonitoredContainer {
   const ContainerRequest& request;
   const oci::ImageConfig& image;
   const run::ContainerPlace& place;
-  std::shared_ptr<run::CgroupPlace> cgroups;
+  const StartSurroundings& surroundings;
 };
 Outcome monitor_container(Session& session, const Companion& companion, Fd client,
                           const MonitoredContainer& container);

@@ -2,7 +2,6 @@
 
 #include "cli/containers/selection.hpp"
 #include "cli/containers/stored_request.hpp"
-#include "cli/resource_flags.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -10,13 +9,12 @@ namespace {
 constexpr std::chrono::seconds k_patience{15};  // for a monitor that is about to end
 
 Outcome lock_and_run(Session& session, const std::string& id, const Companion& companion, Fd client) {
-  // What cannot be limited is refused before anything else is done.
-  std::shared_ptr<run::CgroupPlace> cgroups;
+  std::optional<StartSurroundings> surroundings;
   std::optional<StoredRequest> stored;
   {
     Containers containers = TRY(Containers::open(session));
     stored = TRY(decode_request(TRY(containers.find(id)).request));
-    cgroups = TRY(open_cgroups(session, stored->request.resources));
+    surroundings = TRY(StartSurroundings::open(session, stored->request));
   }
   Containers containers = TRY(Containers::open(TRY(session.workshop())->store()));
   run::ContainerRecord record = TRY(containers.find(id));
@@ -31,7 +29,7 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
                             .request = stored->request,
                             .image = stored->image,
                             .place = place,
-                            .cgroups = std::move(cgroups)});
+                            .surroundings = *surroundings});
 }
 
 }  // namespace

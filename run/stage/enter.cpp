@@ -80,6 +80,13 @@ bool has_user_namespace(const EntryPlan& entry) {
          (!entry.joined.empty() && entry.joined.front().kind == CLONE_NEWUSER);
 }
 
+// A container without a mount namespace of its own has a root directory in another one.
+Result<> change_root(const Fd& root) {
+  if (::fchdir(root.get()) != 0 || ::chroot(".") != 0)
+    return fail_errno("cannot enter the root directory of the container");
+  return {};
+}
+
 // Some namespaces hold for children only. The child takes over, as another child of the parent's.
 Result<> move_to_child(Stage& stage) {
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0));
@@ -126,6 +133,7 @@ Result<> enter_namespaces(Stage& stage) {
     all |= joined.kind;
     Fd(joined.descriptor).reset();
   }
+  if (entry.root >= 0) TRY(change_root(Fd(entry.root)));
   if ((all & k_for_children) != 0) return move_to_child(stage);
   return {};
 }

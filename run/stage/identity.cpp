@@ -9,18 +9,26 @@
 
 #include <cerrno>
 
+#include "run/message_socket.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
 namespace {
 
-Result<> install_filter(const ProcessPlan& process) {
+Result<> install_filter(const Stage& stage) {
+  const ProcessPlan& process = stage.plan.process;
   if (process.seccomp.empty()) return {};
   // The kernel copies the program; sock_filter has no alignment beyond 4, which std::string's buffer has.
   sock_fprog program{};
   program.len = static_cast<unsigned short>(process.seccomp.size() / sizeof(sock_filter));
   program.filter = reinterpret_cast<sock_filter*>(const_cast<char*>(process.seccomp.data()));
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0) return {};
+  const long outcome = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, process.seccomp_flags, &program);
+  if (outcome >= 0) {
+    if ((process.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return {};
+    // Who answers for the calls gets it at once: from here on some of ours wait for that.
+    const Fd listener(static_cast<int>(outcome));
+    return send_message(stage.listener, std::string_view(stage.listener_state), &listener);
+  }
   auto error = fail_errno("cannot install the seccomp filter");
   return std::unexpected(
       std::move(error).error().hint("the kernel may lack CONFIG_SECCOMP_FILTER; --security-opt "
@@ -67,15 +75,16 @@ Result<> change_identity(const ProcessPlan& process) {
   return {};
 }
 
-Result<> confine(const ProcessPlan& process) {
+Result<> confine(const Stage& stage) {
+  const ProcessPlan& process = stage.plan.process;
   if (!process.no_new_privileges) {
-    TRY(install_filter(process));
+    TRY(install_filter(stage));
     return take_last_capabilities(process);
   }
   TRY(take_last_capabilities(process));
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno("cannot set no_new_privs");
   // Now anybody may.
-  return install_filter(process);
+  return install_filter(stage);
 }
 
 }  // namespace ecrin::run::stage

@@ -22,7 +22,7 @@ constexpr int k_stage_failed = 125;
 // All descriptors that the plan does not know came from somewhere else and end here: the container's program
 // could be shown to one by its working directory.
 void close_others(const SetupPlan& plan) {
-  std::vector<int> kept = {plan.control, plan.lifeline, plan.gate};
+  std::vector<int> kept = {plan.control, plan.lifeline, plan.gate, plan.listener, plan.entry.root};
   kept.insert(kept.end(), plan.process.preserved.begin(), plan.process.preserved.end());
   for (const JoinedNamespace& joined : plan.entry.joined) kept.push_back(joined.descriptor);
   for (const SetupOp& op : plan.ops)
@@ -47,6 +47,7 @@ Result<> report_prepared(stage::Stage& stage) {
   for (const oci::Hook& hook : stage.plan.create_container)
     TRY(run_hook(hook, "createContainer", states.creating));
   stage.created_state = std::move(states.created);
+  stage.listener_state = std::move(states.listener);
   return {};
 }
 
@@ -60,11 +61,14 @@ Result<> set_up(stage::Stage& stage) {
   if ((entry.created & CLONE_NEWUSER) == 0) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (entry.needed()) TRY(stage::enter_namespaces(stage));
   for (const SetupOp& op : stage.plan.ops) {
-    if (op.kind == SetupKind::pivot) TRY(report_prepared(stage));
+    if (op.kind == SetupKind::pivot || op.kind == SetupKind::move_root) TRY(report_prepared(stage));
     TRY(stage::perform(stage, op));
   }
-  // In a container that others set up there is nothing else to do.
-  if (stage.plan.ops.empty() && stage.plan.process.terminal) TRY(stage::make_exec_terminal(stage));
+  // In a container that others set up there is little to do.
+  if (stage.plan.ops.empty()) {
+    TRY(report_prepared(stage));
+    if (stage.plan.process.terminal) TRY(stage::make_exec_terminal(stage));
+  }
   return {};
 }
 
@@ -85,6 +89,7 @@ int main() {
   stage.control = Fd(stage.plan.control);
   stage.lifeline = Fd(stage.plan.lifeline);
   stage.gate = Fd(stage.plan.gate);
+  stage.listener = Fd(stage.plan.listener);
   // Signals of the user's terminal reach the container through its parent, not directly.
   ::setsid();
   ::umask(022);

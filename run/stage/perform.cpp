@@ -1,6 +1,3 @@
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,26 +11,10 @@ namespace ecrin::run::stage {
 namespace {
 
 Result<> make_symlink(Stage& stage, const SetupOp& op) {
-  const std::size_t slash = op.target.rfind('/');
-  const std::string directory = slash == std::string::npos ? std::string() : op.target.substr(0, slash);
-  const std::string name = slash == std::string::npos ? op.target : op.target.substr(slash + 1);
+  const auto [directory, name] = split_last(op.target);
   const Fd parent = TRY(open_target(stage, directory, TargetKind::directory));
   auto made = posix::symlink_at(op.source, parent, name);
   if (!made && made.error().code() != EEXIST) return made;
-  return {};
-}
-
-Result<> set_sysctl(Stage& stage, const SetupOp& op) {
-  const std::string path = "proc/sys/" + op.target;
-  auto file = posix::open_in_root(stage.root, path, O_WRONLY);
-  if (!file)
-    return std::unexpected(
-        std::move(file).error().hint("only settings of the container's own namespaces can be changed"));
-  struct statfs file_system {};
-  if (::fstatfs(file->get(), &file_system) != 0 || file_system.f_type != PROC_SUPER_MAGIC)
-    return fail(ErrorKind::invalid, "'/{}' in the container is no kernel setting", printable(path));
-  TRY_WHILE(posix::write_full(*file, std::string_view(op.source)), "setting '{}' to '{}'",
-            printable(op.target), printable(op.source));
   return {};
 }
 
@@ -47,8 +28,12 @@ Result<> perform_kind(Stage& stage, const SetupOp& op) {
       return mount_new(stage, op);
     case SetupKind::bind:
       return mount_bind(stage, op);
+    case SetupKind::remount:
+      return remount(stage, op);
+    case SetupKind::own_cgroup:
+      return mount_own_cgroup(stage, op);
     case SetupKind::device:
-      return mount_device(stage, op);
+      return make_device(stage, op);
     case SetupKind::symlink:
       return make_symlink(stage, op);
     case SetupKind::file:
@@ -76,6 +61,10 @@ Result<> perform_kind(Stage& stage, const SetupOp& op) {
       return make_root_read_only(stage);
     case SetupKind::pivot:
       return pivot(stage);
+    case SetupKind::move_root:
+      return move_root(stage);
+    case SetupKind::root_propagation:
+      return propagate_root(op);
   }
   return fail(ErrorKind::invalid, "unknown operation in the stage's plan");
 }
@@ -85,8 +74,15 @@ std::string describe(const SetupOp& op) {
   switch (op.kind) {
     case SetupKind::mount:
       return fmt::format("mounting {} on '/{}' of the container", op.type, target);
-    case SetupKind::bind:
+    case SetupKind::remount:
+      return fmt::format("changing the mount on '/{}' of the container", target);
+    case SetupKind::own_cgroup:
+      return fmt::format("providing the cgroup on '/{}' of the container", target);
     case SetupKind::device:
+      return fmt::format("making the device '/{}' of the container", target);
+    case SetupKind::sysctl:
+      return fmt::format("setting '{}' in the container", target);
+    case SetupKind::bind:
       return fmt::format("binding '{}' on '/{}' of the container", printable(op.source), target);
     case SetupKind::file:
       return fmt::format("providing '/{}' in the container", target);

@@ -115,7 +115,7 @@ Result<> become_program(Stage& stage) {
   TRY(set_limits(stage.plan.process));
   // A filter of the user's may forbid even to tell.
   TRY(report(stage, StageMessage::ready));
-  return confine(stage.plan.process);
+  return confine(stage);
 }
 
 }  // namespace

@@ -100,6 +100,25 @@ Result<std::uint64_t> mount_id(const Fd& fd) {
   return std::uint64_t{status.stx_dev_major} << 32 | status.stx_dev_minor;
 }
 
+std::pair<std::string, std::string> split_last(const std::string& path) {
+  const std::size_t end = path.find_last_not_of('/') + 1;
+  const std::size_t slash = end == 0 ? std::string::npos : path.rfind('/', end - 1);
+  if (slash == std::string::npos) return {"", path.substr(0, end)};
+  return {path.substr(0, slash), path.substr(slash + 1, end - slash - 1)};
+}
+
+Result<TargetKind> kind_of(const Fd& fd) {
+  return S_ISDIR(TRY(posix::stat_fd(fd)).st_mode) ? TargetKind::directory : TargetKind::file;
+}
+
+Result<Fd> open_existing(const Stage& stage, const std::string& path, int flags) {
+  if ((flags & O_PATH) == 0) flags |= O_NONBLOCK | O_NOCTTY;
+  for (const auto& [name, root] : stage.kernel_files)
+    if (path.starts_with(name) && path.size() > name.size() && path[name.size()] == '/')
+      return posix::open_in_root(root, std::string_view(path).substr(name.size() + 1), flags);
+  return posix::open_in_root(stage.root, path, flags);
+}
+
 Result<Fd> open_target(const Stage& stage, const std::string& path, TargetKind kind) {
   auto found = posix::open_in_root(stage.root, path, O_PATH);
   if (!found && found.error().code() == ENOENT) found = Maker(stage, path, kind).make();

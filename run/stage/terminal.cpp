@@ -50,8 +50,8 @@ Result<> use_terminal(Stage& stage, Terminal terminal) {
 
 Result<> make_terminal(Stage& stage, const SetupOp& op) {
   Terminal terminal = TRY(open_terminal(stage.root, stage.plan.process));
-  const Fd node = TRY(posix::open_in_root(stage.root, terminal.node, O_PATH));
-  const Fd console = TRY(clone_mount(node.get(), "", Depth::one));
+  // The very terminal, whatever "dev/pts" leads to by now.
+  const Fd console = TRY(clone_mount(terminal.slave.get(), "", Depth::one));
   const Fd target = TRY(open_target(stage, op.target, TargetKind::file));
   TRY(attach(console, target, op.target));
   return use_terminal(stage, std::move(terminal));

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "tests/support/catch.hpp"
@@ -63,8 +64,11 @@ std::vector<std::string> files_of_containers(const Ecrin& ecrin) {
   return names;
 }
 
+// One that nobody has waited for is none any more.
 bool is_process(int pid) {
-  return ::kill(pid, 0) == 0;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  return std::getline(file, text) && !contains(text.substr(text.rfind(')')), ") Z");
 }
 
 }  // namespace
@@ -220,6 +224,65 @@ TEST_CASE("exec runs another program in a container") {
   const Outcome stopped = ecrin({"exec", "host", "true"});
   CHECK(stopped.code == 125);
   CHECK(one_error(stopped));
+}
+
+TEST_CASE("files are copied into containers and out of them") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  const std::string directory = ecrin.scratch() / "files";
+  std::filesystem::create_directories(directory + "/tree/sub");
+  write_file(directory + "/tree/sub/file", "content\n");
+  write_file(directory + "/tree/it's [a] *", "odd\n");
+  for (const bool runs : {true, false}) {
+    INFO("while it runs: " << runs);
+    const std::string name = runs ? "runs" : "rests";
+    if (runs) {
+      ecrin.must(with({"run", "-d", "--name", name, "busybox"}, k_patient));
+    } else {
+      ecrin.must({"create", "--name", name, "busybox", "sh"});
+    }
+    ecrin.must({"cp", directory + "/tree", name + ":/new"});
+    ecrin.must({"cp", directory + "/tree", name + ":/new"});
+    ecrin.must({"cp", directory + "/tree/.", name + ":/new/tree/more"});
+    ecrin.must({"cp", directory + "/tree/it's [a] *", name + ":/odd"});
+    CHECK(ecrin({"cp", directory + "/tree", name + ":/no/such/place"}).code == 125);
+    CHECK(ecrin({"cp", directory + "/tree", name + ":/etc/passwd"}).code == 125);
+    const std::string out = directory + "/out-" + name;
+    ecrin.must({"cp", name + ":/new", out});
+    CHECK(read_file(out + "/sub/file") == "content\n");
+    CHECK(read_file(out + "/tree/sub/file") == "content\n");
+    CHECK(read_file(out + "/tree/more/sub/file") == "content\n");
+    ecrin.must({"cp", name + ":/odd", out});
+    CHECK(read_file(out + "/odd") == "odd\n");
+    const Outcome diff = ecrin({"diff", name});
+    CHECK(contains(diff.out, "A /new/sub/file"));
+    CHECK(contains(diff.out, "A /odd"));
+    // What leads out of the container stays inside.
+    if (runs) {
+      ecrin.must({"exec", name, "ln", "-s", directory, "/out"});
+      CHECK(ecrin({"cp", directory + "/tree/sub/file", name + ":/out/escaped"}).code == 125);
+      CHECK_FALSE(std::filesystem::exists(directory + "/escaped"));
+      ecrin.must({"exec", name, "ln", "-s", "/etc/hostname-of-nobody", "/dangling"});
+      CHECK(ecrin({"cp", name + ":/dangling", out + "/x"}).code == 125);
+    }
+    const std::string id = ecrin.must({"commit", name, "made-of-" + name});
+    CHECK(id.starts_with("sha256:"));
+    CHECK(ecrin.must({"run", "--rm", "made-of-" + name, "cat", "/odd"}) == "odd");
+    CHECK(ecrin({"export", "-o", directory + "/" + name + ".tar", name}).code == 0);
+    CHECK(std::filesystem::file_size(directory + "/" + name + ".tar") > 1000);
+  }
+}
+
+TEST_CASE("health checks say how a container is") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must(with({"run", "-d", "--name", "well", "--health-cmd", "test -e /ok", "--health-interval", "200ms",
+                   "--health-retries", "2", "busybox"},
+                  k_patient));
+  CHECK(ecrin.must({"wait", "--condition", "unhealthy", "well"}) == "-1");
+  ecrin.must({"exec", "well", "touch", "/ok"});
+  CHECK(ecrin.must({"wait", "--condition", "healthy", "well"}) == "-1");
+  CHECK(ecrin.must({"ps", "-q", "--filter", "health=healthy"}).size() == 12);
 }
 
 TEST_CASE("exec with a terminal, and top") {

@@ -15,6 +15,10 @@
 //   lock FILE          locks it, prints "ready" and waits for ever
 //   descriptors        numbers of the open descriptors
 //   agent              how many keys the ssh-agent at $SSH_AUTH_SOCK has
+//   serve PORT... [--only-ipv4]
+//                      answers what it is asked, over TCP and UDP, IPv4 and IPv6; prints "ready" first
+//   ask tcp|udp ADDRESS PORT TEXT
+//                      what such a server answers: "PROTOCOL PORT TEXT from ADDRESS"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -41,6 +45,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "serve.hpp"
 
 namespace {
 
@@ -454,6 +460,11 @@ int main(int argc, char** argv) {
   if (words.size() == 2 && words[0] == "lock") return lock_for_ever(words[1]);
   if (words.size() == 1 && words[0] == "descriptors") return descriptors();
   if (words.size() == 1 && words[0] == "agent") return ask_agent();
+  if (words.size() >= 2 && words[0] == "serve") {
+    const bool only_ipv4 = flag("--only-ipv4");
+    return serve({words.begin() + 1, words.end()}, only_ipv4);
+  }
+  if (words.size() == 5 && words[0] == "ask") return ask(words[1], words[2], words[3], words[4]);
   std::fputs("usage: see the head of init.cpp\n", stderr);
   return 2;
 }

@@ -9,7 +9,9 @@ using Words = std::vector<std::string>;
 
 TEST_CASE("volumes: host paths, named volumes, nameless volumes") {
   CHECK(parse_volume("/a:/b").value() == MountSpec{Type::bind, "/a", "/b", {"rbind"}});
-  CHECK(parse_volume("./a:/b:ro,Z").value() == MountSpec{Type::bind, "./a", "/b", {"rbind", "ro"}});
+  CHECK(parse_volume("./a:/b:ro,Z").value() == MountSpec{Type::bind, "./a", "/b", {"rbind", "rro"}});
+  CHECK(parse_volume("/a:/b:ro,rw").value() == MountSpec{Type::bind, "/a", "/b", {"rbind", "ro", "rw"}});
+  CHECK(parse_volume("/a:/b:bind,ro").value() == MountSpec{Type::bind, "/a", "/b", {"bind", "ro"}});
   CHECK(parse_volume(".:/b:bind,nosuid").value() == MountSpec{Type::bind, ".", "/b", {"bind", "nosuid"}});
   CHECK(parse_volume("data:/b").value() == MountSpec{Type::volume, "data", "/b", {"bind"}});
   CHECK(parse_volume("/b").value() == MountSpec{Type::volume, "", "/b", {"bind"}});
@@ -27,7 +29,7 @@ TEST_CASE("volumes: what is wrong is refused") {
 
 TEST_CASE("mounts in words") {
   CHECK(parse_mount("type=bind,src=/a,dst=/b,readonly").value() ==
-        MountSpec{Type::bind, "/a", "/b", {"rbind", "ro"}});
+        MountSpec{Type::bind, "/a", "/b", {"rbind", "rro"}});
   CHECK(parse_mount("type=bind,source=a,target=/b,ro=false,bind-propagation=rslave").value() ==
         MountSpec{Type::bind, "a", "/b", {"rbind", "rw", "rslave"}});
   CHECK(parse_mount("source=data,destination=/b").value() == MountSpec{Type::volume, "data", "/b", {"bind"}});

@@ -9,17 +9,24 @@ namespace {
 
 SetupPlan full_plan() {
   SetupPlan plan;
-  plan.ops = {{.kind = SetupKind::root, .source = "/some/root"},
-              {.kind = SetupKind::mount,
-               .target = "dev",
-               .type = "tmpfs",
-               .options = {"mode=755", "size=1m"},
-               .attributes = 6,
-               .propagation = 3,
-               .fallback = SetupFallback::empty_directory,
-               .hint = "try harder"},
-              {.kind = SetupKind::bind, .target = "mnt", .source = "/x", .recursive = true, .descriptor = 0},
-              {.kind = SetupKind::pivot}};
+  plan.ops = {
+      {.kind = SetupKind::root, .source = "/some/root"},
+      {.kind = SetupKind::mount,
+       .target = "dev",
+       .type = "tmpfs",
+       .options = {"mode=755", "size=1m"},
+       .attributes = {.set = 6, .clear = 1},
+       .recursive_attributes = {.set = 2, .clear = UINT64_MAX},
+       .propagation = {3, 4},
+       .copy_up = true,
+       .fallback = SetupFallback::empty_directory,
+       .host = "/dev",
+       .hint = "try harder"},
+      {.kind = SetupKind::device,
+       .target = "dev/x",
+       .node = DeviceNode{.mode = 020666, .major = 1, .minor = 3, .uid = 4, .gid = 5, .required = false}},
+      {.kind = SetupKind::bind, .target = "mnt", .source = "/x", .recursive = true, .descriptor = 0},
+      {.kind = SetupKind::pivot}};
   plan.process = {
       .args = {"sh", "-c", ""},
       .env = {"A=b", std::string("N=\0x", 4)},
@@ -46,8 +53,10 @@ SetupPlan full_plan() {
       .terminal = true,
       .console_size = {.height = 24, .width = 80},
       .seccomp = std::string(64, '\1'),
+      .seccomp_flags = 8,
       .preserved = {20, 21}};
-  plan.entry = {.joined = {{.kind = 1, .descriptor = 30}}, .created = 2, .time_offsets = "monotonic 1 0\n"};
+  plan.entry = {
+      .joined = {{.kind = 1, .descriptor = 30}}, .created = 2, .time_offsets = "monotonic 1 0\n", .root = 31};
   plan.reports_prepared = true;
   plan.create_container = {{.path = "/a", .args = {"a", "b"}, .env = {"X=y"}, .timeout = 3}};
   plan.start_container = {{.path = "/b"}};
@@ -56,6 +65,7 @@ SetupPlan full_plan() {
   plan.control = 9;
   plan.lifeline = 11;
   plan.gate = 12;
+  plan.listener = 13;
   return plan;
 }
 

@@ -1,0 +1,75 @@
+#include "cli/runtime/opened.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/atomic_file.hpp"
+#include "base/json.hpp"
+#include "base/text.hpp"
+#include "oci/runtime_config_json.hpp"
+#include "run/container_processes.hpp"
+#include "run/hooks.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace ecrin::cli {
+
+Result<OpenedContainer> open_container(const RuntimeContext& context, const std::string& id,
+                                       Changes changes) {
+  run::ContainerDirectory directory = TRY(run::ContainerDirectory::open(context.root, id));
+  if (changes == Changes::yes) TRY(directory.lock());
+  OpenedContainer container{
+      .directory = std::move(directory), .record = {}, .status = run::ContainerStatus::stopped};
+  TRY(read_again(container));
+  return container;
+}
+
+Result<> read_again(OpenedContainer& container) {
+  container.record = TRY(container.directory.read());
+  container.status = TRY(container.directory.status(container.record));
+  return {};
+}
+
+std::string hook_state(const run::ContainerRecord& record, std::string_view status, pid_t pid) {
+  Json state = run::state_document(record, run::ContainerStatus::created);
+  state["status"] = std::string(status);
+  if (pid > 0) {
+    state["pid"] = pid;
+  } else {
+    state.erase("pid");
+  }
+  return dump_json(state);
+}
+
+Result<unsigned> preserved_descriptors(const RuntimeContext& context, const Arguments& arguments,
+                                       std::vector<std::string>& program_environment) {
+  constexpr unsigned k_most = 4096;
+  unsigned count = 0;
+  if (const auto asked = arguments.find("preserve-fds"))
+    count = static_cast<unsigned>(TRY_WHILE(parse_unsigned(*asked, k_most), "reading --preserve-fds"));
+  const auto passed = context.environment("LISTEN_FDS");
+  const auto listener = context.environment("LISTEN_PID");
+  if (!passed || (listener && *listener != std::to_string(::getpid()))) return count;
+  const auto more = parse_unsigned(*passed, k_most);
+  if (!more || *more == 0) return count;
+  program_environment.push_back("LISTEN_FDS=" + *passed);
+  program_environment.emplace_back("LISTEN_PID=1");
+  return count + static_cast<unsigned>(*more);
+}
+
+Result<> write_pid_file(const std::string& path, pid_t pid) {
+  TRY_WHILE(write_file_atomically(path, std::to_string(pid), 0644), "writing the pid file");
+  return {};
+}
+
+Result<> remove_container(OpenedContainer& container) {
+  const run::ContainerCgroup cgroup(container.record.cgroup);
+  TRY_WHILE(cgroup.remove(), "deleting the container");
+  if (container.record.late_hooks) {
+    const oci::RuntimeConfig config = TRY(oci::parse_runtime_config(TRY(container.directory.read_config())));
+    run::run_late_hooks(config.hooks.poststop, "poststop", hook_state(container.record, "stopped", 0));
+  }
+  return container.directory.remove();
+}
+
+}  // namespace ecrin::cli

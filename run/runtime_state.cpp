@@ -1,0 +1,293 @@
+#include "run/runtime_state.hpp"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "oci/runtime_config.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr const char* k_state_name = "state.json";
+constexpr const char* k_config_name = "config.json";
+constexpr std::size_t k_longest_id = 1024;
+constexpr std::size_t k_longest_file_name = 255;
+
+Error no_container(const std::string& id) {
+  return Error(ErrorKind::not_found, fmt::format("container '{}' does not exist", printable(id, 100)));
+}
+
+// Fields 3 (state) and 22 (start time) of /proc/PID/stat; the second field is a name that may hold anything.
+struct ProcessFacts {
+  char state = 'X';
+  std::uint64_t start_time = 0;
+};
+
+Result<ProcessFacts> process_facts(pid_t pid) {
+  const std::string text = TRY(posix::read_file(fmt::format("/proc/{}/stat", pid), 4096));
+  const std::size_t name_end = text.rfind(')');
+  const std::vector<std::string> fields = name_end == std::string::npos
+                                              ? std::vector<std::string>()
+                                              : split(std::string_view(text).substr(name_end + 1), ' ');
+  constexpr std::size_t k_state = 1;  // of what follows the name and a blank
+  constexpr std::size_t k_start_time = 20;
+  if (fields.size() <= k_start_time || fields[k_state].size() != 1)
+    return fail(ErrorKind::invalid, "cannot understand /proc/{}/stat", pid);
+  return ProcessFacts{.state = fields[k_state][0], .start_time = TRY(parse_unsigned(fields[k_start_time]))};
+}
+
+Result<std::string> boot_id() {
+  return std::string(trim(TRY(posix::read_file("/proc/sys/kernel/random/boot_id", 100))));
+}
+
+// One in a directory that everybody can write to might be somebody else's.
+Result<Fd> open_root(const std::string& root) {
+  Fd directory = TRY(posix::open(root, O_PATH | O_DIRECTORY));
+  const struct stat status = TRY(posix::stat_fd(directory));
+  if (status.st_uid != ::geteuid() && ::geteuid() != 0)
+    return std::unexpected(
+        Error(ErrorKind::denied, fmt::format("'{}' belongs to another user", printable(root)))
+            .hint("--root names another directory"));
+  return directory;
+}
+
+// A lock belongs to what was opened: the directory's own descriptor stays without one.
+Result<Fd> open_for_lock(const Fd& directory) {
+  return posix::open(posix::fd_path(directory), O_RDONLY | O_DIRECTORY);
+}
+
+Result<> remove_contents(const Fd& directory) {
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory)))
+    TRY(posix::unlink_at(directory, entry.name));
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(ContainerStatus status) {
+  switch (status) {
+    case ContainerStatus::creating:
+      return "creating";
+    case ContainerStatus::created:
+      return "created";
+    case ContainerStatus::running:
+      return "running";
+    case ContainerStatus::paused:
+      return "paused";
+    case ContainerStatus::stopped:
+      return "stopped";
+  }
+  return "stopped";
+}
+
+Result<ProcessName> name_process(pid_t pid) {
+  const ProcessFacts facts = TRY(process_facts(pid));
+  return ProcessName{.pid = pid, .start_time = facts.start_time, .boot = TRY(boot_id())};
+}
+
+bool is_alive(const ProcessName& process) {
+  if (process.pid <= 0) return false;
+  const auto facts = process_facts(process.pid);
+  if (!facts || facts->state == 'Z' || facts->state == 'X') return false;
+  if (facts->start_time != process.start_time) return false;
+  const auto boot = boot_id();
+  return boot && *boot == process.boot;
+}
+
+Json record_to_json(const ContainerRecord& record) {
+  return Json{{"ociVersion", oci::RuntimeConfig{}.version},
+              {"id", record.id},
+              {"pid", record.process.pid},
+              {"startTime", record.process.start_time},
+              {"boot", record.process.boot},
+              {"bundle", record.bundle},
+              {"rootfs", record.rootfs},
+              {"created", record.created},
+              {"owner", record.owner},
+              {"annotations", record.annotations},
+              {"cgroup", cgroup_state_to_json(record.cgroup)},
+              {"ownPidNamespace", record.own_pid_namespace},
+              {"lateHooks", record.late_hooks}};
+}
+
+Result<ContainerRecord> record_from_json(std::string_view text) {
+  const Json json = TRY(parse_json(text, "the container's state"));
+  const std::string_view what = "the container's state";
+  ContainerRecord record;
+  record.id = TRY(json_string(json, "id", what)).value_or("");
+  record.process.pid = static_cast<pid_t>(TRY(json_unsigned(json, "pid", what)).value_or(0));
+  record.process.start_time = TRY(json_unsigned(json, "startTime", what)).value_or(0);
+  record.process.boot = TRY(json_string(json, "boot", what)).value_or("");
+  record.bundle = TRY(json_string(json, "bundle", what)).value_or("");
+  record.rootfs = TRY(json_string(json, "rootfs", what)).value_or("");
+  record.created = TRY(json_string(json, "created", what)).value_or("");
+  record.owner = static_cast<uid_t>(TRY(json_unsigned(json, "owner", what)).value_or(0));
+  if (const Json* annotations = TRY(json_object(json, "annotations", what)))
+    for (const auto& [key, value] : annotations->items())
+      if (value.is_string()) record.annotations[key] = value.get<std::string>();
+  if (const Json* cgroup = TRY(json_object(json, "cgroup", what)))
+    record.cgroup = TRY(cgroup_state_from_json(*cgroup));
+  record.own_pid_namespace = TRY(json_bool(json, "ownPidNamespace", what)).value_or(true);
+  record.late_hooks = TRY(json_bool(json, "lateHooks", what)).value_or(false);
+  return record;
+}
+
+std::string creation_time() {
+  struct timespec now {};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::string text = format_time(now.tv_sec);
+  text.pop_back();  // the Z
+  return fmt::format("{}.{:09}Z", text, now.tv_nsec);
+}
+
+Json state_document(const ContainerRecord& record, ContainerStatus status) {
+  Json document = {{"ociVersion", oci::RuntimeConfig{}.version},
+                   {"id", record.id},
+                   {"status", std::string(to_string(status))},
+                   {"bundle", record.bundle},
+                   {"rootfs", record.rootfs},
+                   {"created", record.created},
+                   {"pid", status == ContainerStatus::stopped ? 0 : record.process.pid}};
+  if (!record.annotations.empty()) document["annotations"] = record.annotations;
+  return document;
+}
+
+Result<> check_container_id(std::string_view id) {
+  const auto allowed = [](unsigned char character) {
+    return std::isalnum(character) != 0 ||
+           std::string_view("_+-.").find(static_cast<char>(character)) != std::string_view::npos;
+  };
+  if (id.empty() || id.size() > k_longest_id || id == "." || id == ".." || !std::ranges::all_of(id, allowed))
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is no name for a container", printable(id, 100)))
+            .hint("letters, digits and any of _ + - . are allowed"));
+  if (id.size() > k_longest_file_name)
+    return fail(ErrorKind::limit, "the name of the container is longer than {} characters",
+                k_longest_file_name);
+  return {};
+}
+
+Result<ContainerDirectory> ContainerDirectory::create(const std::string& root, const std::string& id) {
+  TRY(check_container_id(id));
+  TRY(posix::make_directories(root, 0711));
+  Fd root_directory = TRY(open_root(root));
+  constexpr int k_attempts = 100;
+  for (int attempt = 0; attempt < k_attempts; ++attempt) {
+    const auto made = posix::mkdir_at(root_directory, id, 0700);
+    if (!made && made.error().code() != EEXIST) return std::unexpected(made.error());
+    auto opened = posix::open_at(root_directory, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!opened && opened.error().code() == ENOENT) continue;  // removed meanwhile
+    ContainerDirectory directory(TRY(root_directory.duplicate()), TRY(std::move(opened)), id,
+                                 root + "/" + id);
+    auto lock =
+        TRY(FileLock::acquire_now(TRY(open_for_lock(directory.m_directory)), FileLock::Mode::exclusive));
+    if (lock && !TRY(directory.is_current())) continue;
+    // A create that was killed before it knew the container's first process leaves a directory without state,
+    // or with that of no process, and no lock.
+    const auto record = directory.read();
+    const bool taken = !lock || (record && record->process.pid > 0);
+    if (taken)
+      return fail(ErrorKind::conflict, "a container with the id '{}' exists already", printable(id, 100));
+    directory.m_lock = std::move(lock);
+    TRY(remove_contents(directory.m_directory));
+    return directory;
+  }
+  return fail(ErrorKind::conflict, "a container with the id '{}' comes and goes", printable(id, 100));
+}
+
+Result<ContainerDirectory> ContainerDirectory::open(const std::string& root, const std::string& id) {
+  TRY(check_container_id(id));
+  auto root_directory = open_root(root);
+  if (!root_directory && root_directory.error().code() == ENOENT) return std::unexpected(no_container(id));
+  if (!root_directory) return std::unexpected(root_directory.error());
+  auto directory = posix::open_at(*root_directory, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!directory && directory.error().code() == ENOENT) return std::unexpected(no_container(id));
+  if (!directory) return std::unexpected(directory.error());
+  return ContainerDirectory(*std::move(root_directory), *std::move(directory), id, root + "/" + id);
+}
+
+Result<std::vector<std::string>> ContainerDirectory::list(const std::string& root) {
+  const auto directory = open_root(root);
+  if (!directory && directory.error().code() == ENOENT) return std::vector<std::string>();
+  if (!directory) return std::unexpected(directory.error());
+  std::vector<std::string> ids;
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(*directory)))
+    if (entry.type == DT_DIR && check_container_id(entry.name)) ids.push_back(entry.name);
+  return ids;
+}
+
+// Does its name still stand for it?
+Result<bool> ContainerDirectory::is_current() const {
+  const auto named = posix::lstat_at(m_root, m_id);
+  if (!named && named.error().code() == ENOENT) return false;
+  if (!named) return std::unexpected(named.error());
+  const struct stat own = TRY(posix::stat_fd(m_directory));
+  return named->st_ino == own.st_ino && named->st_dev == own.st_dev;
+}
+
+Result<> ContainerDirectory::lock() {
+  m_lock = TRY(FileLock::acquire(TRY(open_for_lock(m_directory)), FileLock::Mode::exclusive));
+  if (!TRY(is_current())) return std::unexpected(no_container(m_id));
+  return {};
+}
+
+Result<ContainerRecord> ContainerDirectory::read() const {
+  auto file = posix::open_at(m_directory, k_state_name, O_RDONLY | O_NOFOLLOW);
+  if (!file && file.error().code() == ENOENT) {
+    // A create that has not come so far, or never will.
+    return ContainerRecord{.id = m_id};
+  }
+  const Fd opened = TRY(std::move(file));
+  return TRY_WHILE(record_from_json(TRY(posix::read_fd(opened))), "reading {}/{}", printable(m_path),
+                   k_state_name);
+}
+
+Result<> ContainerDirectory::write(const ContainerRecord& record) const {
+  const AtomicFile::Sync none = AtomicFile::Sync::no;
+  auto file = TRY(AtomicFile::create(m_directory, k_state_name, 0600));
+  TRY(posix::write_full(file.file(), dump_json(record_to_json(record))));
+  return file.commit(none);
+}
+
+Result<> ContainerDirectory::write_config(std::string_view text) const {
+  const Fd file =
+      TRY(posix::open_at(m_directory, k_config_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  return posix::write_full(file, text);
+}
+
+Result<std::string> ContainerDirectory::read_config() const {
+  return posix::read_fd(TRY(posix::open_at(m_directory, k_config_name, O_RDONLY | O_NOFOLLOW)));
+}
+
+bool ContainerDirectory::has_gate() const {
+  const auto there = posix::exists_at(m_directory, k_gate_name);
+  return there && *there == posix::Exists::yes;
+}
+
+Result<ContainerStatus> ContainerDirectory::status(const ContainerRecord& record) const {
+  if (record.process.pid == 0) {
+    if (m_lock) return ContainerStatus::creating;
+    const auto free = TRY(FileLock::acquire_now(TRY(open_for_lock(m_directory)), FileLock::Mode::shared));
+    return free ? ContainerStatus::stopped : ContainerStatus::creating;
+  }
+  if (!is_alive(record.process)) return ContainerStatus::stopped;
+  if (has_gate()) return ContainerStatus::created;
+  const auto frozen = ContainerCgroup(record.cgroup).frozen();
+  return frozen && *frozen ? ContainerStatus::paused : ContainerStatus::running;
+}
+
+Result<> ContainerDirectory::remove() {
+  TRY(remove_contents(m_directory));
+  TRY(posix::unlink_at(m_root, m_id, AT_REMOVEDIR));
+  m_lock.reset();
+  return {};
+}
+
+}  // namespace ecrin::run

@@ -1,0 +1,163 @@
+// The root directory of the container: how it is entered, and how it becomes "/".
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "run/stage/stage.hpp"
+
+namespace ecrin::run::stage {
+namespace {
+
+constexpr std::uint64_t k_inert = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+constexpr std::uint64_t k_mounts_limit = 64u << 20;
+
+bool follows_the_host(const SetupOp& op) {
+  return !op.propagation.empty() && (op.propagation.front() & (MS_SLAVE | MS_SHARED));
+}
+
+struct HostMount {
+  std::uint64_t id = 0;
+  std::string point;
+  std::string type;
+};
+
+// Spaces and the like are "\\040" in mountinfo.
+std::string unescape(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+Result<std::vector<HostMount>> list_mounts() {
+  std::vector<HostMount> mounts;
+  for (const std::string& line : split(TRY(posix::read_file("/proc/self/mountinfo", k_mounts_limit)), '\n')) {
+    const std::size_t border = line.find(" - ");
+    const std::vector<std::string> fields = split(line, ' ');
+    if (border == std::string::npos || fields.size() < 5) continue;
+    const auto id = parse_unsigned(fields[0], UINT64_MAX);
+    mounts.push_back({.id = id ? *id : 0,
+                      .point = unescape(fields[4]),
+                      .type = line.substr(border + 3, line.find(' ', border + 3) - border - 3)});
+  }
+  return mounts;
+}
+
+// Mounts of procfs and sysfs that the root directory does not hide are reason enough for the kernel to allow
+// new ones, unmasked, in user namespaces of the container. Where pivot_root(2) does not take them away, they
+// are taken off, or covered where they came from another user namespace.
+Result<> hide_kernel_files(const Stage& stage) {
+  const std::vector<HostMount> mounts = TRY(list_mounts());
+  const std::uint64_t own = TRY(mount_id(stage.scratch));
+  const auto scratch = std::ranges::find(mounts, own, &HostMount::id);
+  if (scratch == mounts.end()) return fail(ErrorKind::system, "cannot find the mounts of the container");
+  for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
+    if (mount->type != "proc" && mount->type != "sysfs") continue;
+    if (mount->point.starts_with(scratch->point + (scratch->point == "/" ? "" : "/"))) continue;
+    if (::umount2(mount->point.c_str(), MNT_DETACH) == 0 || errno == ENOENT) continue;
+    if (::mount("tmpfs", mount->point.c_str(), "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                nullptr) != 0)
+      return fail_errno("cannot hide '{}' of the host from the container", printable(mount->point));
+  }
+  return {};
+}
+
+// Then its mounts are others' too: none of them may be taken away.
+bool in_joined_mounts(const Stage& stage) {
+  const auto& joined = stage.plan.entry.joined;
+  return std::ranges::any_of(joined, [](const auto& entry) { return entry.kind == CLONE_NEWNS; });
+}
+
+// The root that the kernel began with, an initramfs, cannot be put aside.
+bool on_first_root() {
+  const auto mounts = list_mounts();
+  return mounts && std::ranges::any_of(*mounts, [](const HostMount& mount) {
+           return mount.point == "/" && mount.type == "rootfs";
+         });
+}
+
+// In the root directory already.
+Result<> leave_mounts(Stage& stage) {
+  if (::chroot(".") != 0) return fail_errno("cannot make the root directory of the container the root");
+  if (::chdir("/") != 0) return fail_errno("cannot enter the root directory of the container");
+  stage.root.reset();
+  stage.scratch.reset();
+  stage.kernel_files.clear();
+  return {};
+}
+
+}  // namespace
+
+Result<> enter_root(Stage& stage, const SetupOp& op) {
+  const Fd place = TRY(posix::open(op.source, O_PATH | O_DIRECTORY));
+  if (follows_the_host(op)) {
+    // Taken before the mounts below become private, so that what the host mounts later is seen.
+    stage.root = TRY(clone_mount(place.get(), "", Depth::recursive));
+    TRY(set_propagation(stage.root, {MS_SLAVE | MS_REC}, ""));
+  }
+  // Nothing that is mounted here may spread to the host, whatever the parent's namespace looked like.
+  if (!in_joined_mounts(stage) && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+    return fail_errno("cannot make the mounts of the container private");
+  if (!stage.root) stage.root = TRY(clone_mount(place.get(), "", Depth::recursive));
+  // Before Linux 6.15 files can be bound out of a mount only while it is attached somewhere. Below the root
+  // it is out of the container's sight, and pivot_root takes it away.
+  stage.scratch =
+      TRY(new_mount({.type = "tmpfs", .source = "", .options = {"mode=0755"}, .attributes = k_inert}));
+  TRY(attach(stage.scratch, place, ""));
+  TRY(attach(stage.root, stage.scratch, ""));
+  TRY(posix::mkdir_at(stage.scratch, "empty", 0755));
+  stage.root_mount = TRY(mount_id(stage.root));
+  return {};
+}
+
+Result<> make_root_read_only(Stage& stage) {
+  return set_attributes(stage.root, {.set = MOUNT_ATTR_RDONLY, .clear = 0}, Depth::one, "");
+}
+
+Result<> pivot(Stage& stage) {
+  if (::fchdir(stage.root.get()) != 0) return fail_errno("cannot enter the root directory of the container");
+  if (in_joined_mounts(stage)) return leave_mounts(stage);
+  // pivot_root(2), "pivot_root(".", ".")": the old root lies on top of the new one, and is taken off again.
+  if (::syscall(SYS_pivot_root, ".", ".") != 0) {
+    const int code = errno;
+    if (code == EINVAL && on_first_root()) return move_root(stage);
+    errno = code;
+    return fail_errno("cannot make the root directory of the container the root");
+  }
+  if (::umount2(".", MNT_DETACH) != 0) return fail_errno("cannot leave the host's root directory");
+  if (::chdir("/") != 0) return fail_errno("cannot enter the root directory of the container");
+  stage.root.reset();
+  stage.scratch.reset();
+  stage.kernel_files.clear();
+  return {};
+}
+
+Result<> move_root(Stage& stage) {
+  if (!in_joined_mounts(stage)) TRY(hide_kernel_files(stage));
+  if (::fchdir(stage.root.get()) != 0) return fail_errno("cannot enter the root directory of the container");
+  if (in_joined_mounts(stage)) return leave_mounts(stage);
+  if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0)
+    return fail_errno("cannot move the root directory of the container over the host's");
+  return leave_mounts(stage);
+}
+
+Result<> propagate_root(const SetupOp& op) {
+  const Fd root = TRY(posix::open("/", O_PATH | O_DIRECTORY));
+  return set_propagation(root, op.propagation, "");
+}
+
+}  // namespace ecrin::run::stage
