@@ -46,14 +46,6 @@ Error not_running() {
   return Error(ErrorKind::conflict, "container not running");
 }
 
-// The process itself, not another one that has its number by now.
-Result<Fd> open_process(const ProcessName& process) {
-  Fd descriptor(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
-  if (!descriptor && errno != ESRCH) return fail_errno("cannot open the process {}", process.pid);
-  if (!descriptor || !is_alive(process)) return std::unexpected(not_running());
-  return descriptor;
-}
-
 Result<> signal_process(const Fd& process, int number) {
   if (::syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0) == 0) return {};
   if (errno == ESRCH) return std::unexpected(not_running());
@@ -91,8 +83,16 @@ Result<std::vector<pid_t>> container_processes(const ContainerRecord& record) {
                    TRY(all_processes()));
 }
 
+Result<Fd> open_first_process(const ContainerRecord& record) {
+  if (record.process.pid <= 0) return std::unexpected(not_running());
+  Fd process(static_cast<int>(::syscall(SYS_pidfd_open, record.process.pid, 0)));
+  if (!process && errno != ESRCH) return fail_errno("cannot open the process {}", record.process.pid);
+  if (!process || !is_alive(record.process)) return std::unexpected(not_running());
+  return process;
+}
+
 Result<> signal_first_process(const ContainerRecord& record, int number) {
-  const Fd process = TRY(open_process(record.process));
+  const Fd process = TRY(open_first_process(record));
   return signal_process(process, number);
 }
 
@@ -106,7 +106,7 @@ Result<> signal_all_processes(const ContainerRecord& record, int number) {
 }
 
 Result<> kill_container(const ContainerRecord& record) {
-  const auto first = open_process(record.process);
+  const auto first = open_first_process(record);
   if (!first && first.error().kind() != ErrorKind::conflict) return std::unexpected(first.error());
   // With the first process of a pid namespace all others in it end.
   if (!record.own_pid_namespace || ContainerCgroup(record.cgroup).exists()) {

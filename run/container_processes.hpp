@@ -14,6 +14,8 @@ namespace ecrin::run {
 /// As this pid namespace numbers them, sorted. What starts or ends meanwhile may be there or not.
 Result<std::vector<pid_t>> container_processes(const ContainerRecord& record);
 
+/// The first process itself, not another one that has its number by now; one that has ended is a conflict.
+Result<Fd> open_first_process(const ContainerRecord& record);
 /// Sends a signal to the first process; one that has ended is a conflict.
 Result<> signal_first_process(const ContainerRecord& record, int number);
 /// Sends a signal to each process.

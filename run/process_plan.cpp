@@ -150,8 +150,13 @@ Result<CapabilitySets> parse_capability_sets(const oci::Capabilities& names, Cap
   sets.ambient = TRY(parse_set(names.ambient, kernel));
   // The kernel's rules, of which it says no more than EPERM.
   TRY(check_within(sets.effective, "effective", sets.permitted, "permitted"));
-  TRY(check_within(sets.ambient, "ambient", sets.permitted, "permitted"));
-  TRY(check_within(sets.ambient, "ambient", sets.inheritable, "inheritable"));
+  // The kernel has none in the ambient set that is not in both of these. Engines write them there all the
+  // same (buildah names all of its capabilities), and mean what becomes of it.
+  if (const CapabilitySet beyond = sets.ambient & ~(sets.permitted & sets.inheritable); beyond != 0) {
+    log::debug("capabilities that are not permitted and inheritable cannot be ambient: {} left out",
+               join(capability_names(beyond), ", "));
+    sets.ambient &= ~beyond;
+  }
   TRY(check_within(sets.inheritable, "inheritable", sets.bounding, "in the bounding set"));
   return sets;
 }

@@ -139,7 +139,11 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   run::ContainerOptions options;
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, config.process.env));
   options.config = config;
+  options.config.resources = {};  // are with made.cgroup, or there is nothing to be limited by them
   options.rootfs = bundle.rootfs;
+  options.bundle = bundle.path;
+  options.no_pivot = arguments.on("no-pivot");
+  options.seccomp_cache = context.filter_cache();
   options.init = false;
   options.stdio.inherited = true;
   options.detached = true;
@@ -245,7 +249,9 @@ std::vector<Flag> bundle_flags() {
        .help = "write the pid of the container's first process there",
        .completion = Completion::file},
       {.name = "preserve-fds", .value = "N", .help = "pass so many descriptors on, from 3 upwards"},
-      {.name = "no-pivot", .value = "", .help = "accepted: the root is changed by pivot_root in any case"},
+      {.name = "no-pivot",
+       .value = "",
+       .help = "move the root over the host's instead of pivot_root: for bundles on a RAM disk"},
       {.name = "no-new-keyring", .value = "", .help = "keep the session keyring of the caller"},
       {.name = "no-subreaper", .value = "", .help = "accepted: no process of the runtime stays"},
   };

@@ -9,6 +9,8 @@
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
+#include "run/container_processes.hpp"
+#include "run/seccomp_config.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -124,10 +126,20 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
     return fail(ErrorKind::invalid, "there is a console socket, and the program gets no terminal");
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, options.process.env));
   options.target = container.record.process.pid;
+  options.target_pidfd = TRY(run::open_first_process(container.record));
   options.stdio.inherited = true;
   options.cgroup_entries = TRY(cgroup_entries(container.record, arguments));
   options.personality = config.personality;
   options.detached = detached;
+  if (config.seccomp) {
+    run::SeccompFilter filter = TRY(run::cached_seccomp_config(*config.seccomp, context.filter_cache()));
+    options.seccomp = std::move(filter.program);
+    options.seccomp_flags = filter.flags;
+    options.agent = config.seccomp;
+    options.state = [&record = container.record](std::string_view status, pid_t pid) {
+      return hook_state(record, status, pid);
+    };
+  }
   if (has_socket) options.console_socket = TRY(absolute_path(arguments.value("console-socket")));
 
   std::optional<SignalQueue> signals;

@@ -23,6 +23,8 @@ struct RuntimeContext {
   CgroupManager cgroups = CgroupManager::cgroupfs;
   std::optional<bool> rootless;  // --rootless; none: found out
   const Environment& environment;
+  /// Where compiled filters of system calls are kept: no container has such an id.
+  std::string filter_cache() const { return root + "/@filters"; }
 };
 
 struct RuntimeVerb {

@@ -1,4 +1,6 @@
 // Debian's podman with `--runtime ecrin-runtime`, as the ordinary user of the other tests.
+#include <unistd.h>
+
 #include "tests/conformance/runtime_engine.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/setting.hpp"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/process.hpp"
@@ -24,6 +25,11 @@ class Runtime {
 public:
   explicit Runtime(As as = As::user) : m_as(as) {
     run(host_command({"ln", "-s", setting().ecrin, m_scratch / "ecrin-runtime"}));
+    if (m_as == As::namespace_root) {
+      m_namespace.emplace(host_command({setting().ecrin, "--root", m_scratch / "store", "unshare", "sh", "-c",
+                                        "echo ready; exec sleep 1000"}));
+      REQUIRE(m_namespace->wait_for_output("ready"));
+    }
     for (const char* directory : {"bin", "proc", "dev", "sys", "tmp", "etc"})
       make_directory(rootfs() + "/" + directory);
     run(host_command({"cp", "/bin/busybox", rootfs() + "/bin/busybox"}));
@@ -64,8 +70,11 @@ public:
   Invocation invocation(Arguments arguments, const Arguments& global = {}) const {
     const std::string program = m_scratch / "ecrin-runtime";
     Invocation made = host_command({program, "--root", root()});
-    if (m_as == As::namespace_root)
-      made.argv = {setting().ecrin, "--root", m_scratch / "store", "unshare", program, "--root", root()};
+    if (m_namespace) {
+      const std::string pid = std::to_string(m_namespace->pid());
+      const Arguments enter = {"nsenter", "--preserve-credentials", "-t", pid, "-U", "-m"};
+      made.argv.insert(made.argv.begin(), enter.begin(), enter.end());
+    }
     made.argv.insert(made.argv.end(), global.begin(), global.end());
     made.argv.insert(made.argv.end(), arguments.begin(), arguments.end());
     made.directory = m_scratch.path();
@@ -120,6 +129,7 @@ public:
 private:
   As m_as;
   Scratch m_scratch;
+  std::optional<Running> m_namespace;  // one namespace for all commands, as podman has it
 };
 
 As either() {

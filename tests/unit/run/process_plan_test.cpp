@@ -44,6 +44,17 @@ TEST_CASE("the five sets of capabilities are taken as they are") {
   CHECK(*sets == CapabilitySets{both, kill, both, kill, kill});
 }
 
+TEST_CASE("ambient capabilities are those that are permitted and inheritable") {
+  const auto sets = parse_capability_sets({.bounding = {"CAP_KILL", "CAP_CHOWN"},
+                                           .effective = {},
+                                           .permitted = {"CAP_KILL", "CAP_CHOWN"},
+                                           .inheritable = {"CAP_KILL"},
+                                           .ambient = {"CAP_KILL", "CAP_CHOWN"}},
+                                          ~CapabilitySet{});
+  REQUIRE(sets);
+  CHECK(sets->ambient == capability_bit(CAP_KILL));
+}
+
 TEST_CASE("sets that the kernel would refuse are errors that name the capability") {
   const auto message = [](const oci::Capabilities& names) {
     const auto sets = parse_capability_sets(names, ~CapabilitySet{});
@@ -52,16 +63,22 @@ TEST_CASE("sets that the kernel would refuse are errors that name the capability
   CHECK(message(
             {.bounding = {}, .effective = {"CAP_KILL"}, .permitted = {}, .inheritable = {}, .ambient = {}}) ==
         "the effective capability CAP_KILL is not permitted");
-  CHECK(message({.bounding = {"CAP_KILL"},
-                 .effective = {},
-                 .permitted = {"CAP_KILL"},
-                 .inheritable = {},
-                 .ambient = {"CAP_KILL"}}) == "the ambient capability CAP_KILL is not inheritable");
   CHECK(message(
             {.bounding = {}, .effective = {}, .permitted = {}, .inheritable = {"CAP_KILL"}, .ambient = {}}) ==
         "the inheritable capability CAP_KILL is not in the bounding set");
   CHECK(message({.bounding = {"CAP_FLY"}, .effective = {}, .permitted = {}, .inheritable = {}, .ambient = {}})
             .starts_with("unknown capability 'CAP_FLY'"));
+}
+
+TEST_CASE("capabilities that cannot be ambient are left out") {
+  const auto sets = parse_capability_sets({.bounding = {"CAP_KILL", "CAP_CHOWN", "CAP_FOWNER"},
+                                           .effective = {},
+                                           .permitted = {"CAP_KILL", "CAP_CHOWN"},
+                                           .inheritable = {"CAP_KILL", "CAP_FOWNER"},
+                                           .ambient = {"CAP_KILL", "CAP_CHOWN", "CAP_FOWNER"}},
+                                          ~CapabilitySet{});
+  REQUIRE(sets);
+  CHECK(sets->ambient == capability_bit(CAP_KILL));
 }
 
 TEST_CASE("capabilities that an older kernel lacks are left out") {
