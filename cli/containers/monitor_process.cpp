@@ -192,7 +192,6 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   }
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   TRY(leave_standard_streams());
-  (void)::chdir("/");
   const auto state = monitor.run();
   (void)remove();
   if (!state) return std::unexpected(state.error());
