@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "build/run_settings.hpp"
 #include "cli/arguments.hpp"
+#include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "oci/runtime_config.hpp"
@@ -34,6 +36,9 @@ struct ContainerRequest {
   bool read_only = false;
   std::vector<MountSpec> mounts;
   oci::Resources resources;
+  LifeRequest life;
+  build::RunSettings settings;       // limits, /dev/shm and confinement only
+  bool may_gain_privileges = false;  // setuid programs work
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

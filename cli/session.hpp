@@ -25,6 +25,9 @@ class Session {
 public:
   Session(SessionOptions options, StatusLine& console, Environment environment, ProgressStyle style);
 
+  /// For a process that was forked: the same surroundings, nothing opened.
+  Session anew() const { return Session(m_options, m_console, m_environment, m_style); }
+
   StatusLine& console() { return m_console; }
   const Environment& environment() const { return m_environment; }
   const ProgressStyle& style() const { return m_style; }
