@@ -18,6 +18,8 @@
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
 #include "oci/image_reach.hpp"
+#include "run/monitor/container_place.hpp"
+#include "run/monitor/container_table.hpp"
 
 namespace ecrin::build {
 
@@ -95,10 +97,12 @@ Result<> Pruner::remove_images() {
     std::erase_if(roots, [&](const oci::Digest& digest) { return !held.contains(digest.to_string()); });
   }
   const std::set<std::string> worked_on = as_set(TRY(WorkingContainers(m_workshop.store()).needs()).bases);
+  const std::set<std::string> run_from = as_set(TRY(run::ContainerTable(m_database).needs()).manifests);
   const std::set<std::string> mounted = TRY(m_mounts.mounted_manifests());
   for (const oci::ImageRecord& record : records) {
     const std::string manifest = record.manifest.to_string();
-    if (mounted.contains(manifest) || worked_on.contains(manifest) || !is_asked_for(record))
+    if (mounted.contains(manifest) || worked_on.contains(manifest) || run_from.contains(manifest) ||
+        !is_asked_for(record))
       roots.insert(record.manifest);
   }
   const std::set<oci::Digest> kept = oci::reachable(records, roots);
@@ -129,6 +133,8 @@ Result<> Pruner::collect_needed() {
     if (m_needed.diff_ids.contains(layer.diff_id)) m_needed_layers.insert(layer.id);
   }
   for (std::string& id : TRY(WorkingContainers(m_workshop.store()).needs()).layers)
+    m_needed_layers.insert(std::move(id));
+  for (std::string& id : TRY(run::ContainerTable(m_database).needs()).layers)
     m_needed_layers.insert(std::move(id));
   return {};
 }
@@ -282,6 +288,11 @@ Result<> Pruner::delete_trees() {
   }
   // With their trees gone, their lock files go too.
   if (!m_dead_leases.empty()) (void)TRY(m_workshop.store().dead_leases());
+  // What a process left that was killed while it made or removed a container.
+  for (const std::string& id : TRY(run::unlocked_places(m_workshop.store()))) {
+    if (TRY(run::ContainerTable(m_database).get(id))) continue;
+    TRY_WHILE(run::remove_container_place(m_workshop.store(), id), "removing what is left of a container");
+  }
   const Fd temporary = TRY(m_workshop.store().temporary());
   for (const std::string& name : TRY(m_workshop.layers().sweep()))
     TRY_WHILE(remove(temporary, name), "removing a layer");

@@ -15,6 +15,7 @@
 #include "build/working_containers.hpp"
 #include "fs/tree.hpp"
 #include "oci/blob_store.hpp"
+#include "run/monitor/container_table.hpp"
 
 namespace ecrin::build {
 
@@ -43,6 +44,7 @@ Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options)
   TRY(migrate_build_tables(workshop->m_store->database()));
   TRY(migrate_image_steps(workshop->m_store->database()));
   TRY(WorkingContainers::migrate(workshop->m_store->database()));
+  TRY(run::ContainerTable::migrate(workshop->m_store->database()));
   TRY(KeptSteps::migrate(workshop->m_store->database()));
 
   // A layer of our own making is kept as a directory only: as a blob, it is made again from there.

@@ -5,9 +5,10 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "cli/build_request.hpp"
 #include "cli/import_changes.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
+#include "cli/run_settings.hpp"
 #include "run/capabilities.hpp"
 
 namespace ecrin::cli {
@@ -110,7 +111,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
     TRY(check_name(*hostname, "host name", 64));
     request.hostname = *hostname;
   }
-  request.network = TRY(parse_network(arguments.value("network", "private")));
+  request.network = TRY(parse_network_request(arguments));
   if (const auto platform = arguments.find("platform"))
     request.platform = TRY(oci::Platform::parse(*platform));
   request.user = arguments.find("user");
@@ -133,6 +134,13 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
   request.resources = TRY(parse_resources(arguments));
+  request.life = TRY(life_request(arguments));
+  TRY(read_confinement(arguments, request.settings));
+  for (const std::string& text : arguments.values("security-opt"))
+    request.may_gain_privileges = text == "no-new-privileges=false" || text == "no-new-privileges:false" ||
+                                  (request.may_gain_privileges && !text.starts_with("no-new-privileges"));
+  for (const std::string& text : arguments.values("device"))
+    request.mounts.push_back(TRY(parse_device(text)));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));
@@ -175,8 +183,9 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   process.capabilities = oci::Capabilities::of(
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
+  process.no_new_privileges = !request.may_gain_privileges;
   config.resources = request.resources;
-  if (request.network == run::NetworkMode::host)
+  if (request.network.mode() == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));
   return config;
 }

@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "build/run_settings.hpp"
 #include "cli/arguments.hpp"
+#include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "oci/runtime_config.hpp"
-#include "run/network.hpp"
+#include "run/network_request.hpp"
 
 namespace ecrin::cli {
 
@@ -24,7 +26,7 @@ struct ContainerRequest {
   std::vector<std::string> command;  // what follows it
   std::string name;
   std::string hostname;  // "" = made from the container's ID
-  run::NetworkMode network = run::NetworkMode::private_network;
+  run::NetworkRequest network;
   std::optional<oci::Platform> platform;
   std::optional<std::string> user;
   std::optional<std::string> workdir;
@@ -34,6 +36,9 @@ struct ContainerRequest {
   bool read_only = false;
   std::vector<MountSpec> mounts;
   oci::Resources resources;
+  LifeRequest life;
+  build::RunSettings settings;       // limits, /dev/shm and confinement only
+  bool may_gain_privileges = false;  // setuid programs work
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

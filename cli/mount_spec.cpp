@@ -171,4 +171,29 @@ Result<MountSpec> parse_mount(std::string_view text) {
   return spec;
 }
 
+Result<MountSpec> parse_device(std::string_view text) {
+  std::vector<std::string> parts = split(text, ':');
+  MountSpec spec{.type = MountSpec::Type::bind, .source = parts.front(), .destination = parts.front()};
+  spec.options = {"rbind", "nosuid", "noexec"};
+  if (!spec.source.starts_with('/'))
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("--device needs a path of the host, not '{}'", printable(text)))
+            .hint("/dev/NAME, /dev/NAME:/dev/OTHER or /dev/NAME:/dev/OTHER:rwm"));
+  std::string permissions = "rwm";
+  if (parts.size() == 2 && !parts[1].starts_with('/')) {
+    permissions = parts[1];
+  } else if (parts.size() >= 2) {
+    spec.destination = parts[1];
+    if (parts.size() == 3) permissions = parts[2];
+  }
+  if (parts.size() > 3 || permissions.empty() || permissions.find_first_not_of("rwm") != std::string::npos)
+    return fail(ErrorKind::invalid, "--device is HOST[:PATH][:rwm], not '{}'", printable(text));
+  if (!permissions.contains('r') || !permissions.contains('w'))
+    return fail(ErrorKind::unsupported,
+                "--device '{}': a device is open for reading and writing, or as its node's mode says",
+                printable(text));
+  TRY(check_destination(spec.destination, text));
+  return spec;
+}
+
 }  // namespace ecrin::cli

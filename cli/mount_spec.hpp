@@ -26,4 +26,7 @@ Result<MountSpec> parse_mount(std::string_view text);
 /// --tmpfs DESTINATION[:OPTIONS]
 Result<MountSpec> parse_tmpfs(std::string_view text);
 
+/// --device HOST[:DESTINATION][:PERMISSIONS]: the host's node, or a directory of nodes.
+Result<MountSpec> parse_device(std::string_view text);
+
 }  // namespace ecrin::cli

@@ -4,13 +4,13 @@
 #include <cctype>
 
 #include "base/text.hpp"
+#include "run/cgroup_settings.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 constexpr std::uint64_t k_least_period = 1'000;  // microseconds; the kernel's bounds
 constexpr std::uint64_t k_most_period = 1'000'000;
-constexpr std::uint64_t k_usual_period = 100'000;
 constexpr std::uint64_t k_least_quota = 1'000;
 constexpr std::uint64_t k_most_processors = 65'536;
 constexpr std::uint64_t k_most_pids = 1u << 22;  // PID_MAX_LIMIT
@@ -63,9 +63,9 @@ Result<std::optional<std::int64_t>> parse_cpus(std::string_view text) {
       point == std::string_view::npos ||
       std::ranges::all_of(text.substr(point + 1), [](unsigned char c) { return std::isdigit(c) != 0; });
   if (!whole || !fraction || !digits) return bad();
-  const std::uint64_t quota = *whole * k_usual_period + *fraction;
+  const std::uint64_t quota = *whole * run::k_usual_period + *fraction;
   if (quota == 0) return std::nullopt;
-  if (quota < k_least_quota || quota > k_most_processors * k_usual_period) return bad();
+  if (quota < k_least_quota || quota > k_most_processors * run::k_usual_period) return bad();
   return static_cast<std::int64_t>(quota);
 }
 
@@ -111,7 +111,7 @@ Result<oci::CpuResources> parse_cpu(const Arguments& arguments) {
     if (quota && (cpu.quota || cpu.period))
       return fail(ErrorKind::invalid, "--cpus and --{} say the same in two ways: give one",
                   cpu.quota ? "cpu-quota" : "cpu-period");
-    if (quota) cpu = {.shares = cpu.shares, .quota = quota, .period = k_usual_period};
+    if (quota) cpu = {.shares = cpu.shares, .quota = quota, .period = run::k_usual_period};
   }
   cpu.cpus = TRY(parse_list(arguments, "cpuset-cpus"));
   cpu.mems = TRY(parse_list(arguments, "cpuset-mems"));

@@ -76,6 +76,23 @@ Result<> add_security_option(build::RunSettings& settings, const std::string& te
   return {};
 }
 
+}  // namespace
+
+Result<> read_confinement(const Arguments& arguments, build::RunSettings& settings) {
+  for (const std::string& text : arguments.values("ulimit"))
+    settings.limits.push_back(TRY(parse_ulimit(text)));
+  if (const auto size = arguments.find("shm-size")) {
+    const auto bytes = parse_size(*size);
+    if (!bytes || *bytes == 0)
+      return fail(ErrorKind::invalid, "--shm-size is a size like 64m, not '{}'", printable(*size));
+    settings.shared_memory = *bytes;
+  }
+  for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
+  return {};
+}
+
+namespace {
+
 Result<> read_resolver(const Arguments& arguments, build::RunSettings& settings) {
   for (const std::string& server : arguments.values("dns")) {
     if (!is_address(server))
@@ -137,21 +154,13 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
     for (auto& host : TRY(parse_add_host(text))) settings.hosts.push_back(std::move(host));
   }
   TRY(read_resolver(arguments, settings));
-  for (const std::string& text : arguments.values("ulimit"))
-    settings.limits.push_back(TRY(parse_ulimit(text)));
-  if (const auto size = arguments.find("shm-size")) {
-    const auto bytes = parse_size(*size);
-    if (!bytes || *bytes == 0)
-      return fail(ErrorKind::invalid, "--shm-size is a size like 64m, not '{}'", printable(*size));
-    settings.shared_memory = *bytes;
-  }
+  TRY(read_confinement(arguments, settings));
   for (const std::string& text : arguments.values("volume"))
     settings.mounts.push_back(TRY(parse_build_volume(text)));
   if (arguments.has("cap-add") || arguments.has("cap-drop")) {
     settings.capabilities = TRY(choose_capabilities(oci::default_capabilities(), arguments.words("cap-add"),
                                                     arguments.words("cap-drop")));
   }
-  for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
   settings.resources = TRY(parse_resources(arguments));
   return settings;
 }

@@ -12,6 +12,8 @@ namespace ecrin::cli {
 Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text);
 /// "nofile=1024", "nofile=1024:2048", "core=-1"
 Result<oci::Rlimit> parse_ulimit(std::string_view text);
+/// --ulimit, --shm-size and --security-opt.
+Result<> read_confinement(const Arguments& arguments, build::RunSettings& settings);
 /// All flags of `build` about its RUN steps.
 Result<build::RunSettings> run_settings(const Arguments& arguments);
 std::vector<Flag> run_settings_flags();

@@ -69,6 +69,11 @@ Result<> Session::stay_in_namespace() {
   return {};
 }
 
+Result<> Session::join_namespace(const Fd& user_namespace) {
+  m_identity = TRY_WHILE(run::join_user_namespace(user_namespace), "entering the user namespace");
+  return {};
+}
+
 Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {
   if (!m_workshop) {
     const std::string directory = TRY(root());

@@ -25,6 +25,9 @@ class Session {
 public:
   Session(SessionOptions options, StatusLine& console, Environment environment, ProgressStyle style);
 
+  /// For a process that was forked: the same surroundings, nothing opened.
+  Session anew() const { return Session(m_options, m_console, m_environment, m_style); }
+
   StatusLine& console() { return m_console; }
   const Environment& environment() const { return m_environment; }
   const ProgressStyle& style() const { return m_style; }
@@ -46,6 +49,8 @@ public:
   Result<> stay_in_namespace();
   /// Enters the user namespace (once).
   Result<const run::Identity*> enter_namespace();
+  /// The same with one that is there: for a network that belongs to it. Before anything else enters another.
+  Result<> join_namespace(const Fd& user_namespace);
 
 private:
   SessionOptions m_options;

@@ -140,23 +140,13 @@ int SignalQueue::next() const {
   return count && *count == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
-                          Input input) {
-  const Foreground program{.pidfd = container.pidfd(),
-                           .terminal = container.terminal(),
-                           .signal = [&container](int number) { return container.signal(number); },
-                           .wait = [&container] { return container.wait(); }};
-  return attend(program, signals, has_terminal, input);
-}
-
-Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
-                          Input input) {
+Result<> attend(const Attended& program, const SignalQueue& signals, Input input) {
   const Fd output = TRY(standard_stream(1));
   Fd source;
   Fd terminal;
   std::optional<RawMode> raw;
-  if (has_terminal) {
-    terminal = TRY(program.terminal.duplicate());
+  if (program.terminal) {
+    terminal = TRY(program.terminal->duplicate());
     copy_terminal_size(output, terminal);
     const int flags = ::fcntl(terminal.get(), F_GETFL);
     if (flags < 0 || ::fcntl(terminal.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
@@ -169,7 +159,7 @@ Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals,
   Pending pending;
   bool ended = false;
   while (!ended) {
-    struct pollfd watched[] = {watch(program.pidfd, POLLIN), watch(signals.descriptor(), POLLIN),
+    struct pollfd watched[] = {watch(program.ended, POLLIN), watch(signals.descriptor(), POLLIN),
                                watch(terminal, static_cast<short>(POLLIN | (pending.empty() ? 0 : POLLOUT))),
                                // Not read while something is on its way: so what waits here stays small.
                                pending.empty() ? watch(source, POLLIN) : watch(Fd(), POLLIN)};
@@ -182,7 +172,7 @@ Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals,
         if (number == SIGWINCH && terminal) {
           copy_terminal_size(output, terminal);  // the kernel tells the programs on that terminal
         } else {
-          (void)program.signal(number);
+          program.signal(number);
         }
       }
     }
@@ -200,11 +190,29 @@ Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals,
         pending.add({&k_end_of_transmission, 1});
       }
     }
-    ended = watched[0].revents != 0;
+    ended = watched[0].revents != 0 && (!program.is_end || program.is_end());
   }
   // All processes are gone with pid 1; what they wrote last may still be in the terminal.
   while (terminal && TRY(copy_output(terminal, output)) == Flow::more) continue;
+  return {};
+}
+
+Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
+                          Input input) {
+  const auto signal = [&](int number) { (void)program.signal(number); };
+  TRY(attend(
+      {.ended = program.pidfd, .terminal = has_terminal ? &program.terminal : nullptr, .signal = signal},
+      signals, input));
   return program.wait();
+}
+
+Result<ExitStatus> attend(run::Container& container, const SignalQueue& signals, bool has_terminal,
+                          Input input) {
+  const Foreground program{.pidfd = container.pidfd(),
+                           .terminal = container.terminal(),
+                           .signal = [&container](int number) { return container.signal(number); },
+                           .wait = [&container] { return container.wait(); }};
+  return attend(program, signals, has_terminal, input);
 }
 
 }  // namespace ecrin::cli

@@ -57,7 +57,15 @@ private:
 };
 
 enum class Input { none, standard };
-
+/// A program that is attended to.
+struct Attended {
+  const Fd& ended;                    // readable at its end
+  const Fd* terminal = nullptr;       // the master end of its terminal; nullptr: it has none
+  std::function<void(int)> signal;    // passes a signal on
+  std::function<bool()> is_end = {};  // `ended` is readable: is that its end? Empty: yes
+};
+/// Until its end: forwards signals; with a terminal, copies bytes both ways and keeps its size.
+Result<> attend(const Attended& program, const SignalQueue& signals, Input input);
 /// A process in the foreground, and how it is reached.
 struct Foreground {
   const Fd& pidfd;
@@ -65,7 +73,6 @@ struct Foreground {
   std::function<Result<>(int number)> signal;
   std::function<Result<ExitStatus>()> wait;
 };
-/// Waits for its end. Forwards signals; with a terminal, copies bytes both ways and keeps its size.
 Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,
                           Input input);
 /// The same for a container.

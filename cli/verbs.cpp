@@ -36,6 +36,22 @@ constexpr NounForm k_image_forms[] = {
     {"untag", untag_verb},
 };
 
+constexpr NounForm k_container_forms[] = {
+    {"attach", attach_verb}, {"commit", commit_verb}, {"cp", cp_verb},           {"diff", diff_verb},
+    {"export", export_verb}, {"create", create_verb}, {"exec", exec_verb},       {"inspect", inspect_verb},
+    {"kill", kill_verb},     {"list", ps_verb},       {"logs", logs_verb},       {"ls", ps_verb},
+    {"ps", ps_verb},         {"rename", rename_verb}, {"restart", restart_verb}, {"rm", rm_verb},
+    {"run", run_verb},       {"start", start_verb},   {"stop", stop_verb},       {"top", top_verb},
+    {"wait", wait_verb},
+};
+
+// The other names of verbs that a noun has.
+std::span<const NounForm> forms_of(std::string_view noun) {
+  if (noun == "image") return k_image_forms;
+  if (noun == "container") return k_container_forms;
+  return {};
+}
+
 // Other names that people type.
 constexpr NounForm k_other_names[] = {{"unmount", umount_verb}};
 
@@ -47,15 +63,6 @@ struct Missing {
 constexpr Missing k_missing[] = {
     {"search",
      "registries have no common way to be searched: 'ecrin pull REGISTRY/NAME' gets an image by its name"},
-    {"exec", "containers run in the foreground in this version: 'ecrin run'"},
-    {"ps", "containers run in the foreground in this version and are gone at their end"},
-    {"create", "containers run in the foreground in this version: 'ecrin run'"},
-    {"start", "containers run in the foreground in this version: 'ecrin run'"},
-    {"stop",
-     "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
-    {"kill",
-     "containers run in the foreground in this version: Ctrl-C, or a signal to 'ecrin run', stops one"},
-    {"logs", "containers run in the foreground in this version: their output is the output of 'ecrin run'"},
 };
 
 }  // namespace
@@ -67,6 +74,21 @@ std::span<const Verb* const> verbs() {
       &recipe_convert_verb(),
       &run_verb(),
       &shell_verb(),
+      &create_verb(),
+      &start_verb(),
+      &stop_verb(),
+      &kill_verb(),
+      &restart_verb(),
+      &rm_verb(),
+      &ps_verb(),
+      &wait_verb(),
+      &logs_verb(),
+      &exec_verb(),
+      &attach_verb(),
+      &top_verb(),
+      &cp_verb(),
+      &rename_verb(),
+      &container_prune_verb(),
       &images_verb(),
       &tag_verb(),
       &untag_verb(),
@@ -88,7 +110,6 @@ std::span<const Verb* const> verbs() {
       &mount_verb(),
       &umount_verb(),
       &commit_verb(),
-      &rm_verb(),
       &config_verb(),
       &append_verb(),
       &squash_verb(),
@@ -101,6 +122,12 @@ std::span<const Verb* const> verbs() {
       &manifest_exists_verb(),
       &manifest_push_verb(),
       &manifest_rm_verb(),
+      &network_create_verb(),
+      &network_ls_verb(),
+      &network_inspect_verb(),
+      &network_exists_verb(),
+      &network_rm_verb(),
+      &network_prune_verb(),
       &save_verb(),
       &load_verb(),
       &export_verb(),
@@ -121,15 +148,14 @@ std::span<const Verb* const> verbs() {
 }
 
 std::span<const std::string_view> nouns() {
-  static constexpr std::array<std::string_view, 3> k_nouns = {"image", "manifest", "recipe"};
+  static constexpr std::array<std::string_view, 5> k_nouns = {"container", "image", "manifest", "network",
+                                                              "recipe"};
   return k_nouns;
 }
 
 std::vector<std::string_view> words_after(std::string_view noun) {
   std::vector<std::string_view> words;
-  if (noun == "image") {
-    for (const NounForm& form : k_image_forms) words.push_back(form.word);
-  }
+  for (const NounForm& form : forms_of(noun)) words.push_back(form.word);
   for (const Verb* verb : verbs()) {
     if (verb->name.size() > noun.size() && verb->name.starts_with(noun) && verb->name[noun.size()] == ' ')
       words.push_back(verb->name.substr(noun.size() + 1));
@@ -146,10 +172,9 @@ Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::str
     return std::unexpected(Error(ErrorKind::invalid, fmt::format("'ecrin {}' needs a verb", noun))
                                .hint("one of " + join(list, ", ")));
   }
-  if (noun == "image") {
-    const auto form = std::ranges::find(k_image_forms, words[1], &NounForm::word);
-    if (form != std::end(k_image_forms)) return VerbMatch{&form->verb(), 2};
-  }
+  const std::span<const NounForm> forms = forms_of(noun);
+  const auto form = std::ranges::find(forms, words[1], &NounForm::word);
+  if (form != forms.end()) return VerbMatch{&form->verb(), 2};
   const std::string name = noun + " " + words[1];
   for (const Verb* verb : verbs())
     if (verb->name == name) return VerbMatch{verb, 2};

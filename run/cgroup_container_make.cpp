@@ -21,6 +21,7 @@
 namespace ecrin::run {
 namespace {
 
+constexpr std::uint64_t k_default_shares = 1024;
 constexpr int k_make_tries = 20;
 // The controllers that a threaded cgroup may have.
 constexpr const char* k_threaded[] = {"cpu", "cpuset", "perf_event", "pids"};
@@ -223,6 +224,12 @@ Result<CgroupState> find_scope(const CgroupFacts& facts, int version, const std:
   return CgroupState{.version = 2, .directories = {{{}, directory}}, .unit = {}, .bus = {}};
 }
 
+// containerd asks for the weight that every cgroup has from the beginning.
+oci::Resources without_defaults(oci::Resources resources) {
+  if (resources.cpu.shares == k_default_shares) resources.cpu.shares.reset();
+  return resources;
+}
+
 Error explain_refusal(Error error, const Names& needed) {
   if (!is_refusal(error)) return error;
   const std::string what = needed.empty() ? std::string("the cgroup cannot be made")
@@ -284,7 +291,8 @@ Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request, co
   const bool limits_devices = !request.resources.devices.empty() && may_limit_devices();
   if (limits_devices && version == 1) needed.emplace_back("devices");
   // Nobody would miss it.
-  const bool may_go_without = settings.empty() && request.cgroups_path.empty() && !request.systemd;
+  const bool may_go_without = TRY(settings_of(version, without_defaults(request.resources))).empty() &&
+                              request.cgroups_path.empty() && !request.systemd;
   if (version == 0) {
     if (may_go_without) return ContainerCgroup();
     return std::unexpected(explain_layout(facts.layout, needed));

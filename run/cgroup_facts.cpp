@@ -5,47 +5,13 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup_mounts.hpp"
 
 namespace ecrin::run {
 namespace {
 
 constexpr std::uint64_t k_proc_limit = 4u << 20;
 constexpr std::uint64_t k_file_limit = 64 * 1024;
-
-// Spaces and the like are "\040" in mountinfo.
-std::string unescape(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
-    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
-      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
-
-struct CgroupMount {
-  std::string root;  // the cgroup that is seen there
-  std::string path;
-  std::string type;
-  std::string options;  // of the file system: "rw,cpu,cpuacct"
-};
-
-// "36 25 0:30 ROOT PATH OPTIONS [TAG...] - TYPE SOURCE OPTIONS"
-std::optional<CgroupMount> parse_mount(std::string_view line) {
-  const std::size_t border = line.find(" - ");
-  if (border == std::string_view::npos) return std::nullopt;
-  const std::vector<std::string> place = split(line.substr(0, border), ' ');
-  const std::vector<std::string> kind = split(line.substr(border + 3), ' ');
-  if (place.size() < 6 || !kind.front().starts_with("cgroup")) return std::nullopt;
-  return CgroupMount{.root = unescape(place[3]),
-                     .path = unescape(place[4]),
-                     .type = kind.front(),
-                     .options = kind.size() > 2 ? kind[2] : std::string()};
-}
 
 std::string own_path(std::string_view cgroup) {
   for (const std::string& line : split(cgroup, '\n'))
@@ -72,11 +38,7 @@ std::optional<CgroupHierarchy> find_hierarchy(const std::vector<CgroupMount>& mo
                                               const std::string& path) {
   std::optional<CgroupHierarchy> found;
   for (const CgroupMount& mount : mounts) {
-    const std::vector<std::string> options = split(mount.options, ',');
-    const bool has_all = std::ranges::all_of(controllers, [&](const std::string& name) {
-      return std::ranges::find(options, name) != options.end();
-    });
-    if (!has_all || (found && !found->directory.empty())) continue;
+    if (!shows_controllers(mount, controllers) || (found && !found->directory.empty())) continue;
     std::string directory = below(mount, path);
     if (found && directory.empty()) continue;
     found =
@@ -109,15 +71,14 @@ std::string words(const std::vector<std::string>& controllers) {
 CgroupFacts parse_cgroup_facts(std::string_view cgroup, std::string_view mountinfo) {
   CgroupFacts facts;
   std::vector<CgroupMount> version1;
-  for (const std::string& line : split(mountinfo, '\n')) {
-    auto mount = parse_mount(line);
-    if (!mount) continue;
-    if (mount->type == "cgroup2") {
+  std::vector<CgroupMount> mounts = parse_cgroup_mounts(mountinfo);
+  for (CgroupMount& mount : mounts) {
+    if (mount.type == "cgroup2") {
       if (!facts.directory.empty()) continue;
-      facts.mount = mount->path;
-      facts.directory = below(*mount, own_path(cgroup));
-    } else if (mount->type == "cgroup") {
-      version1.push_back(std::move(*mount));
+      facts.mount = mount.path;
+      facts.directory = below(mount, own_path(cgroup));
+    } else if (mount.type == "cgroup") {
+      version1.push_back(std::move(mount));
     }
   }
   facts.version1 = find_hierarchies(version1, cgroup);

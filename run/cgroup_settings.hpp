@@ -11,6 +11,9 @@
 
 namespace ecrin::run {
 
+/// The kernel's period of processor time, in microseconds, where none is said.
+constexpr std::uint64_t k_usual_period = 100'000;
+
 struct CgroupSetting {
   std::string property;    // what asks for it, below linux.resources: "memory.limit"
   std::string controller;  // "memory"

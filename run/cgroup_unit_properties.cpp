@@ -10,9 +10,8 @@ namespace ecrin::run {
 namespace {
 
 constexpr std::uint64_t k_infinity = UINT64_MAX;
-constexpr std::uint64_t k_second = 1'000'000;      // in microseconds
-constexpr std::uint64_t k_usual_period = 100'000;  // of the kernel, in microseconds
-constexpr std::uint64_t k_quota_step = 10'000;     // systemd counts in hundredths of a processor
+constexpr std::uint64_t k_second = 1'000'000;   // in microseconds
+constexpr std::uint64_t k_quota_step = 10'000;  // systemd counts in hundredths of a processor
 constexpr std::uint64_t k_most_quota = UINT64_MAX / k_second;
 constexpr std::uint64_t k_most_processor = 8191;
 

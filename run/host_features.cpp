@@ -14,6 +14,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/cgroup_facts.hpp"
+#include "run/keeper_bridges.hpp"
 #include "run/network.hpp"
 #include "run/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
@@ -140,6 +141,19 @@ Finding check_network(const std::string& search_path) {
   return finding;
 }
 
+Finding check_named_networks(const std::string& search_path) {
+  Finding finding{.name = "named networks"};
+  std::vector<std::string> missing;
+  for (const char* name : {"netavark", "aardvark-dns", "iptables"})
+    if (find_network_program(name, search_path).empty()) missing.emplace_back(name);
+  finding.fact = missing.empty() ? "netavark" : "missing: " + join(missing, ", ");
+  if (missing.empty()) return finding;
+  finding.level = Level::lack;
+  finding.meaning = "containers cannot share networks (--network NAME)";
+  finding.fix = "apt-get install " + join(missing, " ") + " (as root)";
+  return finding;
+}
+
 Finding check_seccomp() {
   Finding finding{.name = "seccomp"};
   // A null program is refused with EFAULT where filters exist (seccomp(2)).
@@ -227,6 +241,7 @@ std::vector<Finding> probe_host(const std::string& search_path) {
           check_device("FUSE", "/dev/fuse", "the fuse-overlayfs driver cannot be used", "fuse"),
           check_device("tun device", "/dev/net/tun", "private networks cannot be made", "tun"),
           check_network(search_path),
+          check_named_networks(search_path),
           check_seccomp(),
           check_bootstrap(search_path),
           check_cgroups()};

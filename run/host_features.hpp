@@ -22,8 +22,8 @@ struct Finding {
   std::string fix;      // exact command or file line; ""
 };
 /// Probes in child processes: user namespaces, subuid/subgid and newuidmap, /dev/fuse, /dev/net/tun, pasta
-/// and slirp4netns, seccomp, mmdebstrap, cgroup layout, AppArmor's user namespace restriction. Drivers are
-/// probed by fs::probe_drivers (cli joins them).
+/// and slirp4netns, netavark, seccomp, mmdebstrap, cgroup layout, AppArmor's user namespace restriction.
+/// Drivers are probed by fs::probe_drivers (cli joins them).
 std::vector<Finding> probe_host(const std::string& search_path);
 
 }  // namespace ecrin::run

@@ -14,9 +14,9 @@ namespace ecrin::run {
 namespace {
 
 constexpr int k_helper_timeout = 5000;  // milliseconds; it takes 20 on an idle machine
-// Link-local, so that no real network is hidden by it.
-constexpr const char* k_pasta_nameserver = "169.254.1.1";
 constexpr const char* k_slirp_nameserver = "10.0.2.3";
+constexpr const char* k_slirp_gateway = "10.0.2.2";
+constexpr int k_gateway_timeout = 1000;  // milliseconds; IPv6 may have had its route first
 
 std::string problem_of_tun_device() {
   if (::access("/dev/net/tun", R_OK | W_OK) == 0) return "";
@@ -41,29 +41,28 @@ std::string said(const Fd& output) {
   return printable(trim(text), 1024);
 }
 
-Result<Helper> start_pasta(const std::string& path, const std::string& search_path, bool forward_names) {
+Result<Helper> start_pasta(const std::string& path, const std::string& search_path, bool forward_names,
+                           bool reach_host) {
   Helper helper{.output = TRY(memory_file())};
-  Command command{.argv = {"pasta",    "--foreground", "--quiet",
-                           "--stderr", "--config-net", "--netns",
-                           path,       "--netns-only", "--no-netns-quit",
-                           "--runas",  "0:0",          "--no-map-gw",
-                           "-t",       "none",         "-u",
-                           "none",     "-T",           "none",
-                           "-U",       "none"},
+  Command command{.argv = {"pasta", "--foreground", "--quiet", "--stderr", "--config-net", "--netns", path,
+                           "--netns-only", "--no-netns-quit", "--runas", "0:0", "-t", "none", "-u", "none",
+                           "-T", "none", "-U", "none"},
                   .environment = std::vector<std::string>{},
                   .search_path = search_path};
-  if (forward_names) command.argv.insert(command.argv.end(), {"--dns-forward", k_pasta_nameserver});
+  if (!reach_host) command.argv.emplace_back("--no-map-gw");
+  if (forward_names) command.argv.insert(command.argv.end(), {"--dns-forward", k_helper_nameserver});
   command.descriptors = {{&helper.output, 1}, {&helper.output, 2}};
   helper.child = TRY(Child::spawn(command));
   return helper;
 }
 
-Result<Helper> start_slirp(const std::string& path, const std::string& search_path) {
+Result<Helper> start_slirp(const std::string& path, const std::string& search_path, bool reach_host) {
   Helper helper{.output = TRY(memory_file())};
-  Command command{.argv = {"slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback",
-                           "--netns-type=path", path, "tap0"},
+  Command command{.argv = {"slirp4netns", "--configure", "--mtu=65520"},
                   .environment = std::vector<std::string>{},
                   .search_path = search_path};
+  if (!reach_host) command.argv.emplace_back("--disable-host-loopback");
+  command.argv.insert(command.argv.end(), {"--netns-type=path", path, "tap0"});
   command.descriptors = {{&helper.output, 1}, {&helper.output, 2}};
   helper.child = TRY(Child::spawn(command));
   return helper;
@@ -87,14 +86,18 @@ Result<> wait_until_ready(Helper& helper, const Fd& routes, std::string_view nam
 
 }  // namespace
 
-NetworkProbe probe_private_network(const std::string& search_path) {
+NetworkProbe probe_private_network(const std::string& search_path, const std::string& helper) {
   NetworkProbe probe;
   for (const char* name : {"pasta", "slirp4netns"}) {
-    if (find_program(name, search_path).empty()) continue;
+    if ((!helper.empty() && helper != name) || find_program(name, search_path).empty()) continue;
     probe.helper = name;
     break;
   }
-  if (probe.helper.empty()) {
+  if (probe.helper.empty() && !helper.empty()) {
+    probe.problem = helper + " was not found";
+    probe.hint = fmt::format("install the package {}, or leave the choice open with '--network private'",
+                             helper == "pasta" ? "passt" : helper);
+  } else if (probe.helper.empty()) {
     probe.problem = "neither pasta nor slirp4netns was found";
     probe.hint = "install the package passt (or slirp4netns), or use the host's network";
   } else if (probe.problem = problem_of_tun_device(); !probe.problem.empty()) {
@@ -106,8 +109,9 @@ NetworkProbe probe_private_network(const std::string& search_path) {
   return probe;
 }
 
-Result<PrivateNetwork> PrivateNetwork::create(const std::string& search_path) {
-  const NetworkProbe probe = probe_private_network(search_path);
+Result<PrivateNetwork> PrivateNetwork::create(const std::string& search_path,
+                                              const PrivateNetworkOptions& options) {
+  const NetworkProbe probe = probe_private_network(search_path, options.helper);
   if (!probe.problem.empty())
     return std::unexpected(
         Error(ErrorKind::unsupported, "cannot make a private network: " + probe.problem).hint(probe.hint));
@@ -118,14 +122,17 @@ Result<PrivateNetwork> PrivateNetwork::create(const std::string& search_path) {
   if (probe.helper == "pasta") {
     const bool forward_names =
         !has_reachable_nameserver(posix::read_file("/etc/resolv.conf", 1u << 20).value_or(""));
-    if (forward_names) network.m_nameserver = k_pasta_nameserver;
-    helper = TRY(start_pasta(made.path(), search_path, forward_names));
+    if (forward_names) network.m_nameserver = k_helper_nameserver;
+    helper = TRY(start_pasta(made.path(), search_path, forward_names, options.reach_host));
   } else {
     network.m_nameserver = k_slirp_nameserver;
-    helper = TRY(start_slirp(made.path(), search_path));
+    helper = TRY(start_slirp(made.path(), search_path, options.reach_host));
   }
   TRY_WHILE(wait_until_ready(helper, made.routes(), probe.helper), "starting a private network");
   network.m_helper = std::move(helper.child);
+  if (options.reach_host)
+    network.m_host_address =
+        probe.helper == "pasta" ? TRY(made.gateway(k_gateway_timeout)) : IpAddress::parse(k_slirp_gateway);
   return network;
 }
 

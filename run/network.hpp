@@ -10,23 +10,37 @@
 
 #include "base/child.hpp"
 #include "base/fd.hpp"
+#include "run/ip_address.hpp"
 
 namespace ecrin::run {
 
 enum class NetworkMode { none, host, private_network };
 
+/// Where pasta takes questions for the host's nameservers, when those are on the host's loopback. Link-local,
+/// so that no real network is hidden by it.
+inline constexpr const char* k_helper_nameserver = "169.254.1.1";
+
+struct PrivateNetworkOptions {
+  std::string helper;       // "pasta" or "slirp4netns"; "" = the first that is there
+  bool reach_host = false;  // the gateway's address stands for the host's loopback
+};
+
 /// A network namespace with its helper process. The helper dies with it.
 class PrivateNetwork {
 public:
   /// Fails with a hint when /dev/net/tun or both helpers are missing.
-  static Result<PrivateNetwork> create(const std::string& search_path);
+  static Result<PrivateNetwork> create(const std::string& search_path,
+                                       const PrivateNetworkOptions& options = {});
   const Fd& network_namespace() const { return m_namespace; }
+  /// With `reach_host`: the address at which programs inside find the host.
+  const std::optional<IpAddress>& host_address() const { return m_host_address; }
   /// The nameserver that works inside; "" = the host's own resolv.conf is right.
   const std::string& nameserver() const { return m_nameserver; }
 
 private:
   Fd m_namespace;
   std::string m_nameserver;
+  std::optional<IpAddress> m_host_address;
   Child m_helper;
 };
 
@@ -36,7 +50,7 @@ struct NetworkProbe {
   std::string problem;
   std::string hint;
 };
-NetworkProbe probe_private_network(const std::string& search_path);
+NetworkProbe probe_private_network(const std::string& search_path, const std::string& helper = "");
 
 /// Private networks that the steps of one build take turns with: steps that run at the same time have
 /// different ones; a step that follows reuses one. Thread-safe.
@@ -67,7 +81,12 @@ private:
 /// `nameserver`).
 std::string container_resolv_conf(const std::string& host_text, NetworkMode mode,
                                   const std::string& nameserver);
-/// Text of /etc/hosts.
-std::string container_hosts(const std::string& hostname);
+/// Text of /etc/hosts. `own_address` is that of the network, "" = it has none that lasts.
+struct HostsLine {
+  std::string address;
+  std::string names;  // with spaces between them
+};
+std::string container_hosts(const std::string& hostname, const std::string& own_address = "",
+                            const std::vector<HostsLine>& more = {});
 
 }  // namespace ecrin::run

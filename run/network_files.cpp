@@ -1,5 +1,6 @@
 #include "run/network_files.hpp"
 
+#include <charconv>
 #include <optional>
 
 #include "base/text.hpp"
@@ -54,12 +55,49 @@ std::string container_resolv_conf(const std::string& host_text, NetworkMode mode
   return text;
 }
 
-std::string container_hosts(const std::string& hostname) {
+std::string container_hosts(const std::string& hostname, const std::string& own_address,
+                            const std::vector<HostsLine>& more) {
   std::string text =
       "127.0.0.1\tlocalhost\n"
       "::1\tlocalhost ip6-localhost ip6-loopback\n";
-  if (!hostname.empty() && hostname != "localhost") text += "127.0.1.1\t" + hostname + "\n";
+  for (const HostsLine& line : more) text += line.address + "\t" + line.names + "\n";
+  if (!hostname.empty() && hostname != "localhost")
+    text += (own_address.empty() ? "127.0.1.1" : own_address) + "\t" + hostname + "\n";
   return text;
+}
+
+std::string with_resolver_settings(const std::string& resolv_conf, const ResolverSettings& settings) {
+  std::string text;
+  for (const std::string& line : split(resolv_conf, '\n')) {
+    const std::string_view word = trim(line).substr(0, trim(line).find_first_of(" \t"));
+    const bool replaced = (word == "nameserver" && !settings.servers.empty()) ||
+                          ((word == "search" || word == "domain") && !settings.search.empty()) ||
+                          (word == "options" && !settings.options.empty());
+    if (!replaced && !line.empty()) text += line + "\n";
+  }
+  // "." is how one says that there are no domains.
+  if (!settings.search.empty() && settings.search != std::vector<std::string>{"."})
+    text += "search " + join(settings.search, " ") + "\n";
+  for (const std::string& server : settings.servers) text += "nameserver " + server + "\n";
+  if (!settings.options.empty()) text += "options " + join(settings.options, " ") + "\n";
+  return text;
+}
+
+std::optional<IpAddress> default_gateway(std::string_view route_table) {
+  for (const std::string& line : split(route_table, '\n')) {
+    const std::vector<std::string> columns = split(line, '\t');
+    if (columns.size() < 3 || columns[1] != "00000000" || columns[2].size() != 8) continue;
+    IpAddress address;
+    // Eight hexadecimal digits of the number as the machine has it: the first byte stands last.
+    for (std::size_t index = 0; index < 4; ++index) {
+      const std::string digits = columns[2].substr(6 - index * 2, 2);
+      if (std::from_chars(digits.data(), digits.data() + 2, address.bytes[index], 16).ptr !=
+          digits.data() + 2)
+        return std::nullopt;
+    }
+    if (!address.is_any()) return address;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ecrin::run

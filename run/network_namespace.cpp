@@ -16,6 +16,7 @@
 #include "base/posix.hpp"
 #include "run/capabilities.hpp"
 #include "run/loopback.hpp"
+#include "run/network_files.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -88,6 +89,19 @@ NetworkNamespace::~NetworkNamespace() {
   if (!m_holder.joinable()) return;
   m_end.set_value();
   m_holder.join();
+}
+
+Result<IpAddress> NetworkNamespace::gateway(int timeout_milliseconds) const {
+  const std::string table = m_path.substr(0, m_path.rfind("/ns/net")) + "/net/route";
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_milliseconds);
+  for (;;) {
+    if (const auto address = default_gateway(TRY(posix::read_file(table, 1u << 20)))) return *address;
+    if (std::chrono::steady_clock::now() >= end) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return fail(
+      ErrorKind::unsupported,
+      "the host has no address in the private network: it has no IPv4 gateway that could stand for it");
 }
 
 Result<RouteWait> wait_for_default_route(const Fd& routes, const Child& helper, int timeout_milliseconds) {

@@ -7,6 +7,7 @@
 
 #include "base/child.hpp"
 #include "base/fd.hpp"
+#include "run/ip_address.hpp"
 
 namespace ecrin::run {
 
@@ -23,6 +24,8 @@ public:
   const Fd& routes() const { return m_routes; }
   /// A path for programs that want one; it exists as long as this object.
   const std::string& path() const { return m_path; }
+  /// The gateway of its IPv4 default route, which may be on its way.
+  Result<IpAddress> gateway(int timeout_milliseconds) const;
 
 private:
   NetworkNamespace() = default;

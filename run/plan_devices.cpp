@@ -69,10 +69,9 @@ Result<> plan_devices(PlanParts& parts) {
   constexpr std::int64_t most_major = 4095;
   constexpr std::int64_t most_minor = (1 << 20) - 1;
   for (const oci::Device& device : parts.config.devices) {
-    SetupOp op{.kind = SetupKind::device,
-               .target = TRY(path_in_root(device.path, "device")),
-               .source = device.path,
-               .node = DeviceNode()};
+    std::string target = TRY(path_in_root(device.path, "device"));
+    SetupOp op{
+        .kind = SetupKind::device, .target = std::move(target), .source = device.path, .node = DeviceNode()};
     if (op.target.empty())
       return fail(ErrorKind::invalid, "a device cannot be '{}' in the container", printable(device.path));
     // The two that the container has of its own whatever the list says.

@@ -28,8 +28,9 @@ public:
       : m_parts(parts), m_mount(mount), m_options(parse_mount_options(mount.options)) {}
 
   Result<> plan() {
+    std::string place = TRY(target());
     SetupOp op{.kind = SetupKind::mount,
-               .target = TRY(target()),
+               .target = std::move(place),
                .type = m_mount.type,
                .attributes = m_options.attributes,
                .recursive_attributes = m_options.recursive_attributes,

@@ -151,8 +151,12 @@ Result<CapabilitySets> parse_capability_sets(const oci::Capabilities& names, Cap
   // The kernel's rules, of which it says no more than EPERM.
   TRY(check_within(sets.effective, "effective", sets.permitted, "permitted"));
   // The kernel has none in the ambient set that is not in both of these. Engines write them there all the
-  // same, and mean what becomes of it.
-  sets.ambient &= sets.permitted & sets.inheritable;
+  // same (buildah names all of its capabilities), and mean what becomes of it.
+  if (const CapabilitySet beyond = sets.ambient & ~(sets.permitted & sets.inheritable); beyond != 0) {
+    log::debug("capabilities that are not permitted and inheritable cannot be ambient: {} left out",
+               join(capability_names(beyond), ", "));
+    sets.ambient &= ~beyond;
+  }
   TRY(check_within(sets.inheritable, "inheritable", sets.bounding, "in the bounding set"));
   return sets;
 }

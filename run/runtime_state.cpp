@@ -164,10 +164,14 @@ Result<> check_container_id(std::string_view id) {
     return std::isalnum(character) != 0 ||
            std::string_view("_+-.").find(static_cast<char>(character)) != std::string_view::npos;
   };
-  if (id.empty() || id.size() > k_longest_id || id == "." || id == ".." || !std::ranges::all_of(id, allowed))
+  if (id.empty() || id.size() > k_longest_id)
+    return fail(ErrorKind::invalid, "a container ID has 1 to {} characters", k_longest_id);
+  // A dot in front would hide it.
+  if (id.starts_with('.') || !std::ranges::all_of(id, allowed))
     return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("'{}' is no name for a container", printable(id, 100)))
-            .hint("letters, digits and any of _ + - . are allowed"));
+        Error(ErrorKind::invalid,
+              fmt::format("invalid character in the container ID '{}'", printable(id, 100)))
+            .hint("letters, digits and any of _ + - . are allowed, and it begins with no dot"));
   if (id.size() > k_longest_file_name)
     return fail(ErrorKind::limit, "the name of the container is longer than {} characters",
                 k_longest_file_name);

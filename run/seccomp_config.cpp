@@ -237,8 +237,8 @@ Result<> write_cached(const Fd& directory, const std::string& name, const std::s
 }  // namespace
 
 Result<SeccompFilter> compile_seccomp_config(const oci::SeccompConfig& config) {
-  const Notifies listens = TRY(check_listener(config));
-  return SeccompFilter{.program = TRY(compile(config)), .flags = TRY(flag_values(config.flags, listens))};
+  const std::uint64_t flags = TRY(flag_values(config.flags, TRY(check_listener(config))));
+  return SeccompFilter{.program = TRY(compile(config)), .flags = flags};
 }
 
 Result<SeccompFilter> cached_seccomp_config(const oci::SeccompConfig& config, const std::string& directory) {
@@ -249,8 +249,8 @@ Result<SeccompFilter> cached_seccomp_config(const oci::SeccompConfig& config, co
   }
   const std::string name = cache_key(config);
   if (auto known = read_cached(*place, name)) {
-    const Notifies listens = TRY(check_listener(config));
-    return SeccompFilter{.program = std::move(*known), .flags = TRY(flag_values(config.flags, listens))};
+    const std::uint64_t flags = TRY(flag_values(config.flags, TRY(check_listener(config))));
+    return SeccompFilter{.program = std::move(*known), .flags = flags};
   }
   SeccompFilter filter = TRY(compile_seccomp_config(config));
   if (const auto written = write_cached(*place, name, filter.program); !written)

@@ -38,10 +38,11 @@ Result<Fd> connect_seccomp_agent(const oci::SeccompConfig& config) {
 
 Result<std::string> seccomp_listener_state(const oci::SeccompConfig& config, pid_t pid,
                                            const std::string& state) {
+  Json container = TRY(parse_json(state, "state of the container"));
   Json document = {{"ociVersion", k_spec_version},
                    {"fds", Json::array({k_descriptor_name})},
                    {"pid", pid},
-                   {"state", TRY(parse_json(state, "state of the container"))}};
+                   {"state", std::move(container)}};
   if (!config.listener_metadata.empty()) document["metadata"] = config.listener_metadata;
   return dump_json(document);
 }

@@ -185,4 +185,26 @@ Result<Identity> enter_user_namespace(const IdentityRequest& request) {
   return enter_as_user(std::move(identity), request);
 }
 
+Result<Identity> join_user_namespace(const Fd& user_namespace) {
+  Identity identity{.outer_uid = ::geteuid(), .outer_gid = ::getegid()};
+  const struct stat theirs = TRY(posix::stat_fd(user_namespace));
+  const struct stat ours = TRY(posix::stat_fd(TRY(posix::open("/proc/self/ns/user", O_RDONLY))));
+  if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
+    return enter_identity(std::move(identity));
+  const MapChoice maps = choose_maps(identity_request(), identity.outer_uid, identity.outer_gid);
+  if (::setns(user_namespace.get(), CLONE_NEWUSER) != 0)
+    return fail_errno("cannot enter the user namespace that the network belongs to");
+  if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");
+  TRY(become_root());
+  identity = TRY(read_back(std::move(identity)));
+  const bool single = identity.uids.size() == 1 && identity.uids.front().size == 1;
+  if (identity.outer_uid != 0 && !single) {
+    // What is in the store has owners by our own maps.
+    if (identity.uids != maps.uids || identity.gids != maps.gids)
+      return fail(ErrorKind::unsupported, "the network belongs to a user namespace with other ids than ours");
+  }
+  identity.mode = single ? IdentityMode::single : IdentityMode::mapped;
+  return identity;
+}
+
 }  // namespace ecrin::run

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/fd.hpp"
 #include "fs/id_map.hpp"
 
 namespace ecrin::run {
@@ -37,5 +37,10 @@ IdentityRequest identity_request();
 /// as root: a namespace with the same ids as outside, else (identity) only a mount namespace. After this the
 /// process is uid 0, gid 0. Must be called while single-threaded.
 Result<Identity> enter_user_namespace(const IdentityRequest& request);
+
+/// Enters one that is there (it belongs to a process of this user) and a private mount namespace, as
+/// enter_user_namespace does a new one: for what belongs to it, a network namespace say. Nothing is entered
+/// when it is the one that we are in.
+Result<Identity> join_user_namespace(const Fd& user_namespace);
 
 }  // namespace ecrin::run

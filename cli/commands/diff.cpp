@@ -6,6 +6,7 @@
 #include "build/image_edit.hpp"
 #include "build/image_steps.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/containers/container_files.hpp"
 #include "cli/image_edit.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
@@ -110,6 +111,23 @@ Outcome diff_configs(Session& session, const std::vector<std::string>& words, bo
   return 0;
 }
 
+// none: there is no such container, and it may be an image's name.
+Result<std::optional<std::vector<fs::Difference>>> container_differences(Session& session,
+                                                                         const std::string& words,
+                                                                         const CancelToken& cancel) {
+  Containers containers = TRY(Containers::open(session));
+  const auto record = containers.find(words);
+  if (!record && record.error().kind() == ErrorKind::not_found) return std::nullopt;
+  if (!record) return std::unexpected(record.error());
+  build::Workshop* workshop = TRY(session.workshop());
+  const ContainerChanges changes = TRY(container_changes(containers, *workshop, *record, INT64_MAX, cancel));
+  auto before = TRY(fs::LowerTree::of_layers(changes.lowers));
+  std::vector<std::string> all = changes.lowers;
+  all.push_back(changes.draft.path() + "/diff");
+  auto after = TRY(fs::LowerTree::of_layers(all));
+  return TRY(fs::compare_trees(before, after, &cancel));
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string>& words = arguments.operands();
   const bool as_json = arguments.value("format") == "json";
@@ -117,8 +135,15 @@ Outcome run(Session& session, const Arguments& arguments) {
     if (words.size() == 2) return diff_configs(session, words, as_json);
     return std::unexpected(Error(ErrorKind::invalid, "--config compares two images, and there is one"));
   }
-  build::Workshop* workshop = TRY(session.workshop());
   const Interrupts interrupts;
+  if (words.size() == 1) {
+    const auto differences = TRY(container_differences(session, words[0], interrupts.token()));
+    if (differences) {
+      print_files(*differences, as_json, arguments.on("verbose"));
+      return 0;
+    }
+  }
+  build::Workshop* workshop = TRY(session.workshop());
   const std::vector<fs::Layer> first = TRY(layers_of(*workshop, words[0], interrupts.token()));
   std::vector<fs::Layer> before = first;
   std::vector<fs::Layer> after = first;
@@ -137,8 +162,8 @@ Outcome run(Session& session, const Arguments& arguments) {
 const Verb& diff_verb() {
   static const Verb verb{
       .name = "diff",
-      .operands = "IMAGE[@STEP] [IMAGE2[@STEP]]",
-      .summary = "Show what an image's last layer changed, or how two images differ",
+      .operands = "CONTAINER|IMAGE[@STEP] [IMAGE2[@STEP]]",
+      .summary = "Show what a container or an image's last layer changed, or how two images differ",
       .details =
           "A path is added (A), changed (C) or deleted (D). With IMAGE2: what turns IMAGE into IMAGE2. "
           "Layers that both images have are not read. IMAGE@3 is the image after the third entry of its "

@@ -4,6 +4,7 @@
 
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/containers/inspect_json.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -148,11 +149,27 @@ Result<Json> artifact_json(oci::ImageStore& images, const oci::ImageRecord& reco
   return json;
 }
 
+// none: there is no such container, and it may be an image's name.
+Result<std::optional<Json>> container_json(Session& session, const std::string& words, bool only) {
+  Containers containers = TRY(Containers::open(session));
+  const auto record = containers.find(words);
+  if (record) return TRY(inspect_container(containers, *record, session.driver_name()));
+  if (only || record.error().kind() != ErrorKind::not_found) return std::unexpected(record.error());
+  return std::nullopt;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   oci::ImageStore* images = TRY(session.images());
   const auto platform = arguments.find("platform");
+  const std::string type = arguments.value("type", "all");
   std::vector<Json> rows;
   for (const std::string& words : arguments.operands()) {
+    if (type != "image" && !platform) {
+      if (auto json = TRY(container_json(session, words, type == "container"))) {
+        rows.push_back(*std::move(json));
+        continue;
+      }
+    }
     const oci::ImageRecord record =
         platform ? TRY(find_image(*images, words, platform)) : TRY(find_any_image(*images, words));
     if (record.kind == oci::ImageKind::image)
@@ -171,9 +188,11 @@ Outcome run(Session& session, const Arguments& arguments) {
 const Verb& inspect_verb() {
   static const Verb verb{
       .name = "inspect",
-      .operands = "IMAGE...",
-      .summary = "Show everything about images, as JSON",
-      .details = "Of an index its entries are shown; --platform shows the image for a platform.",
+      .operands = "CONTAINER|IMAGE...",
+      .summary = "Show everything about containers and images, as JSON",
+      .details =
+          "A name is looked for among the containers first. Of an index its entries are shown; --platform "
+          "shows the image for a platform.",
       .flags =
           {
               {.name = "format",
@@ -184,9 +203,9 @@ const Verb& inspect_verb() {
               {.name = "type",
                .letter = 't',
                .value = "TYPE",
-               .help = "accepted: there are only images",
+               .help = "look only for a container, or only for an image; default: for both",
                .completion = Completion::word,
-               .words = {"all", "image"}},
+               .words = {"all", "container", "image"}},
           },
       .least_operands = 1,
       .completion = Completion::image,

@@ -6,6 +6,7 @@
 #include "build/image_mounts.hpp"
 #include "build/working_containers.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/containers/removal.hpp"
 #include "cli/first_error.hpp"
 #include "cli/image_names.hpp"
 #include "cli/session.hpp"
@@ -24,6 +25,7 @@ struct Removal {
   Force force;
   std::vector<build::ImageMount> mounted;                  // that there are
   std::vector<std::pair<std::string, std::string>> bases;  // of working containers: name, manifest
+  Containers containers;
 };
 
 // An index takes images with it that came only as its parts.
@@ -74,8 +76,23 @@ Result<> free_from_containers(Removal& removal, const oci::ImageRecord& record) 
   return {};
 }
 
+// The same with containers that run it, or may be started again.
+Result<> free_from_runs(Removal& removal, const oci::ImageRecord& record) {
+  for (const run::ContainerRecord& container : TRY(removal.containers.list())) {
+    if (container.manifest.empty() || !TRY(goes_with(removal.images, record, container.manifest))) continue;
+    if (removal.force == Force::no)
+      return std::unexpected(
+          Error(ErrorKind::conflict,
+                fmt::format("image {} is in use by container '{}'", short_id(record.id), container.name))
+              .hint(fmt::format("remove that first: ecrin rm {}; or give -f", container.name)));
+    TRY(remove_container(removal.containers, container, EndRunning::yes, std::chrono::seconds(0)));
+  }
+  return {};
+}
+
 Result<> remove_image(Removal& removal, const oci::ImageRecord& record) {
   if (removal.force == Force::no) TRY(check_unused(removal, record));
+  TRY(free_from_runs(removal, record));
   TRY(free_from_containers(removal, record));
   TRY(removal.images.remove(record.manifest));
   for (const std::string& name : record.names) print_line("Untagged: " + name);
@@ -116,12 +133,14 @@ Outcome run(Session& session, const Arguments& arguments) {
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   oci::ImageStore& images = workshop->images();
   build::ImageMounts mounts = TRY(build::ImageMounts::open(workshop->store()));
+  Containers containers = TRY(Containers::open(workshop->store()));
   Removal removal{.session = session,
                   .images = images,
                   .mounts = mounts,
                   .force = arguments.on("force") ? Force::yes : Force::no,
                   .mounted = {},
-                  .bases = {}};
+                  .bases = {},
+                  .containers = std::move(containers)};
   removal.mounted = TRY(mounts.list());
   removal.bases = TRY(build::WorkingContainers(workshop->store()).bases());
   FirstError errors(session.console());

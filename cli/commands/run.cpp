@@ -1,5 +1,6 @@
 // verb: run
 #include "cli/commands/commands.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/registries.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/run_container.hpp"
@@ -15,7 +16,9 @@ Outcome run(Session& session, const Arguments& arguments) {
       return std::unexpected(
           Error(ErrorKind::invalid, fmt::format("--{} is for steps of a build (--into)", flag)));
   }
-  return run_in_foreground(session, TRY(container_request(arguments, session.environment())), arguments);
+  const ContainerRequest request = TRY(container_request(arguments, session.environment()));
+  return arguments.on("detach") ? run_in_background(session, request, arguments)
+                                : run_in_foreground(session, request, arguments);
 }
 
 std::vector<Flag> flags() {
@@ -27,6 +30,17 @@ std::vector<Flag> flags() {
       {.name = "cap-drop",
        .value = "CAPABILITY",
        .help = "take a capability away, or ALL",
+       .occurs = Occurs::often},
+      {.name = "detach",
+       .letter = 'd',
+       .value = "",
+       .help = "leave the container running in the background, and print its ID"},
+      {.name = "detach-keys",
+       .value = "KEYS",
+       .help = "what to type to leave it running (default ctrl-p,ctrl-q)"},
+      {.name = "device",
+       .value = "HOST[:PATH]",
+       .help = "a device of the host, or a directory of them",
        .occurs = Occurs::often},
       {.name = "entrypoint",
        .value = "COMMAND",
@@ -53,12 +67,7 @@ std::vector<Flag> flags() {
        .value = "SPEC",
        .help = "type=bind|volume|tmpfs,source=...,destination=...[,readonly]",
        .occurs = Occurs::often},
-      {.name = "name", .value = "NAME", .help = "a name that no other running container has"},
-      {.name = "network",
-       .value = "MODE",
-       .help = "private (default), host or none",
-       .completion = Completion::word,
-       .words = {"private", "host", "none"}},
+      {.name = "name", .value = "NAME", .help = "a name that no other container has"},
       {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
       {.name = "pull",
@@ -68,17 +77,27 @@ std::vector<Flag> flags() {
        .words = {"missing", "always", "newer", "never"}},
       {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"},
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
-      {.name = "rm", .value = "", .help = "accepted: containers are always removed at their end"},
+      {.name = "rm", .value = "", .help = "remove the container at its end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
       {.name = "secret",
        .value = "SPEC",
        .help = "with --into: id=NAME,src=FILE or id=NAME,env=VARIABLE",
        .occurs = Occurs::often},
+      {.name = "security-opt",
+       .value = "OPTION",
+       .help = "seccomp=unconfined, no-new-privileges=false, unmask=ALL",
+       .occurs = Occurs::often},
+      {.name = "shm-size", .value = "SIZE", .help = "of /dev/shm (default 64m)"},
+      {.name = "sig-proxy", .value = "", .help = "pass signals on to the program (default true)"},
       {.name = "tmpfs",
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",
        .occurs = Occurs::often},
       {.name = "tty", .letter = 't', .value = "", .help = "give the program a terminal"},
+      {.name = "ulimit",
+       .value = "NAME=SOFT[:HARD]",
+       .help = "a resource limit of its processes, like nofile=1024",
+       .occurs = Occurs::often},
       {.name = "user",
        .letter = 'u',
        .value = "USER[:GROUP]",
@@ -101,13 +120,19 @@ const Verb& run_verb() {
       .operands = "IMAGE[@STEP] [COMMAND [ARG...]]",
       .summary = "Run a program in a container made from an image",
       .details =
-          "In the foreground; the exit code is the program's, 128+N after signal N, 126 or 127 when it "
-          "cannot be "
-          "executed or found, 125 when ecrin fails. Flags end at IMAGE.\n\n"
+          "In the foreground, unless --detach is given; the exit code is the program's, 128+N after signal "
+          "N, "
+          "126 or 127 when it cannot be executed or found, 125 when ecrin fails. The container stays when "
+          "its "
+          "program ended, for 'ecrin start', 'logs' and 'commit', until 'ecrin rm' or with --rm. Flags end "
+          "at "
+          "IMAGE.\n\n"
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "
           "in a recipe, and comes from the cache when it ran before on the same tree.",
-      .flags = with_flags(with_flags(flags(), resource_flags()), registry_flags()),
+      .flags = with_flags(
+          with_flags(with_flags(with_flags(flags(), life_flags()), network_flags()), resource_flags()),
+          registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

@@ -11,8 +11,8 @@ namespace {
 
 // Those of `ecrin run`, but for what a shell decides itself.
 std::vector<Flag> flags() {
-  constexpr std::array<std::string_view, 8> k_own = {"entrypoint", "interactive", "into",   "no-cache",
-                                                     "rm",         "rootfs",      "secret", "tty"};
+  constexpr std::array<std::string_view, 10> k_own = {
+      "detach", "entrypoint", "interactive", "into", "no-cache", "restart", "rm", "rootfs", "secret", "tty"};
   std::vector<Flag> flags;
   for (const Flag& flag : run_verb().flags)
     if (std::ranges::find(k_own, flag.name) == k_own.end()) flags.push_back(flag);
@@ -26,6 +26,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   request.terminal = has_terminal();
   request.interactive = true;
   request.shell = true;
+  request.life.remove = true;
   return run_in_foreground(session, request, arguments);
 }
 

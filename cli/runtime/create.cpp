@@ -143,7 +143,7 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   run::ContainerOptions options;
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, config.process.env));
   options.config = config;
-  options.config.resources = {};  // the cgroup has them
+  options.config.resources = {};  // are with made.cgroup, or there is nothing to be limited by them
   options.rootfs = bundle.rootfs;
   options.bundle = bundle.path;
   options.no_pivot = arguments.on("no-pivot");

@@ -2,10 +2,10 @@
 #include <regex.h>
 #include <signal.h>
 
+#include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/runtime/opened.hpp"
 #include "run/container_processes.hpp"
-#include "run/signal_name.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -55,7 +55,7 @@ Result<> kill_one(const RuntimeContext& context, const std::string& id, int numb
 
 Result<int> run_kill(const RuntimeContext& context, const Arguments& arguments) {
   const std::vector<std::string>& operands = arguments.operands();
-  const int number = TRY(run::parse_signal(operands.size() > 1 ? operands[1] : "TERM"));
+  const int number = TRY(parse_signal(operands.size() > 1 ? operands[1] : "TERM"));
   for (const std::string& id : TRY(matching_ids(context, arguments)))
     TRY(kill_one(context, id, number, arguments.on("all")));
   return 0;

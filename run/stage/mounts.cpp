@@ -22,10 +22,10 @@ bool not_allowed_here(const Error& error) {
          error.code() == EACCES || error.code() == ENOENT;
 }
 
-// File systems of the kernel's own files: whoever owns the root directory could otherwise choose where they
-// appear, and the masks elsewhere.
+// File systems of the kernel's own files, or what stands for them: whoever owns the root directory could
+// otherwise choose where they appear, and the masks elsewhere.
 bool holds_kernel_files(const SetupOp& op) {
-  return op.type == "proc" || op.type == "sysfs";
+  return op.type == "proc" || op.type == "sysfs" || op.target == "proc" || op.target == "sys";
 }
 
 std::string next_name(Stage& stage) {
@@ -40,8 +40,9 @@ Result<Fd> open_mount_point(const Stage& stage, const SetupOp& op, TargetKind ki
     place = posix::open_beneath_no_symlinks(stage.root, op.target, O_PATH);
   }
   if (!place && place.error().code() == ELOOP)
-    return fail(ErrorKind::invalid, "'/{}' in the container is a symlink, and {} is not mounted through one",
-                printable(op.target), op.type);
+    return fail(ErrorKind::invalid,
+                "'/{}' in the container is a symlink: the kernel's files are not mounted there",
+                printable(op.target));
   if (place && TRY(kind_of(*place)) != kind)
     return fail(ErrorKind::invalid, "'/{}' in the container is not a directory", printable(op.target));
   return place;

@@ -12,13 +12,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 
+#include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/hook_process.hpp"
 #include "run/stage/stage.hpp"
+#include "run/user_lookup.hpp"
 
 namespace ecrin::run::stage {
 namespace {
@@ -56,7 +59,18 @@ void give_away_pipes(uid_t uid) {
   }
 }
 
+// Programs expect one; an engine that does not know the image leaves it to who can read its /etc/passwd.
+void set_home(ProcessPlan& process) {
+  const auto is_home = [](const std::string& variable) { return variable.starts_with("HOME="); };
+  if (std::ranges::any_of(process.env, is_home)) return;
+  std::string home = "/";
+  if (const auto root = posix::open("/", O_PATH | O_DIRECTORY))
+    if (auto user = look_up_user(*root, std::to_string(process.uid))) home = std::move(user->home);
+  process.env.push_back("HOME=" + home);
+}
+
 Result<> prepare(Stage& stage) {
+  set_home(stage.plan.process);
   const ProcessPlan& process = stage.plan.process;
   if (process.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0)
     return fail_errno("cannot make the terminal the controlling one");

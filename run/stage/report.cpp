@@ -1,6 +1,8 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
 
 #include "run/message_socket.hpp"
@@ -30,6 +32,13 @@ Result<> wait_at_gate(Stage& stage) {
   // The end of this connection would tell nobody anything: who made the container has heard enough.
   const int above = stage.control.get();
   for (;;) {
+    std::array<pollfd, 2> waiting = {
+        pollfd{.fd = stage.gate.get(), .events = POLLIN, .revents = 0},
+        pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};  // -1 is passed over
+    if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
+      return fail_errno("cannot wait for the container's start");
+    if (waiting[1].revents != 0) return fail(ErrorKind::cancelled, "the parent of the container is gone");
+    if (waiting[0].revents == 0) continue;
     const Fd accepted(::accept4(stage.gate.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!accepted && errno != EINTR && errno != ECONNABORTED)
       return fail_errno("cannot wait for the container's start");

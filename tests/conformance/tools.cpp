@@ -21,7 +21,7 @@ Tools::~Tools() {
   remove_all_ids(m_run);
 }
 
-Outcome Tools::run_tool(Arguments argv) const {
+Invocation Tools::invocation(Arguments argv) const {
   Invocation invocation = host_command(std::move(argv));
   const std::string home = m_scratch / "home";
   make_directory(home + "/tmp");
@@ -30,7 +30,11 @@ Outcome Tools::run_tool(Arguments argv) const {
   invocation.set("XDG_RUNTIME_DIR", m_run);
   invocation.directory = m_scratch.path();
   invocation.timeout = std::chrono::seconds(240);
-  return run(invocation);
+  return invocation;
+}
+
+Outcome Tools::run_tool(Arguments argv) const {
+  return run(invocation(std::move(argv)));
 }
 
 Outcome Tools::skopeo(Arguments arguments) const {
@@ -38,12 +42,16 @@ Outcome Tools::skopeo(Arguments arguments) const {
   return run_tool(std::move(arguments));
 }
 
-Outcome Tools::podman(Arguments arguments) const {
+Invocation Tools::podman_invocation(Arguments arguments) const {
   // Without systemd there is only the cgroupfs manager, and without a journal no event log.
   arguments.insert(arguments.begin(),
                    {"podman", "--root", m_scratch / "home/podman", "--runroot", m_run + "/podman",
                     "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"});
-  return run_tool(std::move(arguments));
+  return invocation(std::move(arguments));
+}
+
+Outcome Tools::podman(Arguments arguments) const {
+  return run(podman_invocation(std::move(arguments)));
 }
 
 Outcome Tools::podman_run(const std::string& image, Arguments command) const {

@@ -47,7 +47,7 @@ BANS = [
      "starts a shell: use run_command"),
     (r"std::cout|std::cerr|(?<![\w:])(std::)?f?printf\s*\(", ["cli/", "run/stage", "run/seccomp_generate.cpp"],
      "only cli/ prints: return a value or an Error"),
-    (r"(?<![\w.>])(::)?f?chdir\s*\(", ["base/child.cpp", "run/stage"],
+    (r"(?<![\w.>])(::)?f?chdir\s*\(", ["base/child.cpp", "run/keeper_process.cpp", "run/stage"],
      "the working directory belongs to the whole process: use descriptors"),
     (r"(?<![\w.>])(std::|::)?(secure_)?getenv\s*\(", ["cli/"],
      "only cli/ reads the environment: take a parameter"),

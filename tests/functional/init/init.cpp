@@ -10,13 +10,20 @@
 //   deep DIR BYTES     makes one path that is longer than BYTES
 //   sparse FILE BYTES  a file of this size: data at each end, a hole between
 //   try CALL           makes one system call: prints "ok" or the name of the error
+//   with-key FILE ARGUMENT...
+//                      executes it in a session that has a key, which "try find-key" looks for
 //   terminal           what standard input is: "terminal ROWS COLUMNS" or "no terminal"
 //   orphan SECONDS     leaves a grandchild behind that ends after SECONDS; prints its pid
 //   lock FILE          locks it, prints "ready" and waits for ever
 //   descriptors        numbers of the open descriptors
 //   agent              how many keys the ssh-agent at $SSH_AUTH_SOCK has
+//   serve PORT... [--only-ipv4]
+//                      answers what it is asked, over TCP and UDP, IPv4 and IPv6; prints "ready" first
+//   ask tcp|udp ADDRESS PORT TEXT
+//                      what such a server answers: "PROTOCOL PORT TEXT from ADDRESS"
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -41,6 +48,8 @@
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "serve.hpp"
 
 namespace {
 
@@ -324,6 +333,16 @@ int answer(long result) {
   return 0;
 }
 
+constexpr const char* k_key = "ecrin-test-key";
+
+// Runs the program in a session with a key.
+int with_key(char** command) {
+  must(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) > 0, "keyctl");
+  must(syscall(SYS_add_key, "user", k_key, "secret", 6, -3) > 0, "add_key");
+  execv(command[0], command);
+  die(command[0]);
+}
+
 int try_call(const std::string& call) {
   if (call == "unshare-user") return answer(unshare(CLONE_NEWUSER));
   if (call == "unshare-mount") return answer(unshare(CLONE_NEWNS));
@@ -338,6 +357,11 @@ int try_call(const std::string& call) {
   if (call == "mknod-device") return answer(mknod("/tmp/device", S_IFCHR | 0600, makedev(1, 5)));
   if (call == "sethostname") return answer(sethostname("other", 5));
   if (call == "open-exe") return answer(open("/proc/1/exe", O_RDONLY | O_CLOEXEC));
+  if (call == "inject-input") return answer(ioctl(0, TIOCSTI, "x"));
+  if (call == "trace-init") return answer(ptrace(PTRACE_SEIZE, 1, nullptr, nullptr));
+  if (call == "read-init") return answer(open("/proc/1/mem", O_RDONLY | O_CLOEXEC));
+  if (call == "root-of-init") return answer(open("/proc/1/root", O_RDONLY | O_CLOEXEC));
+  if (call == "find-key") return answer(syscall(SYS_keyctl, KEYCTL_SEARCH, -3, "user", k_key, 0));
   if (call == "chown") {
     put(AT_FDCWD, "/tmp/chown-me", "x");
     return answer(chown("/tmp/chown-me", 1000, 1000));
@@ -448,12 +472,18 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (words.size() == 2 && words[0] == "try") return try_call(words[1]);
+  if (words.size() >= 2 && words[0] == "with-key") return with_key(argv + 2);
   if (words.size() == 1 && words[0] == "terminal") return terminal();
   if (words.size() == 2 && words[0] == "orphan")
     return orphan(static_cast<unsigned>(std::atoi(words[1].c_str())));
   if (words.size() == 2 && words[0] == "lock") return lock_for_ever(words[1]);
   if (words.size() == 1 && words[0] == "descriptors") return descriptors();
   if (words.size() == 1 && words[0] == "agent") return ask_agent();
+  if (words.size() >= 2 && words[0] == "serve") {
+    const bool only_ipv4 = flag("--only-ipv4");
+    return serve({words.begin() + 1, words.end()}, only_ipv4);
+  }
+  if (words.size() == 5 && words[0] == "ask") return ask(words[1], words[2], words[3], words[4]);
   std::fputs("usage: see the head of init.cpp\n", stderr);
   return 2;
 }

@@ -20,6 +20,8 @@ TEST_CASE("verbs are found by name and in podman's noun form") {
   CHECK(found({"image", "ls"}) == &images_verb());
   CHECK(found({"image", "rm"}) == &rmi_verb());
   CHECK(found({"image", "exists"}) == &exists_verb());
+  CHECK(found({"container", "ls"}) == &ps_verb());
+  CHECK(found({"container", "prune"}) == &container_prune_verb());
   CHECK(find_verb(std::vector<std::string>{"image", "ls", "-q"})->words == 2);
 }
 
@@ -28,9 +30,9 @@ TEST_CASE("an unknown verb comes with a hint") {
   REQUIRE_FALSE(typo);
   CHECK(typo.error().message() == "unknown verb 'biuld'");
   CHECK(typo.error().hint_text() == "did you mean 'build'?");
-  const auto missing = find_verb(std::vector<std::string>{"exec"});
+  const auto missing = find_verb(std::vector<std::string>{"search"});
   REQUIRE_FALSE(missing);
-  CHECK(missing.error().hint_text().find("ecrin run") != std::string::npos);
+  CHECK(missing.error().hint_text().find("ecrin pull") != std::string::npos);
   CHECK(find_verb(std::vector<std::string>{"image"}).error().hint_text().find("exists") != std::string::npos);
   CHECK(find_verb(std::vector<std::string>{"image", "inspct"}).error().hint_text() ==
         "did you mean 'inspect'?");

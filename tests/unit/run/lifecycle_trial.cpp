@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -306,4 +307,75 @@ TEST_CASE("console socket", "[lifecycle]") {
   std::array<std::byte, 64> buffer{};
   const std::size_t size = posix::read_some(message->descriptor, buffer).value();
   CHECK(std::string(reinterpret_cast<const char*>(buffer.data()), size) == "/dev/pts/0\r\n");
+}
+
+TEST_CASE("exec beside pid 1 of ours", "[lifecycle]") {
+  Trial trial("echo up; exec sleep 100");
+  trial.options.init = true;
+  Container container = trial.create();
+  REQUIRE(open_gate(trial.state));
+  std::array<std::byte, 3> up{};
+  REQUIRE(posix::read_full(trial.output.read, up));
+  const auto entered = ExecProcess::start(exec_options(container.pid(), "exit 0"));
+  // Who has no privileges in the user namespace that the stage was executed in cannot enter through it.
+  if (!entered) WARN(entered.error().message());
+  CHECK((entered.has_value() || !is_root()));
+}
+
+TEST_CASE("a user namespace made by root", "[lifecycle]") {
+  if (!is_root() || !may_write_maps()) return;
+  const auto own = fs::parse_id_map(posix::read_file("/proc/self/uid_map").value()).value();
+  if (own.front().size < 200'000) return;
+  Trial trial("id -u; cat /proc/self/uid_map; echo x > /tmp/made; stat -c %u /tmp/made; id -G");
+  trial.options.config.namespaces.emplace_back(oci::Namespace::user);
+  trial.options.config.uid_mappings = trial.options.config.gid_mappings = {{0, 100'000, 65'536}};
+  trial.options.config.process.additional_gids = {7};
+  trial.options.config.mounts.push_back({"/tmp", "tmpfs", "tmpfs", {}});
+  trial.options.config.mounts.push_back({"/sys", "bind", "/etc", {"rbind", "ro"}});
+  WARN(trial.run());
+}
+
+TEST_CASE("a mount namespace that is joined stays as it is", "[lifecycle]") {
+  if (!is_root()) return;
+  Child other = Child::spawn({.argv = {"unshare", "-m", "--propagation", "private", "sleep", "100"}}).value();
+  ::usleep(300'000);
+  const std::string path = fmt::format("/proc/{}/ns/mnt", other.pid());
+  Trial trial("readlink /proc/self/ns/mnt; ls /; echo up; exec sleep 100");
+  for (oci::RuntimeNamespace& entry : trial.options.config.namespaces)
+    if (entry.kind == oci::Namespace::mount) entry.path = path;
+  Container container = trial.create();
+  REQUIRE(open_gate(trial.state));
+  ::usleep(300'000);
+  std::array<char, 128> link{};
+  REQUIRE(::readlink(path.c_str(), link.data(), link.size()) > 0);
+  const std::string inside =
+      exec_in(container.pid(), exec_options(container.pid(), "readlink /proc/1/ns/mnt; ls /bin/busybox"));
+  CHECK(inside == std::string(link.data()) + "\n/bin/busybox\n=0");
+  // The namespace's own root and mounts are there still.
+  const Output host = run_command({.argv = {"nsenter", "-m/proc/" + std::to_string(other.pid()) + "/ns/mnt",
+                                            "ls", "/etc/passwd"}})
+                          .value();
+  CHECK(host.standard_output == "/etc/passwd\n");
+}
+
+TEST_CASE("who waits to be started ends with its parent, unless it is detached", "[lifecycle]") {
+  for (const bool detached : {false, true}) {
+    Trial trial("echo never");
+    trial.options.detached = detached;
+    Pipe pids = Pipe::create().value();
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+      auto container = Container::create(std::move(trial.options), trial.state);
+      const pid_t pid = container ? container->pid() : 0;
+      (void)!::write(pids.write.get(), &pid, sizeof pid);
+      ::_exit(0);  // without taking anything down
+    }
+    pid_t pid = 0;
+    REQUIRE(posix::read_full(pids.read, std::as_writable_bytes(std::span(&pid, 1))));
+    REQUIRE(pid > 0);
+    REQUIRE(::waitpid(parent, nullptr, 0) == parent);
+    ::usleep(300'000);
+    CHECK(waits_at_gate(trial.state) == detached);
+    if (detached) ::kill(pid, SIGKILL);
+  }
 }

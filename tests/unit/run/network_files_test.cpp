@@ -55,3 +55,27 @@ TEST_CASE("the hosts file names the container") {
   CHECK(text.find("127.0.1.1\tbox\n") != std::string::npos);
   CHECK(container_hosts("").find("127.0.1.1") == std::string::npos);
 }
+
+TEST_CASE("the hosts file has the lines that were asked for before the container's own") {
+  CHECK(container_hosts("box", "10.89.0.2", {{.address = "192.0.2.1", .names = "db"}}) ==
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n192.0.2.1\tdb\n10.89.0.2\tbox\n");
+}
+
+TEST_CASE("resolver settings take the place of lines of their kind") {
+  const std::string text = "nameserver 192.0.2.53\nsearch a b\noptions edns0\n";
+  CHECK(with_resolver_settings(text, {}) == text);
+  CHECK(with_resolver_settings(text, {.servers = {"1.1.1.1", "::1"}}) ==
+        "search a b\noptions edns0\nnameserver 1.1.1.1\nnameserver ::1\n");
+  CHECK(with_resolver_settings(text, {.search = {"x", "y"}, .options = {"ndots:2"}}) ==
+        "nameserver 192.0.2.53\nsearch x y\noptions ndots:2\n");
+  CHECK(with_resolver_settings(text, {.search = {"."}}) == "nameserver 192.0.2.53\noptions edns0\n");
+}
+
+TEST_CASE("the default gateway of a routing table") {
+  CHECK(default_gateway("Iface\tDestination\tGateway\tFlags\neth0\t000200C0\t00000000\t0001\n"
+                        "eth0\t00000000\t010200C0\t0003\n")
+            ->to_string() == "192.0.2.1");
+  CHECK_FALSE(default_gateway("Iface\tDestination\tGateway\neth0\t00000000\t00000000\t0001\n"));
+  CHECK_FALSE(default_gateway("eth0\t00000000\tzzzzzzzz\n"));
+  CHECK_FALSE(default_gateway(""));
+}

@@ -70,6 +70,17 @@ TEST_CASE("sets that the kernel would refuse are errors that name the capability
             .starts_with("unknown capability 'CAP_FLY'"));
 }
 
+TEST_CASE("capabilities that cannot be ambient are left out") {
+  const auto sets = parse_capability_sets({.bounding = {"CAP_KILL", "CAP_CHOWN", "CAP_FOWNER"},
+                                           .effective = {},
+                                           .permitted = {"CAP_KILL", "CAP_CHOWN"},
+                                           .inheritable = {"CAP_KILL", "CAP_FOWNER"},
+                                           .ambient = {"CAP_KILL", "CAP_CHOWN", "CAP_FOWNER"}},
+                                          ~CapabilitySet{});
+  REQUIRE(sets);
+  CHECK(sets->ambient == capability_bit(CAP_KILL));
+}
+
 TEST_CASE("capabilities that an older kernel lacks are left out") {
   const auto sets = parse_capability_sets(oci::Capabilities::of({"CAP_KILL", "CAP_CHECKPOINT_RESTORE"}),
                                           capability_bit(CAP_KILL) | 1);

@@ -30,11 +30,12 @@ ContainerRecord record_of(const std::string& id) {
 }  // namespace
 
 TEST_CASE("ids are file names of few characters") {
-  for (const char* id : {"a", "A-b_c+d.e", "...", "-x", "0"}) CHECK(check_container_id(id));
+  for (const char* id : {"a", "A-b_c+d.e", "-x", "0"}) CHECK(check_container_id(id));
   CHECK(check_container_id(std::string(255, 'x')));
-  for (const std::string& id : {std::string(), std::string("."), std::string(".."), std::string("a/b"),
-                                std::string("a b"), std::string("a\n"), std::string("\xc3\xa9"),
-                                std::string("a\0b", 3), std::string(256, 'x'), std::string(1025, 'x')}) {
+  for (const std::string& id :
+       {std::string(), std::string("."), std::string(".."), std::string(".a"), std::string("a/b"),
+        std::string("a b"), std::string("a\n"), std::string("\xc3\xa9"), std::string("a\0b", 3),
+        std::string(256, 'x'), std::string(1025, 'x')}) {
     INFO(id);
     CHECK_FALSE(check_container_id(id));
   }

@@ -1,0 +1,141 @@
+// verb: exec
+#include <nlohmann/json.hpp>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/container_request.hpp"
+#include "cli/containers/exec_request.hpp"
+#include "cli/containers/selection.hpp"
+#include "cli/standard_streams.hpp"
+#include "cli/terminal.hpp"
+#include "run/monitor/control.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+// The program has ended when the monitor says so.
+Outcome hear_end(const Fd& socket) {
+  for (;;) {
+    auto packet = TRY(run::receive_packet(socket));
+    if (!packet)
+      return std::unexpected(
+          Failure(Error(ErrorKind::system, "the container ended, and the program with it"), 137));
+    if (packet->kind == run::PacketKind::error) {
+      auto [error, code] = run::decode_failure(packet->payload);
+      return std::unexpected(Failure(std::move(error), code));
+    }
+    if (packet->kind != run::PacketKind::ended) continue;  // answers to signals
+    const Json json = TRY(parse_json(packet->payload, "the end of a program"));
+    return static_cast<int>(TRY(json_integer(json, "code", "the end of a program")).value_or(125));
+  }
+}
+
+// As Failure has it: what the monitor refuses has an exit code of its own.
+std::expected<Fd, Failure> start_program(const Fd& socket, const ExecRequest& request,
+                                         const std::vector<const Fd*>& streams) {
+  TRY(run::send_packet(socket, run::PacketKind::request, dump_json(encode_exec_request(request)), streams));
+  auto packet = TRY(run::receive_packet(socket));
+  if (!packet) return std::unexpected(Failure(Error(ErrorKind::system, "the container ended")));
+  if (packet->kind == run::PacketKind::error) {
+    auto [error, code] = run::decode_failure(packet->payload);
+    return std::unexpected(Failure(std::move(error), code));
+  }
+  return packet->descriptors.empty() ? Fd() : std::move(packet->descriptors.front());
+}
+
+Outcome execute(Session&, Containers& containers, const run::ContainerRecord& record,
+                const ExecRequest& request, bool interactive) {
+  const Fd socket = TRY(containers.connect(record));
+  const SignalQueue signals = TRY(SignalQueue::open());
+  Fd input = TRY(interactive ? standard_stream(0) : posix::open("/dev/null", O_RDONLY));
+  const Fd output = TRY(standard_stream(1));
+  const Fd errors = TRY(standard_stream(2));
+  std::vector<const Fd*> streams;
+  if (!request.terminal && !request.detach) streams = {&input, &output, &errors};
+  const Fd terminal = TRY(start_program(socket, request, streams));
+  if (request.detach) return 0;
+  input.reset();
+  const auto signal = [&](int number) {
+    (void)run::send_packet(socket, run::PacketKind::request,
+                           dump_json({{"verb", "signal-exec"}, {"signal", number}}));
+  };
+  const Attended attended{
+      .ended = socket, .terminal = request.terminal ? &terminal : nullptr, .signal = signal, .is_end = [&] {
+        return run::waiting_packet(socket) != run::PacketKind::answer;
+      }};
+  TRY(attend(attended, signals, interactive ? Input::standard : Input::none));
+  return hear_end(socket);
+}
+
+Outcome run(Session& session, const Arguments& arguments) {
+  std::vector<std::string> words = arguments.operands();
+  Containers containers = TRY(Containers::open(session));
+  run::ContainerRecord record;
+  if (arguments.on("latest")) {
+    auto all = TRY(containers.list());
+    if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));
+    record = std::move(all.back());
+  } else {
+    if (words.empty())
+      return std::unexpected(Error(ErrorKind::invalid, "'ecrin exec' needs CONTAINER COMMAND"));
+    record = TRY(containers.find(words.front()));
+    words.erase(words.begin());
+  }
+  if (words.empty()) return std::unexpected(Error(ErrorKind::invalid, "there is no command to execute"));
+  std::vector<std::string> env = TRY(requested_variables(arguments, session.environment()));
+  ExecRequest request{.args = std::move(words),
+                      .env = std::move(env),
+                      .user = arguments.find("user"),
+                      .workdir = arguments.find("workdir"),
+                      .terminal = arguments.on("tty"),
+                      .privileged = arguments.on("privileged"),
+                      .detach = arguments.on("detach")};
+  if (request.terminal) request.size = terminal_size(TRY(standard_stream(1)));
+  return execute(session, containers, record, request, arguments.on("interactive"));
+}
+
+}  // namespace
+
+const Verb& exec_verb() {
+  static const Verb verb{
+      .name = "exec",
+      .operands = "CONTAINER COMMAND [ARG...]",
+      .summary = "Run one more program in a running container",
+      .details =
+          "With the environment, user and limits of the container. The exit code is the program's, 126 or "
+          "127 "
+          "when it cannot be executed or found, 125 when ecrin fails. Flags end at CONTAINER.",
+      .flags =
+          {
+              {.name = "detach", .letter = 'd', .value = "", .help = "leave the program in the background"},
+              {.name = "env",
+               .letter = 'e',
+               .value = "NAME=VALUE",
+               .help = "set a variable; NAME alone takes it from the environment",
+               .occurs = Occurs::often},
+              {.name = "env-file",
+               .value = "FILE",
+               .help = "set variables from lines of a file",
+               .occurs = Occurs::often,
+               .completion = Completion::file},
+              {.name = "interactive", .letter = 'i', .value = "", .help = "give the program standard input"},
+              {.name = "latest",
+               .letter = 'l',
+               .value = "",
+               .help = "in the container that was made last; there is no CONTAINER then"},
+              {.name = "privileged", .value = "", .help = "with all capabilities, and no system call filter"},
+              {.name = "tty", .letter = 't', .value = "", .help = "give the program a terminal"},
+              {.name = "user",
+               .letter = 'u',
+               .value = "USER[:GROUP]",
+               .help = "who runs the program: names or numbers"},
+              {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
+          },
+      .order = Order::flags_first,
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,208 @@
+// verb: ps
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/containers/filter.hpp"
+#include "cli/containers/selection.hpp"
+#include "cli/containers/stored_request.hpp"
+#include "cli/table.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::int64_t k_second = 1'000'000'000;
+constexpr std::size_t k_short_id = 12;
+constexpr std::size_t k_short_command = 20;
+
+std::string without_ago(std::string text) {
+  if (text.ends_with(" ago")) text.resize(text.size() - 4);
+  return text;
+}
+
+std::string status_text(const run::ContainerState& state, std::int64_t now) {
+  const std::string up = "Up " + without_ago(time_ago(state.started / k_second, now));
+  switch (state.status) {
+    case run::ContainerStatus::created:
+      return "Created";
+    case run::ContainerStatus::running:
+      return state.health.empty() ? up : fmt::format("{} ({})", up, state.health);
+    case run::ContainerStatus::paused:
+      return up + " (Paused)";
+    case run::ContainerStatus::stopping:
+      return "Stopping";
+    case run::ContainerStatus::restarting:
+      return fmt::format("Restarting ({}) {}", state.exit_code, time_ago(state.finished / k_second, now));
+    case run::ContainerStatus::exited:
+      return fmt::format("Exited ({}) {}", state.exit_code, time_ago(state.finished / k_second, now));
+  }
+  return "";
+}
+
+std::vector<std::string> command_of(const run::ContainerRecord& record) {
+  const auto stored = decode_request(record.request);
+  if (!stored) return {};
+  const auto config = runtime_config(stored->request, stored->image);
+  return config ? config->process.args : std::vector<std::string>{};
+}
+
+Json row_of(const run::ContainerRecord& record, std::int64_t now, bool whole) {
+  const std::vector<std::string> args = command_of(record);
+  std::string command = printable(join(args, " "));
+  if (!whole && command.size() > k_short_command) command = command.substr(0, k_short_command - 3) + "...";
+  std::vector<std::string> labels;
+  for (const auto& [key, value] : record.labels) labels.push_back(fmt::format("{}={}", key, value));
+  const std::string since = time_ago(record.created / k_second, now);
+  return {{"ID", whole ? record.id : record.id.substr(0, k_short_id)},
+          {"Image", record.image},
+          {"ImageID", record.image_id.substr(record.image_id.find(':') + 1)},
+          {"Command", command},
+          {"Created", since},
+          {"CreatedAt", format_time(record.created / k_second)},
+          {"CreatedHuman", since},
+          {"RunningFor", since},
+          {"Status", status_text(record.state, now)},
+          {"State", run::to_string(record.state.status)},
+          {"Ports", ""},
+          {"Names", record.name},
+          {"Labels", join(labels, ",")},
+          {"Pid", record.state.pid},
+          {"ExitCode", record.state.exit_code},
+          {"Exited", record.state.status == run::ContainerStatus::exited},
+          {"Restarts", record.state.restarts},
+          {"Health", record.state.health}};
+}
+
+Json document_of(const run::ContainerRecord& record, std::int64_t now) {
+  const auto stored = decode_request(record.request);
+  Json mounts = Json::array();
+  Json networks = Json::array();
+  bool removes = false;
+  if (stored) {
+    for (const MountSpec& mount : stored->request.mounts) mounts.push_back(mount.destination);
+    networks.push_back(stored->network);
+    removes = stored->request.life.remove;
+  }
+  return {{"Id", record.id},
+          {"Names", {record.name}},
+          {"Image", record.image},
+          {"ImageID", record.image_id.substr(record.image_id.find(':') + 1)},
+          {"Command", command_of(record)},
+          {"Created", record.created / k_second},
+          {"CreatedAt", time_ago(record.created / k_second, now)},
+          {"Status", status_text(record.state, now)},
+          {"State", run::to_string(record.state.status)},
+          {"Pid", record.state.pid},
+          {"ExitCode", record.state.exit_code},
+          {"Exited", record.state.status == run::ContainerStatus::exited},
+          {"ExitedAt", record.state.finished / k_second},
+          {"StartedAt", record.state.started / k_second},
+          {"Labels", Json(record.labels)},
+          {"Mounts", std::move(mounts)},
+          {"Networks", std::move(networks)},
+          {"Ports", Json::array()},
+          {"Restarts", record.state.restarts},
+          {"Health", record.state.health},
+          {"AutoRemove", removes}};
+}
+
+Result<std::vector<run::ContainerRecord>> chosen(Containers& containers, const Arguments& arguments,
+                                                 std::int64_t now) {
+  const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), now));
+  std::uint64_t last = UINT64_MAX;
+  if (const auto text = arguments.find("last"); text && *text != "-1") {
+    const auto number = parse_unsigned(*text);
+    if (!number) return fail(ErrorKind::invalid, "--last is a number, not '{}'", printable(*text, 60));
+    last = *number;
+  }
+  if (arguments.on("latest")) last = 1;
+  const bool all = arguments.on("all") || last != UINT64_MAX || filter.asks_for_state();
+  const std::vector<run::ContainerRecord> records = TRY(containers.list());
+  std::vector<run::ContainerRecord> result;
+  // The newest first.
+  for (auto record = records.rbegin(); record != records.rend() && result.size() < last; ++record) {
+    if (!all && !is_active(record->state)) continue;
+    if (TRY(filter.accepts(*record, records))) result.push_back(*record);
+  }
+  const std::string sort = arguments.value("sort", "created");
+  const auto by = [&](const auto& key) { std::ranges::stable_sort(result, {}, key); };
+  if (sort == "id") by(&run::ContainerRecord::id);
+  if (sort == "image") by(&run::ContainerRecord::image);
+  if (sort == "names") by(&run::ContainerRecord::name);
+  if (sort == "status") by([](const auto& record) { return record.state.status; });
+  if (sort == "runningfor") by([](const auto& record) { return -record.state.started; });
+  if (sort == "command") by(command_of);
+  return result;
+}
+
+Outcome run(Session& session, const Arguments& arguments) {
+  Containers containers = TRY(Containers::open(session));
+  const std::int64_t now = session.now();
+  const auto records = TRY(chosen(containers, arguments, now));
+  const bool whole = arguments.on("no-trunc");
+  const std::string format = arguments.value("format");
+  if (arguments.on("quiet")) {
+    for (const auto& record : records) print_line(whole ? record.id : record.id.substr(0, k_short_id));
+    return 0;
+  }
+  std::vector<Json> rows;
+  if (format == "json") {
+    for (const auto& record : records) rows.push_back(document_of(record, now));
+  } else {
+    for (const auto& record : records) rows.push_back(row_of(record, now, whole));
+  }
+  if (!format.empty()) {
+    TRY(print_formatted(format, rows));
+    return 0;
+  }
+  std::vector<std::vector<std::string>> cells;
+  for (const Json& row : rows) {
+    std::vector<std::string>& line = cells.emplace_back();
+    for (const char* key : {"ID", "Image", "Command", "Created", "Status", "Ports", "Names"})
+      line.push_back(printable(row[key].get<std::string>()));
+  }
+  print(format_table({"CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"}, cells,
+                     arguments.on("noheading") ? Heading::hidden : Heading::shown));
+  return 0;
+}
+
+}  // namespace
+
+const Verb& ps_verb() {
+  static const Verb verb{
+      .name = "ps",
+      .operands = "",
+      .summary = "List containers",
+      .details =
+          "Those that are running; with --all also those that are not.\n\n"
+          "Filters: ancestor=IMAGE, before=CONTAINER, exited=CODE, health=STATE, id=PREFIX, "
+          "label=KEY[=VALUE], label!=KEY[=VALUE], name=REGEX, network=NAME, restart-policy=POLICY, "
+          "since=CONTAINER, status=STATE, until=TIME, volume=NAME.",
+      .flags =
+          {
+              {.name = "all", .letter = 'a', .value = "", .help = "also those that are not running"},
+              {.name = "filter",
+               .letter = 'f',
+               .value = "KEY=VALUE",
+               .help = "only containers that fit",
+               .occurs = Occurs::often},
+              {.name = "format", .value = "FORMAT", .help = "json, or a template like '{{.ID}} {{.Names}}'"},
+              {.name = "last", .letter = 'n', .value = "N", .help = "the N that were made last"},
+              {.name = "latest", .letter = 'l', .value = "", .help = "the one that was made last"},
+              {.name = "no-trunc", .value = "", .help = "show whole IDs and commands"},
+              {.name = "noheading", .value = "", .help = "leave the heading out"},
+              {.name = "quiet", .letter = 'q', .value = "", .help = "show IDs only"},
+              {.name = "sort",
+               .value = "KEY",
+               .help = "created (default, newest first), command, id, image, names, runningfor or status",
+               .completion = Completion::word,
+               .words = {"created", "command", "id", "image", "names", "runningfor", "status"}},
+          },
+      .most_operands = 0,
+      .run = run,
+  };
+  return verb;
+}
+
+}  // namespace ecrin::cli

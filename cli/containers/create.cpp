@@ -1,0 +1,146 @@
+#include "cli/containers/create.hpp"
+
+#include <chrono>
+#include <random>
+
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "build/image_steps.hpp"
+#include "build/working_containers.hpp"
+#include "cli/containers/container_names.hpp"
+#include "cli/containers/stored_request.hpp"
+#include "cli/image_names.hpp"
+#include "cli/registries.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr int k_name_tries = 200;
+
+struct ChosenImage {
+  oci::Image image;
+  std::string manifest;
+  std::vector<std::string> layers;
+};
+
+Result<ChosenImage> choose_image(Session& session, const ContainerRequest& request,
+                                 const Arguments& arguments) {
+  // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
+  const Interrupts interrupts;
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const auto registries = TRY(open_registries(session, arguments, interrupts));
+  build::Workshop& workshop = *TRY(session.workshop());
+  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
+  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
+  const StepName name = TRY(parse_step_name(request.image));
+  const oci::Platform wanted = request.platform.value_or(oci::Platform::host());
+  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
+  oci::Image image = TRY(workshop.images().load(record.manifest));
+  if (!wanted.accepts(image.config.platform))
+    log::warning("'{}' is an image for {}, not for {}", printable(request.image, 300),
+                 printable(image.config.platform.to_string(), 100), wanted.to_string());
+  if (name.step) {
+    build::ImageAtStep at = TRY(build::image_at_step(workshop.store().database(), image, *name.step));
+    if (!at.settings_known)
+      session.console().print(
+          "note: the image was not built here: environment, user and work directory are those "
+          "of the whole image");
+    image = std::move(at.image);
+  }
+  ChosenImage chosen{.image = {}, .manifest = record.manifest.to_string(), .layers = {}};
+  for (const fs::Layer& layer :
+       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(request.image)))
+    chosen.layers.push_back(layer.id);
+  chosen.image = std::move(image);
+  return chosen;
+}
+
+// A name that is free, or the user's.
+Result<> add_named(Store& store, run::ContainerRecord& record, const std::string& wanted) {
+  run::ContainerTable table(store.database());
+  if (!wanted.empty()) {
+    if (TRY(build::WorkingContainers(store).get(wanted)))
+      return std::unexpected(
+          Error(ErrorKind::conflict, fmt::format("there is a working container '{}' already", wanted))
+              .hint(fmt::format("take another name, or remove that one: ecrin rm {}", wanted)));
+    record.name = wanted;
+    return table.add(record);
+  }
+  std::random_device random;
+  for (int tries = 0;; ++tries) {
+    record.name = container_name(random());
+    // There are a few thousand names; a number makes more of them.
+    if (tries > k_name_tries / 2) record.name += fmt::format("_{}", random() % 100'000);
+    auto added = table.add(record);
+    if (added || added.error().kind() != ErrorKind::conflict || tries == k_name_tries) return added;
+  }
+}
+
+Result<> write_cidfile(const Arguments& arguments, const std::string& id) {
+  const auto path = arguments.find("cidfile");
+  if (!path) return {};
+  auto file = posix::open(*path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+  if (!file && file.error().code() == EEXIST)
+    return std::unexpected(Error(ErrorKind::conflict, fmt::format("'{}' exists already", printable(*path)))
+                               .hint("--cidfile never overwrites a file: remove it first"));
+  TRY(posix::write_full(TRY(std::move(file)), std::string_view(id)));
+  return {};
+}
+
+std::map<std::string, std::string> all_labels(const oci::ImageConfig& image,
+                                              const ContainerRequest& request) {
+  std::map<std::string, std::string> labels = image.labels;
+  for (const auto& [key, value] : request.life.labels) labels[key] = value;
+  return labels;
+}
+
+}  // namespace
+
+Result<NewContainer> create_container(Session& session, const ContainerRequest& request,
+                                      const Arguments& arguments) {
+  if (const auto path = arguments.find("cidfile"); path && posix::open(*path, O_PATH))
+    return std::unexpected(Error(ErrorKind::conflict, fmt::format("'{}' exists already", printable(*path)))
+                               .hint("--cidfile never overwrites a file: remove it first"));
+  run::ContainerRecord record;
+  oci::ImageConfig config;
+  if (request.is_rootfs) {
+    TRY(posix::open(TRY(absolute_path(request.image)), O_PATH | O_DIRECTORY));
+  } else {
+    ChosenImage chosen = TRY(choose_image(session, request, arguments));
+    record.image = request.image;
+    record.image_id = chosen.image.id().digest.to_string();
+    record.manifest = std::move(chosen.manifest);
+    record.layers = std::move(chosen.layers);
+    config = std::move(chosen.image.config);
+  }
+  // What is wrong with the command is told before anything is made.
+  TRY(runtime_config(request, config));
+  record.id = TRY(run::make_container_id());
+  record.created = std::chrono::duration_cast<std::chrono::nanoseconds>(
+                       std::chrono::system_clock::now().time_since_epoch())
+                       .count();
+  record.labels = all_labels(config, request);
+  record.request = encode_request(TRY(lasting_words(arguments, request)), config);
+  Store& store = TRY(session.workshop())->store();
+  run::ContainerPlace::Made made = TRY(run::ContainerPlace::make(store, record.id));
+  const auto recorded = [&]() -> Result<> {
+    TRY(add_named(store, record, request.name));
+    return write_cidfile(arguments, record.id);
+  }();
+  if (!recorded) {
+    (void)remove_container(store, record.id);
+    return std::unexpected(recorded.error());
+  }
+  return NewContainer{.record = std::move(record),
+                      .image = std::move(config),
+                      .place = std::move(made.place),
+                      .lock = std::move(made.lock)};
+}
+
+Result<> remove_container(Store& store, const std::string& id) {
+  TRY(run::ContainerTable(store.database()).remove(id));
+  return run::remove_container_place(store, id);
+}
+
+}  // namespace ecrin::cli

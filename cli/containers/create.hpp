@@ -1,0 +1,26 @@
+// A new container: its image is there and unpacked, its directory is made and its row is in the table.
+#pragma once
+
+#include "base/file_lock.hpp"
+#include "cli/container_request.hpp"
+#include "cli/session.hpp"
+#include "run/monitor/container_place.hpp"
+#include "run/monitor/container_table.hpp"
+
+namespace ecrin::cli {
+
+struct NewContainer {
+  run::ContainerRecord record;
+  oci::ImageConfig image;
+  run::ContainerPlace place;
+  FileLock lock;
+};
+
+/// `arguments` say how an image that is missing is pulled. --cidfile is written.
+Result<NewContainer> create_container(Session& session, const ContainerRequest& request,
+                                      const Arguments& arguments);
+
+/// Takes a container away with all that belongs to it; with its lock held, inside the user namespace.
+Result<> remove_container(Store& store, const std::string& id);
+
+}  // namespace ecrin::cli

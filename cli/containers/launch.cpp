@@ -1,0 +1,232 @@
+#include "cli/containers/launch.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "cli/containers/exec_request.hpp"
+#include "cli/resource_flags.hpp"
+#include "cli/standard_streams.hpp"
+#include "cli/terminal.hpp"
+#include "run/capabilities.hpp"
+#include "run/cgroup_settings.hpp"
+#include "run/seccomp.hpp"
+#include "run/user_lookup.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::size_t k_hostname_size = 12;  // of the ID
+
+Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
+  if (!request.hostname.empty()) return request.hostname;
+  if (request.network.mode() != run::NetworkMode::host) return id.substr(0, k_hostname_size);
+  char name[65] = "";
+  if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
+  return std::string(name);
+}
+
+Result<oci::RuntimeMount> runtime_mount(const MountSpec& spec, Volumes& volumes, const Fd& rootfs) {
+  oci::RuntimeMount mount{
+      .destination = spec.destination, .type = "bind", .source = "", .options = spec.options};
+  if (spec.type == MountSpec::Type::tmpfs) {
+    mount.type = "tmpfs";
+    mount.source = "tmpfs";
+  } else if (spec.type == MountSpec::Type::volume) {
+    mount.source = TRY(volumes.open(spec.source, rootfs, spec.destination));
+  } else {
+    mount.source = TRY(absolute_path(spec.source));
+    const auto there = posix::open(mount.source, O_PATH);
+    if (!there) {
+      return std::unexpected(
+          Error(there.error())
+              .context("looking for what shall be mounted on " + printable(spec.destination)));
+    }
+  }
+  return mount;
+}
+
+// A read-only root still has the places that programs must write to, as podman has it.
+void add_writable_places(oci::RuntimeConfig& config) {
+  for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
+    const auto same = [place](const oci::RuntimeMount& mount) { return mount.destination == place; };
+    if (std::ranges::any_of(config.mounts, same)) continue;
+    config.mounts.push_back(
+        {.destination = place,
+         .type = "tmpfs",
+         .source = "tmpfs",
+         .options = {"nosuid", "nodev", std::string(place) == "/run" ? "mode=0755" : "mode=1777"}});
+  }
+}
+
+Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
+  const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+  process.uid = identity.uid;
+  process.gid = identity.gid;
+  if (process.uid != 0) process.capabilities.keep_bounding_only();
+  process.additional_gids = identity.additional_gids;
+  const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
+  if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
+  return {};
+}
+
+// Mount points that the container needed in a directory of the user's are not left there.
+void remove_mount_points(const std::string& path, const std::vector<std::string>& points) {
+  const auto rootfs = posix::open(path, O_PATH | O_DIRECTORY);
+  if (!rootfs) return;
+  for (auto point = points.rbegin(); point != points.rend(); ++point) {
+    const std::size_t slash = point->rfind('/');
+    const std::string name = slash == std::string::npos ? *point : point->substr(slash + 1);
+    const auto parent = posix::open_in_root(
+        *rootfs, slash == std::string::npos ? "" : point->substr(0, slash), O_PATH | O_DIRECTORY);
+    if (!parent) continue;
+    const auto status = posix::lstat_at(*parent, name);
+    if (!status) continue;
+    // A directory with something in it, or a file that was written, is the program's work by now.
+    if (S_ISDIR(status->st_mode)) (void)posix::unlink_at(*parent, name, AT_REMOVEDIR);
+    if (S_ISREG(status->st_mode) && status->st_size == 0) (void)posix::unlink_at(*parent, name);
+  }
+}
+
+}  // namespace
+
+Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
+  StartSurroundings surroundings;
+  surroundings.network = TRY(open_network_namespaces(session, request.network));
+  surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  return surroundings;
+}
+
+int start_exit_code(const Error& error) {
+  if (error.kind() == ErrorKind::program_not_found) return 127;
+  if (error.kind() == ErrorKind::program_not_executable) return 126;
+  return 125;
+}
+
+Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+               const ContainerRequest& request, const oci::ImageConfig& image,
+               const run::ContainerPlace& place, const StartSurroundings& surroundings)
+    : m_session(session),
+      m_workshop(workshop),
+      m_record(record),
+      m_request(request),
+      m_image(image),
+      m_place(place),
+      m_cgroups(surroundings.cgroups),
+      m_opened(surroundings.network) {}
+
+Launch::~Launch() {
+  ended();
+}
+
+Result<> Launch::open_tree() {
+  if (m_request.is_rootfs) {
+    m_root = TRY(absolute_path(m_request.image));
+    TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+    return {};
+  }
+  ContainerTree tree = TRY(open_container_tree(m_workshop, m_record, m_place));
+  m_root = std::move(tree.path);
+  m_tree = std::move(tree.mount);
+  return {};
+}
+
+Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
+  run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
+  oci::RuntimeConfig& config = options.config;
+  if (m_request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
+  const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+  m_own_home = std::ranges::any_of(config.process.env,
+                                   [](const std::string& line) { return line.starts_with("HOME="); });
+  TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
+  config.hostname = TRY(choose_hostname(m_request, m_record.id));
+  const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
+  if (std::ranges::none_of(config.process.env, is_hostname))
+    config.process.env.push_back("HOSTNAME=" + config.hostname);
+  m_volumes.emplace(m_workshop.store());
+  for (const MountSpec& spec : m_request.mounts) {
+    // The user's mount takes the place of a default one (/dev/shm, for instance).
+    std::erase_if(config.mounts,
+                  [&spec](const oci::RuntimeMount& mount) { return mount.destination == spec.destination; });
+    config.mounts.push_back(TRY(runtime_mount(spec, *m_volumes, rootfs)));
+  }
+  if (m_request.read_only) add_writable_places(config);
+  options.network = m_request.network.mode();
+  options.init = m_request.init;
+  if (m_cgroups) {
+    m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
+    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  }
+  options.stdio = std::move(stdio);
+  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
+  m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
+  options.network_namespace = m_network->network_namespace();
+  options.managed_files = m_network->files();
+  build::RunSettings settings = m_request.settings;
+  settings.resources = m_request.resources;
+  build::apply(settings, options);
+  m_process = config.process;
+  return options;
+}
+
+Result<run::Container> Launch::start(run::Stdio stdio) {
+  TRY(open_tree());
+  auto started = run::Container::start(TRY(options(std::move(stdio))));
+  if (!started && ran_out_of_memory())
+    return fail(ErrorKind::limit, "the set-up of the container was {}",
+                run::out_of_memory_message(m_request.resources));
+  run::Container container = TRY(std::move(started));
+  m_mount_points = container.created_mount_points();
+  return container;
+}
+
+Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const run::Container& container) {
+  const ExecRequest request = TRY(decode_exec_request(json));
+  run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
+  options.target_pidfd = TRY(container.pidfd().duplicate());
+  if (m_cgroup) options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  oci::RuntimeProcess& process = options.process;
+  process.args = request.args;
+  process.terminal = request.terminal;
+  process.console_size = request.size;
+  if (request.workdir) process.cwd = *request.workdir;
+  if (request.privileged)
+    process.capabilities =
+        oci::Capabilities::of(TRY(choose_capabilities(oci::default_capabilities(), {"ALL"}, {})));
+  if (request.user) {
+    // The home of the other user, unless the container was given one.
+    if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
+    const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
+    TRY(apply_user(process, rootfs, *request.user));
+  }
+  if (request.terminal &&
+      std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))
+    process.env.emplace_back("TERM=xterm");
+  for (const std::string& assignment : request.env) set_variable(process.env, assignment);
+  if (!request.privileged && m_request.settings.seccomp)
+    options.seccomp = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+  return run::ExecProcess::start(std::move(options));
+}
+
+bool Launch::ran_out_of_memory() const {
+  return m_cgroup && m_cgroup->out_of_memory_kills() > 0;
+}
+
+void Launch::ended() {
+  if (m_request.is_rootfs && !m_mount_points.empty()) remove_mount_points(m_root, m_mount_points);
+  m_mount_points.clear();
+  m_cgroup.reset();
+  m_network.reset();
+  m_volumes.reset();
+  if (m_tree) {
+    if (const auto finished = m_tree->finish(); !finished)
+      log::warning("the tree of container '{}' cannot be taken down: {}", m_record.name,
+                   finished.error().message());
+  }
+  m_tree.reset();
+}
+
+}  // namespace ecrin::cli

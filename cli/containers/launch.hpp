@@ -1,0 +1,78 @@
+// Launch: one container on its way to a running program and back: its tree, its network, its volumes. A
+// monitor starts it, again for each restart.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "build/workshop.hpp"
+#include "cli/containers/stored_request.hpp"
+#include "cli/network_session.hpp"
+#include "cli/session.hpp"
+#include "cli/volumes.hpp"
+#include "run/container.hpp"
+#include "run/exec.hpp"
+#include "run/monitor/container_place.hpp"
+#include "run/monitor/container_record.hpp"
+
+namespace ecrin::cli {
+
+/// What is opened before anything else is done, and before the user namespace is entered: the network that
+/// others have too, and the place for the limits. What cannot be had is refused here.
+struct StartSurroundings {
+  OpenedNetwork network;
+  std::shared_ptr<run::CgroupPlace> cgroups;
+  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
+};
+
+class Launch {
+public:
+  Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+         const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
+         const StartSurroundings& surroundings);
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+  ~Launch();
+
+  Result<run::Container> start(run::Stdio stdio);
+  /// One more program, as `ecrin exec` asks for it (exec_request.hpp).
+  Result<run::ExecProcess> exec(const Json& request, run::Stdio stdio, const run::Container& container);
+  /// Was a process of it killed because its limit of memory was reached?
+  bool ran_out_of_memory() const;
+  /// Takes everything down again, after the last of its processes.
+  void ended();
+
+private:
+  Result<> open_tree();
+  Result<run::ContainerOptions> options(run::Stdio stdio);
+  Session& m_session;
+  build::Workshop& m_workshop;
+  const run::ContainerRecord& m_record;
+  const ContainerRequest& m_request;
+  const oci::ImageConfig& m_image;
+  const run::ContainerPlace& m_place;
+  std::shared_ptr<run::CgroupPlace> m_cgroups;
+  std::optional<run::Cgroup> m_cgroup;
+  std::string m_root;             // path of the tree
+  oci::RuntimeProcess m_process;  // the container's own
+  bool m_own_home = false;        // somebody said what HOME is
+  std::unique_ptr<fs::MountedTree> m_tree;
+  std::optional<Volumes> m_volumes;
+  const OpenedNetwork& m_opened;
+  std::optional<run::ContainerNetwork> m_network;
+  std::vector<std::string> m_mount_points;  // made in a directory of the user's
+};
+
+/// The tree of a container: its layers, and what was written to it before.
+struct ContainerTree {
+  std::string path;
+  std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is
+};
+Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::ContainerRecord& record,
+                                          const run::ContainerPlace& place);
+
+/// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
+int start_exit_code(const Error& error);
+
+}  // namespace ecrin::cli

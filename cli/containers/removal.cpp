@@ -1,0 +1,30 @@
+#include "cli/containers/removal.hpp"
+
+#include "cli/containers/create.hpp"
+#include "cli/containers/stop.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr std::chrono::seconds k_patience{30};  // for a monitor that has been told to end
+
+}  // namespace
+
+Result<> remove_container(Containers& containers, const run::ContainerRecord& record, EndRunning end,
+                          std::chrono::seconds timeout) {
+  if (is_active(record.state)) {
+    if (end == EndRunning::no)
+      return std::unexpected(Error(ErrorKind::conflict, fmt::format("container '{}' is running", record.name))
+                                 .hint(fmt::format("stop it first: ecrin stop {}; or give -f", record.name)));
+    TRY(stop_containers(containers, {record}, {.timeout = timeout, .signal = {}}).front());
+  }
+  const auto place = containers.place(record);
+  // One that is removed at its end may have gone.
+  if (!place && place.error().kind() == ErrorKind::not_found) return containers.table().remove(record.id);
+  if (!place) return std::unexpected(place.error());
+  const auto lock = TRY(place->lock(k_patience));
+  if (!lock) return fail(ErrorKind::conflict, "container '{}' is in use by another process", record.name);
+  return remove_container(containers.store(), record.id);
+}
+
+}  // namespace ecrin::cli

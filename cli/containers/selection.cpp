@@ -1,0 +1,134 @@
+#include "cli/containers/selection.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+#include "run/monitor/control.hpp"
+
+namespace ecrin::cli {
+namespace {
+
+constexpr int k_killed = 128 + SIGKILL;
+
+std::int64_t nanoseconds_now() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+Result<std::vector<std::string>> named(const Arguments& arguments) {
+  std::vector<std::string> words = arguments.operands();
+  for (const std::string& file : arguments.values("cidfile"))
+    words.emplace_back(trim(TRY(posix::read_file(file, 4096))));
+  return words;
+}
+
+}  // namespace
+
+bool is_active(const run::ContainerState& state) {
+  return state.status != run::ContainerStatus::created && state.status != run::ContainerStatus::exited;
+}
+
+Result<Containers> Containers::open(Store& store) {
+  TRY(run::ContainerTable::migrate(store.database()));
+  return Containers(store);
+}
+
+Result<Containers> Containers::open(Session& session) {
+  return open(TRY(session.images())->blobs().store());
+}
+
+// A monitor that was killed could not write that its container is gone.
+Result<> Containers::settle(run::ContainerRecord& record) {
+  if (!is_active(record.state)) return {};
+  const auto there = place(record);
+  if (there && TRY(there->is_locked())) return {};
+  // It may have written its end between our look at the table and the one at the lock.
+  const auto now = TRY(m_table.get(record.id));
+  if (now) record.state = now->state;
+  if (!now || !is_active(record.state)) {
+    if (!now) record.state.status = run::ContainerStatus::exited;
+    return {};
+  }
+  record.state.status = run::ContainerStatus::exited;
+  record.state.exit_code = k_killed;
+  record.state.finished = nanoseconds_now();
+  record.state.pid = 0;
+  record.state.monitor = 0;
+  record.state.error = "the container's monitor was killed";
+  return m_table.set_state(record.id, record.state);
+}
+
+Result<run::ContainerRecord> Containers::find(const std::string& words) {
+  run::ContainerRecord record = TRY(m_table.find(words));
+  TRY(settle(record));
+  return record;
+}
+
+Result<std::vector<run::ContainerRecord>> Containers::list() {
+  std::vector<run::ContainerRecord> records = TRY(m_table.list());
+  for (run::ContainerRecord& record : records) TRY(settle(record));
+  return records;
+}
+
+Result<run::ContainerPlace> Containers::place(const run::ContainerRecord& record) {
+  return run::ContainerPlace::open(*m_store, record.id);
+}
+
+Result<Fd> Containers::connect(const run::ContainerRecord& record) {
+  const auto not_running = [&] {
+    return std::unexpected(
+        Error(ErrorKind::conflict, fmt::format("container '{}' is not running", record.name))
+            .hint(fmt::format("start it: ecrin start {}", record.name)));
+  };
+  if (!is_active(record.state)) return not_running();
+  auto socket = run::connect_to_control(TRY(place(record)).directory());
+  if (!socket && socket.error().kind() == ErrorKind::not_found) return not_running();
+  return socket;
+}
+
+std::vector<Flag> selection_flags() {
+  return {
+      {.name = "all", .letter = 'a', .value = "", .help = "all containers"},
+      {.name = "cidfile",
+       .value = "FILE",
+       .help = "the container whose ID is in this file",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
+      {.name = "ignore", .letter = 'i', .value = "", .help = "leave out what does not exist"},
+      {.name = "latest", .letter = 'l', .value = "", .help = "the container that was made last"},
+  };
+}
+
+Result<std::vector<run::ContainerRecord>> selected_containers(Containers& containers,
+                                                              const Arguments& arguments,
+                                                              FirstError& errors) {
+  const std::vector<std::string> words = TRY(named(arguments));
+  const int ways = int(arguments.on("all")) + int(arguments.on("latest")) + int(!words.empty());
+  if (ways == 0) return fail(ErrorKind::invalid, "name a container, or give --all or --latest");
+  if (ways > 1) return fail(ErrorKind::invalid, "names, --all and --latest do not go together");
+  if (arguments.on("all")) return containers.list();
+  std::vector<run::ContainerRecord> records;
+  if (arguments.on("latest")) {
+    auto all = TRY(containers.list());
+    if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
+    records.push_back(std::move(all.back()));
+    return records;
+  }
+  for (const std::string& word : words) {
+    auto record = containers.find(word);
+    if (!record && record.error().kind() == ErrorKind::not_found && arguments.on("ignore")) continue;
+    if (!record) {
+      errors.done(std::unexpected(std::move(record).error()));
+      continue;
+    }
+    if (std::ranges::find(records, record->id, &run::ContainerRecord::id) == records.end())
+      records.push_back(*std::move(record));
+  }
+  return records;
+}
+
+}  // namespace ecrin::cli

@@ -1,0 +1,48 @@
+// The containers that a verb is for: by name, by ID, all, the latest, or by filter; with their state as it
+// really is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/store.hpp"
+#include "cli/arguments.hpp"
+#include "cli/first_error.hpp"
+#include "cli/session.hpp"
+#include "run/monitor/container_place.hpp"
+#include "run/monitor/container_table.hpp"
+
+namespace ecrin::cli {
+
+class Containers {
+public:
+  /// Without a user namespace.
+  static Result<Containers> open(Session& session);
+  static Result<Containers> open(Store& store);
+
+  run::ContainerTable& table() { return m_table; }
+  Store& store() { return *m_store; }
+  Result<run::ContainerRecord> find(const std::string& words);
+  Result<std::vector<run::ContainerRecord>> list();  // the oldest first
+  Result<run::ContainerPlace> place(const run::ContainerRecord& record);
+  /// A connection to its monitor; ErrorKind::conflict when it does not run.
+  Result<Fd> connect(const run::ContainerRecord& record);
+
+private:
+  explicit Containers(Store& store) : m_store(&store), m_table(store.database()) {}
+  Result<> settle(run::ContainerRecord& record);
+  Store* m_store;
+  run::ContainerTable m_table;
+};
+
+/// Has it a program, or will it have one again?
+bool is_active(const run::ContainerState& state);
+
+/// --all, --latest, --cidfile and --ignore, for verbs that take CONTAINER...
+std::vector<Flag> selection_flags();
+/// Those that the words mean, in their order; none twice. What is missing is an error of `errors`, unless
+/// --ignore was given.
+Result<std::vector<run::ContainerRecord>> selected_containers(Containers& containers,
+                                                              const Arguments& arguments, FirstError& errors);
+
+}  // namespace ecrin::cli

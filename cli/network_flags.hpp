@@ -1,0 +1,16 @@
+// From the words of `ecrin run` about the network to a NetworkRequest.
+#pragma once
+
+#include <vector>
+
+#include "cli/arguments.hpp"
+#include "run/network_request.hpp"
+
+namespace ecrin::cli {
+
+/// --network, --publish, --dns and the others.
+std::vector<Flag> network_flags();
+/// Whatever is wrong in them, and what does not go together, is an error.
+Result<run::NetworkRequest> parse_network_request(const Arguments& arguments);
+
+}  // namespace ecrin::cli

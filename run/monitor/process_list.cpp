@@ -1,0 +1,152 @@
+#include "run/monitor/process_list.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/posix.hpp"
+#include "base/text.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr std::size_t k_most_processes = 180;  // so that they fit a packet
+constexpr std::size_t k_longest_command = 100;
+constexpr std::uint64_t k_file_limit = 64 * 1024;
+constexpr std::string_view k_what = "the processes of a container";
+
+std::string namespace_of(const std::string& directory) {
+  std::array<char, 64> name{};
+  const ssize_t size = ::readlink((directory + "/ns/pid").c_str(), name.data(), name.size());
+  return size > 0 ? std::string(name.data(), static_cast<std::size_t>(size)) : "";
+}
+
+std::string command_line(const std::string& directory, const std::string& name) {
+  std::string text = posix::read_file(directory + "/cmdline", k_file_limit).value_or("");
+  while (!text.empty() && text.back() == '\0') text.pop_back();
+  std::ranges::replace(text, '\0', ' ');
+  return printable(text.empty() ? "[" + name + "]" : text, k_longest_command);
+}
+
+std::optional<ProcessEntry> read_process(const std::string& directory, pid_t host_pid) {
+  const auto stat = posix::read_file(directory + "/stat", k_file_limit);
+  const auto status = posix::read_file(directory + "/status", k_file_limit);
+  ProcessEntry entry;
+  if (!stat || !status || !parse_process_stat(*stat, entry, ::sysconf(_SC_CLK_TCK))) return {};
+  entry.host_pid = host_pid;
+  entry.pid = parse_inner_pid(*status);
+  entry.resident *= static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (const std::size_t at = status->find("\nUid:\t"); at != std::string::npos) {
+    const std::string_view rest = std::string_view(*status).substr(at + 6);
+    entry.uid = static_cast<uid_t>(parse_unsigned(rest.substr(0, rest.find('\t'))).value_or(0));
+  }
+  entry.command = command_line(directory, entry.name);
+  return entry;
+}
+
+}  // namespace
+
+bool parse_process_stat(std::string_view text, ProcessEntry& entry, long ticks_per_second) {
+  // The name is the program's choice and may have anything in it, so its end is looked for from behind.
+  const std::size_t open = text.find('(');
+  const std::size_t close = text.rfind(')');
+  if (open == std::string_view::npos || close == std::string_view::npos || close < open ||
+      close + 2 >= text.size() || ticks_per_second <= 0)
+    return false;
+  entry.name = printable(text.substr(open + 1, close - open - 1), 64);
+  const std::vector<std::string> fields = split(trim(text.substr(close + 2)), ' ');
+  constexpr std::size_t k_least_fields = 22;
+  if (fields.size() < k_least_fields) return false;
+  const auto number = [&](std::size_t index) { return parse_unsigned(fields[index]).value_or(0); };
+  const auto milliseconds = [&](std::uint64_t ticks) {
+    return ticks * 1000 / static_cast<std::uint64_t>(ticks_per_second);
+  };
+  entry.state = fields[0].empty() ? '?' : fields[0].front();
+  entry.parent = static_cast<pid_t>(number(1));
+  entry.terminal = static_cast<int>(number(4));
+  entry.cpu = milliseconds(number(11) + number(12));
+  entry.started = milliseconds(number(19));
+  entry.resident = number(21);  // pages
+  return true;
+}
+
+pid_t parse_inner_pid(std::string_view status) {
+  const std::size_t at = status.find("\nNSpid:");
+  if (at == std::string_view::npos) return 0;
+  std::string_view line = status.substr(at + 7);
+  line = line.substr(0, line.find('\n'));
+  return static_cast<pid_t>(parse_unsigned(line.substr(line.rfind('\t') + 1)).value_or(0));
+}
+
+Result<std::vector<ProcessEntry>> list_processes(pid_t first) {
+  const std::string wanted = namespace_of(fmt::format("/proc/{}", first));
+  if (wanted.empty()) return fail(ErrorKind::not_found, "the container has no processes");
+  std::vector<ProcessEntry> entries;
+  std::map<pid_t, pid_t> inner;
+  const Fd proc = TRY(posix::open("/proc", O_RDONLY | O_DIRECTORY));
+  for (const auto& file : TRY(posix::list_directory(proc))) {
+    const auto pid = parse_unsigned(file.name, INT32_MAX);
+    const std::string directory = "/proc/" + file.name;
+    if (!pid || namespace_of(directory) != wanted) continue;
+    auto entry = read_process(directory, static_cast<pid_t>(*pid));
+    if (!entry) continue;  // it has ended
+    inner[entry->host_pid] = entry->pid;
+    entries.push_back(std::move(*entry));
+  }
+  for (ProcessEntry& entry : entries) {
+    const auto parent = inner.find(entry.parent);
+    entry.parent = parent == inner.end() ? 0 : parent->second;
+  }
+  std::ranges::sort(entries, {}, &ProcessEntry::pid);
+  return entries;
+}
+
+Json processes_json(const std::vector<ProcessEntry>& entries) {
+  Json list = Json::array();
+  for (const ProcessEntry& entry : entries) {
+    if (list.size() == k_most_processes) break;
+    list.push_back({{"pid", entry.pid},
+                    {"parent", entry.parent},
+                    {"hostPid", entry.host_pid},
+                    {"uid", entry.uid},
+                    {"state", std::string(1, entry.state)},
+                    {"terminal", entry.terminal},
+                    {"cpu", entry.cpu},
+                    {"started", entry.started},
+                    {"resident", entry.resident},
+                    {"command", entry.command},
+                    {"name", entry.name}});
+  }
+  return {{"processes", std::move(list)}};
+}
+
+Result<std::vector<ProcessEntry>> parse_processes(const Json& json) {
+  std::vector<ProcessEntry> entries;
+  const Json* list = TRY(json_array(json, "processes", k_what));
+  if (!list) return entries;
+  for (const Json& item : *list) {
+    const auto number = [&](const char* key) -> Result<std::uint64_t> {
+      return TRY(json_unsigned(item, key, k_what)).value_or(0);
+    };
+    ProcessEntry entry;
+    entry.pid = static_cast<pid_t>(TRY(number("pid")));
+    entry.parent = static_cast<pid_t>(TRY(number("parent")));
+    entry.host_pid = static_cast<pid_t>(TRY(number("hostPid")));
+    entry.uid = static_cast<uid_t>(TRY(number("uid")));
+    const std::string state = TRY(json_string(item, "state", k_what)).value_or("?");
+    entry.state = state.empty() ? '?' : state.front();
+    entry.terminal = static_cast<int>(TRY(number("terminal")));
+    entry.cpu = TRY(number("cpu"));
+    entry.started = TRY(number("started"));
+    entry.resident = TRY(number("resident"));
+    entry.command = TRY(json_string(item, "command", k_what)).value_or("");
+    entry.name = TRY(json_string(item, "name", k_what)).value_or("");
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+}  // namespace ecrin::run
