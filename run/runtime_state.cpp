@@ -40,7 +40,8 @@ Result<ProcessFacts> process_facts(pid_t pid) {
   constexpr std::size_t k_start_time = 20;
   if (fields.size() <= k_start_time || fields[k_state].size() != 1)
     return fail(ErrorKind::invalid, "cannot understand /proc/{}/stat", pid);
-  return ProcessFacts{.state = fields[k_state][0], .start_time = TRY(parse_unsigned(fields[k_start_time]))};
+  const std::uint64_t start_time = TRY(parse_unsigned(fields[k_start_time]));
+  return ProcessFacts{.state = fields[k_state][0], .start_time = start_time};
 }
 
 Result<std::string> boot_id() {
@@ -89,7 +90,8 @@ std::string_view to_string(ContainerStatus status) {
 
 Result<ProcessName> name_process(pid_t pid) {
   const ProcessFacts facts = TRY(process_facts(pid));
-  return ProcessName{.pid = pid, .start_time = facts.start_time, .boot = TRY(boot_id())};
+  std::string boot = TRY(boot_id());
+  return ProcessName{.pid = pid, .start_time = facts.start_time, .boot = std::move(boot)};
 }
 
 bool is_alive(const ProcessName& process) {
