@@ -94,6 +94,17 @@ Result<std::vector<std::string>> choose_capabilities(const std::vector<std::stri
   return run::capability_names((set | added) & ~dropped);
 }
 
+namespace {
+
+Result<ImageVolumes> parse_image_volumes(const std::string& word) {
+  if (word == "anonymous" || word == "bind") return ImageVolumes::nameless;
+  if (word == "tmpfs") return ImageVolumes::in_memory;
+  if (word == "ignore") return ImageVolumes::ignored;
+  return fail(ErrorKind::invalid, "--image-volume is anonymous, tmpfs or ignore, not '{}'", printable(word));
+}
+
+}  // namespace
+
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment) {
   ContainerRequest request;
   request.interactive = arguments.on("interactive");
@@ -133,6 +144,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
   request.resources = TRY(parse_resources(arguments));
+  request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));

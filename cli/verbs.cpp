@@ -67,6 +67,10 @@ std::span<const Verb* const> verbs() {
       &recipe_convert_verb(),
       &run_verb(),
       &shell_verb(),
+      &enter_verb(),
+      &install_verb(),
+      &installed_verb(),
+      &uninstall_verb(),
       &images_verb(),
       &tag_verb(),
       &untag_verb(),
@@ -114,6 +118,12 @@ std::span<const Verb* const> verbs() {
       &image_mount_verb(),
       &image_unmount_verb(),
       &unshare_verb(),
+      &volume_create_verb(),
+      &volume_exists_verb(),
+      &volume_inspect_verb(),
+      &volume_ls_verb(),
+      &volume_prune_verb(),
+      &volume_rm_verb(),
       &runtime_verb(),
       &df_verb(),
       &prune_verb(),
@@ -127,7 +137,8 @@ std::span<const Verb* const> verbs() {
 }
 
 std::span<const std::string_view> nouns() {
-  static constexpr std::array<std::string_view, 4> k_nouns = {"image", "manifest", "network", "recipe"};
+  static constexpr std::array<std::string_view, 5> k_nouns = {"image", "manifest", "network", "recipe",
+                                                              "volume"};
   return k_nouns;
 }
 
@@ -156,7 +167,7 @@ Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::str
     const auto form = std::ranges::find(k_image_forms, words[1], &NounForm::word);
     if (form != std::end(k_image_forms)) return VerbMatch{&form->verb(), 2};
   }
-  const std::string name = noun + " " + words[1];
+  const std::string name = noun + " " + (words[1] == "list" ? "ls" : words[1]);
   for (const Verb* verb : verbs())
     if (verb->name == name) return VerbMatch{verb, 2};
   return std::unexpected(Error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(name)))
