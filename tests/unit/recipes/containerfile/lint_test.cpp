@@ -260,5 +260,5 @@ TEST_CASE("variables that a base defines leave room for the findings that count"
   for (int i = 0; i < 2'000; ++i) text += "ENV X=$of_the_base\n";
   text += "ENV Y=$nobodys\n";
   CHECK(linted(text).size() == 1'000);
-  CHECK(linted(text, {.undefined = {{{2'002, 5}}}}) == Lines{"UndefinedVar:2002"});
+  CHECK(linted(text, {.undefined = {{{2'002, 5}, {2'002, 7}}}}) == Lines{"UndefinedVar:2002"});
 }
