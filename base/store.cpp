@@ -227,13 +227,27 @@ Result<> Store::hold(std::string_view kind, std::string_view key) {
   return insert.bind(1, m_lease).bind(2, kind).bind(3, key).run();
 }
 
-Result<std::vector<std::string>> Store::held(std::string_view kind) {
-  const auto lock = m_database->lock();
-  Statement select = TRY(m_database->prepare("SELECT DISTINCT key FROM holds WHERE kind=?1 ORDER BY key"));
-  select.bind(1, kind);
+namespace {
+
+Result<std::vector<std::string>> held_keys(Database& database, std::string_view kind,
+                                           std::string_view without) {
+  const auto lock = database.lock();
+  Statement select =
+      TRY(database.prepare("SELECT DISTINCT key FROM holds WHERE kind=?1 AND lease<>?2 ORDER BY key"));
+  select.bind(1, kind).bind(2, without);
   std::vector<std::string> keys;
   while (TRY(select.step()) == Statement::Step::row) keys.push_back(select.text(0));
   return keys;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> Store::held(std::string_view kind) {
+  return held_keys(*m_database, kind, "");
+}
+
+Result<std::vector<std::string>> Store::held_by_others(std::string_view kind) {
+  return held_keys(*m_database, kind, m_lease);
 }
 
 Result<std::vector<std::string>> Store::dead_leases() {

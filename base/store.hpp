@@ -62,6 +62,8 @@ public:
   Result<> hold(std::string_view kind, std::string_view key);
   /// All keys of this kind that a live lease holds. Call inside the transaction that decides what is garbage.
   Result<std::vector<std::string>> held(std::string_view kind);
+  /// The same without those of this process's own lease.
+  Result<std::vector<std::string>> held_by_others(std::string_view kind);
   /// Leases whose process is gone: removes their holds and returns the names of their trees under tmp/, which
   /// the caller deletes (they may hold files of other owners). Call before `held`.
   Result<std::vector<std::string>> dead_leases();

@@ -113,4 +113,17 @@ ConfigPointer config_after(const ConfigPointer& before, const PlanStep& step) {
   return after;
 }
 
+Result<> check_lists(const oci::ImageConfig& config) {
+  const std::pair<std::size_t, const char*> lists[] = {{config.env.size(), "variables"},
+                                                       {config.labels.size(), "labels"},
+                                                       {config.exposed_ports.size(), "ports"},
+                                                       {config.volumes.size(), "volumes"},
+                                                       {config.on_build.size(), "triggers"}};
+  for (const auto& [count, things] : lists) {
+    if (const auto excess = oci::config_list_excess(count, things))
+      return fail(ErrorKind::limit, "{}", *excess);
+  }
+  return {};
+}
+
 }  // namespace ecrin::build

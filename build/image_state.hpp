@@ -31,6 +31,8 @@ void apply_step(oci::ImageConfig& config, const PlanStep& step);
 /// The settings between two steps. Most steps change none: those share them.
 using ConfigPointer = std::shared_ptr<const oci::ImageConfig>;
 ConfigPointer config_after(const ConfigPointer& before, const PlanStep& step);
+/// Do its lists, with all that the base has, fit into an image's config?
+Result<> check_lists(const oci::ImageConfig& config);
 
 /// The shell that runs scripts when a stage begins with this config.
 std::vector<std::string> first_shell(const recipes::Stage& stage, const oci::ImageConfig& config);

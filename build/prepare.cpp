@@ -47,6 +47,7 @@ private:
   Result<> prepare_from(PreparedStep& step);
   Result<> count_settings(const PreparedStep& step);
   Result<> prepare_inputs(PreparedStep& step);
+  Result<std::string> find_git_commit(const GitSource& source);
   Result<> prepare_add(PreparedStep& step, const recipes::AddStep& add);
   Result<> prepare_mounts(PreparedStep& step, const recipes::RunStep& run);
   Result<Selection> select(PreparedStep& step, const std::vector<std::string>& sources,
@@ -56,6 +57,7 @@ private:
 
   Session& m_session;
   std::map<std::string, ImagePointer> m_images;  // by name and platform
+  std::map<std::string, std::string> m_commits;  // by repository, reference and what they must begin with
   std::uint64_t m_settings = 0;                  // bytes of them that are kept for steps
 };
 
@@ -208,6 +210,15 @@ Result<Selection> Preparation::add_selection(PreparedStep& step, BuildContext& c
   return selection;
 }
 
+// All stages get the same one, also when somebody pushes meanwhile.
+Result<std::string> Preparation::find_git_commit(const GitSource& source) {
+  const std::string known_as = source.remote + '\n' + source.reference + '\n' + source.commit;
+  if (const auto known = m_commits.find(known_as); known != m_commits.end()) return known->second;
+  std::string commit = TRY(find_commit(source, TRY(git_options(m_session)), &m_session.cancel));
+  m_commits.emplace(known_as, commit);
+  return commit;
+}
+
 Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& add) {
   if (!add.mode_change.empty()) TRY(ModeChange::parse(add.mode_change));
   std::vector<std::string> local;
@@ -220,7 +231,7 @@ Result<> Preparation::prepare_add(PreparedStep& step, const recipes::AddStep& ad
                     git->commit, printable(add.checksum));
       }
       if (!add.checksum.empty()) git->commit = to_lower(add.checksum);
-      std::string commit = TRY(find_commit(*git, TRY(git_options(m_session)), &m_session.cancel));
+      std::string commit = TRY(find_git_commit(*git));
       step.inputs.push_back({"git " + source, commit});
       step.git[source] = {std::move(*git), std::move(commit)};
     } else if (!is_url(source)) {
@@ -314,6 +325,7 @@ Result<> Preparation::add(const PlanStep& plan) {
     step.before = parent->after;
     step.base = parent->base;
     step.after = config_after(step.before, plan);
+    if (step.after != step.before) TRY(check_lists(*step.after));
     TRY(count_settings(step));
     const auto* shell = plan.as<recipes::ShellStep>();
     step.shell = shell ? shell->shell : parent->shell;

@@ -9,6 +9,7 @@
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/cache_mount.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/shared_build.hpp"
@@ -20,9 +21,6 @@ namespace {
 
 constexpr std::size_t k_variable_limit = 128u * 1024;  // MAX_ARG_STRLEN: what execve takes
 constexpr std::size_t k_private_cache_limit = 256;
-constexpr const char* k_data = "data";  // of a cache: what steps share
-constexpr const char* k_data_lock = "data.lock";
-constexpr mode_t k_cache_mode = 0755;
 
 // The path of something inside `root` (which is mounted or lies at `path`), symlinks resolved inside it.
 Result<std::string> path_inside(const Fd& root, const std::string& path, const std::string& source,
@@ -30,12 +28,6 @@ Result<std::string> path_inside(const Fd& root, const std::string& path, const s
   const RootPath found = TRY(resolve_in_root(root, source));
   if (!found.status) return fail(ErrorKind::not_found, "there is no '{}' in {}", printable(source), where);
   return join_path(path, found.path);
-}
-
-std::string mount_target(const oci::ImageConfig& before, const std::string& written) {
-  std::string target = absolute_path(before, written);
-  if (target.size() > 1 && target.ends_with('/')) target.pop_back();
-  return target;
 }
 
 }  // namespace
@@ -140,7 +132,7 @@ Result<> RunMounts::seed_cache(const Fd& content, const recipes::Mount& mount) {
 // elsewhere and moved here, so that nobody sees half of it, whenever this process is killed.
 Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount) {
   SharedCaches* shared = nullptr;
-  if (m_session.shared && name.directory == k_data && m_session.shared->caches().has_mount(name.id))
+  if (m_session.shared && name.directory == k_cache_data && m_session.shared->caches().has_mount(name.id))
     shared = &m_session.shared->caches();
   std::optional<FileLock> lock;
   if (shared) {
@@ -161,49 +153,29 @@ Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const rec
   return {};
 }
 
-std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount) {
-  std::string id = mount.id.empty() ? mount_target(before, mount.target) : mount.id;
-  const mode_t mode = mount.mode ? mount.mode : k_cache_mode;
-  // What belongs to another user is another cache, as docker has it: that one could not write into this one.
-  if (mount.uid != 0 || mount.gid != 0 || mode != k_cache_mode)
-    id += fmt::format(" of {}:{}, mode {:o}", mount.uid, mount.gid, mode);
-  return id;
-}
-
-std::string waiting_for_cache(const std::string& id) {
-  return fmt::format("waiting for the cache '{}': another step has it to itself", printable(id));
-}
-
-std::string cache_directory_name(const std::string& id) {
-  return sha256_hex(id).substr(0, 32);
-}
-
 // In the order of their names, and each once: steps that wait for each other's caches would wait for ever.
 Result<> RunMounts::lock_caches(const std::vector<recipes::Mount>& mounts) {
-  std::map<std::string, std::string> ids;  // by name
+  std::map<std::string, std::string> ids;  // by directory
   for (const recipes::Mount& mount : mounts) {
     if (mount.type != recipes::Mount::Type::cache || mount.sharing != recipes::Mount::Sharing::locked)
       continue;
     std::string id = cache_mount_id(*m_scope.step.before, mount);
-    std::string name = cache_directory_name(id);
-    ids.emplace(std::move(name), std::move(id));
+    std::string directory = cache_directory(id);
+    ids.emplace(std::move(directory), std::move(id));
   }
-  for (const auto& [name, id] : ids) {
-    const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
+  for (const auto& [directory, id] : ids) {
+    const Fd cache = TRY(m_session.workshop.store().subdirectory(directory));
     const auto waits = [&, &id = id] { m_scope.note(waiting_for_cache(id)); };
-    m_locks.push_back(TRY(FileLock::acquire_named(cache, k_data_lock, 0600, &m_scope.stop, waits)));
+    m_locks.push_back(TRY(FileLock::acquire_named(cache, k_cache_data_lock, 0600, &m_scope.stop, waits)));
   }
   return {};
 }
 
-// <store>/cache/<digest of the id>/: "data" is what steps share, "private-N" are for those that want one to
-// themselves, "*.lock" the locks.
 Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
   const std::string id = cache_mount_id(*m_scope.step.before, mount);
-  const std::string name = cache_directory_name(id);
-  const Fd cache = TRY(m_session.workshop.store().subdirectory("cache/" + name));
-  const std::string path = m_session.workshop.store().path() + "/cache/" + name;
-  std::string data = k_data;
+  const std::string directory = cache_directory(id);
+  const Fd cache = TRY(m_session.workshop.store().subdirectory(directory));
+  std::string data = k_cache_data;
   if (mount.sharing == recipes::Mount::Sharing::private_copy) {
     bool locked = false;
     for (std::size_t i = 0; i < k_private_cache_limit && !locked; ++i) {
@@ -215,11 +187,11 @@ Result<std::string> RunMounts::cache_source(const recipes::Mount& mount) {
     }
     if (!locked) {
       return fail(ErrorKind::limit, "{} steps at once use the private cache '{}'", k_private_cache_limit,
-                  printable(mount.id));
+                  printable(id));
     }
   }
   if (TRY(posix::exists_at(cache, data)) == posix::Exists::no) TRY(make_cache(cache, {id, data}, mount));
-  return path + "/" + data;
+  return m_session.workshop.store().path() + "/" + directory + "/" + data;
 }
 
 Result<> RunMounts::add_secret(const recipes::Mount& mount) {

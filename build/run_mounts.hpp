@@ -33,13 +33,6 @@ private:
   std::vector<std::unique_ptr<SocketRelay>> m_relays;
 };
 
-/// What a cache mount is called when nothing else says so: where it is mounted.
-std::string cache_mount_id(const oci::ImageConfig& before, const recipes::Mount& mount);
-/// For people, while the lock of one is not to be had.
-std::string waiting_for_cache(const std::string& id);
-/// Below <store>/cache: the id is never part of a path.
-std::string cache_directory_name(const std::string& id);
-
 class RunMounts {
 public:
   RunMounts(Session& session, const StepScope& scope) : m_session(session), m_scope(scope) {}
@@ -61,7 +54,7 @@ private:
   Result<std::string> cache_source(const recipes::Mount& mount);
   struct CacheName {
     std::string id;
-    std::string directory;  // in <store>/cache/<digest of the id>
+    std::string directory;  // in that of the cache
   };
   Result<> make_cache(const Fd& cache, const CacheName& name, const recipes::Mount& mount);
   Result<> seed_cache(const Fd& content, const recipes::Mount& mount);

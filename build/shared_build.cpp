@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "build/run_mounts.hpp"
+#include "build/cache_mount.hpp"
 
 namespace ecrin::build {
 
@@ -179,7 +179,7 @@ std::vector<ExportedMount> SharedBuild::mounts(const std::vector<char>& ran,
         continue;
       }
       mounts.push_back({.id = id,
-                        .directory = m_session.workshop.store().path() + "/cache/" + cache_directory_name(id),
+                        .directory = m_session.workshop.store().path() + "/" + cache_directory(id),
                         .changed = ran[i] != 0,
                         .unknown_secret = unknown});
     }

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "base/text.hpp"
-#include "build/run_mounts.hpp"
+#include "build/cache_mount.hpp"
 #include "build/shared_mounts.hpp"
 
 namespace ecrin::build {

@@ -1,14 +1,13 @@
 #include "build/shared_mounts.hpp"
 
 #include "base/posix.hpp"
+#include "build/cache_mount.hpp"
 #include "build/layer_hasher.hpp"
 #include "build/layer_source.hpp"
 
 namespace ecrin::build {
 
 namespace {
-
-constexpr const char* k_data = "data";
 
 Result<bool> is_empty(const Fd& directory) {
   return TRY(posix::list_directory(directory)).empty();
@@ -25,9 +24,9 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
     if (cache.error().kind() == ErrorKind::not_found) return std::nullopt;
     return std::unexpected(cache.error());
   }
-  CacheMountContent content{.lock = TRY(FileLock::acquire_named(*cache, "data.lock", 0600, &cancel, waits)),
-                            .layer = {}};
-  const auto data = posix::open_at(*cache, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  CacheMountContent content{
+      .lock = TRY(FileLock::acquire_named(*cache, k_cache_data_lock, 0600, &cancel, waits)), .layer = {}};
+  const auto data = posix::open_at(*cache, k_cache_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!data) {
     if (data.error().kind() == ErrorKind::not_found) return std::nullopt;
     return std::unexpected(data.error());
@@ -37,7 +36,7 @@ Result<std::optional<CacheMountContent>> open_cache_mount(const std::string& dir
   if (!hashed) return std::unexpected(without_secrets(hashed.error(), secrets));
   content.layer.diff_id = {TRY(oci::Digest::parse(hashed->diff_id))};
   content.layer.size = hashed->size;
-  content.layer.open = [path = directory + "/" + k_data]() -> Result<std::unique_ptr<Source>> {
+  content.layer.open = [path = directory + "/" + k_cache_data]() -> Result<std::unique_ptr<Source>> {
     return layer_source(TRY(posix::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)));
   };
   return content;

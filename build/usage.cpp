@@ -8,6 +8,7 @@
 #include "base/file_lock.hpp"
 #include "base/posix.hpp"
 #include "build/image_needs.hpp"
+#include "build/volumes.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_reach.hpp"
 
@@ -161,6 +162,12 @@ Result<> Measurement::measure_places() {
     const Fd directory = TRY(posix::open_at(m_root, entry.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     for (const posix::DirectoryEntry& inner : TRY(posix::list_directory(directory)))
       if (inner.type == DT_DIR) ++usage.count;
+  }
+  Volumes store = TRY(Volumes::open(m_workshop.store()));
+  const std::set<std::string> used = TRY(store.used());
+  for (const Volume& volume : TRY(store.list())) {
+    if (used.contains(volume.name)) continue;
+    volumes.reclaimable += measure_directory(m_root, "volumes/" + volume.name).value_or(0);
   }
   m_usage.places = {layers, blobs, cache, downloads, containers, volumes, database};
   for (const PlaceUsage& place : m_usage.places) m_usage.total += place.bytes;

@@ -16,7 +16,7 @@ struct PlaceUsage {
   std::size_t count = 0;
   std::uint64_t bytes = 0;        // allocated on disk
   std::uint64_t shared = 0;       // what more than one image needs
-  std::uint64_t reclaimable = 0;  // what `prune` would free
+  std::uint64_t reclaimable = 0;  // what `prune` would free; of volumes with --volumes
 };
 
 /// What one image has in layers and blobs; an index: what its images have.

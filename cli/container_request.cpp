@@ -95,6 +95,17 @@ Result<std::vector<std::string>> choose_capabilities(const std::vector<std::stri
   return run::capability_names((set | added) & ~dropped);
 }
 
+namespace {
+
+Result<ImageVolumes> parse_image_volumes(const std::string& word) {
+  if (word == "anonymous" || word == "bind") return ImageVolumes::nameless;
+  if (word == "tmpfs") return ImageVolumes::in_memory;
+  if (word == "ignore") return ImageVolumes::ignored;
+  return fail(ErrorKind::invalid, "--image-volume is anonymous, tmpfs or ignore, not '{}'", printable(word));
+}
+
+}  // namespace
+
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment) {
   ContainerRequest request;
   request.interactive = arguments.on("interactive");
@@ -141,6 +152,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
                                   (request.may_gain_privileges && !text.starts_with("no-new-privileges"));
   for (const std::string& text : arguments.values("device"))
     request.mounts.push_back(TRY(parse_device(text)));
+  request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
   for (const std::string& text : arguments.values("mount")) request.mounts.push_back(TRY(parse_mount(text)));

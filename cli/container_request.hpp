@@ -16,6 +16,9 @@
 
 namespace ecrin::cli {
 
+/// What becomes of the volumes that the image declares.
+enum class ImageVolumes { nameless, in_memory, ignored };
+
 struct ContainerRequest {
   bool interactive = false;
   bool terminal = false;
@@ -35,6 +38,7 @@ struct ContainerRequest {
   std::vector<std::string> cap_add, cap_drop;
   bool read_only = false;
   std::vector<MountSpec> mounts;
+  ImageVolumes image_volumes = ImageVolumes::nameless;
   oci::Resources resources;
   LifeRequest life;
   build::RunSettings settings;       // limits, /dev/shm and confinement only

@@ -1,9 +1,9 @@
 #include "cli/mount_spec.hpp"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/text.hpp"
+#include "build/volumes.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -23,13 +23,8 @@ Result<> check_destination(const std::string& destination, std::string_view text
   return {};
 }
 
-// The names that podman allows; a volume's name is a directory's name in the store.
 Result<> check_volume_name(const std::string& name) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
-  };
-  if (name.empty() || name.size() > 200 || !std::isalnum(static_cast<unsigned char>(name.front())) ||
-      !std::ranges::all_of(name, allowed)) {
+  if (!build::is_volume_name(name)) {
     return std::unexpected(
         Error(ErrorKind::invalid, fmt::format("'{}' is no name for a volume", printable(name)))
             .hint("a host path begins with '/' or './'; a name has letters, digits, '_', '.' and '-'"));
@@ -43,19 +38,23 @@ Result<> add_option(MountSpec& spec, const std::string& option) {
                                                  "nosuid", "dev",    "nodev",  "private", "rprivate",
                                                  "slave",  "rslave", "shared", "rshared"};
   static constexpr std::string_view k_bind[] = {"bind", "rbind"};
-  // Labels for SELinux, and podman's "do not copy the image's content": nothing to do here.
-  static constexpr std::string_view k_accepted[] = {"z", "Z", "copy", ""};
   if (std::ranges::find(k_mount, option) != std::end(k_mount)) {
     spec.options.push_back(option);
   } else if (std::ranges::find(k_bind, option) != std::end(k_bind)) {
     spec.options.front() = option;
-  } else if (std::ranges::find(k_accepted, option) == std::end(k_accepted)) {
+  } else if (option == "z" || option == "Z") {
+    spec.relabels = true;
+  } else if (option == "U") {
+    spec.gives_away = true;
+  } else if (spec.type == MountSpec::Type::volume && (option == "copy" || option == "nocopy")) {
+    spec.copies = option == "copy";
+  } else if (!option.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, fmt::format("unknown mount option '{}'", printable(option)))
-            .hint(option == "U" || option == "O" || option == "idmap"
+            .hint(option == "O" || option == "idmap"
                       ? fmt::format("'{}' is not supported in this version", option)
                       : "known are ro, rw, exec, noexec, suid, nosuid, dev, nodev, private, slave, shared "
-                        "(each also with r in front), bind, rbind, z, Z"));
+                        "(each also with r in front), bind, rbind, U, z, Z, and of volumes copy and nocopy"));
   }
   return {};
 }
@@ -145,14 +144,28 @@ Result<MountSpec> parse_mount(std::string_view text) {
   } else if (type == "volume") {
     if (!spec.source.empty()) TRY(check_volume_name(spec.source));
     spec.options = {"bind"};
+  } else if (type == "image") {
+    spec.type = MountSpec::Type::image;
+    if (spec.source.empty())
+      return fail(ErrorKind::invalid, "an image mount needs source=IMAGE: '{}'", printable(text));
+    spec.options = {"bind", "ro"};
   } else {
-    return fail(ErrorKind::invalid, "a mount's type is bind, volume or tmpfs, not '{}'", printable(type));
+    return fail(ErrorKind::invalid, "a mount's type is bind, volume, tmpfs or image, not '{}'",
+                printable(type));
   }
   for (const auto& [key, value] : rest) {
     if (key == "ro" || key == "readonly") {
       spec.options.emplace_back(is_true(value) ? "ro" : "rw");
     } else if (key == "rw") {
       spec.options.emplace_back(is_true(value) ? "rw" : "ro");
+    } else if ((key == "subpath" || key == "volume-subpath") && (type == "volume" || type == "image")) {
+      spec.subpath = value;
+    } else if (key == "volume-nocopy" && type == "volume") {
+      spec.copies = !is_true(value);
+    } else if ((key == "U" || key == "chown") && (type == "bind" || type == "volume")) {
+      spec.gives_away = is_true(value);
+    } else if (key == "relabel" && (value == "shared" || value == "private")) {
+      spec.relabels = true;
     } else if (key == "bind-propagation" && type == "bind") {
       TRY(add_option(spec, value));
     } else if (key == "tmpfs-size" && type == "tmpfs") {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -97,6 +98,14 @@ Result<Secret> read_secret_input() {
   if (secret.ends_with('\r')) secret.remove_suffix(1);
   if (secret.empty()) return fail(ErrorKind::invalid, "standard input has no password");
   return Secret(secret);
+}
+
+bool confirmed(std::string_view what) {
+  if (::isatty(0) != 1) return true;
+  ::fprintf(stderr, "%s\nGo on? [y/N] ", std::string(what).c_str());
+  ::fflush(stderr);
+  char answer[16] = "";
+  return ::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 }  // namespace ecrin::cli

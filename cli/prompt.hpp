@@ -16,4 +16,7 @@ Result<Secret> ask(std::string_view question, Echo echo, const Interrupts& inter
 /// All of standard input up to a bound, without one line end at its end: a secret from a pipe.
 Result<Secret> read_secret_input();
 
+/// Asks before something is removed. Yes without a terminal on standard input: nobody is there to ask.
+bool confirmed(std::string_view what);
+
 }  // namespace ecrin::cli

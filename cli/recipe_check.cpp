@@ -59,11 +59,17 @@ std::vector<Json> rows_of(const ParsedRecipe& parsed, const recipes::LintReport&
 
 }  // namespace
 
-Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build) {
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build,
+                                         const FinishedRecipe* finished) {
   const recipes::SourceText source(parsed.source.file, parsed.source.text);
   recipes::LintOptions options{
       .args = parsed.request.args, .target = parsed.request.target, .platform = parsed.request.platform};
   options.is_ignored = TRY(ignored_files(build));
+  if (finished) {
+    options.undefined.emplace();
+    for (const auto& variable : finished->undefined)
+      options.undefined->emplace(variable.location.line, variable.location.column);
+  }
   if (parsed.recipe) {
     recipes::Recipe looked_at = *parsed.recipe;
     if (!options.target.empty()) {
@@ -93,7 +99,7 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const build::Build
                                   const FinishedRecipe& finished, Notes notes) {
   const recipes::LintSettings settings = TRY(settings_of(parsed));
   if (notes == Notes::unseen && !settings.fails_build) return "";
-  const Result<recipes::LintReport> report = check_recipe(parsed, build);
+  const Result<recipes::LintReport> report = check_recipe(parsed, build, &finished);
   // A stage that this build does not need may be wrong: the build itself says what it cannot do. But what was
   // not looked at to its end is not known to be free of findings.
   if (!report && settings.fails_build && report.error().kind() == ErrorKind::limit) {
@@ -101,20 +107,10 @@ Result<std::string> note_findings(const ParsedRecipe& parsed, const build::Build
     return std::unexpected(std::move(error).context("checking the recipe, as it asks for itself"));
   }
   if (!report) return "";
-  std::set<std::pair<int, int>> undefined;
-  for (const auto& variable : finished.undefined) {
-    undefined.emplace(variable.location.line, variable.location.column);
-  }
-  std::size_t count = 0;
+  const std::size_t count = report->findings.size();
+  if (count == 0) return "";
   std::set<std::string_view> rules;
-  for (const recipes::LintFinding& finding : report->findings) {
-    const std::pair place{finding.location.line, finding.location.column};
-    if (finding.rule->name == "UndefinedVar" && !undefined.contains(place)) continue;
-    ++count;
-    rules.insert(finding.rule->name);
-  }
-  // More than are kept: among those that are not there may be some that count.
-  if (count == 0 && !(report->has_more && settings.fails_build)) return "";
+  for (const recipes::LintFinding& finding : report->findings) rules.insert(finding.rule->name);
   if (!settings.fails_build)
     return fmt::format("{}; 'ecrin build --check' shows them", count_of(count, report->has_more));
   const std::vector<std::string> names(rules.begin(), rules.end());

@@ -8,8 +8,10 @@
 
 namespace ecrin::cli {
 
-/// All findings of a recipe. Reads the ignore file of the build's context, nothing else.
-Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build);
+/// All findings of a recipe. Reads the ignore file of the build's context, nothing else. With `finished`,
+/// variables that the bases define are known.
+Result<recipes::LintReport> check_recipe(const ParsedRecipe& parsed, const build::BuildOptions& build,
+                                         const FinishedRecipe* finished = nullptr);
 
 /// For people: every finding, and a line that counts them. With a format, for programs: one object a finding,
 /// with docker's names where it has the thing.

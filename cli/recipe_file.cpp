@@ -31,10 +31,10 @@ Result<std::vector<std::string>> recipes_in(const std::string& directory) {
     if (TRY(posix::exists_at(context, std::string(name))) == posix::Exists::yes) found.emplace_back(name);
   }
   if (!found.empty()) return found;
+  const std::vector<std::string> names(std::begin(k_recipe_names), std::end(k_recipe_names) - 1);
   return std::unexpected(
-      Error(ErrorKind::not_found, fmt::format("there is no Containerfile, Dockerfile, recipe.yaml or "
-                                              "ecrin.yaml in '{}'",
-                                              printable(directory)))
+      Error(ErrorKind::not_found, fmt::format("there is no {} or {} in '{}'", join(names, ", "),
+                                              *std::rbegin(k_recipe_names), printable(directory)))
           .hint("name the recipe: ecrin build -f FILE, or ecrin build FILE"));
 }
 

@@ -24,7 +24,8 @@ struct RecipeSource {
   std::vector<std::string> also_there;  // other recipes in the context, which were not asked for
 };
 /// PATH a file: that recipe, with its directory as context. PATH a directory: the context, with the recipe
-/// `file`, else Containerfile, Dockerfile, recipe.yaml or ecrin.yaml in it.
+/// `file`, else the first of Containerfile, Dockerfile, dockerfile, recipe.yaml
+/// and ecrin.yaml in it.
 Result<RecipeSource> find_recipe(const std::string& file, const std::string& path);
 
 /// By its name; none: only the content can tell.

@@ -47,6 +47,8 @@ Result<oci::RuntimeMount> parse_build_volume(const std::string& text) {
               fmt::format("--volume of a build is HOST-PATH:PATH[:OPTIONS], not '{}'", printable(text)))
             .hint("what shall last from build to build is a cache mount of the recipe"));
   }
+  if (spec.gives_away)
+    return fail(ErrorKind::invalid, "a build gives nothing of yours away: 'U' in '{}'", printable(text));
   oci::RuntimeMount mount{
       .destination = spec.destination, .type = "bind", .source = "", .options = spec.options};
   mount.source = TRY(absolute_path(spec.source));

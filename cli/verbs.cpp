@@ -89,6 +89,10 @@ std::span<const Verb* const> verbs() {
       &cp_verb(),
       &rename_verb(),
       &container_prune_verb(),
+      &enter_verb(),
+      &install_verb(),
+      &installed_verb(),
+      &uninstall_verb(),
       &images_verb(),
       &tag_verb(),
       &untag_verb(),
@@ -135,6 +139,12 @@ std::span<const Verb* const> verbs() {
       &image_mount_verb(),
       &image_unmount_verb(),
       &unshare_verb(),
+      &volume_create_verb(),
+      &volume_exists_verb(),
+      &volume_inspect_verb(),
+      &volume_ls_verb(),
+      &volume_prune_verb(),
+      &volume_rm_verb(),
       &runtime_verb(),
       &df_verb(),
       &prune_verb(),
@@ -148,8 +158,8 @@ std::span<const Verb* const> verbs() {
 }
 
 std::span<const std::string_view> nouns() {
-  static constexpr std::array<std::string_view, 5> k_nouns = {"container", "image", "manifest", "network",
-                                                              "recipe"};
+  static constexpr std::array<std::string_view, 6> k_nouns = {"container", "image",  "manifest",
+                                                              "network",   "recipe", "volume"};
   return k_nouns;
 }
 
@@ -175,7 +185,7 @@ Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::str
   const std::span<const NounForm> forms = forms_of(noun);
   const auto form = std::ranges::find(forms, words[1], &NounForm::word);
   if (form != forms.end()) return VerbMatch{&form->verb(), 2};
-  const std::string name = noun + " " + words[1];
+  const std::string name = noun + " " + (words[1] == "list" ? "ls" : words[1]);
   for (const Verb* verb : verbs())
     if (verb->name == name) return VerbMatch{verb, 2};
   return std::unexpected(Error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(name)))

@@ -9,6 +9,12 @@
 
 namespace ecrin::oci {
 
+std::optional<std::string> config_list_excess(std::size_t count, std::string_view things) {
+  if (count <= k_config_list_limit) return std::nullopt;
+  return fmt::format("an image's config holds at most {} {}, and here there are more", k_config_list_limit,
+                     things);
+}
+
 namespace {
 
 std::unexpected<Error> too_many(std::string_view what, const char* key, std::size_t limit) {

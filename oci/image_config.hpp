@@ -19,6 +19,8 @@ namespace ecrin::oci {
 
 /// Environment variables, ports, volumes, labels, history entries ...: at most so many of each.
 inline constexpr std::size_t k_config_list_limit = 10'000;
+/// What is wrong with a list of `count` such things ("variables"); none: nothing.
+std::optional<std::string> config_list_excess(std::size_t count, std::string_view things);
 
 struct Healthcheck {
   std::vector<std::string> test;  // {"NONE"}, {"CMD", ...}, {"CMD-SHELL", "..."}

@@ -1,5 +1,5 @@
 // What the steps of a stage put into lists of an image's config, which have a bound: found out while the
-// recipe is read, not when the image is written after all steps have run.
+// recipe is read, with the place. What comes from its base counts too when a build prepares its steps.
 #pragma once
 
 #include <functional>

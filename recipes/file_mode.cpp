@@ -31,4 +31,15 @@ bool is_mode_change(std::string_view text) {
   return true;
 }
 
+Result<FileMode> parse_file_mode(std::string_view text) {
+  const auto malformed = [&] {
+    return std::unexpected(
+        Error(ErrorKind::invalid, fmt::format("'{}' is not a mode", printable(text, 40)))
+            .hint("modes are octal up to 7777 (644, 0755), or as chmod has them (u+x, go-w)"));
+  };
+  if (const auto mode = parse_octal_mode(text)) return FileMode{.mode = *mode, .change = {}};
+  if (!is_mode_change(text)) return malformed();
+  return FileMode{.mode = std::nullopt, .change = std::string(text)};
+}
+
 }  // namespace ecrin::recipes

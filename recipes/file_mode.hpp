@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+
+#include "base/error.hpp"
 
 namespace ecrin::recipes {
 
@@ -11,5 +14,12 @@ namespace ecrin::recipes {
 std::optional<std::uint32_t> parse_octal_mode(std::string_view text);
 /// "u+x,go-w", as chmod(1) has it and build/mode_change applies it.
 bool is_mode_change(std::string_view text);
+
+/// Either of the two.
+struct FileMode {
+  std::optional<std::uint32_t> mode;
+  std::string change;
+};
+Result<FileMode> parse_file_mode(std::string_view text);
 
 }  // namespace ecrin::recipes

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -61,6 +62,8 @@ struct LintOptions {
   /// Do the ignore rules leave this file of the context out, whatever else they say? Null: nobody knows. The
   /// context itself is "".
   std::function<bool(const std::string& path)> is_ignored;
+  /// Line and column of what has variables that nobody defines, when the bases are known; none: nobody knows.
+  std::optional<std::set<std::pair<int, int>>> undefined = {};
 };
 
 struct LintReport {

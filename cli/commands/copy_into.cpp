@@ -3,24 +3,10 @@
 #include "cli/commands/commands.hpp"
 #include "cli/registries.hpp"
 #include "cli/working_steps.hpp"
+#include "recipes/file_mode.hpp"
 
 namespace ecrin::cli {
 namespace {
-
-// Octal, or as chmod(1) has it.
-Result<> read_mode(const std::string& text, std::optional<std::uint32_t>& mode, std::string& change) {
-  if (text.empty()) return {};
-  if (text.find_first_not_of("01234567") != std::string::npos) {
-    change = text;
-    return {};
-  }
-  std::uint32_t value = 0;
-  if (text.size() > 5) return fail(ErrorKind::invalid, "--chmod is octal digits up to 7777, not '{}'", text);
-  for (const char digit : text) value = value * 8 + static_cast<std::uint32_t>(digit - '0');
-  if (value > 07777) return fail(ErrorKind::invalid, "--chmod is octal digits up to 7777, not '{}'", text);
-  mode = value;
-  return {};
-}
 
 template <class Step>
 Result<Step> common_step(const Arguments& arguments) {
@@ -29,7 +15,11 @@ Result<Step> common_step(const Arguments& arguments) {
   step.sources.assign(words.begin() + 1, words.end() - 1);
   step.destination = words.back();
   step.owner = arguments.value("chown");
-  TRY(read_mode(arguments.value("chmod"), step.mode, step.mode_change));
+  if (const auto chmod = arguments.find("chmod")) {
+    recipes::FileMode mode = TRY_WHILE(recipes::parse_file_mode(*chmod), "reading --chmod");
+    step.mode = mode.mode;
+    step.mode_change = std::move(mode.change);
+  }
   step.exclude = arguments.values("exclude");
   step.link = arguments.on("link");
   return step;

@@ -1,28 +1,25 @@
 // verb: prune
-#include <stdio.h>
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/garbage.hpp"
+#include "build/volumes.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_filter.hpp"
 #include "cli/image_mounts.hpp"
+#include "cli/prompt.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
 namespace {
 
-bool confirmed(bool all, bool blobs) {
-  ::fprintf(stderr, "This removes %s, the build cache%s.\nGo on? [y/N] ",
-            all ? "all images" : "images without a name",
-            blobs ? " and compressed copies of unpacked layers" : "");
-  ::fflush(stderr);
-  char answer[16] = "";
-  return ::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+std::string question(const build::PruneOptions& options, bool volumes) {
+  return fmt::format("This removes {}, the build cache{}{}.",
+                     options.all_images ? "all images" : "images without a name",
+                     options.blobs ? " and compressed copies of unpacked layers" : "",
+                     volumes ? " and all volumes that no container has" : "");
 }
 
 Result<build::PruneOptions> parse_options(const Arguments& arguments, std::int64_t now) {
@@ -52,18 +49,28 @@ Result<build::PruneOptions> parse_options(const Arguments& arguments, std::int64
 
 Outcome run(Session& session, const Arguments& arguments) {
   const build::PruneOptions options = TRY(parse_options(arguments, session.now()));
-  if (!arguments.on("force") && ::isatty(0) == 1 && !confirmed(options.all_images, options.blobs)) return 0;
+  const bool volumes = arguments.on("volumes");
+  if (!arguments.on("force") && !confirmed(question(options, volumes))) return 0;
   // A file system that is full may not let it happen: then the rest matters more.
   if (auto cleared = clear_dead_mounts(session); !cleared) log::debug("{}", cleared.error().message());
   build::Workshop* workshop = TRY(session.workshop(Store::Purpose::freeing));
   const build::PruneReport report = TRY(build::prune(*workshop, options));
+  build::Volumes::Pruned removed;
+  if (volumes) {
+    build::Volumes store = TRY(build::Volumes::open(workshop->store()));
+    removed = TRY(store.prune([&](const build::Volume& volume) {
+      return build::has_labels(volume.labels, options.labels) &&
+             volume.created < options.until.value_or(INT64_MAX);
+    }));
+  }
   for (const std::string& id : report.images) print_line("Deleted: " + id);
+  for (const std::string& name : removed.names) print_line("Deleted: " + name);
   print_line(fmt::format(
       "images: {}, layers: {}, blobs: {}, cache entries: {}, failed steps: {}, downloads: {}, left-overs of "
       "dead processes: {}",
       report.images.size(), report.layers, report.blobs, report.cache_entries, report.kept_steps,
       report.downloads, report.leases));
-  print_line("Total reclaimed space: " + human_size(report.bytes));
+  print_line("Total reclaimed space: " + human_size(report.bytes + removed.bytes));
   return 0;
 }
 
@@ -96,6 +103,7 @@ const Verb& prune_verb() {
               {.name = "max-size",
                .value = "SIZE",
                .help = "remove only as much of the build cache as makes the store this small"},
+              {.name = "volumes", .value = "", .help = "remove volumes that no container has, too"},
           },
       .most_operands = 0,
       .run = run,

@@ -1,4 +1,5 @@
 #include "cli/containers/create.hpp"
+#include "build/volumes.hpp"
 
 #include <chrono>
 #include <random>
@@ -140,7 +141,14 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
 
 Result<> remove_container(Store& store, const std::string& id) {
   TRY(run::ContainerTable(store.database()).remove(id));
-  return run::remove_container_place(store, id);
+  TRY(run::remove_container_place(store, id));
+  build::Volumes volumes = TRY(build::Volumes::open(store));
+  for (const std::string& made_for_it : TRY(volumes.detach(id))) {
+    // Somebody else may have taken it up by its name.
+    if (auto removed = volumes.remove(made_for_it); !removed && removed.error().kind() != ErrorKind::conflict)
+      return removed;
+  }
+  return {};
 }
 
 }  // namespace ecrin::cli

@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/container_root.hpp"
 #include "cli/containers/exec_request.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
@@ -27,26 +28,6 @@ Result<std::string> choose_hostname(const ContainerRequest& request, const std::
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
-}
-
-Result<oci::RuntimeMount> runtime_mount(const MountSpec& spec, Volumes& volumes, const Fd& rootfs) {
-  oci::RuntimeMount mount{
-      .destination = spec.destination, .type = "bind", .source = "", .options = spec.options};
-  if (spec.type == MountSpec::Type::tmpfs) {
-    mount.type = "tmpfs";
-    mount.source = "tmpfs";
-  } else if (spec.type == MountSpec::Type::volume) {
-    mount.source = TRY(volumes.open(spec.source, rootfs, spec.destination));
-  } else {
-    mount.source = TRY(absolute_path(spec.source));
-    const auto there = posix::open(mount.source, O_PATH);
-    if (!there) {
-      return std::unexpected(
-          Error(there.error())
-              .context("looking for what shall be mounted on " + printable(spec.destination)));
-    }
-  }
-  return mount;
 }
 
 // A read-only root still has the places that programs must write to, as podman has it.
@@ -73,24 +54,6 @@ Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::s
   return {};
 }
 
-// Mount points that the container needed in a directory of the user's are not left there.
-void remove_mount_points(const std::string& path, const std::vector<std::string>& points) {
-  const auto rootfs = posix::open(path, O_PATH | O_DIRECTORY);
-  if (!rootfs) return;
-  for (auto point = points.rbegin(); point != points.rend(); ++point) {
-    const std::size_t slash = point->rfind('/');
-    const std::string name = slash == std::string::npos ? *point : point->substr(slash + 1);
-    const auto parent = posix::open_in_root(
-        *rootfs, slash == std::string::npos ? "" : point->substr(0, slash), O_PATH | O_DIRECTORY);
-    if (!parent) continue;
-    const auto status = posix::lstat_at(*parent, name);
-    if (!status) continue;
-    // A directory with something in it, or a file that was written, is the program's work by now.
-    if (S_ISDIR(status->st_mode)) (void)posix::unlink_at(*parent, name, AT_REMOVEDIR);
-    if (S_ISREG(status->st_mode) && status->st_size == 0) (void)posix::unlink_at(*parent, name);
-  }
-}
-
 }  // namespace
 
 Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
@@ -98,12 +61,6 @@ Result<StartSurroundings> StartSurroundings::open(Session& session, const Contai
   surroundings.network = TRY(open_network_namespaces(session, request.network));
   surroundings.cgroups = TRY(open_cgroups(session, request.resources));
   return surroundings;
-}
-
-int start_exit_code(const Error& error) {
-  if (error.kind() == ErrorKind::program_not_found) return 127;
-  if (error.kind() == ErrorKind::program_not_executable) return 126;
-  return 125;
 }
 
 Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
@@ -146,13 +103,8 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
     config.process.env.push_back("HOSTNAME=" + config.hostname);
-  m_volumes.emplace(m_workshop.store());
-  for (const MountSpec& spec : m_request.mounts) {
-    // The user's mount takes the place of a default one (/dev/shm, for instance).
-    std::erase_if(config.mounts,
-                  [&spec](const oci::RuntimeMount& mount) { return mount.destination == spec.destination; });
-    config.mounts.push_back(TRY(runtime_mount(spec, *m_volumes, rootfs)));
-  }
+  m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
+  TRY(m_mounts->add(config, m_request, m_image, rootfs));
   if (m_request.read_only) add_writable_places(config);
   options.network = m_request.network.mode();
   options.init = m_request.init;
@@ -216,11 +168,11 @@ bool Launch::ran_out_of_memory() const {
 }
 
 void Launch::ended() {
-  if (m_request.is_rootfs && !m_mount_points.empty()) remove_mount_points(m_root, m_mount_points);
+  if (m_request.is_rootfs && !m_mount_points.empty()) remove_made_mount_points(m_root, m_mount_points);
   m_mount_points.clear();
   m_cgroup.reset();
   m_network.reset();
-  m_volumes.reset();
+  m_mounts.reset();
   if (m_tree) {
     if (const auto finished = m_tree->finish(); !finished)
       log::warning("the tree of container '{}' cannot be taken down: {}", m_record.name,

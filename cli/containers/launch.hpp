@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "build/workshop.hpp"
+#include "cli/container_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/network_session.hpp"
 #include "cli/session.hpp"
-#include "cli/volumes.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
 #include "run/monitor/container_place.hpp"
@@ -58,7 +58,7 @@ private:
   oci::RuntimeProcess m_process;  // the container's own
   bool m_own_home = false;        // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
-  std::optional<Volumes> m_volumes;
+  std::optional<ContainerMounts> m_mounts;
   const OpenedNetwork& m_opened;
   std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
@@ -71,8 +71,5 @@ struct ContainerTree {
 };
 Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::ContainerRecord& record,
                                           const run::ContainerPlace& place);
-
-/// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
-int start_exit_code(const Error& error);
 
 }  // namespace ecrin::cli

@@ -1,4 +1,5 @@
 #include "cli/containers/monitor_process.hpp"
+#include "cli/container_root.hpp"
 
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -186,7 +187,7 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
     return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};
   };
   if (auto started = monitor.start(); !started) {
-    const int code = start_exit_code(started.error());
+    const int code = exit_code_of_start(started.error());
     (void)remove();
     return std::unexpected(Failure(std::move(started).error(), code));
   }

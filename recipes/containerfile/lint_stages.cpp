@@ -81,9 +81,15 @@ private:
     return {};
   }
 
+  bool is_defined_elsewhere(Span span) const {
+    if (!m_lint.options.undefined) return false;
+    const Location place = m_lint.all.source.location(span.begin);
+    return !m_lint.options.undefined->contains({place.line, place.column});
+  }
+
   void report_unknown(Span span, const LintedWord& linted) {
     for (const std::string& name : linted.unknown) {
-      if (m_knowledge.declared.contains(name)) continue;
+      if (m_knowledge.declared.contains(name) || is_defined_elsewhere(span)) continue;
       m_lint.collector.add(
           "UndefinedVar", span,
           fmt::format("nothing in this file defines '${}'{}", printable(name, 80),
@@ -262,6 +268,26 @@ std::optional<std::size_t> find_parent(const Lint& lint, std::size_t index) {
   return *(after - 1);
 }
 
+/// The stages that an instruction takes files from.
+void mark_sources(Lint& lint, std::size_t user, const SourceText& source, const Instruction& instruction,
+                  std::vector<char>& needed) {
+  for (const WrittenSource& written : written_sources(instruction)) {
+    const auto found = find_file_source(lint.all, user, source, written.from, written.span);
+    if (found && found->stage) needed[*found->stage] = 1;
+  }
+}
+
+/// The same of the triggers that a stage leaves to one that begins with it.
+void mark_trigger_sources(Lint& lint, std::size_t user, const StageText& parent, std::vector<char>& needed) {
+  for (const Instruction& instruction : parent.body) {
+    const auto* on_build = instruction.as<OnBuildInstruction>();
+    if (!on_build) continue;
+    const SourceText source("", on_build->trigger);
+    if (const auto trigger = parse_trigger(on_build->trigger, source.file()))
+      mark_sources(lint, user, source, *trigger, needed);
+  }
+}
+
 /// Which stages the target needs: those that it begins with or takes files from, and theirs.
 Result<std::vector<char>> needed_stages(Lint& lint) {
   std::vector<char> needed(lint.all.stages.size(), lint.options.target.empty() ? 1 : 0);
@@ -269,13 +295,12 @@ Result<std::vector<char>> needed_stages(Lint& lint) {
   needed[TRY(find_target(lint.all))] = 1;
   for (std::size_t i = needed.size(); i-- > 0;) {
     if (!needed[i]) continue;
-    if (const auto parent = find_parent(lint, i)) needed[*parent] = 1;
-    for (const Instruction& instruction : lint.all.stages[i].body) {
-      for (const WrittenSource& written : written_sources(instruction)) {
-        const auto found = find_file_source(lint.all, i, lint.all.source, written.from, written.span);
-        if (found && found->stage) needed[*found->stage] = 1;
-      }
+    if (const auto parent = find_parent(lint, i)) {
+      needed[*parent] = 1;
+      mark_trigger_sources(lint, i, lint.all.stages[*parent], needed);
     }
+    for (const Instruction& instruction : lint.all.stages[i].body)
+      mark_sources(lint, i, lint.all.source, instruction, needed);
   }
   return needed;
 }

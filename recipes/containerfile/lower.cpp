@@ -181,6 +181,12 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
   return std::unexpected(std::move(error).hint(std::string(hint)));
 }
 
+Result<> note_undefined(Lowering& all, const std::string& name, Location place) {
+  TRY(spend_text(all.budget, sizeof(UndefinedVariable) + name.size()));
+  all.result.undefined.push_back({name, place});
+  return {};
+}
+
 void note_argument(Lowering& all, Argument argument, Known known) {
   std::vector<Argument>& args = all.result.recipe.args;
   const auto [place, is_new] = all.args.emplace(argument.name, args.size());

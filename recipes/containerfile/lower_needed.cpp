@@ -15,9 +15,8 @@ bool is_replaced(const Lowering& all, std::string_view name) {
 Result<std::string> expand_global(Lowering& all, const Word& word) {
   ExpandedWord expanded =
       TRY(expand_at(all, all.source, word.text, word.span, all.global_lookup(), {.escape = all.file.escape}));
-  for (std::string& name : expanded.undefined) {
-    if (!all.declared.contains(name))
-      all.result.undefined.push_back({std::move(name), all.source.location(word.span.begin)});
+  for (const std::string& name : expanded.undefined) {
+    if (!all.declared.contains(name)) TRY(note_undefined(all, name, all.source.location(word.span.begin)));
   }
   return std::move(expanded.text);
 }

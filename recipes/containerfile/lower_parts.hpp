@@ -66,6 +66,8 @@ std::unexpected<Error> refuse(const SourceText& source, Span span, std::string_v
 Result<ExpandedWord> expand_at(Lowering& all, const SourceText& source, std::string_view text, Span span,
                                const VariableLookup& lookup, const WordRules& rules);
 
+/// A variable that is used there, and that nobody defines.
+Result<> note_undefined(Lowering& all, const std::string& name, Location place);
 /// Notes the value in force of an argument in the recipe.
 enum class Known { replaced, kept };
 void note_argument(Lowering& all, Argument argument, Known known);
@@ -132,10 +134,5 @@ Result<std::vector<std::string>> parse_ports(std::string_view text, ExpansionBud
 /// Nanoseconds, in Go's words: "1m30s", "1.5h", "500ms"; 0 or at least a millisecond.
 Result<std::int64_t> parse_go_duration(std::string_view text);
 Result<std::string> check_signal(std::string_view text);
-struct FileMode {
-  std::optional<std::uint32_t> mode;
-  std::string change;
-};
-Result<FileMode> parse_file_mode(std::string_view text);
 
 }  // namespace ecrin::recipes::containerfile

@@ -76,9 +76,8 @@ Result<ExpandedWord> expand_here(StageScope& scope, std::string_view word, Span 
   const VariableLookup lookup = [&scope](std::string_view name) { return scope.look_up(name); };
   ExpandedWord expanded = TRY(expand_at(scope.all, *scope.source, word, span, lookup, rules));
   for (const std::string& name : expanded.undefined) {
-    if (!scope.text.declared.contains(name)) {
-      scope.all.result.undefined.push_back({name, scope.place.value_or(scope.source->location(span.begin))});
-    }
+    if (scope.text.declared.contains(name)) continue;
+    TRY(note_undefined(scope.all, name, scope.place.value_or(scope.source->location(span.begin))));
   }
   return expanded;
 }

@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "recipes/containerfile/lower_parts.hpp"
+#include "recipes/file_mode.hpp"
 #include "recipes/source_kind.hpp"
 
 namespace ecrin::recipes::containerfile {

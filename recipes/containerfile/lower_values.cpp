@@ -97,15 +97,4 @@ Result<std::string> check_signal(std::string_view text) {
   return std::string(text);
 }
 
-Result<FileMode> parse_file_mode(std::string_view text) {
-  const auto malformed = [&] {
-    return std::unexpected(
-        Error(ErrorKind::invalid, fmt::format("'{}' is not a mode", printable(text, 40)))
-            .hint("modes are octal up to 7777 (644, 0755), or as chmod has them (u+x, go-w)"));
-  };
-  if (const auto mode = parse_octal_mode(text)) return FileMode{.mode = *mode, .change = {}};
-  if (!is_mode_change(text)) return malformed();
-  return FileMode{.mode = std::nullopt, .change = std::string(text)};
-}
-
 }  // namespace ecrin::recipes::containerfile

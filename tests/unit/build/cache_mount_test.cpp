@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/posix.hpp"
+#include "build/cache_mount.hpp"
 #include "build/layer_hasher.hpp"
 #include "build/run_mounts.hpp"
 #include "build/shared_build.hpp"
@@ -97,7 +98,7 @@ std::string things() {
 
 /// Where its directory lies.
 std::string data_of(const Machine& machine) {
-  return machine.workshop->store().path() + "/cache/" + cache_directory_name(things()) + "/data";
+  return machine.workshop->store().path() + "/" + cache_directory(things()) + "/data";
 }
 
 bool exists(const std::string& path) {

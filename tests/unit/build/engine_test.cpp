@@ -408,3 +408,22 @@ TEST_CASE("what stands on a linked copy belongs to all that is below") {
   CHECK(built.below.at("b") == 3);
   CHECK(fixture.build(recipe).ran.empty());
 }
+
+TEST_CASE("what a base has counts too before an image's config has too much, and nothing runs then") {
+  Fixture fixture;
+  EnvStep half;
+  for (int i = 0; i < 6'000; ++i) half.variables.emplace_back("A" + std::to_string(i), "");
+  EnvStep other;
+  for (int i = 0; i < 6'000; ++i) other.variables.emplace_back("B" + std::to_string(i), "");
+  Recipe recipe = single({script("first"), {half, {}, "env"}});
+  Stage above;
+  above.name = "above";
+  above.from = FromStage{"main"};
+  above.steps = {{other, {}, "env"}};
+  recipe.stages.push_back(above);
+  const Built built = fixture.build(recipe);
+  REQUIRE_FALSE(built.result);
+  CHECK(built.result.error().kind() == ErrorKind::limit);
+  CHECK(built.result.error().message().contains("at most 10000 variables"));
+  CHECK(built.ran.empty());
+}

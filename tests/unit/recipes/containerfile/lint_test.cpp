@@ -244,3 +244,21 @@ TEST_CASE("suggestions for more unknown variables than anybody reads end") {
   for (int i = 0; i < 60'000; ++i) text += fmt::format(" a=$A_LONG_NAME_OF_A_VARIABEL_{}", i);
   CHECK(linted(text).size() == 1000);
 }
+
+TEST_CASE("a stage from which only a trigger of the base takes files is looked at") {
+  const std::string text =
+      "FROM a AS files\nENV X=$none\n"
+      "FROM a AS other\nENV X=$none\n"
+      "FROM a AS base\nONBUILD COPY --from=files x y\n"
+      "FROM base AS made\n";
+  CHECK(linted(text, {.target = "made"}) == Lines{"UndefinedVar:2"});
+  CHECK(linted(text, {.target = "base"}).empty());
+}
+
+TEST_CASE("variables that a base defines leave room for the findings that count") {
+  std::string text = "FROM a\n";
+  for (int i = 0; i < 2'000; ++i) text += "ENV X=$of_the_base\n";
+  text += "ENV Y=$nobodys\n";
+  CHECK(linted(text).size() == 1'000);
+  CHECK(linted(text, {.undefined = {{{2'002, 5}, {2'002, 7}}}}) == Lines{"UndefinedVar:2002"});
+}

@@ -90,6 +90,13 @@ TEST_CASE("a large base at many stages ends with an error") {
   CHECK(refusal(text + "FROM big\n" + copies, {.images = {{"big", config}}}) == k_grows);
 }
 
+TEST_CASE("variables that nobody defines end with an error when there are very many of them") {
+  std::string names;
+  for (int i = 0; i < 500'000; ++i) names += "$u";
+  CHECK(step_refusal("ENV A=" + names) == k_grows);
+  CHECK(step_refusal("ENV A=" + names.substr(0, 100'000)) == "accepted");
+}
+
 TEST_CASE("lists that no image's config holds are refused while the file is read") {
   CHECK(last_step<ExposeStep>("EXPOSE 1-10000").ports.size() == 10'000);
   CHECK(step_refusal("EXPOSE 1-10001") ==
