@@ -77,7 +77,7 @@ Result<std::uint64_t> count_lines(const Fd& directory, const LogPrinter& printer
   return lines;
 }
 
-Result<> show_log(Containers& containers, run::ContainerRecord record, const LogOptions& options) {
+Result<> show_log(Containers& containers, run::StoredContainer record, const LogOptions& options) {
   const run::ContainerPlace place = TRY(containers.place(record));
   LogPrinter printer(options);
   std::uint64_t skipped = 0;
@@ -112,7 +112,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
   const auto records = TRY(selected_containers(containers, arguments, errors));
-  for (const run::ContainerRecord& record : records) {
+  for (const run::StoredContainer& record : records) {
     const auto request = decode_request(record.request);
     if (request && request->request.life.log_size == 0)
       errors.done(fail(ErrorKind::unsupported,

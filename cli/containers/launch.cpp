@@ -106,7 +106,7 @@ int start_exit_code(const Error& error) {
   return 125;
 }
 
-Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
                const run::ContainerPlace& place, const StartSurroundings& surroundings)
     : m_session(session),

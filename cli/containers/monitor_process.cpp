@@ -59,7 +59,7 @@ Result<Fd> keep_only(Fd socket) {
   if (!outcome) {
     const std::string failure = run::encode_failure(outcome.error().error, exit_code_of(outcome.error()));
     // A monitor has made the socket one that does not block; the little that was sent before was read.
-    (void)run::send_packet(*kept, PacketKind::error, failure);
+    (void)run::send_control(*kept, PacketKind::error, failure);
   }
   ::fflush(nullptr);
   ::_exit(outcome ? 0 : 1);
@@ -78,7 +78,8 @@ public:
   }
   Result<> deliver(const Fd& socket) {
     for (const int number : m_numbers)
-      TRY(run::send_packet(socket, PacketKind::request, dump_json({{"verb", "signal"}, {"signal", number}})));
+      TRY(run::send_control(socket, PacketKind::request,
+                            dump_json({{"verb", "signal"}, {"signal", number}})));
     return {};
   }
 
@@ -96,7 +97,7 @@ StartOutcome wait_for_start(const Fd& socket, const SignalQueue& signals, EarlyS
     }
     if (polled[1].revents != 0) early.pass_on(signals, child);
     if (polled[0].revents == 0) continue;
-    auto packet = TRY(run::receive_packet(socket));
+    auto packet = TRY(run::receive_control(socket));
     if (!packet) {
       const ExitStatus status = TRY(child.wait());
       return std::unexpected(
@@ -152,7 +153,7 @@ StartOutcome start_monitor(Session& session, const Companion& companion, const M
 Outcome monitor_container(Session& session, const Companion& companion, Fd client,
                           const MonitoredContainer& container) {
   const ContainerRequest& request = container.request;
-  const run::ContainerRecord& record = container.record;
+  const run::StoredContainer& record = container.record;
   build::Workshop& workshop = *TRY(session.workshop());
   ::setsid();
   const bool present = companion.presence != Presence::detached;
