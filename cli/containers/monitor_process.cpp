@@ -186,12 +186,13 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const auto remove = [&]() -> Result<> {
     return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};
   };
+  // From the moment on that the parent hears of the start it may leave.
+  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (auto started = monitor.start(); !started) {
     const int code = start_exit_code(started.error());
     (void)remove();
     return std::unexpected(Failure(std::move(started).error(), code));
   }
-  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   TRY(leave_standard_streams());
   const auto state = monitor.run();
   (void)remove();
