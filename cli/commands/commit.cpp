@@ -15,14 +15,14 @@ namespace ecrin::cli {
 namespace {
 
 // none: there is no such container, and it may be a working container.
-Result<std::optional<run::ContainerRecord>> find_run_container(Session& session, const std::string& words) {
+Result<std::optional<run::StoredContainer>> find_run_container(Session& session, const std::string& words) {
   auto record = TRY(Containers::open(session)).find(words);
   if (record) return std::move(*record);
   if (record.error().kind() == ErrorKind::not_found) return std::nullopt;
   return std::unexpected(record.error());
 }
 
-Outcome commit_run_container(Session& session, const run::ContainerRecord& record,
+Outcome commit_run_container(Session& session, const run::StoredContainer& record,
                              const build::BuildOptions& build, const Arguments& arguments) {
   if (arguments.on("squash"))
     return std::unexpected(Error(ErrorKind::unsupported, "--squash is for working containers")

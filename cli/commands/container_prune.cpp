@@ -10,7 +10,7 @@ namespace ecrin::cli {
 namespace {
 
 // One that is started at this moment is locked, and stays.
-Result<bool> remove_stopped(Containers& containers, const run::ContainerRecord& record) {
+Result<bool> remove_stopped(Containers& containers, const run::StoredContainer& record) {
   const auto place = containers.place(record);
   if (!place) {
     TRY(containers.table().remove(record.id));
@@ -26,9 +26,9 @@ Result<bool> remove_stopped(Containers& containers, const run::ContainerRecord& 
 Outcome run(Session& session, const Arguments& arguments) {
   const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), session.now()));
   Containers containers = TRY(Containers::open(TRY(session.workshop(Store::Purpose::freeing))->store()));
-  const std::vector<run::ContainerRecord> records = TRY(containers.list());
+  const std::vector<run::StoredContainer> records = TRY(containers.list());
   FirstError errors(session.console());
-  for (const run::ContainerRecord& record : records) {
+  for (const run::StoredContainer& record : records) {
     if (is_active(record.state) || !TRY(filter.accepts(record, records))) continue;
     const auto removed = remove_stopped(containers, record);
     if (errors.done(removed ? Result<>{} : std::unexpected(removed.error())) && *removed)

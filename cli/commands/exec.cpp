@@ -17,7 +17,7 @@ namespace {
 // The program has ended when the monitor says so.
 Outcome hear_end(const Fd& socket) {
   for (;;) {
-    auto packet = TRY(run::receive_packet(socket));
+    auto packet = TRY(run::receive_control(socket));
     if (!packet)
       return std::unexpected(
           Failure(Error(ErrorKind::system, "the container ended, and the program with it"), 137));
@@ -34,8 +34,8 @@ Outcome hear_end(const Fd& socket) {
 // As Failure has it: what the monitor refuses has an exit code of its own.
 std::expected<Fd, Failure> start_program(const Fd& socket, const ExecRequest& request,
                                          const std::vector<const Fd*>& streams) {
-  TRY(run::send_packet(socket, run::PacketKind::request, dump_json(encode_exec_request(request)), streams));
-  auto packet = TRY(run::receive_packet(socket));
+  TRY(run::send_control(socket, run::PacketKind::request, dump_json(encode_exec_request(request)), streams));
+  auto packet = TRY(run::receive_control(socket));
   if (!packet) return std::unexpected(Failure(Error(ErrorKind::system, "the container ended")));
   if (packet->kind == run::PacketKind::error) {
     auto [error, code] = run::decode_failure(packet->payload);
@@ -44,7 +44,7 @@ std::expected<Fd, Failure> start_program(const Fd& socket, const ExecRequest& re
   return packet->descriptors.empty() ? Fd() : std::move(packet->descriptors.front());
 }
 
-Outcome execute(Session&, Containers& containers, const run::ContainerRecord& record,
+Outcome execute(Session&, Containers& containers, const run::StoredContainer& record,
                 const ExecRequest& request, bool interactive) {
   const Fd socket = TRY(containers.connect(record));
   const SignalQueue signals = TRY(SignalQueue::open());
@@ -57,8 +57,8 @@ Outcome execute(Session&, Containers& containers, const run::ContainerRecord& re
   if (request.detach) return 0;
   input.reset();
   const auto signal = [&](int number) {
-    (void)run::send_packet(socket, run::PacketKind::request,
-                           dump_json({{"verb", "signal-exec"}, {"signal", number}}));
+    (void)run::send_control(socket, run::PacketKind::request,
+                            dump_json({{"verb", "signal-exec"}, {"signal", number}}));
   };
   const Attended attended{
       .ended = socket, .terminal = request.terminal ? &terminal : nullptr, .signal = signal, .is_end = [&] {
@@ -71,7 +71,7 @@ Outcome execute(Session&, Containers& containers, const run::ContainerRecord& re
 Outcome run(Session& session, const Arguments& arguments) {
   std::vector<std::string> words = arguments.operands();
   Containers containers = TRY(Containers::open(session));
-  run::ContainerRecord record;
+  run::StoredContainer record;
   if (arguments.on("latest")) {
     auto all = TRY(containers.list());
     if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));

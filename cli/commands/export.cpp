@@ -29,7 +29,7 @@ Result<> write_tree_of(build::Workshop& workshop, const oci::Image& image, const
 }
 
 // Its tree alone, without what is mounted in it.
-Result<> write_container(Session& session, const run::ContainerRecord& record, const Fd& output,
+Result<> write_container(Session& session, const run::StoredContainer& record, const Fd& output,
                          const CancelToken& cancel) {
   build::Workshop& workshop = *TRY(session.workshop());
   Containers containers = TRY(Containers::open(workshop.store()));
@@ -50,7 +50,7 @@ Result<> write_container(Session& session, const run::ContainerRecord& record, c
 }
 
 // none: there is no such container, and it may be an image's name.
-Result<std::optional<run::ContainerRecord>> find_container(Session& session, const std::string& words) {
+Result<std::optional<run::StoredContainer>> find_container(Session& session, const std::string& words) {
   auto record = TRY(Containers::open(session)).find(words);
   if (record) return std::move(*record);
   if (record.error().kind() == ErrorKind::not_found) return std::nullopt;

@@ -11,7 +11,7 @@
 namespace ecrin::cli {
 namespace {
 
-Result<> kill_one(Containers& containers, const run::ContainerRecord& record, int signal) {
+Result<> kill_one(Containers& containers, const run::StoredContainer& record, int signal) {
   const Fd socket = TRY(containers.connect(record));
   TRY(run::ask(socket, {{"verb", "signal"}, {"signal", signal}}));
   return {};
@@ -21,7 +21,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const int signal = TRY(parse_signal(arguments.value("signal", "KILL")));
   Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
-  for (const run::ContainerRecord& record : TRY(selected_containers(containers, arguments, errors))) {
+  for (const run::StoredContainer& record : TRY(selected_containers(containers, arguments, errors))) {
     if (arguments.on("all") && !is_active(record.state)) continue;
     if (errors.done(kill_one(containers, record, signal))) print_line(record.name);
   }

@@ -64,20 +64,31 @@ private:
   bool m_in_line[2] = {false, false};
 };
 
+// Tells where lines begin; those of the two streams may be mixed.
+class LineBeginnings {
+public:
+  bool is_one(const run::LogEntry& entry) {
+    bool& in_line = m_in_line[static_cast<std::size_t>(entry.stream)];
+    const bool begins = !in_line;
+    in_line = !entry.ends_line;
+    return begins;
+  }
+
+private:
+  bool m_in_line[2] = {false, false};
+};
+
 // How many lines there are, of those that are wanted.
 Result<std::uint64_t> count_lines(const Fd& directory, const LogPrinter& printer) {
   run::LogReader reader = TRY(run::LogReader::open(directory));
   std::uint64_t lines = 0;
-  bool in_line = false;
-  while (const auto entry = TRY(reader.next())) {
-    if (!printer.is_wanted(*entry)) continue;
-    if (!in_line) ++lines;
-    in_line = !entry->ends_line;
-  }
+  LineBeginnings beginnings;
+  while (const auto entry = TRY(reader.next()))
+    if (printer.is_wanted(*entry) && beginnings.is_one(*entry)) ++lines;
   return lines;
 }
 
-Result<> show_log(Containers& containers, run::ContainerRecord record, const LogOptions& options) {
+Result<> show_log(Containers& containers, run::StoredContainer record, const LogOptions& options) {
   const run::ContainerPlace place = TRY(containers.place(record));
   LogPrinter printer(options);
   std::uint64_t skipped = 0;
@@ -86,13 +97,17 @@ Result<> show_log(Containers& containers, run::ContainerRecord record, const Log
     skipped = lines - std::min(lines, *options.tail);
   }
   run::LogReader reader = TRY(run::LogReader::open(place.directory()));
+  LineBeginnings beginnings;
+  bool is_skipped[2] = {false, false};  // the line that a stream is in
   const auto print_all = [&]() -> Result<> {
     while (const auto entry = TRY(reader.next())) {
       if (!printer.is_wanted(*entry)) continue;
-      if (skipped > 0) {
-        if (entry->ends_line) --skipped;
-        continue;
+      bool& skips = is_skipped[static_cast<std::size_t>(entry->stream)];
+      if (beginnings.is_one(*entry)) {
+        skips = skipped > 0;
+        if (skips) --skipped;
       }
+      if (skips) continue;
       printer.print_entry(*entry);
     }
     return finish_output();
@@ -112,7 +127,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
   const auto records = TRY(selected_containers(containers, arguments, errors));
-  for (const run::ContainerRecord& record : records) {
+  for (const run::StoredContainer& record : records) {
     const auto request = decode_request(record.request);
     if (request && request->request.life.log_size == 0)
       errors.done(fail(ErrorKind::unsupported,

@@ -24,30 +24,30 @@ std::string without_ago(std::string text) {
 std::string status_text(const run::ContainerState& state, std::int64_t now) {
   const std::string up = "Up " + without_ago(time_ago(state.started / k_second, now));
   switch (state.status) {
-    case run::ContainerStatus::created:
+    case run::LifeStatus::created:
       return "Created";
-    case run::ContainerStatus::running:
+    case run::LifeStatus::running:
       return state.health.empty() ? up : fmt::format("{} ({})", up, state.health);
-    case run::ContainerStatus::paused:
+    case run::LifeStatus::paused:
       return up + " (Paused)";
-    case run::ContainerStatus::stopping:
+    case run::LifeStatus::stopping:
       return "Stopping";
-    case run::ContainerStatus::restarting:
+    case run::LifeStatus::restarting:
       return fmt::format("Restarting ({}) {}", state.exit_code, time_ago(state.finished / k_second, now));
-    case run::ContainerStatus::exited:
+    case run::LifeStatus::exited:
       return fmt::format("Exited ({}) {}", state.exit_code, time_ago(state.finished / k_second, now));
   }
   return "";
 }
 
-std::vector<std::string> command_of(const run::ContainerRecord& record) {
+std::vector<std::string> command_of(const run::StoredContainer& record) {
   const auto stored = decode_request(record.request);
   if (!stored) return {};
   const auto config = runtime_config(stored->request, stored->image);
   return config ? config->process.args : std::vector<std::string>{};
 }
 
-Json row_of(const run::ContainerRecord& record, std::int64_t now, bool whole) {
+Json row_of(const run::StoredContainer& record, std::int64_t now, bool whole) {
   const std::vector<std::string> args = command_of(record);
   std::string command = printable(join(args, " "));
   if (!whole && command.size() > k_short_command) command = command.substr(0, k_short_command - 3) + "...";
@@ -69,12 +69,12 @@ Json row_of(const run::ContainerRecord& record, std::int64_t now, bool whole) {
           {"Labels", join(labels, ",")},
           {"Pid", record.state.pid},
           {"ExitCode", record.state.exit_code},
-          {"Exited", record.state.status == run::ContainerStatus::exited},
+          {"Exited", record.state.status == run::LifeStatus::exited},
           {"Restarts", record.state.restarts},
           {"Health", record.state.health}};
 }
 
-Json document_of(const run::ContainerRecord& record, std::int64_t now) {
+Json document_of(const run::StoredContainer& record, std::int64_t now) {
   const auto stored = decode_request(record.request);
   Json mounts = Json::array();
   Json networks = Json::array();
@@ -95,7 +95,7 @@ Json document_of(const run::ContainerRecord& record, std::int64_t now) {
           {"State", run::to_string(record.state.status)},
           {"Pid", record.state.pid},
           {"ExitCode", record.state.exit_code},
-          {"Exited", record.state.status == run::ContainerStatus::exited},
+          {"Exited", record.state.status == run::LifeStatus::exited},
           {"ExitedAt", record.state.finished / k_second},
           {"StartedAt", record.state.started / k_second},
           {"Labels", Json(record.labels)},
@@ -107,7 +107,7 @@ Json document_of(const run::ContainerRecord& record, std::int64_t now) {
           {"AutoRemove", removes}};
 }
 
-Result<std::vector<run::ContainerRecord>> chosen(Containers& containers, const Arguments& arguments,
+Result<std::vector<run::StoredContainer>> chosen(Containers& containers, const Arguments& arguments,
                                                  std::int64_t now) {
   const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), now));
   std::uint64_t last = UINT64_MAX;
@@ -118,8 +118,8 @@ Result<std::vector<run::ContainerRecord>> chosen(Containers& containers, const A
   }
   if (arguments.on("latest")) last = 1;
   const bool all = arguments.on("all") || last != UINT64_MAX || filter.asks_for_state();
-  const std::vector<run::ContainerRecord> records = TRY(containers.list());
-  std::vector<run::ContainerRecord> result;
+  const std::vector<run::StoredContainer> records = TRY(containers.list());
+  std::vector<run::StoredContainer> result;
   // The newest first.
   for (auto record = records.rbegin(); record != records.rend() && result.size() < last; ++record) {
     if (!all && !is_active(record->state)) continue;
@@ -127,9 +127,9 @@ Result<std::vector<run::ContainerRecord>> chosen(Containers& containers, const A
   }
   const std::string sort = arguments.value("sort", "created");
   const auto by = [&](const auto& key) { std::ranges::stable_sort(result, {}, key); };
-  if (sort == "id") by(&run::ContainerRecord::id);
-  if (sort == "image") by(&run::ContainerRecord::image);
-  if (sort == "names") by(&run::ContainerRecord::name);
+  if (sort == "id") by(&run::StoredContainer::id);
+  if (sort == "image") by(&run::StoredContainer::image);
+  if (sort == "names") by(&run::StoredContainer::name);
   if (sort == "status") by([](const auto& record) { return record.state.status; });
   if (sort == "runningfor") by([](const auto& record) { return -record.state.started; });
   if (sort == "command") by(command_of);

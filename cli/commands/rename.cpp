@@ -15,7 +15,7 @@ Outcome run(Session& session, const Arguments& arguments) {
                                               "'.' and '-', at most 200",
                                               printable(name))));
   Containers containers = TRY(Containers::open(session));
-  const run::ContainerRecord record = TRY(containers.find(arguments.operands()[0]));
+  const run::StoredContainer record = TRY(containers.find(arguments.operands()[0]));
   if (record.name == name) return 0;
   TRY(build::WorkingContainers::migrate(containers.store().database()));
   if (TRY(build::WorkingContainers(containers.store()).get(name)))

@@ -32,7 +32,7 @@ Result<> remove_working(Removal& removal, const std::string& name) {
   return {};
 }
 
-Result<> remove_one(Removal& removal, const run::ContainerRecord& record, const std::string& words) {
+Result<> remove_one(Removal& removal, const run::StoredContainer& record, const std::string& words) {
   TRY(remove_container(removal.containers, record, removal.force ? EndRunning::yes : EndRunning::no,
                        removal.timeout));
   print_line(words);
@@ -49,7 +49,7 @@ Result<> remove_named(Removal& removal, const std::string& words) {
 }
 
 Result<> remove_all(Removal& removal, FirstError& errors) {
-  for (const run::ContainerRecord& record : TRY(removal.containers.list()))
+  for (const run::StoredContainer& record : TRY(removal.containers.list()))
     errors.done(remove_one(removal, record, record.id));
   for (const std::string& name : removal.working_names) errors.done(remove_working(removal, name));
   return {};

@@ -78,7 +78,7 @@ Result<> free_from_containers(Removal& removal, const oci::ImageRecord& record) 
 
 // The same with containers that run it, or may be started again.
 Result<> free_from_runs(Removal& removal, const oci::ImageRecord& record) {
-  for (const run::ContainerRecord& container : TRY(removal.containers.list())) {
+  for (const run::StoredContainer& container : TRY(removal.containers.list())) {
     if (container.manifest.empty() || !TRY(goes_with(removal.images, record, container.manifest))) continue;
     if (removal.force == Force::no)
       return std::unexpected(

@@ -10,14 +10,14 @@
 namespace ecrin::cli {
 namespace {
 
-Result<> start_one(Session& session, const run::ContainerRecord& record) {
+Result<> start_one(Session& session, const run::StoredContainer& record) {
   if (is_active(record.state)) return {};
   auto started = start_container(session, record, {.presence = Presence::detached});
   if (!started) return std::unexpected(std::move(started).error().error);
   return {};
 }
 
-Outcome start_attached(Session& session, const run::ContainerRecord& record, const Arguments& arguments) {
+Outcome start_attached(Session& session, const run::StoredContainer& record, const Arguments& arguments) {
   if (is_active(record.state))
     return std::unexpected(
         Error(ErrorKind::conflict, fmt::format("container '{}' is running already", record.name))
@@ -44,7 +44,7 @@ Outcome run(Session& session, const Arguments& arguments) {
       return std::unexpected(Error(ErrorKind::invalid, "only one container can be attached to at a time"));
     if (!records.empty()) return start_attached(session, records.front(), arguments);
   }
-  for (const run::ContainerRecord& record : records)
+  for (const run::StoredContainer& record : records)
     if (errors.done(start_one(session, record))) print_line(record.name);
   return std::move(errors).outcome({});
 }

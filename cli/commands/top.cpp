@@ -99,7 +99,7 @@ Result<std::vector<const Column*>> chosen_columns(std::span<const std::string> w
 Outcome run(Session& session, const Arguments& arguments) {
   std::span<const std::string> words = arguments.operands();
   Containers containers = TRY(Containers::open(session));
-  run::ContainerRecord record;
+  run::StoredContainer record;
   if (arguments.on("latest")) {
     auto all = TRY(containers.list());
     if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));

@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t k_missing = -1;
 
 // The exit code of the next end of its program.
-Result<std::int64_t> wait_for_exit(Containers& containers, const run::ContainerRecord& record) {
+Result<std::int64_t> wait_for_exit(Containers& containers, const run::StoredContainer& record) {
   if (!is_active(record.state)) return record.state.exit_code;
   auto socket = containers.connect(record);
   if (socket) {
@@ -33,19 +33,19 @@ Result<std::int64_t> wait_for_exit(Containers& containers, const run::ContainerR
 
 bool fulfils(const run::ContainerState& state, const std::vector<std::string>& conditions) {
   return std::ranges::any_of(conditions, [&](const std::string& condition) {
-    if (condition == "stopped" || condition == "exited") return state.status == run::ContainerStatus::exited;
+    if (condition == "stopped" || condition == "exited") return state.status == run::LifeStatus::exited;
     if (condition == "healthy" || condition == "unhealthy") return state.health == condition;
     return condition == run::to_string(state.status);
   });
 }
 
-Result<std::int64_t> wait_for(Containers& containers, run::ContainerRecord record,
+Result<std::int64_t> wait_for(Containers& containers, run::StoredContainer record,
                               const std::vector<std::string>& conditions, std::chrono::milliseconds pause) {
   while (!fulfils(record.state, conditions)) {
     std::this_thread::sleep_for(pause);
     record = TRY(containers.find(record.id));
   }
-  return record.state.status == run::ContainerStatus::exited ? record.state.exit_code : k_missing;
+  return record.state.status == run::LifeStatus::exited ? record.state.exit_code : k_missing;
 }
 
 Result<std::chrono::milliseconds> parse_interval(const std::string& text) {
@@ -73,7 +73,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   const auto pause = TRY(parse_interval(arguments.value("interval", "250ms")));
   Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
-  for (const run::ContainerRecord& record : TRY(selected_containers(containers, arguments, errors))) {
+  for (const run::StoredContainer& record : TRY(selected_containers(containers, arguments, errors))) {
     const auto code = conditions.empty() ? wait_for_exit(containers, record)
                                          : wait_for(containers, record, conditions, pause);
     if (errors.done(code ? Result<>{} : std::unexpected(code.error()))) print_line(std::to_string(*code));

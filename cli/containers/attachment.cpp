@@ -34,7 +34,7 @@ public:
 
 private:
   Result<> request(const Json& json) {
-    return run::send_packet(m_socket, PacketKind::request, dump_json(json));
+    return run::send_control(m_socket, PacketKind::request, dump_json(json));
   }
   Result<> send_size();
   Result<> pass_signals();
@@ -77,12 +77,12 @@ Result<> Attachment::pass_input() {
   const auto count = posix::read_some(m_input, buffer);
   if (!count || *count == 0) {
     m_input.reset();
-    return run::send_packet(m_socket, PacketKind::input, "");
+    return run::send_control(m_socket, PacketKind::input, "");
   }
   const std::string bytes = m_keys.pass({reinterpret_cast<const char*>(buffer.data()), *count}, m_detached);
   if (bytes.empty()) return {};
   m_input_taken = false;
-  return run::send_packet(m_socket, PacketKind::input, bytes);
+  return run::send_control(m_socket, PacketKind::input, bytes);
 }
 
 // As much as goes without waiting: signals must be heard while a reader takes its time. A reader that went
@@ -103,7 +103,7 @@ Result<> Attachment::write_out() {
 }
 
 Result<bool> Attachment::hear(AttachEnd& end) {
-  auto packet = TRY(run::receive_packet(m_socket));
+  auto packet = TRY(run::receive_control(m_socket));
   if (!packet) {
     return std::unexpected(
         Error(ErrorKind::system, "the container's monitor ended before it could say how the program did")

@@ -73,7 +73,7 @@ Result<oci::ConfigChanges> with_instructions(oci::ConfigChanges changes, const o
 
 }  // namespace
 
-Result<oci::ImageRecord> commit_container(build::Workshop& workshop, const run::ContainerRecord& record,
+Result<oci::ImageRecord> commit_container(build::Workshop& workshop, const run::StoredContainer& record,
                                           const CommitOptions& options, const CancelToken& cancel) {
   Containers containers = TRY(Containers::open(workshop.store()));
   const StoredRequest stored = TRY(decode_request(record.request));

@@ -16,7 +16,7 @@ struct CommitOptions {
   std::string author;
   std::vector<std::string> changes;  // in Containerfile words
 };
-Result<oci::ImageRecord> commit_container(build::Workshop& workshop, const run::ContainerRecord& record,
+Result<oci::ImageRecord> commit_container(build::Workshop& workshop, const run::StoredContainer& record,
                                           const CommitOptions& options, const CancelToken& cancel);
 
 }  // namespace ecrin::cli

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds k_patience{15};
 
-Result<Fd> root_of_running(Session& session, Containers& containers, const run::ContainerRecord& record) {
+Result<Fd> root_of_running(Session& session, Containers& containers, const run::StoredContainer& record) {
   const Fd socket = TRY(containers.connect(record));
   std::vector<Fd> received;
   TRY(run::ask(socket, {{"verb", "root"}}, {}, received));
@@ -47,7 +47,7 @@ Result<ContainerRoot> ContainerRoot::open(Session& session, const std::string& w
   ContainerRoot root;
   Containers containers = TRY(Containers::open(session));
   root.m_record = TRY(containers.find(words));
-  if (is_active(root.m_record.state) && root.m_record.state.status != run::ContainerStatus::restarting) {
+  if (is_active(root.m_record.state) && root.m_record.state.status != run::LifeStatus::restarting) {
     root.m_root = TRY(root_of_running(session, containers, root.m_record));
     root.m_workshop = TRY(session.workshop());
     return root;
@@ -75,7 +75,7 @@ Result<> ContainerRoot::finish() {
 }
 
 Result<ContainerChanges> container_changes(Containers& containers, build::Workshop& workshop,
-                                           const run::ContainerRecord& record, std::int64_t epoch,
+                                           const run::StoredContainer& record, std::int64_t epoch,
                                            const CancelToken& cancel) {
   const StoredRequest stored = TRY(decode_request(record.request));
   if (stored.request.is_rootfs)

@@ -16,14 +16,14 @@ class ContainerRoot {
 public:
   static Result<ContainerRoot> open(Session& session, const std::string& words);
   const Fd& directory() const { return m_root; }
-  const run::ContainerRecord& record() const { return m_record; }
+  const run::StoredContainer& record() const { return m_record; }
   build::Workshop& workshop() { return *m_workshop; }
   /// What was written goes into the container's own layer.
   Result<> finish();
 
 private:
   ContainerRoot() = default;
-  run::ContainerRecord m_record;
+  run::StoredContainer m_record;
   build::Workshop* m_workshop = nullptr;
   std::optional<FileLock> m_lock;  // it does not run, and will not meanwhile
   ContainerTree m_tree;
@@ -37,7 +37,7 @@ struct ContainerChanges {
   std::vector<std::string> lowers;  // paths of the layers below
 };
 Result<ContainerChanges> container_changes(Containers& containers, build::Workshop& workshop,
-                                           const run::ContainerRecord& record, std::int64_t epoch,
+                                           const run::StoredContainer& record, std::int64_t epoch,
                                            const CancelToken& cancel);
 
 }  // namespace ecrin::cli

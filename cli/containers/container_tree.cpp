@@ -11,7 +11,7 @@ namespace {
 // is removed.
 constexpr const char* k_whole_copy = "whole";
 
-Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const run::ContainerRecord& record) {
+Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const run::StoredContainer& record) {
   std::vector<fs::Layer> layers;
   for (const std::string& id : record.layers) {
     auto layer = TRY(workshop.layers().find_id(id));
@@ -38,7 +38,7 @@ Result<ContainerTree> open_copy(fs::LastingRequest request, const Fd& scratch) {
 
 }  // namespace
 
-Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::ContainerRecord& record,
+Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::StoredContainer& record,
                                           const run::ContainerPlace& place) {
   const std::string upper = place.path() + "/upper";
   const std::string scratch_path = place.path() + "/scratch";

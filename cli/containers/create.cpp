@@ -58,7 +58,7 @@ Result<ChosenImage> choose_image(Session& session, const ContainerRequest& reque
 }
 
 // A name that is free, or the user's.
-Result<> add_named(Store& store, run::ContainerRecord& record, const std::string& wanted) {
+Result<> add_named(Store& store, run::StoredContainer& record, const std::string& wanted) {
   run::ContainerTable table(store.database());
   if (!wanted.empty()) {
     if (TRY(build::WorkingContainers(store).get(wanted)))
@@ -103,7 +103,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   if (const auto path = arguments.find("cidfile"); path && posix::open(*path, O_PATH))
     return std::unexpected(Error(ErrorKind::conflict, fmt::format("'{}' exists already", printable(*path)))
                                .hint("--cidfile never overwrites a file: remove it first"));
-  run::ContainerRecord record;
+  run::StoredContainer record;
   oci::ImageConfig config;
   if (request.is_rootfs) {
     TRY(posix::open(TRY(absolute_path(request.image)), O_PATH | O_DIRECTORY));

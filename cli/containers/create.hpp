@@ -10,7 +10,7 @@
 namespace ecrin::cli {
 
 struct NewContainer {
-  run::ContainerRecord record;
+  run::StoredContainer record;
   oci::ImageConfig image;
   run::ContainerPlace place;
   FileLock lock;

@@ -27,8 +27,8 @@ bool is_state(const std::string& word) {
 }
 
 bool has_state(const run::ContainerState& state, const std::string& word) {
-  if (word == "stopped") return state.status == run::ContainerStatus::exited;
-  if (word == "up") return state.status == run::ContainerStatus::running;
+  if (word == "stopped") return state.status == run::LifeStatus::exited;
+  if (word == "up") return state.status == run::LifeStatus::running;
   return run::to_string(state.status) == word;
 }
 
@@ -37,15 +37,15 @@ bool any_or_none(const auto& list, Fits fits) {
   return list.empty() || std::ranges::any_of(list, fits);
 }
 
-const run::ContainerRecord* find_record(const std::vector<run::ContainerRecord>& all,
+const run::StoredContainer* find_record(const std::vector<run::StoredContainer>& all,
                                         const std::string& words) {
-  for (const run::ContainerRecord& record : all)
+  for (const run::StoredContainer& record : all)
     if (record.name == words || (!words.empty() && record.id.starts_with(words))) return &record;
   return nullptr;
 }
 
 // By name as it was given, by another form of that name, or by ID.
-bool is_from(const run::ContainerRecord& record, const std::string& image) {
+bool is_from(const run::StoredContainer& record, const std::string& image) {
   if (record.image == image || (!record.image.empty() && matches_reference(record.image, image))) return true;
   const std::string hex = image.starts_with("sha256:") ? image.substr(7) : image;
   const std::string digest = "sha256:" + hex;
@@ -111,8 +111,8 @@ Result<ContainerFilter> ContainerFilter::parse(const std::vector<std::string>& v
   return filter;
 }
 
-Result<bool> ContainerFilter::accepts(const run::ContainerRecord& record,
-                                      const std::vector<run::ContainerRecord>& all) const {
+Result<bool> ContainerFilter::accepts(const run::StoredContainer& record,
+                                      const std::vector<run::StoredContainer>& all) const {
   for (const std::string& name : m_before) {
     const auto* other = find_record(all, name);
     if (!other) return fail(ErrorKind::not_found, "there is no container '{}'", printable(name, 100));
@@ -136,7 +136,7 @@ Result<bool> ContainerFilter::accepts(const run::ContainerRecord& record,
       }))
     return false;
   if (!any_or_none(m_exit_codes, [&](int code) {
-        return record.state.status == run::ContainerStatus::exited && record.state.exit_code == code;
+        return record.state.status == run::LifeStatus::exited && record.state.exit_code == code;
       }))
     return false;
   if (!any_or_none(m_ancestors, [&](const std::string& image) { return is_from(record, image); }))

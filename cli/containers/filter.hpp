@@ -15,8 +15,8 @@ public:
   static Result<ContainerFilter> parse(const std::vector<std::string>& values, std::int64_t now);
   /// Filters of one kind: any must fit (labels: all); of different kinds: all. `all`: the containers that
   /// before= and since= may name.
-  Result<bool> accepts(const run::ContainerRecord& record,
-                       const std::vector<run::ContainerRecord>& all) const;
+  Result<bool> accepts(const run::StoredContainer& record,
+                       const std::vector<run::StoredContainer>& all) const;
   /// Do they ask for states themselves? Then those that do not run are looked at, too.
   bool asks_for_state() const { return !m_states.empty() || !m_exit_codes.empty(); }
 

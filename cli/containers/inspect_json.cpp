@@ -13,18 +13,18 @@
 namespace ecrin::cli {
 namespace {
 
-using run::ContainerStatus;
+using run::LifeStatus;
 
 std::string time_text(std::int64_t nanoseconds) {
   return nanoseconds == 0 ? "0001-01-01T00:00:00Z" : run::format_log_time(nanoseconds);
 }
 
 Json state_json(const run::ContainerState& state) {
-  const bool alive = is_active(state) && state.status != ContainerStatus::restarting;
+  const bool alive = is_active(state) && state.status != LifeStatus::restarting;
   Json json = {{"Status", run::to_string(state.status)},
                {"Running", alive},
-               {"Paused", state.status == ContainerStatus::paused},
-               {"Restarting", state.status == ContainerStatus::restarting},
+               {"Paused", state.status == LifeStatus::paused},
+               {"Restarting", state.status == LifeStatus::restarting},
                {"OOMKilled", state.out_of_memory},
                {"Dead", false},
                {"Pid", state.pid},
@@ -107,7 +107,7 @@ Json host_config_json(const StoredRequest& stored, const std::string& directory)
           {"PidsLimit", or_zero(resources.pids)}};
 }
 
-Json config_json(const run::ContainerRecord& record, const StoredRequest& stored,
+Json config_json(const run::StoredContainer& record, const StoredRequest& stored,
                  const oci::RuntimeConfig& config) {
   const ContainerRequest& request = stored.request;
   std::vector<std::string> command = {"ecrin", "run"};
@@ -138,7 +138,7 @@ Json config_json(const run::ContainerRecord& record, const StoredRequest& stored
 
 }  // namespace
 
-Result<Json> inspect_container(Containers& containers, const run::ContainerRecord& record,
+Result<Json> inspect_container(Containers& containers, const run::StoredContainer& record,
                                const std::string& driver) {
   const StoredRequest stored = TRY(decode_request(record.request));
   const oci::RuntimeConfig config = TRY(runtime_config(stored.request, stored.image));

@@ -6,7 +6,7 @@
 
 namespace ecrin::cli {
 
-Result<Json> inspect_container(Containers& containers, const run::ContainerRecord& record,
+Result<Json> inspect_container(Containers& containers, const run::StoredContainer& record,
                                const std::string& driver);
 
 }  // namespace ecrin::cli

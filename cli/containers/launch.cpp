@@ -63,7 +63,7 @@ Result<StartSurroundings> StartSurroundings::open(Session& session, const Contai
   return surroundings;
 }
 
-Launch::Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
                const run::ContainerPlace& place, const StartSurroundings& surroundings)
     : m_session(session),

@@ -28,7 +28,7 @@ struct StartSurroundings {
 
 class Launch {
 public:
-  Launch(Session& session, build::Workshop& workshop, const run::ContainerRecord& record,
+  Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
          const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
          const StartSurroundings& surroundings);
   Launch(const Launch&) = delete;
@@ -48,7 +48,7 @@ private:
   Result<run::ContainerOptions> options(run::Stdio stdio);
   Session& m_session;
   build::Workshop& m_workshop;
-  const run::ContainerRecord& m_record;
+  const run::StoredContainer& m_record;
   const ContainerRequest& m_request;
   const oci::ImageConfig& m_image;
   const run::ContainerPlace& m_place;
@@ -69,7 +69,7 @@ struct ContainerTree {
   std::string path;
   std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is
 };
-Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::ContainerRecord& record,
+Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::StoredContainer& record,
                                           const run::ContainerPlace& place);
 
 }  // namespace ecrin::cli

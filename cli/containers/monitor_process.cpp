@@ -60,7 +60,7 @@ Result<Fd> keep_only(Fd socket) {
   if (!outcome) {
     const std::string failure = run::encode_failure(outcome.error().error, exit_code_of(outcome.error()));
     // A monitor has made the socket one that does not block; the little that was sent before was read.
-    (void)run::send_packet(*kept, PacketKind::error, failure);
+    (void)run::send_control(*kept, PacketKind::error, failure);
   }
   ::fflush(nullptr);
   ::_exit(outcome ? 0 : 1);
@@ -79,7 +79,8 @@ public:
   }
   Result<> deliver(const Fd& socket) {
     for (const int number : m_numbers)
-      TRY(run::send_packet(socket, PacketKind::request, dump_json({{"verb", "signal"}, {"signal", number}})));
+      TRY(run::send_control(socket, PacketKind::request,
+                            dump_json({{"verb", "signal"}, {"signal", number}})));
     return {};
   }
 
@@ -97,7 +98,7 @@ StartOutcome wait_for_start(const Fd& socket, const SignalQueue& signals, EarlyS
     }
     if (polled[1].revents != 0) early.pass_on(signals, child);
     if (polled[0].revents == 0) continue;
-    auto packet = TRY(run::receive_packet(socket));
+    auto packet = TRY(run::receive_control(socket));
     if (!packet) {
       const ExitStatus status = TRY(child.wait());
       return std::unexpected(
@@ -153,7 +154,7 @@ StartOutcome start_monitor(Session& session, const Companion& companion, const M
 Outcome monitor_container(Session& session, const Companion& companion, Fd client,
                           const MonitoredContainer& container) {
   const ContainerRequest& request = container.request;
-  const run::ContainerRecord& record = container.record;
+  const run::StoredContainer& record = container.record;
   build::Workshop& workshop = *TRY(session.workshop());
   ::setsid();
   const bool present = companion.presence != Presence::detached;
@@ -186,12 +187,13 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const auto remove = [&]() -> Result<> {
     return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};
   };
+  // From the moment on that the parent hears of the start it may leave.
+  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (auto started = monitor.start(); !started) {
     const int code = exit_code_of_start(started.error());
     (void)remove();
     return std::unexpected(Failure(std::move(started).error(), code));
   }
-  ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   TRY(leave_standard_streams());
   const auto state = monitor.run();
   (void)remove();

@@ -44,7 +44,7 @@ StartOutcome start_monitor(Session& session, const Companion& companion, const M
 
 /// In the child: the container's whole life, with its lock held by the caller.
 struct MonitoredContainer {
-  const run::ContainerRecord& record;
+  const run::StoredContainer& record;
   const ContainerRequest& request;
   const oci::ImageConfig& image;
   const run::ContainerPlace& place;

@@ -10,7 +10,7 @@ constexpr std::chrono::seconds k_patience{30};  // for a monitor that has been t
 
 }  // namespace
 
-Result<> remove_container(Containers& containers, const run::ContainerRecord& record, EndRunning end,
+Result<> remove_container(Containers& containers, const run::StoredContainer& record, EndRunning end,
                           std::chrono::seconds timeout) {
   if (is_active(record.state)) {
     if (end == EndRunning::no)

@@ -9,7 +9,7 @@ namespace ecrin::cli {
 
 enum class EndRunning { no, yes };
 /// Inside the user namespace. One that runs is a conflict, or is stopped first (killed after `timeout`).
-Result<> remove_container(Containers& containers, const run::ContainerRecord& record, EndRunning end,
+Result<> remove_container(Containers& containers, const run::StoredContainer& record, EndRunning end,
                           std::chrono::seconds timeout);
 
 }  // namespace ecrin::cli

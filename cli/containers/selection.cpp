@@ -29,7 +29,7 @@ Result<std::vector<std::string>> named(const Arguments& arguments) {
 }  // namespace
 
 bool is_active(const run::ContainerState& state) {
-  return state.status != run::ContainerStatus::created && state.status != run::ContainerStatus::exited;
+  return state.status != run::LifeStatus::created && state.status != run::LifeStatus::exited;
 }
 
 Result<Containers> Containers::open(Store& store) {
@@ -42,7 +42,7 @@ Result<Containers> Containers::open(Session& session) {
 }
 
 // A monitor that was killed could not write that its container is gone.
-Result<> Containers::settle(run::ContainerRecord& record) {
+Result<> Containers::settle(run::StoredContainer& record) {
   if (!is_active(record.state)) return {};
   const auto there = place(record);
   if (there && TRY(there->is_locked())) return {};
@@ -50,10 +50,10 @@ Result<> Containers::settle(run::ContainerRecord& record) {
   const auto now = TRY(m_table.get(record.id));
   if (now) record.state = now->state;
   if (!now || !is_active(record.state)) {
-    if (!now) record.state.status = run::ContainerStatus::exited;
+    if (!now) record.state.status = run::LifeStatus::exited;
     return {};
   }
-  record.state.status = run::ContainerStatus::exited;
+  record.state.status = run::LifeStatus::exited;
   record.state.exit_code = k_killed;
   record.state.finished = nanoseconds_now();
   record.state.pid = 0;
@@ -62,23 +62,23 @@ Result<> Containers::settle(run::ContainerRecord& record) {
   return m_table.set_state(record.id, record.state);
 }
 
-Result<run::ContainerRecord> Containers::find(const std::string& words) {
-  run::ContainerRecord record = TRY(m_table.find(words));
+Result<run::StoredContainer> Containers::find(const std::string& words) {
+  run::StoredContainer record = TRY(m_table.find(words));
   TRY(settle(record));
   return record;
 }
 
-Result<std::vector<run::ContainerRecord>> Containers::list() {
-  std::vector<run::ContainerRecord> records = TRY(m_table.list());
-  for (run::ContainerRecord& record : records) TRY(settle(record));
+Result<std::vector<run::StoredContainer>> Containers::list() {
+  std::vector<run::StoredContainer> records = TRY(m_table.list());
+  for (run::StoredContainer& record : records) TRY(settle(record));
   return records;
 }
 
-Result<run::ContainerPlace> Containers::place(const run::ContainerRecord& record) {
+Result<run::ContainerPlace> Containers::place(const run::StoredContainer& record) {
   return run::ContainerPlace::open(*m_store, record.id);
 }
 
-Result<Fd> Containers::connect(const run::ContainerRecord& record) {
+Result<Fd> Containers::connect(const run::StoredContainer& record) {
   const auto not_running = [&] {
     return std::unexpected(
         Error(ErrorKind::conflict, fmt::format("container '{}' is not running", record.name))
@@ -103,7 +103,7 @@ std::vector<Flag> selection_flags() {
   };
 }
 
-Result<std::vector<run::ContainerRecord>> selected_containers(Containers& containers,
+Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,
                                                               const Arguments& arguments,
                                                               FirstError& errors) {
   const std::vector<std::string> words = TRY(named(arguments));
@@ -111,7 +111,7 @@ Result<std::vector<run::ContainerRecord>> selected_containers(Containers& contai
   if (ways == 0) return fail(ErrorKind::invalid, "name a container, or give --all or --latest");
   if (ways > 1) return fail(ErrorKind::invalid, "names, --all and --latest do not go together");
   if (arguments.on("all")) return containers.list();
-  std::vector<run::ContainerRecord> records;
+  std::vector<run::StoredContainer> records;
   if (arguments.on("latest")) {
     auto all = TRY(containers.list());
     if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
@@ -125,7 +125,7 @@ Result<std::vector<run::ContainerRecord>> selected_containers(Containers& contai
       errors.done(std::unexpected(std::move(record).error()));
       continue;
     }
-    if (std::ranges::find(records, record->id, &run::ContainerRecord::id) == records.end())
+    if (std::ranges::find(records, record->id, &run::StoredContainer::id) == records.end())
       records.push_back(*std::move(record));
   }
   return records;

@@ -22,15 +22,15 @@ public:
 
   run::ContainerTable& table() { return m_table; }
   Store& store() { return *m_store; }
-  Result<run::ContainerRecord> find(const std::string& words);
-  Result<std::vector<run::ContainerRecord>> list();  // the oldest first
-  Result<run::ContainerPlace> place(const run::ContainerRecord& record);
+  Result<run::StoredContainer> find(const std::string& words);
+  Result<std::vector<run::StoredContainer>> list();  // the oldest first
+  Result<run::ContainerPlace> place(const run::StoredContainer& record);
   /// A connection to its monitor; ErrorKind::conflict when it does not run.
-  Result<Fd> connect(const run::ContainerRecord& record);
+  Result<Fd> connect(const run::StoredContainer& record);
 
 private:
   explicit Containers(Store& store) : m_store(&store), m_table(store.database()) {}
-  Result<> settle(run::ContainerRecord& record);
+  Result<> settle(run::StoredContainer& record);
   Store* m_store;
   run::ContainerTable m_table;
 };
@@ -42,7 +42,7 @@ bool is_active(const run::ContainerState& state);
 std::vector<Flag> selection_flags();
 /// Those that the words mean, in their order; none twice. What is missing is an error of `errors`, unless
 /// --ignore was given.
-Result<std::vector<run::ContainerRecord>> selected_containers(Containers& containers,
+Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,
                                                               const Arguments& arguments, FirstError& errors);
 
 }  // namespace ecrin::cli

@@ -17,7 +17,7 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
     surroundings = TRY(StartSurroundings::open(session, stored->request));
   }
   Containers containers = TRY(Containers::open(TRY(session.workshop())->store()));
-  run::ContainerRecord record = TRY(containers.find(id));
+  run::StoredContainer record = TRY(containers.find(id));
   const run::ContainerPlace place = TRY(containers.place(record));
   const auto lock = TRY(place.lock(k_patience));
   if (!lock)
@@ -34,7 +34,7 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
 
 }  // namespace
 
-StartOutcome start_container(Session& session, const run::ContainerRecord& record,
+StartOutcome start_container(Session& session, const run::StoredContainer& record,
                              const Companion& companion) {
   return start_monitor(session, companion, [&](Session& own, const Companion& how, Fd client) -> Outcome {
     return lock_and_run(own, record.id, how, std::move(client));

@@ -16,7 +16,7 @@ struct StopOptions {
 };
 /// Asks all of them at once, then waits for all. What does not run is stopped already. One result each.
 std::vector<Result<>> stop_containers(Containers& containers,
-                                      const std::vector<run::ContainerRecord>& records,
+                                      const std::vector<run::StoredContainer>& records,
                                       const StopOptions& options);
 
 }  // namespace ecrin::cli

@@ -67,6 +67,8 @@ std::string encode_request(const std::vector<std::string>& words, const oci::Ima
   oci::ImageConfig config = image;
   config.history.clear();
   config.diff_ids.clear();
+  // A directory of the user's has no image, and a configuration must name a platform.
+  if (config.platform.architecture.empty()) config.platform = oci::Platform::host();
   return dump_json({{"version", k_version}, {"words", words}, {"image", config.to_bytes()}});
 }
 

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/posix.hpp"
@@ -77,21 +78,29 @@ Result<> LogWriter::rotate() {
   return open_file();
 }
 
+Result<> LogWriter::flush(std::string& text) {
+  if (text.empty()) return {};
+  if (m_size > 0 && m_size + text.size() > m_max_size) TRY(rotate());
+  TRY(posix::write_full(m_file, std::string_view(text)));
+  m_size += text.size();
+  text.clear();
+  return {};
+}
+
 Result<> LogWriter::write(LogStream stream, std::string_view bytes, std::int64_t time) {
+  const std::size_t most = std::min<std::uint64_t>(k_chunk, m_max_size);
+  const std::string head = fmt::format("{} {} ", format_log_time(time), word_of(stream));
   std::string text;
   while (!bytes.empty()) {
     const std::size_t end = bytes.find('\n');
     const bool ends_line = end != std::string_view::npos;
     const std::string_view line = ends_line ? bytes.substr(0, end) : bytes;
     bytes.remove_prefix(ends_line ? end + 1 : bytes.size());
-    text += fmt::format("{} {} {} {}\n", format_log_time(time), word_of(stream), ends_line ? 'F' : 'P', line);
-    if (text.size() < k_chunk && !bytes.empty()) continue;
-    if (m_size > 0 && m_size + text.size() > m_max_size) TRY(rotate());
-    TRY(posix::write_full(m_file, std::string_view(text)));
-    m_size += text.size();
-    text.clear();
+    const std::string entry = fmt::format("{}{} {}\n", head, ends_line ? 'F' : 'P', line);
+    if (text.size() + entry.size() > most) TRY(flush(text));
+    text += entry;
   }
-  return {};
+  return flush(text);
 }
 
 Result<LogReader> LogReader::open(const Fd& directory) {

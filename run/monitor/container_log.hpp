@@ -44,6 +44,7 @@ private:
   LogWriter(Fd directory, std::uint64_t max_size) : m_directory(std::move(directory)), m_max_size(max_size) {}
   Result<> open_file();
   Result<> rotate();
+  Result<> flush(std::string& text);
   Fd m_directory;
   std::uint64_t m_max_size;
   Fd m_file;

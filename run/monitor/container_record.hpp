@@ -1,4 +1,4 @@
-// ContainerRecord: what is known of a container beside its files. A plain value; container_table.hpp keeps
+// StoredContainer: what is known of a container beside its files. A plain value; container_table.hpp keeps
 // it.
 #pragma once
 
@@ -13,12 +13,12 @@
 
 namespace ecrin::run {
 
-enum class ContainerStatus { created, running, paused, stopping, restarting, exited };
-std::string_view to_string(ContainerStatus status);
-std::optional<ContainerStatus> parse_status(std::string_view word);
+enum class LifeStatus { created, running, paused, stopping, restarting, exited };
+std::string_view to_string(LifeStatus status);
+std::optional<LifeStatus> parse_status(std::string_view word);
 
 struct ContainerState {
-  ContainerStatus status = ContainerStatus::created;
+  LifeStatus status = LifeStatus::created;
   int exit_code = 0;
   std::int64_t started = 0, finished = 0;  // nanoseconds since 1970; 0 = never
   pid_t pid = 0;                           // of its first process, as the host counts
@@ -31,7 +31,7 @@ struct ContainerState {
   bool operator==(const ContainerState&) const = default;
 };
 
-struct ContainerRecord {
+struct StoredContainer {
   std::string id;  // 64 hexadecimal digits
   std::string name;
   std::int64_t created = 0;         // nanoseconds since 1970

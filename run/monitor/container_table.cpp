@@ -29,13 +29,13 @@ constexpr std::string_view k_columns =
     "id, name, created, image, image_id, manifest, layers, labels, request, state";
 constexpr std::size_t k_least_prefix = 1;
 
-constexpr std::array<std::pair<ContainerStatus, std::string_view>, 6> k_words = {{
-    {ContainerStatus::created, "created"},
-    {ContainerStatus::running, "running"},
-    {ContainerStatus::paused, "paused"},
-    {ContainerStatus::stopping, "stopping"},
-    {ContainerStatus::restarting, "restarting"},
-    {ContainerStatus::exited, "exited"},
+constexpr std::array<std::pair<LifeStatus, std::string_view>, 6> k_words = {{
+    {LifeStatus::created, "created"},
+    {LifeStatus::running, "running"},
+    {LifeStatus::paused, "paused"},
+    {LifeStatus::stopping, "stopping"},
+    {LifeStatus::restarting, "restarting"},
+    {LifeStatus::exited, "exited"},
 }};
 
 std::string encode_state(const ContainerState& state) {
@@ -81,8 +81,8 @@ Result<ContainerState> decode_state(const std::string& text) {
   return state;
 }
 
-Result<ContainerRecord> read_row(Statement& row) {
-  ContainerRecord record;
+Result<StoredContainer> read_row(Statement& row) {
+  StoredContainer record;
   record.id = row.text(0);
   record.name = row.text(1);
   record.created = row.integer(2);
@@ -110,11 +110,11 @@ Error taken(const std::string& name) {
 
 }  // namespace
 
-std::string_view to_string(ContainerStatus status) {
+std::string_view to_string(LifeStatus status) {
   return std::ranges::find(k_words, status, [](const auto& word) { return word.first; })->second;
 }
 
-std::optional<ContainerStatus> parse_status(std::string_view word) {
+std::optional<LifeStatus> parse_status(std::string_view word) {
   const auto found = std::ranges::find(k_words, word, [](const auto& entry) { return entry.second; });
   return found == k_words.end() ? std::nullopt : std::optional(found->first);
 }
@@ -123,7 +123,7 @@ Result<> ContainerTable::migrate(Database& database) {
   return database.migrate("containers", k_schema);
 }
 
-Result<> ContainerTable::add(const ContainerRecord& record) {
+Result<> ContainerTable::add(const StoredContainer& record) {
   auto transaction = TRY(m_database->begin());
   auto same = TRY(m_database->prepare("SELECT 1 FROM containers WHERE name = ?1"));
   same.bind(1, record.name);
@@ -144,24 +144,24 @@ Result<> ContainerTable::add(const ContainerRecord& record) {
   return transaction.commit();
 }
 
-Result<std::vector<ContainerRecord>> ContainerTable::select(std::string_view condition,
+Result<std::vector<StoredContainer>> ContainerTable::select(std::string_view condition,
                                                             const std::string& value) {
   const auto lock = m_database->lock();
   auto select = TRY(m_database->prepare(
       fmt::format("SELECT {} FROM containers WHERE {} ORDER BY created, id", k_columns, condition)));
   select.bind(1, value);
-  std::vector<ContainerRecord> records;
+  std::vector<StoredContainer> records;
   while (TRY(select.step()) == Statement::Step::row) records.push_back(TRY(read_row(select)));
   return records;
 }
 
-Result<std::optional<ContainerRecord>> ContainerTable::get(const std::string& id) {
+Result<std::optional<StoredContainer>> ContainerTable::get(const std::string& id) {
   auto found = TRY(select("id = ?1", id));
   if (found.empty()) return std::nullopt;
   return std::move(found.front());
 }
 
-Result<ContainerRecord> ContainerTable::find(const std::string& words) {
+Result<StoredContainer> ContainerTable::find(const std::string& words) {
   auto named = TRY(select("name = ?1", words));
   if (!named.empty()) return std::move(named.front());
   if (is_id_prefix(words)) {
@@ -178,7 +178,7 @@ Result<ContainerRecord> ContainerTable::find(const std::string& words) {
           .hint("'ecrin ps -a' lists those there are"));
 }
 
-Result<std::vector<ContainerRecord>> ContainerTable::list() {
+Result<std::vector<StoredContainer>> ContainerTable::list() {
   return select("?1 = ''", "");
 }
 

@@ -19,11 +19,11 @@ public:
   explicit ContainerTable(Database& database) : m_database(&database) {}
 
   /// A name that is taken is a conflict.
-  Result<> add(const ContainerRecord& record);
-  Result<std::optional<ContainerRecord>> get(const std::string& id);
+  Result<> add(const StoredContainer& record);
+  Result<std::optional<StoredContainer>> get(const std::string& id);
   /// By name, by ID, or by a beginning of an ID that fits one container only.
-  Result<ContainerRecord> find(const std::string& words);
-  Result<std::vector<ContainerRecord>> list();  // the oldest first
+  Result<StoredContainer> find(const std::string& words);
+  Result<std::vector<StoredContainer>> list();  // the oldest first
   Result<> set_state(const std::string& id, const ContainerState& state);
   Result<> set_name(const std::string& id, const std::string& name);
   Result<> set_request(const std::string& id, const std::string& request);
@@ -37,7 +37,7 @@ public:
   Result<Needs> needs();
 
 private:
-  Result<std::vector<ContainerRecord>> select(std::string_view condition, const std::string& value);
+  Result<std::vector<StoredContainer>> select(std::string_view condition, const std::string& value);
   Database* m_database;
 };
 

@@ -51,8 +51,8 @@ std::vector<Fd> take_descriptors(msghdr& header) {
 
 }  // namespace
 
-Result<> send_packet(const Fd& socket, PacketKind kind, std::string_view payload,
-                     const std::vector<const Fd*>& descriptors) {
+Result<> send_control(const Fd& socket, PacketKind kind, std::string_view payload,
+                      const std::vector<const Fd*>& descriptors) {
   if (payload.size() > k_packet_limit || descriptors.size() > k_packet_descriptors)
     return fail(ErrorKind::limit, "a message of {} bytes is too long for a container's monitor",
                 payload.size());
@@ -82,7 +82,7 @@ Result<> send_packet(const Fd& socket, PacketKind kind, std::string_view payload
   return {};
 }
 
-Result<std::optional<Packet>> receive_packet(const Fd& socket) {
+Result<std::optional<Packet>> receive_control(const Fd& socket) {
   std::string buffer(k_packet_limit + 1, '\0');
   iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(k_packet_descriptors * sizeof(int))> control{};
@@ -173,8 +173,8 @@ Result<> check_peer(const Fd& socket) {
 
 Result<Json> ask(const Fd& socket, const Json& request, const std::vector<const Fd*>& descriptors,
                  std::vector<Fd>& received) {
-  TRY(send_packet(socket, PacketKind::request, dump_json(request), descriptors));
-  auto packet = TRY(receive_packet(socket));
+  TRY(send_control(socket, PacketKind::request, dump_json(request), descriptors));
+  auto packet = TRY(receive_control(socket));
   if (!packet) return fail(ErrorKind::not_found, "the container ended");
   if (packet->kind == PacketKind::error) return std::unexpected(decode_failure(packet->payload).first);
   if (packet->kind != PacketKind::answer)

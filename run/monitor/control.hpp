@@ -35,10 +35,10 @@ struct Packet {
 };
 
 /// ErrorKind::system with EAGAIN when a socket that does not block is full.
-Result<> send_packet(const Fd& socket, PacketKind kind, std::string_view payload,
-                     const std::vector<const Fd*>& descriptors = {});
+Result<> send_control(const Fd& socket, PacketKind kind, std::string_view payload,
+                      const std::vector<const Fd*>& descriptors = {});
 /// Empty: the other end is gone. EAGAIN as above. More than a packet may have is an error.
-Result<std::optional<Packet>> receive_packet(const Fd& socket);
+Result<std::optional<Packet>> receive_control(const Fd& socket);
 
 /// Of the next one, which stays; answers before it are taken, and `answer` means that there is no more.
 /// `ended` when the other end is gone.

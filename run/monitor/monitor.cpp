@@ -81,7 +81,7 @@ Result<> Monitor::State::start_program() {
   if (options.terminal) pipes.emplace(TRY(ProgramStreams::of_terminal(container->terminal())));
   streams = std::move(pipes);
   started_at = steady_clock::now();
-  state.status = ContainerStatus::running;
+  state.status = LifeStatus::running;
   state.started = nanoseconds_now();
   state.pid = container->pid();
   state.monitor = ::getpid();
@@ -95,7 +95,7 @@ Result<> Monitor::State::start_program() {
 
 void Monitor::State::begin_check() {
   check_at.reset();
-  if (!container || state.status != ContainerStatus::running) return;
+  if (!container || state.status != LifeStatus::running) return;
   auto started = watched.exec({{"verb", "exec"}, {"args", options.health.args}}, {}, *container);
   if (!started) return check_ended(CheckResult::failed);
   check.emplace(std::move(*started));
@@ -112,7 +112,7 @@ void Monitor::State::check_ended(CheckResult result) {
 
 Result<> Monitor::start() {
   State& monitor = *m_state;
-  monitor.state.status = ContainerStatus::created;
+  monitor.state.status = LifeStatus::created;
   auto started = monitor.start_program();
   if (!started) {
     monitor.container.reset();
@@ -141,8 +141,8 @@ void Monitor::State::signal_program(int number) {
 void Monitor::State::begin_stop(int number, milliseconds patience) {
   stopped_by_user = true;
   if (!container) return;
-  if (state.status != ContainerStatus::stopping) {
-    state.status = ContainerStatus::stopping;
+  if (state.status != LifeStatus::stopping) {
+    state.status = LifeStatus::stopping;
     save();
   }
   signal_program(patience <= milliseconds(0) ? SIGKILL : number);
@@ -167,7 +167,7 @@ Result<> Monitor::State::program_ended() {
   if (!stopped_by_user && restarts_after(options.restart, state.exit_code, state.restarts)) {
     delay = restart_delay(delay, ran_for);
     restart_at = steady_clock::now() + delay;
-    state.status = ContainerStatus::restarting;
+    state.status = LifeStatus::restarting;
     save();
     for (Client& client : clients.all()) {
       if (!std::exchange(client.waits_for_exit, false)) continue;
@@ -190,7 +190,7 @@ void Monitor::State::start_again() {
     if (restarts_after(options.restart, state.exit_code, state.restarts)) {
       delay = restart_delay(delay, milliseconds(0));
       restart_at = steady_clock::now() + delay;
-      state.status = ContainerStatus::restarting;
+      state.status = LifeStatus::restarting;
     }
     save();
   }
@@ -306,7 +306,7 @@ Result<> Monitor::State::turn() {
 Result<ContainerState> Monitor::run() {
   State& monitor = *m_state;
   while (monitor.container || (monitor.restart_at && !monitor.stopped_by_user)) TRY(monitor.turn());
-  monitor.state.status = ContainerStatus::exited;
+  monitor.state.status = LifeStatus::exited;
   monitor.save();
   return monitor.state;
 }

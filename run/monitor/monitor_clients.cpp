@@ -50,7 +50,7 @@ void Clients::send(Client& client, PacketKind kind, std::string payload) {
 
 void Clients::send_descriptor(Client& client, const Json& answer, const Fd& descriptor) {
   // Only to one who has nothing before it: it has asked and waits.
-  if (auto sent = send_packet(client.socket, PacketKind::answer, dump_json(answer), {&descriptor}); !sent)
+  if (auto sent = send_control(client.socket, PacketKind::answer, dump_json(answer), {&descriptor}); !sent)
     client.is_gone = true;
 }
 
@@ -70,7 +70,7 @@ void Clients::broadcast(PacketKind kind, std::string_view bytes) {
 void Clients::flush(Client& client) {
   while (!client.waiting.empty() && !client.is_gone) {
     const auto& [kind, payload] = client.waiting.front();
-    if (auto sent = send_packet(client.socket, kind, payload); !sent) {
+    if (auto sent = send_control(client.socket, kind, payload); !sent) {
       if (sent.error().code() != EAGAIN) client.is_gone = true;
       return;
     }

@@ -36,7 +36,7 @@ Result<unsigned short> cells(const Json& request, const char* key) {
 }  // namespace
 
 Result<> Monitor::State::execute(Client& client, const Json& request, std::vector<Fd> descriptors) {
-  if (!container || state.status == ContainerStatus::paused)
+  if (!container || state.status == LifeStatus::paused)
     return fail(ErrorKind::conflict, "the container is not running");
   const bool terminal = TRY(json_bool(request, "terminal", k_what)).value_or(false);
   const bool detach = TRY(json_bool(request, "detach", k_what)).value_or(false);
@@ -131,7 +131,7 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
 
 void Monitor::State::hear(Client& client) {
   while (!client.is_gone) {
-    auto packet = receive_packet(client.socket);
+    auto packet = receive_control(client.socket);
     if (!packet && packet.error().code() == EAGAIN) return;
     if (!packet || !*packet) {
       client.is_gone = true;

@@ -170,7 +170,7 @@ TEST_CASE("logs tell streams apart, follow, and show the last lines") {
   Ecrin ecrin;
   const Tidy tidy{ecrin};
   ecrin.must({"run", "-d", "--name", "talker", "busybox", "sh", "-c",
-              "echo out1; echo err1 >&2; echo out2; printf half; sleep 0.5; echo ' line'"});
+              "echo out1; echo err1 >&2; sleep 0.3; echo out2; printf half; sleep 0.3; echo ' line'"});
   const Outcome followed = ecrin({"logs", "-f", "talker"});
   CHECK(followed.out == "out1\nout2\nhalf line\n");
   CHECK(followed.err == "err1\n");

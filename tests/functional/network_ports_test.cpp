@@ -150,11 +150,11 @@ TEST_CASE("host-gateway is the host", "[any-driver]") {
 TEST_CASE("a container joins a network namespace that is there", "[any-driver]") {
   Ecrin ecrin;
   // That of another container.
-  Running other(ecrin.invocation({"run", "--rm", "busybox", "sh", "-c", "echo ready; exec sleep 1000"}));
+  Running other(ecrin.invocation(
+      {"run", "--rm", "--name", "other", "busybox", "sh", "-c", "echo ready; exec sleep 1000"}));
   REQUIRE(other.wait_for_output("ready"));
-  const std::string find = "for p in $(cat /proc/" + std::to_string(other.pid()) +
-                           "/task/*/children); do grep -q ecrin-init /proc/$p/cmdline && echo $p; done";
-  const std::string path = "/proc/" + trimmed(run(host_command({"sh", "-c", find})).out) + "/ns/net";
+  const int pid = ecrin.inspect("other")["State"]["Pid"];
+  const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
   const std::string own = trimmed(run(host_command({"readlink", path})).out);
   REQUIRE(own.starts_with("net:"));
   CHECK(ecrin.must({"run", "--rm", "--network", "ns:" + path, "busybox", "readlink", "/proc/self/ns/net"}) ==

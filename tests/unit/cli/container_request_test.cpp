@@ -86,7 +86,7 @@ TEST_CASE("what is wrong is refused before anything is opened") {
   CHECK_FALSE(request({"--name=a/b", "i"}));
   CHECK_FALSE(request({"--hostname=-x", "i"}));
   CHECK_FALSE(request({"--workdir=here", "i"}));
-  CHECK_FALSE(request({"--network=bridge", "i"}));
+  CHECK_FALSE(request({"--network=ns:", "i"}));
   CHECK_FALSE(request({"-v", "/a:/x", "--tmpfs", "/x", "i"}));
   CHECK_FALSE(request({"-e", "=x", "i"}));
 }

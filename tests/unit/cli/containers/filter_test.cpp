@@ -10,22 +10,22 @@ namespace {
 constexpr std::int64_t k_now = 1'700'000'000;
 constexpr std::int64_t k_second = 1'000'000'000;
 
-std::vector<run::ContainerRecord> some() {
-  run::ContainerRecord old;
+std::vector<run::StoredContainer> some() {
+  run::StoredContainer old;
   old.id = "aa11";
   old.name = "old_one";
   old.created = (k_now - 7200) * k_second;
   old.image = "localhost/app:1";
   old.image_id = "sha256:0123456789abcdef";
   old.labels = {{"tier", "web"}};
-  old.state.status = run::ContainerStatus::exited;
+  old.state.status = run::LifeStatus::exited;
   old.state.exit_code = 3;
-  run::ContainerRecord young;
+  run::StoredContainer young;
   young.id = "bb22";
   young.name = "young";
   young.created = (k_now - 60) * k_second;
   young.image = "docker.io/library/debian:12";
-  young.state.status = run::ContainerStatus::running;
+  young.state.status = run::LifeStatus::running;
   young.state.health = "healthy";
   return {old, young};
 }

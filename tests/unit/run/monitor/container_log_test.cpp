@@ -102,6 +102,21 @@ TEST_CASE("a log that gets too large begins anew, and readers follow") {
   CHECK(kept.size() > 1000);
 }
 
+TEST_CASE("many lines at once keep the bound, too") {
+  const TempDirectory directory;
+  const Fd place = posix::open(directory.path(), O_RDONLY | O_DIRECTORY).value();
+  auto writer = LogWriter::open(place, 4096);
+  REQUIRE(writer);
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += fmt::format("line {}\n", i);
+  REQUIRE(writer->write(LogStream::output, lines, k_time));
+  CHECK(posix::lstat_at(place, "log").value().st_size <= 4096);
+  CHECK(posix::lstat_at(place, "log.1").value().st_size <= 4096);
+  auto reader = LogReader::open(place);
+  REQUIRE(reader);
+  CHECK(lines.ends_with(text_of(read_all(*reader))));
+}
+
 TEST_CASE("a damaged log is read as far as it goes") {
   const TempDirectory directory;
   const Fd place = posix::open(directory.path(), O_RDONLY | O_DIRECTORY).value();

@@ -10,8 +10,8 @@ using ecrin::test::TempDirectory;
 
 namespace {
 
-ContainerRecord record(const std::string& id, const std::string& name) {
-  ContainerRecord record;
+StoredContainer record(const std::string& id, const std::string& name) {
+  StoredContainer record;
   record.id = id + std::string(64 - id.size(), '0');
   record.name = name;
   record.created = 5;
@@ -55,14 +55,14 @@ TEST_CASE("a row gives back what was put into it, and holds image and layers") {
   REQUIRE(store);
   REQUIRE(ContainerTable::migrate((*store)->database()));
   ContainerTable table((*store)->database());
-  const ContainerRecord written = record("abc", "one");
+  const StoredContainer written = record("abc", "one");
   REQUIRE(table.add(written));
-  ContainerRecord read = table.find("one").value();
+  StoredContainer read = table.find("one").value();
   CHECK(read.labels == written.labels);
   CHECK(read.layers == written.layers);
   CHECK(read.created == written.created);
   CHECK(read.state == ContainerState{});
-  const ContainerState state{.status = ContainerStatus::exited,
+  const ContainerState state{.status = LifeStatus::exited,
                              .exit_code = 137,
                              .started = 1'700'000'000'123'456'789,
                              .finished = 1'700'000'001'123'456'789,
@@ -83,8 +83,8 @@ TEST_CASE("a row gives back what was put into it, and holds image and layers") {
 }
 
 TEST_CASE("states have words") {
-  for (const auto status : {ContainerStatus::created, ContainerStatus::running, ContainerStatus::paused,
-                            ContainerStatus::stopping, ContainerStatus::restarting, ContainerStatus::exited})
+  for (const auto status : {LifeStatus::created, LifeStatus::running, LifeStatus::paused,
+                            LifeStatus::stopping, LifeStatus::restarting, LifeStatus::exited})
     CHECK(parse_status(to_string(status)).value() == status);
   CHECK_FALSE(parse_status("gone"));
 }
