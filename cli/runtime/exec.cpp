@@ -5,6 +5,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/container_request.hpp"
 #include "cli/runtime/opened.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -56,7 +57,7 @@ Result<oci::RuntimeProcess> wanted_process(const Arguments& arguments,
   process.terminal = arguments.on("tty");
   if (!process.terminal) process.console_size = std::nullopt;
   if (const auto directory = arguments.find("cwd")) process.cwd = *directory;
-  for (const std::string& line : arguments.values("env")) process.env.push_back(line);
+  for (const std::string& line : arguments.values("env")) set_variable(process.env, line);
   if (const auto user = arguments.find("user")) TRY(apply_user(process, *user));
   for (const std::string& group : arguments.words("additional-gids"))
     process.additional_gids.push_back(

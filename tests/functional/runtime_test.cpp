@@ -332,6 +332,8 @@ TEST_CASE("exec runs more programs in a container", "[runtime][any-driver]") {
   REQUIRE(runtime.create("c1").code == 0);
   runtime.must({"start", "c1"});
   CHECK(runtime.must({"exec", "-e", "A=b", "--cwd", "/tmp", "c1", "sh", "-c", "echo $A; pwd"}) == "b\n/tmp");
+  CHECK(runtime.must({"exec", "-e", "PATH=/bin:/other", "c1", "sh", "-c", "echo $PATH $HOME"}) ==
+        "/bin:/other /root");
   CHECK(runtime({"exec", "c1", "sh", "-c", "exit 5"}).code == 5);
   CHECK(contains(runtime.must({"exec", "c1", "sh", "-c", "cat /proc/1/cmdline"}), "sleep"));
   const Outcome missing = runtime({"exec", "c1", "nothing-of-this-name"});
