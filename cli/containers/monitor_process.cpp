@@ -123,6 +123,12 @@ Result<> leave_standard_streams() {
   return {};
 }
 
+// A pipe or file of the user's is the program's own: two readers would take turns with it.
+bool gives_input_away(const Companion& companion) {
+  return companion.presence != Presence::detached && companion.input && !companion.terminal &&
+         ::isatty(0) == 0;
+}
+
 }  // namespace
 
 StartOutcome start_monitor(Session& session, const Companion& companion, const MonitorWork& work) {
@@ -145,7 +151,7 @@ StartOutcome start_monitor(Session& session, const Companion& companion, const M
   const bool terminal = companion.terminal;
   started.end = TRY(attend_container(socket, signals,
                                      {.terminal = terminal,
-                                      .input = companion.input,
+                                      .input = companion.input && !gives_input_away(companion),
                                       .signals = companion.signals,
                                       .detach_keys = companion.detach_keys}));
   return started;
@@ -158,8 +164,8 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   build::Workshop& workshop = *TRY(session.workshop());
   ::setsid();
   const bool present = companion.presence != Presence::detached;
-  Fd input;  // a pipe or file of the user's is the program's own
-  if (present && companion.input && !request.terminal && ::isatty(0) == 0) input = TRY(standard_stream(0));
+  Fd input;
+  if (gives_input_away(companion)) input = TRY(standard_stream(0));
   const std::string& signal = container.image.stop_signal;
   const int image_signal = signal.empty() ? SIGTERM : parse_signal(signal).value_or(SIGTERM);
   Launch launch(session, workshop, record, request, container.image, container.place, container.surroundings);
