@@ -10,9 +10,8 @@
 
 namespace ecrin::cli {
 
-Result<ContainerRoot> open_image_root(Session& session, const std::string& words,
-                                      const std::optional<oci::Platform>& platform,
-                                      const Arguments& arguments) {
+Result<RootTree> open_image_root(Session& session, const std::string& words,
+                                 const std::optional<oci::Platform>& platform, const Arguments& arguments) {
   // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
   const Interrupts interrupts;
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
@@ -39,13 +38,14 @@ Result<ContainerRoot> open_image_root(Session& session, const std::string& words
       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(words));
   build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::writable));
   std::string path = mount.tree->path();
-  return ContainerRoot{.path = std::move(path), .image = image.config, .mount = std::move(mount)};
+  RootTree root{.path = std::move(path), .image = std::move(image.config), .mount = std::move(mount)};
+  return root;
 }
 
-Result<ContainerRoot> open_directory_root(const std::string& words) {
+Result<RootTree> open_directory_root(const std::string& words) {
   std::string path = TRY(absolute_path(words));
   TRY(posix::open(path, O_PATH | O_DIRECTORY));
-  return ContainerRoot{.path = std::move(path), .image = {}, .mount = {}};
+  return RootTree{.path = std::move(path), .image = {}, .mount = {}};
 }
 
 void remove_made_mount_points(const std::string& path, const std::vector<std::string>& points) {

@@ -1,4 +1,4 @@
-// ContainerRoot: the tree that a container runs on while this process lives: the layers of an image with an
+// RootTree: the tree that a container runs on while this process lives: the layers of an image with an
 // upper directory that is thrown away, or a directory of the user's.
 #pragma once
 
@@ -12,17 +12,16 @@
 
 namespace ecrin::cli {
 
-struct ContainerRoot {
+struct RootTree {
   std::string path;
   oci::ImageConfig image;  // of a directory: empty
   build::TreeMount mount;
 };
 
 /// `words` may name a step of an image. `arguments` say how one that is missing is pulled.
-Result<ContainerRoot> open_image_root(Session& session, const std::string& words,
-                                      const std::optional<oci::Platform>& platform,
-                                      const Arguments& arguments);
-Result<ContainerRoot> open_directory_root(const std::string& path);
+Result<RootTree> open_image_root(Session& session, const std::string& words,
+                                 const std::optional<oci::Platform>& platform, const Arguments& arguments);
+Result<RootTree> open_directory_root(const std::string& path);
 
 /// Mount points that a container needed in a directory of the user's are not left there.
 void remove_made_mount_points(const std::string& path, const std::vector<std::string>& points);

@@ -124,7 +124,7 @@ Result<oci::RuntimeConfig> config_of(const EnterRequest& request, const oci::Ima
   return config;
 }
 
-Outcome run_entered(Session& session, const EnterRequest& request, const ContainerRoot& root,
+Outcome run_entered(Session& session, const EnterRequest& request, const RootTree& root,
                     const Surroundings& around) {
   const Fd rootfs = TRY(posix::open(root.path, O_PATH | O_DIRECTORY));
   const std::string shell = choose_shell(rootfs, around.person);
@@ -301,9 +301,9 @@ Outcome enter_system(Session& session, const EnterRequest& request, const Argume
                             .who = request.as_root ? root_person : person,
                             .work_directory = std::move(work_directory),
                             .places = std::move(places)};
-  ContainerRoot root =
-      TRY(request.is_directory ? open_directory_root(request.system)
-                               : open_image_root(session, request.system, request.platform, arguments));
+  auto opened = request.is_directory ? open_directory_root(request.system)
+                                     : open_image_root(session, request.system, request.platform, arguments);
+  RootTree root = TRY(std::move(opened));
   Outcome outcome = run_entered(session, request, root, around);
   if (!root.mount.tree) return outcome;
   if (const auto finished = root.mount.tree->finish(); !finished && outcome)

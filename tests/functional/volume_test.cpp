@@ -125,7 +125,7 @@ TEST_CASE("a volume that a container mounts is neither removed nor pruned") {
 
 TEST_CASE("images are mounted into containers") {
   Ecrin ecrin;
-  ecrin.build("from: scratch\nname: tools\nsteps: [{write: {/opt/tool: {content: \"tool\\n\"}}}]\n");
+  ecrin.build("from: scratch\nname: tools\nsteps: [{write: {dest: /opt/tool, content: \"tool\\n\"}}]\n");
   const auto mount = [](const std::string& more) {
     return Arguments{"--mount", "type=image,source=tools,destination=/tools" + more};
   };

@@ -1,8 +1,10 @@
 #include "tests/support/ecrin.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/support/catch.hpp"
 #include "tests/support/setting.hpp"
@@ -109,6 +111,16 @@ std::string Ecrin::store_state() const {
 }
 
 std::vector<std::string> Ecrin::left_behind() const {
+  // The monitor of a container that has just ended takes its directories away last.
+  std::vector<std::string> names = left_now();
+  for (int tries = 0; !names.empty() && tries < 100; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    names = left_now();
+  }
+  return names;
+}
+
+std::vector<std::string> Ecrin::left_now() const {
   auto names = names_in(m_root + "/tmp");
   // A lock that was being made when its process was killed (".new") is taken away when it is ten minutes old.
   std::erase_if(names,

@@ -59,6 +59,7 @@ public:
   int umask = 022;
 
 private:
+  std::vector<std::string> left_now() const;
   Scratch m_scratch;
   std::string m_root;
 };
