@@ -1,6 +1,7 @@
 #include "cli/container_mounts.hpp"
 
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -100,6 +101,8 @@ ContainerMounts::ContainerMounts(build::Workshop& workshop, build::Volumes volum
 
 ContainerMounts::~ContainerMounts() {
   m_parts.clear();
+  for (const std::string& path : m_part_places)
+    if (::rmdir(path.c_str()) != 0) (void)::unlink(path.c_str());
   if (m_passing.empty()) return;
   const auto temporary = m_workshop->store().temporary();
   for (const std::string& name : m_passing) {
@@ -224,6 +227,7 @@ Result<std::string> ContainerMounts::part_of(const std::string& directory, const
   if (::mount(posix::fd_path(*part).c_str(), path.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0)
     return fail_errno("cannot mount '{}'", printable(subpath));
   m_parts.emplace_back(path);
+  m_part_places.push_back(path);
   return path;
 }
 

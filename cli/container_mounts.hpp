@@ -40,7 +40,8 @@ private:
   std::map<std::string, std::string> m_attached;  // before: volumes by place
   std::vector<std::string> m_passing;             // trees of volumes that go with this object
   std::vector<build::TreeMount> m_images;
-  std::vector<fs::Mounted> m_parts;  // before what they are parts of
+  std::vector<std::string> m_part_places;  // what they are mounted on
+  std::vector<fs::Mounted> m_parts;        // before what they are parts of
 };
 
 }  // namespace ecrin::cli

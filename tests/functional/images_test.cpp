@@ -183,7 +183,7 @@ TEST_CASE("bash completes words that readline parts at colons and equals signs",
     CHECK(outcome.err.empty());
     return outcome.out;
   };
-  CHECK(completed("ecrin ru", {"ecrin", "ru"}) == "run,");
+  CHECK(completed("ecrin ru", {"ecrin", "ru"}) == "run,runtime,");
   CHECK(completed("ecrin run exam", {"ecrin", "run", "exam"}) == "example.org:5000/where:2,");
   CHECK(completed("ecrin run example.org:50", {"ecrin", "run", "example.org", ":", "50"}) == "5000/where:2,");
   CHECK(completed("ecrin rmi example.org:5000/where:",

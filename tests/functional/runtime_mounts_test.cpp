@@ -76,7 +76,7 @@ TEST_CASE("devices that may not be made are the host's, or an error", "[runtime]
   CHECK(contains(refused.err, "1:77"));
 }
 
-TEST_CASE("a /dev of the host's is left as it is; without one the usual devices are there",
+TEST_CASE("a /dev of the host's is left as it is, without one the usual devices are there",
           "[runtime][any-driver]") {
   Bundle bundle;
   json& mounts = bundle.config["mounts"];
