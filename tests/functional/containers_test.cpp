@@ -102,7 +102,7 @@ TEST_CASE("a container in the background is started, seen, stopped, started agai
   CHECK(ecrin.must({"rm", "-f", "one"}) == "one");
   CHECK(ecrin.must({"ps", "-aq"}).empty());
   CHECK(files_of_containers(ecrin).empty());
-  CHECK(ecrin.left_behind().empty());
+  CHECK(ecrin.left_behind() == std::vector<std::string>{});
   CHECK(ecrin({"rm", "one"}).code == 1);
   CHECK(ecrin({"rm", "-f", "one"}).code == 0);
 }

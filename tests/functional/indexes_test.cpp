@@ -190,6 +190,7 @@ TEST_CASE("df adds up to what du says", "[any-driver]") {
               {"-t", "one"});
   ecrin.build("from: localhost/busybox\nsteps:\n  - run: echo two > /x\n", {"-t", "two"});
   write_file(ecrin.root() + "/downloads/sha256-" + std::string(64, 'a'), std::string(20000, 'x'));
+  ecrin.must({"df"});  // tables of the database are made when they are first needed
   const auto usage = ecrin.json({"df", "-v", "--format", "json"});
   std::uint64_t sum = 0;
   for (const auto& place : usage.at("Places")) sum += place.at("RawSize").get<std::uint64_t>();
