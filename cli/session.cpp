@@ -74,6 +74,13 @@ Result<> Session::join_namespace(const Fd& user_namespace) {
   return {};
 }
 
+void Session::close_store() {
+  m_images.reset();
+  m_blobs.reset();
+  m_store.reset();
+  m_workshop.reset();
+}
+
 Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {
   if (!m_workshop) {
     const std::string directory = TRY(root());

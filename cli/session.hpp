@@ -44,6 +44,9 @@ public:
   Result<oci::ImageStore*> images();
   /// The whole store, inside the user namespace. Call it while the process has one thread.
   Result<build::Workshop*> workshop(Store::Purpose purpose = Store::Purpose::work);
+  /// Closes the store and what was opened of it; pointers into it end. Before a fork: SQLite's state of a
+  /// database that is open must not be in two processes, or the child waits for locks that nobody has.
+  void close_store();
   /// For a process inside `ecrin unshare`: the namespaces it is in serve as ours, so that mounts can be seen
   /// there. Before anything else enters others.
   Result<> stay_in_namespace();

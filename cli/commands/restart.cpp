@@ -11,18 +11,21 @@ namespace {
 Outcome run(Session& session, const Arguments& arguments) {
   StopOptions options;
   if (const auto text = arguments.find("time")) options.timeout = TRY(parse_stop_timeout(*text));
-  Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
   const bool only_running = arguments.on("running");
   std::vector<run::StoredContainer> records;
-  if (only_running && arguments.operands().empty()) {
-    records = TRY(containers.list());
-  } else {
-    records = TRY(selected_containers(containers, arguments, errors));
+  std::vector<Result<>> stopped;
+  {
+    Containers containers = TRY(Containers::open(session));
+    if (only_running && arguments.operands().empty()) {
+      records = TRY(containers.list());
+    } else {
+      records = TRY(selected_containers(containers, arguments, errors));
+    }
+    if (only_running)
+      std::erase_if(records, [](const run::StoredContainer& record) { return !is_active(record.state); });
+    stopped = stop_containers(containers, records, options);
   }
-  if (only_running)
-    std::erase_if(records, [](const run::StoredContainer& record) { return !is_active(record.state); });
-  auto stopped = stop_containers(containers, records, options);
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!errors.done(std::move(stopped[i]))) continue;
     auto started = start_container(session, records[i], {.presence = Presence::detached});

@@ -35,9 +35,12 @@ Outcome start_attached(Session& session, const run::StoredContainer& record, con
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
-  Containers containers = TRY(Containers::open(session));
   FirstError errors(session.console());
-  const auto records = TRY(selected_containers(containers, arguments, errors));
+  std::vector<run::StoredContainer> records;
+  {
+    Containers containers = TRY(Containers::open(session));
+    records = TRY(selected_containers(containers, arguments, errors));
+  }
   const bool attach = arguments.on("attach") || arguments.on("interactive");
   if (attach) {
     if (records.size() > 1)

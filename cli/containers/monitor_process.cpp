@@ -134,6 +134,7 @@ bool gives_input_away(const Companion& companion) {
 StartOutcome start_monitor(Session& session, const Companion& companion, const MonitorWork& work) {
   SocketPair sockets = TRY(SocketPair::create(SOCK_SEQPACKET));
   TRY(finish_output());
+  session.close_store();
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0)

@@ -40,6 +40,7 @@ struct StartedContainer {
   std::optional<AttachEnd> end;  // none: detached
 };
 using StartOutcome = std::expected<StartedContainer, Failure>;
+/// Forks; the store that `session` had open is closed before (Session::close_store).
 StartOutcome start_monitor(Session& session, const Companion& companion, const MonitorWork& work);
 
 /// In the child: the container's whole life, with its lock held by the caller.
