@@ -34,9 +34,9 @@ std::string reason_of(const fs::Difference& difference) {
 
 // A directory of the image's own layers may only lead to a change; then what matters is that it carries the
 // metadata that it had in the old base.
-bool concerns(const fs::LayerPath& path, const fs::Difference& difference) {
+bool concerns(const fs::MergedPath& path, const fs::Difference& difference) {
   using Kind = fs::Difference::Kind;
-  if (path.kind == fs::LayerPath::Kind::deleted) return difference.kind != Kind::deleted;
+  if (path.kind == fs::MergedPath::Kind::deleted) return difference.kind != Kind::deleted;
   if (!path.is_directory) return true;
   return difference.kind != Kind::added || !difference.is_directory;
 }
@@ -57,16 +57,17 @@ const fs::Difference* first_inside(const Differences& differences, const std::st
   return found != differences.end() && found->first.starts_with(path + "/") ? found->second : nullptr;
 }
 
-std::vector<RebaseOverlap> overlaps(const std::vector<fs::LayerPath>& paths, const Differences& differences) {
+std::vector<RebaseOverlap> overlaps(const std::vector<fs::MergedPath>& paths,
+                                    const Differences& differences) {
   std::vector<RebaseOverlap> result;
-  for (const fs::LayerPath& path : paths) {
+  for (const fs::MergedPath& path : paths) {
     const auto same = differences.find(path.path);
     if (same != differences.end() && concerns(path, *same->second)) {
       result.push_back({path.path, reason_of(*same->second)});
-    } else if (path.kind != fs::LayerPath::Kind::written && first_inside(differences, path.path)) {
+    } else if (path.kind != fs::MergedPath::Kind::written && first_inside(differences, path.path)) {
       const fs::Difference& inside = *first_inside(differences, path.path);
       result.push_back({path.path, fmt::format("'{}' is {}", inside.path, reason_of(inside))});
-    } else if (path.kind != fs::LayerPath::Kind::deleted && !path.is_directory) {
+    } else if (path.kind != fs::MergedPath::Kind::deleted && !path.is_directory) {
       if (const fs::Difference* gone = ancestor_that_went(differences, path.path))
         result.push_back({path.path, fmt::format("'{}' is {}", gone->path, reason_of(*gone))});
     }

@@ -39,10 +39,10 @@ Result<> merge_layers(const std::vector<std::string>& layers, const std::vector<
   return {};
 }
 
-Result<std::vector<LayerPath>> list_layer_paths(const std::vector<std::string>& layers,
-                                                const CancelToken* cancel) {
+Result<std::vector<MergedPath>> list_layer_paths(const std::vector<std::string>& layers,
+                                                 const CancelToken* cancel) {
   LowerTree tree = TRY(LowerTree::of_layers(layers, Whiteouts::shown));
-  std::vector<LayerPath> paths;
+  std::vector<MergedPath> paths;
   struct Frame {
     Names names;
     std::size_t next = 0;
@@ -65,16 +65,17 @@ Result<std::vector<LayerPath>> list_layer_paths(const std::vector<std::string>& 
     const auto found = TRY(tree.lookup(name));
     if (!found) continue;
     const bool is_directory = S_ISDIR(found->status.st_mode);
-    LayerPath path{.path = prefix + name,
-                   .kind = is_whiteout(found->status) ? LayerPath::Kind::deleted : LayerPath::Kind::written,
-                   .is_directory = is_directory};
+    MergedPath path{
+        .path = prefix + name,
+        .kind = is_whiteout(found->status) ? MergedPath::Kind::deleted : MergedPath::Kind::written,
+        .is_directory = is_directory};
     if (!is_directory) {
       paths.push_back(std::move(path));
       continue;
     }
     const bool was_hiding = tree.hides_below();
     TRY(tree.enter(name));
-    if (tree.hides_below() && !was_hiding) path.kind = LayerPath::Kind::replaced;
+    if (tree.hides_below() && !was_hiding) path.kind = MergedPath::Kind::replaced;
     paths.push_back(std::move(path));
     prefix += name + "/";
     frames.push_back({.names = TRY(tree.names()), .name = name});

@@ -16,13 +16,13 @@ Result<> merge_layers(const std::vector<std::string>& layers, const std::vector<
                       const Fd& to, const CancelToken* cancel = nullptr);
 
 /// One entry that layers have, merged: what they do to whatever is below them.
-struct LayerPath {
+struct MergedPath {
   enum class Kind { written, deleted, replaced };  // replaced: hides what a directory below had in it
   std::string path;                                // absolute in the image
   Kind kind;
   bool is_directory;  // which may only lead to a change
 };
-Result<std::vector<LayerPath>> list_layer_paths(const std::vector<std::string>& layers,
-                                                const CancelToken* cancel = nullptr);
+Result<std::vector<MergedPath>> list_layer_paths(const std::vector<std::string>& layers,
+                                                 const CancelToken* cancel = nullptr);
 
 }  // namespace ecrin::fs

@@ -195,6 +195,32 @@ def late_tries(code):
     return sorted(set(found))
 
 
+def types_of(text):
+    """The types that a file defines for others to see, as "namespace::name", each with its line."""
+    namespace, is_hidden = "", False
+    for number, line in enumerate(text.splitlines(), 1):
+        opened = re.match(r"namespace ([\w:]+) \{", line)
+        if opened:
+            namespace = opened.group(1)
+        elif line in ("namespace {", "}  // namespace"):
+            is_hidden = line == "namespace {"
+        elif not is_hidden:
+            found = re.match(r"(?:struct|class|enum class|enum|union) (\w+)(?: final)?(?: : [^;]*)? \{", line)
+            if found:
+                yield f"{namespace}::{found.group(1)}", number
+
+
+def check_types(root):
+    """Two types of one name in one namespace are taken for the same one by the linker: memory is corrupted."""
+    first = {}
+    for path in sources(root, *MODULES):
+        for name, number in types_of(path.read_text(encoding="utf-8")):
+            where = f"{path.relative_to(root)}:{number}"
+            if name in first:
+                yield f"{where}: {name} is defined in {first[name]} already: give one of them another name"
+            first.setdefault(name, where)
+
+
 def check_length(root):
     for path in sources(root, *MODULES, "tests"):
         lines = path.read_text(encoding="utf-8").splitlines()

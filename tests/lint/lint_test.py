@@ -79,6 +79,16 @@ class LintTest(unittest.TestCase):
         found = self.findings("tries")
         self.assertEqual([int(line.split(":")[1]) for line in found], [3, 4, 5, 6])
 
+    def test_types(self):
+        self.write("base/a.hpp", "namespace ecrin {\nstruct A {\n};\nclass B;\n}  // namespace ecrin\n")
+        self.write("fs/a.hpp", "namespace ecrin::fs {\nstruct A {\n};\n}  // namespace ecrin::fs\n")
+        self.write("base/b.cpp", "namespace ecrin {\nnamespace {\n\nstruct A {\n};\n\n}  // namespace\n")
+        self.assertEqual(self.findings("types"), [])
+        self.write("base/c.hpp", "namespace ecrin {\n\nenum class A : char {\n};\n}  // namespace ecrin\n")
+        self.write("base/d.cpp", "namespace ecrin {\nnamespace {\n}  // namespace\nclass A final {\n};\n")
+        found = self.findings("types")
+        self.assertEqual([line.split(" ")[0] for line in found], ["base/c.hpp:3:", "base/d.cpp:4:"])
+
     def test_length(self):
         self.write("base/a.cpp", "x;\n" * 600)
         self.write("base/b.cpp", "// Long because: one table.\n" + "x;\n" * 700)

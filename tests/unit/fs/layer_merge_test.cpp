@@ -92,8 +92,8 @@ TEST_CASE("merging random layers keeps the tree") {
 TEST_CASE("paths of layers tell what they do") {
   const Three layers;
   std::string text;
-  for (const LayerPath& path : must(list_layer_paths({layers.middle.path(), layers.top.path()}))) {
-    text += path.kind == LayerPath::Kind::written ? "" : path.kind == LayerPath::Kind::deleted ? "-" : "!";
+  for (const MergedPath& path : must(list_layer_paths({layers.middle.path(), layers.top.path()}))) {
+    text += path.kind == MergedPath::Kind::written ? "" : path.kind == MergedPath::Kind::deleted ? "-" : "!";
     text += path.path + (path.is_directory ? "/ " : " ");
   }
   CHECK(
