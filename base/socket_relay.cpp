@@ -2,16 +2,15 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/unix_socket.hpp"
 
 namespace ecrin {
 namespace {
@@ -19,44 +18,11 @@ namespace {
 constexpr std::size_t k_most_connections = 64;
 constexpr std::size_t k_buffer_size = 16 * 1024;
 
-Result<sockaddr_un> socket_address(const Fd& directory, const std::string& name) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = posix::fd_path(directory) + "/" + name;
-  if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorKind::limit, "the name of the socket '{}' is too long", printable(name));
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-Result<Fd> new_socket() {
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("cannot make a socket");
-  return socket;
-}
-
 }  // namespace
-
-Result<Fd> connect_unix_socket(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  const Fd directory = TRY(posix::open(parent, O_PATH | O_DIRECTORY));
-  const sockaddr_un address = TRY(socket_address(directory, path.substr(slash + 1)));
-  Fd socket = TRY(new_socket());
-  int status = 0;
-  do status = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  while (status != 0 && errno == EINTR);
-  if (status != 0) return fail_errno("cannot connect to the socket '{}'", printable(path));
-  return socket;
-}
 
 Result<std::unique_ptr<SocketRelay>> SocketRelay::start(const Fd& directory, const std::string& name,
                                                         std::string target) {
-  const sockaddr_un address = TRY(socket_address(directory, name));
-  Fd listener = TRY(new_socket());
-  if (::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("cannot make the socket '{}'", printable(name));
-  if (::listen(listener.get(), 16) != 0) return fail_errno("cannot listen on '{}'", printable(name));
+  Fd listener = TRY(listen_unix_socket(directory, name, SocketKind::stream));
   auto relay = std::unique_ptr<SocketRelay>(
       new SocketRelay(std::move(listener), TRY(Pipe::create()), std::move(target)));
   relay->m_thread = std::thread([pointer = relay.get()] { pointer->work(); });

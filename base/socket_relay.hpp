@@ -12,9 +12,6 @@
 
 namespace ecrin {
 
-/// A unix socket by a path of any length: the kernel takes 108 bytes.
-Result<Fd> connect_unix_socket(const std::string& path);
-
 class SocketRelay {
 public:
   /// Listens at `directory`/`name`. Every connection is a new one to `target`.

@@ -83,6 +83,20 @@ std::string to_lower(std::string_view text) {
   return lower;
 }
 
+std::string unescape_mount_field(std::string_view text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
+    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
 std::string decode_percent(std::string_view text) {
   constexpr std::string_view k_digits = "0123456789abcdef";
   const auto digit = [&](std::size_t at) {

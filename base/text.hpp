@@ -23,6 +23,8 @@ std::string human_size(std::uint64_t bytes);              // "1.2 MB" (powers of
 std::string human_duration(double seconds);               // "0.3s", "1m12s"
 Result<std::uint64_t> parse_size(std::string_view text);  // "512", "64k", "1.5GiB"; k=1024 as podman
 Result<std::uint64_t> parse_unsigned(std::string_view text, std::uint64_t maximum = UINT64_MAX);
+/// A field of /proc/self/mountinfo (proc(5)), where spaces and the like are "\040".
+std::string unescape_mount_field(std::string_view text);
 /// "%20" becomes a space; what is no escape stays.
 std::string decode_percent(std::string_view text);
 bool is_valid_utf8(std::string_view text);

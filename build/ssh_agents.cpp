@@ -6,6 +6,7 @@
 #include "base/posix.hpp"
 #include "base/socket_relay.hpp"
 #include "base/text.hpp"
+#include "base/unix_socket.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {

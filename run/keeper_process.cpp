@@ -168,12 +168,12 @@ private:
 
   void welcome(const Fd& user_namespace) {
     Fd socket(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (socket && send_packet(socket, KeeperMessage::welcome, "", &user_namespace))
+    if (socket && send_keeper_packet(socket, KeeperMessage::welcome, "", &user_namespace))
       m_guests.push_back({.socket = std::move(socket), .cable = std::nullopt});
   }
 
   static void hear(Guest& guest, const Result<PrivateNetwork>& network, KeeperBridges& bridges) {
-    auto packet = receive_packet(guest.socket);
+    auto packet = receive_keeper_packet(guest.socket);
     if (!packet || !*packet || (*packet)->kind != KeeperMessage::attach || guest.cable) {
       if (guest.cable) bridges.detach(std::move(*guest.cable));
       guest.socket.reset();
@@ -188,9 +188,9 @@ private:
     }();
     // Whoever does not hear the answer is gone, which the next round sees.
     if (attached) {
-      (void)send_packet(guest.socket, KeeperMessage::attached, format_attach_reply(*attached));
+      (void)send_keeper_packet(guest.socket, KeeperMessage::attached, format_attach_reply(*attached));
     } else {
-      (void)send_packet(guest.socket, KeeperMessage::failed, attached.error().serialise());
+      (void)send_keeper_packet(guest.socket, KeeperMessage::failed, attached.error().serialise());
     }
   }
 

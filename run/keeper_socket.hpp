@@ -22,10 +22,10 @@ struct KeeperPacket {
   Fd descriptor;
 };
 
-Result<> send_packet(const Fd& socket, KeeperMessage kind, std::string_view text,
-                     const Fd* descriptor = nullptr);
+Result<> send_keeper_packet(const Fd& socket, KeeperMessage kind, std::string_view text,
+                            const Fd* descriptor = nullptr);
 /// Empty when the other side is gone.
-Result<std::optional<KeeperPacket>> receive_packet(const Fd& socket);
+Result<std::optional<KeeperPacket>> receive_keeper_packet(const Fd& socket);
 
 /// In the same directory: held while one connects or starts a keeper, and by a keeper that leaves.
 inline constexpr const char* k_keeper_lock = "keeper.lock";

@@ -2,8 +2,6 @@
 // stage.
 #pragma once
 
-#include <sys/un.h>
-
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,14 +17,10 @@ struct Message {
   Fd descriptor;
 };
 
-/// One datagram, with a descriptor where there is one. A closed connection raises no SIGPIPE.
-Result<> send_message(const Fd& socket, std::string_view text, const Fd* descriptor = nullptr);
+/// With a descriptor where there is one; a payload that is longer than a message may be is cut.
 Result<> send_message(const Fd& socket, StageMessage kind, std::string_view payload = {},
                       const Fd* descriptor = nullptr);
-/// Empty at the end of the stream. Longer ones than k_stage_message_limit are cut.
+/// Empty at the end of the stream.
 Result<std::optional<Message>> receive_message(const Fd& socket);
-
-/// A name that is too long is invalid.
-Result<sockaddr_un> socket_address(const std::string& path);
 
 }  // namespace ecrin::run

@@ -19,7 +19,7 @@ Result<FileLock> KeeperConnection::lock(const Fd& directory) {
 Result<std::optional<KeeperConnection>> KeeperConnection::connect(const Fd& directory) {
   std::optional<Fd> socket = TRY(connect_to_keeper(directory));
   if (!socket) return std::nullopt;
-  std::optional<KeeperPacket> packet = TRY(receive_packet(*socket));
+  std::optional<KeeperPacket> packet = TRY(receive_keeper_packet(*socket));
   if (!packet) return std::nullopt;  // it was killed just now
   if (packet->kind != KeeperMessage::welcome || !packet->descriptor)
     return fail(ErrorKind::invalid, "the keeper of networks does not speak as it should");
@@ -45,8 +45,9 @@ Result<KeeperConnection> KeeperConnection::start(const Fd& directory, const std:
 }
 
 Result<AttachReply> KeeperConnection::attach(const AttachRequest& request, const Fd& network_namespace) {
-  TRY(send_packet(m_socket, KeeperMessage::attach, format_attach_request(request), &network_namespace));
-  const std::optional<KeeperPacket> packet = TRY(receive_packet(m_socket));
+  TRY(send_keeper_packet(m_socket, KeeperMessage::attach, format_attach_request(request),
+                         &network_namespace));
+  const std::optional<KeeperPacket> packet = TRY(receive_keeper_packet(m_socket));
   if (packet && packet->kind == KeeperMessage::attached) return parse_attach_reply(packet->text);
   if (packet && packet->kind == KeeperMessage::failed) {
     if (std::optional<Error> error = Error::parse(packet->text)) return std::unexpected(std::move(*error));

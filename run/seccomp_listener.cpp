@@ -10,7 +10,7 @@
 #include "base/json.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "run/message_socket.hpp"
+#include "base/unix_socket.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -23,17 +23,8 @@ constexpr const char* k_descriptor_name = "seccompFd";
 
 Result<Fd> connect_seccomp_agent(const oci::SeccompConfig& config) {
   const std::string& path = config.listener_path;
-  // Through a descriptor, as addresses of sockets are short.
-  const Fd place = TRY(posix::open(path, O_PATH));
-  if (!S_ISSOCK(TRY(posix::stat_fd(place)).st_mode))
-    return fail(ErrorKind::invalid, "the listenerPath '{}' of linux.seccomp is not a socket",
-                printable(path));
-  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return fail_errno("cannot make a socket");
-  const sockaddr_un address = TRY(socket_address(posix::fd_path(place)));
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("cannot connect to the listenerPath '{}' of linux.seccomp", printable(path));
-  return socket;
+  return TRY_WHILE(connect_unix_socket(path), "connecting to the listenerPath '{}' of linux.seccomp",
+                   printable(path));
 }
 
 Result<std::string> seccomp_listener_state(const oci::SeccompConfig& config, pid_t pid,

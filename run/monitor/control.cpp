@@ -1,109 +1,37 @@
 #include "run/monitor/control.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/unix_socket.hpp"
 
 namespace ecrin::run {
 namespace {
 
 constexpr const char* k_name = "control";
-constexpr int k_backlog = 64;
-
-Result<sockaddr_un> address_in(const Fd& directory) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string path = fmt::format("{}/{}", posix::fd_path(directory), k_name);
-  if (path.size() >= sizeof address.sun_path)
-    return fail(ErrorKind::limit, "the path of a socket is too long");
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  return address;
-}
-
-Result<Fd> make_socket(int flags) {
-  Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0));
-  if (!socket) return fail_errno("cannot make a socket for the container");
-  return socket;
-}
-
-std::vector<Fd> take_descriptors(msghdr& header) {
-  std::vector<Fd> descriptors;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-    const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    for (std::size_t i = 0; i < count; ++i) {
-      int number = -1;
-      std::memcpy(&number, CMSG_DATA(part) + i * sizeof number, sizeof number);
-      descriptors.emplace_back(number);
-    }
-  }
-  return descriptors;
-}
 
 }  // namespace
 
 Result<> send_control(const Fd& socket, PacketKind kind, std::string_view payload,
                       const std::vector<const Fd*>& descriptors) {
-  if (payload.size() > k_packet_limit || descriptors.size() > k_packet_descriptors)
+  if (payload.size() > k_packet_limit || descriptors.size() > k_socket_descriptors)
     return fail(ErrorKind::limit, "a message of {} bytes is too long for a container's monitor",
                 payload.size());
-  char word = static_cast<char>(kind);
-  std::array<iovec, 2> parts = {
-      iovec{.iov_base = &word, .iov_len = 1},
-      iovec{.iov_base = const_cast<char*>(payload.data()), .iov_len = payload.size()}};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(k_packet_descriptors * sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = parts.data();
-  header.msg_iovlen = parts.size();
-  if (!descriptors.empty()) {
-    header.msg_control = control.data();
-    header.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
-    cmsghdr* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-    for (std::size_t i = 0; i < descriptors.size(); ++i) {
-      const int number = descriptors[i]->get();
-      std::memcpy(CMSG_DATA(part) + i * sizeof number, &number, sizeof number);
-    }
-  }
-  while (::sendmsg(socket.get(), &header, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return fail_errno("cannot send a message about a container");
-  }
-  return {};
+  return send_packet(socket, static_cast<char>(kind), payload, descriptors);
 }
 
 Result<std::optional<Packet>> receive_control(const Fd& socket) {
-  std::string buffer(k_packet_limit + 1, '\0');
-  iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(k_packet_descriptors * sizeof(int))> control{};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  ssize_t size = 0;
-  do size = ::recvmsg(socket.get(), &header, MSG_CMSG_CLOEXEC);
-  while (size < 0 && errno == EINTR);
-  if (size < 0 && errno != ECONNRESET) return fail_errno("cannot receive a message about a container");
-  if (size <= 0) return std::nullopt;
-  Packet packet{
-      .kind = static_cast<PacketKind>(buffer[0]), .payload = {}, .descriptors = take_descriptors(header)};
-  if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-    return fail(ErrorKind::limit, "a message about a container is too long");
-  buffer.resize(static_cast<std::size_t>(size));
-  buffer.erase(0, 1);
-  packet.payload = std::move(buffer);
-  return packet;
+  auto packet = TRY(receive_packet(socket, k_packet_limit));
+  if (!packet) return std::nullopt;
+  return Packet{.kind = static_cast<PacketKind>(packet->kind),
+                .payload = std::move(packet->payload),
+                .descriptors = std::move(packet->descriptors)};
 }
 
 PacketKind waiting_packet(const Fd& socket) {
@@ -134,30 +62,21 @@ std::pair<Error, int> decode_failure(std::string_view payload) {
 }
 
 Result<Fd> listen_for_control(const Fd& directory) {
-  Fd socket = TRY(make_socket(SOCK_NONBLOCK));
-  // What a dead one left; whoever listens has the container's lock.
-  const auto removed = posix::unlink_at(directory, k_name);
-  if (!removed && removed.error().kind() != ErrorKind::not_found) return std::unexpected(removed.error());
-  const sockaddr_un address = TRY(address_in(directory));
-  if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return fail_errno("cannot make the control socket of the container");
-  if (::listen(socket.get(), k_backlog) != 0)
-    return fail_errno("cannot listen on the control socket of the container");
+  Fd socket = TRY_WHILE(listen_unix_socket(directory, k_name, SocketKind::packets),
+                        "making the control socket of the container");
+  if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0)
+    return fail_errno("cannot set up the control socket of the container");
   return socket;
 }
 
 Result<Fd> connect_to_control(const Fd& directory) {
-  Fd socket = TRY(make_socket(0));
-  const sockaddr_un address = TRY(address_in(directory));
-  int result = 0;
-  do result = ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  while (result != 0 && errno == EINTR);
-  if (result != 0) {
-    if (errno == ECONNREFUSED || errno == ENOENT)
+  auto socket = connect_unix_socket(directory, k_name, SocketKind::packets);
+  if (!socket) {
+    if (socket.error().code() == ECONNREFUSED || socket.error().code() == ENOENT)
       return fail(ErrorKind::not_found, "the container is not running");
-    return fail_errno("cannot connect to the container's monitor");
+    return std::unexpected(std::move(socket).error().context("connecting to the container's monitor"));
   }
-  TRY(check_peer(socket));
+  TRY(check_peer(*socket));
   return socket;
 }
 

@@ -16,7 +16,6 @@
 namespace ecrin::run {
 
 constexpr std::size_t k_packet_limit = 64 * 1024;
-constexpr std::size_t k_packet_descriptors = 4;
 
 enum class PacketKind : char {
   request = 'Q',  // JSON: {"verb": ..., ...}

@@ -9,7 +9,7 @@
 
 #include <cerrno>
 
-#include "run/message_socket.hpp"
+#include "base/unix_socket.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
@@ -27,7 +27,7 @@ Result<> install_filter(const Stage& stage) {
     if ((process.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0) return {};
     // Who answers for the calls gets it at once: from here on some of ours wait for that.
     const Fd listener(static_cast<int>(outcome));
-    return send_message(stage.listener, std::string_view(stage.listener_state), &listener);
+    return send_with_descriptors(stage.listener, stage.listener_state, std::array{&listener});
   }
   auto error = fail_errno("cannot install the seccomp filter");
   return std::unexpected(

@@ -28,21 +28,6 @@ struct HostMount {
   std::string type;
 };
 
-// Spaces and the like are "\\040" in mountinfo.
-std::string unescape(std::string_view text) {
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto digit = [&](std::size_t at) { return at < text.size() && text[at] >= '0' && text[at] <= '7'; };
-    if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
-      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
-      i += 3;
-    } else {
-      result += text[i];
-    }
-  }
-  return result;
-}
-
 Result<std::vector<HostMount>> list_mounts() {
   std::vector<HostMount> mounts;
   for (const std::string& line : split(TRY(posix::read_file("/proc/self/mountinfo", k_mounts_limit)), '\n')) {
@@ -51,7 +36,7 @@ Result<std::vector<HostMount>> list_mounts() {
     if (border == std::string::npos || fields.size() < 5) continue;
     const auto id = parse_unsigned(fields[0], UINT64_MAX);
     mounts.push_back({.id = id ? *id : 0,
-                      .point = unescape(fields[4]),
+                      .point = unescape_mount_field(fields[4]),
                       .type = line.substr(border + 3, line.find(' ', border + 3) - border - 3)});
   }
   return mounts;

@@ -1,4 +1,5 @@
 #include "base/socket_relay.hpp"
+#include "base/unix_socket.hpp"
 
 #include <stdlib.h>
 #include <sys/socket.h>

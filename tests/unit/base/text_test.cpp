@@ -174,3 +174,9 @@ TEST_CASE("text: forms of RFC 3339") {
     CHECK(result.error().kind() == ErrorKind::invalid);
   }
 }
+
+TEST_CASE("fields of mountinfo are unescaped; what is no escape stays") {
+  CHECK(unescape_mount_field("/a\\040b\\011c") == "/a b\tc");
+  CHECK(unescape_mount_field("/a\\04") == "/a\\04");
+  CHECK(unescape_mount_field("/a\\089\\") == "/a\\089\\");
+}

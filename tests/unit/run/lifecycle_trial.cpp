@@ -13,6 +13,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/unix_socket.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
 #include "run/gate.hpp"
@@ -292,10 +293,8 @@ TEST_CASE("console socket", "[lifecycle]") {
   Trial trial("tty; exit 0");
   trial.options.config.process.terminal = true;
   const std::string path = trial.directory + "/console";
-  const Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = socket_address(path).value();
-  REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(listener.get(), 1) == 0);
+  const Fd place = posix::open(trial.directory, O_PATH | O_DIRECTORY).value();
+  const Fd listener = listen_unix_socket(place, "console", SocketKind::stream).value();
   trial.options.console_socket = path;
   Container container = trial.create();
   const Fd connection(::accept(listener.get(), nullptr, nullptr));

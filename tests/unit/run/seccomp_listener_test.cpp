@@ -10,7 +10,7 @@
 
 #include "base/json.hpp"
 #include "base/posix.hpp"
-#include "run/message_socket.hpp"
+#include "base/unix_socket.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -45,7 +45,7 @@ TEST_CASE("an agent gets the listener with the state of the container") {
   CHECK(parse_json(*state, "state").value() ==
         Json::parse(R"({"ociVersion":"1.2.0","fds":["seccompFd"],"pid":42,"metadata":"words",
                         "state":{"id":"box","status":"creating"}})"));
-  REQUIRE(send_message(socket, std::string_view(*state), &listener));
+  REQUIRE(send_with_descriptors(socket, *state, std::array{&listener}));
 
   const Fd connection(::accept4(server.get(), nullptr, nullptr, SOCK_CLOEXEC));
   std::array<char, 4096> text{};
