@@ -27,7 +27,7 @@ Result<std::optional<KeeperConnection>> KeeperConnection::connect(const Fd& dire
 }
 
 Result<KeeperConnection> KeeperConnection::start(const Fd& directory, const std::string& search_path) {
-  const Fd listener = TRY(listen_for_containers(directory));
+  Fd listener = TRY(listen_for_containers(directory));
   // The process between us and the keeper ends at once: the keeper is nobody's child who might wait for it,
   // and our own later children are in our process namespace.
   const pid_t between = ::fork();
@@ -39,6 +39,8 @@ Result<KeeperConnection> KeeperConnection::start(const Fd& directory, const std:
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     return std::unexpected(Error::from_errno(WIFEXITED(status) ? WEXITSTATUS(status) : EIO,
                                              "cannot start the keeper of networks"));
+  // The keeper has it, and nobody else may: a connection to one that ended would wait for ever.
+  listener.reset();
   std::optional<KeeperConnection> connection = TRY(connect(directory));
   if (!connection) return fail(ErrorKind::system, "the keeper of networks ended too early");
   return std::move(*connection);

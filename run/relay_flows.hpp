@@ -33,6 +33,17 @@ private:
 /// Where a server of the container may listen, the addresses of the client's family first.
 std::vector<IpAddress> own_addresses(IpAddress::Family first);
 
+/// One of the two ends of a connection that goes through us. Its socket does not block.
+struct RelayEnd {
+  Fd socket;
+  std::string pending;  // to be written to it
+  bool read_ended = false;
+  bool write_ended = false;
+};
+/// Moves as much as goes without waiting, and the end of the stream when it comes; after a while the others
+/// have their turn. False: the connection is broken.
+bool move_bytes(RelayEnd& from, RelayEnd& to);
+
 class TcpConnection {
 public:
   TcpConnection(RelayHub& hub, Fd client, const PublishedPort& port, IpAddress::Family family);
@@ -43,19 +54,14 @@ public:
   bool is_dead() const { return m_dead; }
 
 private:
-  struct Side final : EventHandler {
+  struct Side final : EventHandler, RelayEnd {
     explicit Side(TcpConnection& of) : connection(of) {}
     void ready(std::uint32_t events) override { connection.side_ready(events); }
     TcpConnection& connection;
-    Fd socket;
     std::uint32_t watched = 0;
-    std::string pending;  // to be written to it
-    bool read_ended = false;
-    bool write_ended = false;
   };
   void side_ready(std::uint32_t events);
   void connect_next();
-  bool move(Side& from, Side& to);
   void update();
   void reset();
 

@@ -40,6 +40,33 @@ std::vector<IpAddress> own_addresses(IpAddress::Family first) {
   return addresses;
 }
 
+bool move_bytes(RelayEnd& from, RelayEnd& to) {
+  std::array<char, k_buffer_size> bytes;
+  for (unsigned count = 0; count < k_moves_at_once; ++count) {
+    if (!to.pending.empty()) {
+      const ssize_t size = ::send(to.socket.get(), to.pending.data(), to.pending.size(), MSG_NOSIGNAL);
+      if (size < 0) return errno == EAGAIN || errno == EINTR;
+      to.pending.erase(0, static_cast<std::size_t>(size));
+      continue;
+    }
+    if (from.read_ended) return true;
+    const ssize_t size = ::recv(from.socket.get(), bytes.data(), bytes.size(), 0);
+    if (size < 0) return errno == EAGAIN || errno == EINTR;
+    if (size == 0) {
+      // Nothing is pending, and there may be no other call: nobody waits for `from` any more.
+      from.read_ended = to.write_ended = true;
+      ::shutdown(to.socket.get(), SHUT_WR);
+      return true;
+    }
+    const auto received = static_cast<std::size_t>(size);
+    const ssize_t sent = ::send(to.socket.get(), bytes.data(), received, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
+    const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
+    if (done < received) to.pending.assign(bytes.data() + done, received - done);
+  }
+  return true;
+}
+
 TcpConnection::TcpConnection(RelayHub& hub, Fd client, const PublishedPort& port, IpAddress::Family family)
     : m_hub(hub), m_port(port.container_port), m_candidates(own_addresses(family)) {
   m_hub.count(k_descriptors_of_a_connection);
@@ -92,40 +119,10 @@ void TcpConnection::side_ready(std::uint32_t events) {
     } else {
       m_connecting = false;
     }
-  } else if (!move(m_client, m_server) || !move(m_server, m_client) || (events & EPOLLERR)) {
+  } else if (!move_bytes(m_client, m_server) || !move_bytes(m_server, m_client) || (events & EPOLLERR)) {
     reset();
   }
   if (!m_dead) update();
-}
-
-/// As much as goes without waiting. False: the connection is broken.
-bool TcpConnection::move(Side& from, Side& to) {
-  std::array<char, k_buffer_size> bytes;
-  for (unsigned count = 0; count < k_moves_at_once; ++count) {
-    if (!to.pending.empty()) {
-      const ssize_t size = ::send(to.socket.get(), to.pending.data(), to.pending.size(), MSG_NOSIGNAL);
-      if (size < 0) return errno == EAGAIN || errno == EINTR;
-      to.pending.erase(0, static_cast<std::size_t>(size));
-      continue;
-    }
-    if (from.read_ended) {
-      if (!to.write_ended) ::shutdown(to.socket.get(), SHUT_WR);
-      to.write_ended = true;
-      return true;
-    }
-    const ssize_t size = ::recv(from.socket.get(), bytes.data(), bytes.size(), 0);
-    if (size < 0) return errno == EAGAIN || errno == EINTR;
-    if (size == 0) {
-      from.read_ended = true;
-      continue;
-    }
-    const auto received = static_cast<std::size_t>(size);
-    const ssize_t sent = ::send(to.socket.get(), bytes.data(), received, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) return false;
-    const std::size_t done = sent < 0 ? 0 : static_cast<std::size_t>(sent);
-    if (done < received) to.pending.assign(bytes.data() + done, received - done);
-  }
-  return true;
 }
 
 void TcpConnection::update() {
