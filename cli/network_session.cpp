@@ -14,19 +14,6 @@ namespace {
 using run::NetworkRequest;
 using Kind = NetworkRequest::Kind;
 
-// What EXPOSE says is the image's maker's: a line that means nothing is no reason not to run it.
-std::vector<run::ExposedPort> exposed_ports(const oci::ImageConfig& image) {
-  std::vector<run::ExposedPort> ports;
-  for (const std::string& text : image.exposed_ports) {
-    if (const auto parsed = run::parse_exposed_ports(text)) {
-      ports.insert(ports.end(), parsed->begin(), parsed->end());
-    } else {
-      log::warning("an exposed port of the image is left out: {}", parsed.error().message());
-    }
-  }
-  return ports;
-}
-
 Result<> open_named(Session& session, const NetworkRequest& request, OpenedNetwork& opened) {
   const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(session.root())));
   opened.store = TRY(store.directory().duplicate());
@@ -62,8 +49,8 @@ Result<run::ContainerNetwork> open_network(Session& session, const NetworkReques
                               .host_resolv_conf = posix::read_file("/etc/resolv.conf", 1u << 20).value_or(""),
                               .hostname = container.hostname,
                               .container_id = container.id,
-                              .container_name = container.name,
-                              .exposed_by_image = exposed_ports(image)};
+                              .container_name = container.name};
+  if (request.publish_all) context.exposed_by_image = TRY(run::parse_ports_of_image(image.exposed_ports));
   if (opened.network_namespace) context.joined.network_namespace = TRY(opened.network_namespace.duplicate());
   for (const run::UsedNetwork& network : opened.networks) context.networks.push_back(network.config);
   if (opened.keeper) {

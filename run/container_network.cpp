@@ -99,7 +99,7 @@ Result<ContainerNetwork> ContainerNetwork::open(const NetworkRequest& request, N
   // A port that is taken is told before anything is made.
   std::optional<HostPorts> host_ports;
   if (request.kind != Kind::host) {
-    std::vector<PublishedPort> ports = ports_to_publish(request, context.exposed_by_image);
+    std::vector<PublishedPort> ports = TRY(ports_to_publish(request, context.exposed_by_image));
     if (!ports.empty()) host_ports.emplace(TRY(HostPorts::bind(std::move(ports))));
   }
   if (request.kind == Kind::private_network) TRY(network.open_private(request, context));

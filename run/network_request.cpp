@@ -28,12 +28,13 @@ Result<> check_network_request(const NetworkRequest& request) {
   return check_published_ports(request.ports);
 }
 
-std::vector<PublishedPort> ports_to_publish(const NetworkRequest& request,
-                                            const std::vector<ExposedPort>& exposed_by_image) {
+Result<std::vector<PublishedPort>> ports_to_publish(const NetworkRequest& request,
+                                                    const std::vector<ExposedPort>& exposed_by_image) {
   std::vector<PublishedPort> ports = request.ports;
-  if (!request.publish_all) return ports;
   for (const auto* list : {&exposed_by_image, &request.exposed}) {
+    if (!request.publish_all) break;
     for (const ExposedPort& exposed : *list) {
+      if (ports.size() > k_most_ports) break;  // which is refused below
       const auto same = [&exposed](const PublishedPort& port) {
         return port.container_port == exposed.port && port.protocol == exposed.protocol;
       };
@@ -44,6 +45,7 @@ std::vector<PublishedPort> ports_to_publish(const NetworkRequest& request,
                          .protocol = exposed.protocol});
     }
   }
+  TRY(check_published_ports(ports));
   return ports;
 }
 

@@ -57,8 +57,8 @@ inline constexpr std::string_view k_host_gateway = "host-gateway";
 /// Refuses what cannot be together, before anything is started.
 Result<> check_network_request(const NetworkRequest& request);
 /// The ports to publish: those that were named, and with publish_all the exposed ones that are not among
-/// them.
-std::vector<PublishedPort> ports_to_publish(const NetworkRequest& request,
-                                            const std::vector<ExposedPort>& exposed_by_image);
+/// them. Too many of them, and a port of the host that two want, are errors.
+Result<std::vector<PublishedPort>> ports_to_publish(const NetworkRequest& request,
+                                                    const std::vector<ExposedPort>& exposed_by_image);
 
 }  // namespace ecrin::run

@@ -1,5 +1,8 @@
 #include "run/published_port.hpp"
 
+#include <set>
+
+#include "base/log.hpp"
 #include "base/text.hpp"
 
 namespace ecrin::run {
@@ -123,8 +126,25 @@ Result<std::vector<ExposedPort>> parse_exposed_ports(std::string_view text) {
   return ports;
 }
 
+Result<std::vector<ExposedPort>> parse_ports_of_image(const std::vector<std::string>& lines) {
+  std::set<ExposedPort> ports;
+  for (const std::string& line : lines) {
+    const auto parsed = parse_exposed_ports(line);
+    if (!parsed) {
+      log::warning("an exposed port of the image is left out: {}", parsed.error().message());
+      continue;
+    }
+    ports.insert(parsed->begin(), parsed->end());
+    if (ports.size() > k_most_ports) {
+      return std::unexpected(
+          Error(ErrorKind::limit, fmt::format("the image exposes more than {} ports", k_most_ports))
+              .hint("name those that are needed with --publish"));
+    }
+  }
+  return std::vector<ExposedPort>(ports.begin(), ports.end());
+}
+
 Result<> check_published_ports(const std::vector<PublishedPort>& ports) {
-  constexpr std::size_t k_most_ports = 4096;
   if (ports.size() > k_most_ports)
     return fail(ErrorKind::limit, "{} ports are published, and {} is the most", ports.size(), k_most_ports);
   for (std::size_t index = 0; index < ports.size(); ++index) {

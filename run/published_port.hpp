@@ -28,6 +28,9 @@ struct PublishedPort {
   std::string container_side() const;
 };
 
+/// Of one container.
+inline constexpr std::size_t k_most_ports = 4096;
+
 struct ExposedPort {
   std::uint16_t port = 0;
   Protocol protocol = Protocol::tcp;
@@ -39,7 +42,9 @@ struct ExposedPort {
 Result<std::vector<PublishedPort>> parse_published_ports(std::string_view text);
 /// What an image's EXPOSE and --expose say: "80", "80/udp", "8000-8010/tcp".
 Result<std::vector<ExposedPort>> parse_exposed_ports(std::string_view text);
-/// Refuses a port of the host that two of them want.
+/// All that an image exposes, each port once. A line that means nothing is left out with a warning.
+Result<std::vector<ExposedPort>> parse_ports_of_image(const std::vector<std::string>& lines);
+/// Refuses a port of the host that two of them want, and too many ports.
 Result<> check_published_ports(const std::vector<PublishedPort>& ports);
 
 }  // namespace ecrin::run

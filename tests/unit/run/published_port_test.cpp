@@ -69,6 +69,16 @@ TEST_CASE("exposed ports") {
   CHECK_FALSE(parse_exposed_ports("tcp"));
 }
 
+TEST_CASE("what an image exposes: bounded, each port once, and nonsense is left out") {
+  CHECK(*parse_ports_of_image({"80/tcp", "http", "79-80", "53/udp"}) ==
+        std::vector<ExposedPort>{{53, Protocol::udp}, {79, Protocol::tcp}, {80, Protocol::tcp}});
+  CHECK(parse_ports_of_image({"1-4096", "1-4096/tcp"})->size() == 4096);
+  const auto many = parse_ports_of_image({"1-4096", "1-4096/udp"});
+  REQUIRE_FALSE(many);
+  CHECK(many.error().kind() == ErrorKind::limit);
+  CHECK_FALSE(parse_ports_of_image(std::vector<std::string>(1000, "1-65535")));
+}
+
 TEST_CASE("one port of the host stands for one port") {
   const auto check = [](std::vector<std::string> texts) {
     std::vector<PublishedPort> ports;
@@ -94,13 +104,16 @@ TEST_CASE("publishing all takes what the image and the user expose, once") {
   NetworkRequest request;
   request.ports = *parse_published_ports("8080:80");
   request.exposed = {{90, Protocol::tcp}, {53, Protocol::udp}};
-  CHECK(ports_to_publish(request, {{80, Protocol::tcp}}).size() == 1);
+  CHECK(ports_to_publish(request, {{80, Protocol::tcp}})->size() == 1);
   request.publish_all = true;
-  const auto ports = ports_to_publish(request, {{80, Protocol::tcp}, {53, Protocol::udp}});
+  const auto ports = *ports_to_publish(request, {{80, Protocol::tcp}, {53, Protocol::udp}});
   REQUIRE(ports.size() == 3);
   CHECK(ports[1].container_side() == "53/udp");
   CHECK(ports[2].container_side() == "90/tcp");
   CHECK(ports[2].host_port == 0);
+  request.exposed = *parse_exposed_ports("1-65535");
+  REQUIRE_FALSE(ports_to_publish(request, {}));
+  CHECK(ports_to_publish(request, {}).error().kind() == ErrorKind::limit);
 }
 
 TEST_CASE("ports need a network of the container's own") {
