@@ -17,7 +17,7 @@
 #include "run/cgroup_facts.hpp"
 #include "run/cgroup_files.hpp"
 #include "run/cgroup_freezer.hpp"
-#include "run/cgroup_settings.hpp"
+#include "run/cgroup_settings_common.hpp"
 #include "run/cgroup_unit_properties.hpp"
 #include "run/systemd_scope.hpp"
 
@@ -71,11 +71,37 @@ Result<> wait_until_empty(const std::string& directory) {
 
 Result<> check_before_update(const CgroupState& state, const oci::MemoryResources& memory) {
   if (!memory.check_before_update || !memory.limit || *memory.limit <= 0) return {};
-  const auto usage = read_cgroup_statistics(state).memory.usage;
+  const auto usage = read_memory_statistics(state).usage;
   if (!usage || *usage < static_cast<std::uint64_t>(*memory.limit)) return {};
   return fail(ErrorKind::conflict,
               "linux.resources.memory.limit is {} bytes, and {} are used (checkBeforeUpdate)", *memory.limit,
               *usage);
+}
+
+// Of quota and period only one may be asked for. Version 2 and systemd have them as one, which would lose the
+// other.
+void add_current_cpu(const CgroupState& state, oci::CpuResources& cpu) {
+  if (asked(cpu.quota).has_value() == asked(cpu.period).has_value()) return;
+  const std::string directory = directory_of(state, "cpu");
+  if (directory.empty()) return;
+  std::optional<std::uint64_t> quota;
+  std::optional<std::uint64_t> period;
+  if (state.version == 2) {
+    const std::vector<std::string> words =
+        split(trim(read_cgroup_file(directory + "/cpu.max").value_or("")), ' ');
+    const auto number = [&words](std::size_t index) -> std::optional<std::uint64_t> {
+      if (index >= words.size()) return std::nullopt;
+      const auto parsed = parse_unsigned(words[index], INT64_MAX);
+      return parsed ? std::optional(*parsed) : std::nullopt;
+    };
+    quota = number(0);
+    period = number(1);
+  } else {
+    quota = read_cgroup_number(directory + "/cpu.cfs_quota_us");
+    period = read_cgroup_number(directory + "/cpu.cfs_period_us");
+  }
+  if (!asked(cpu.quota) && quota) cpu.quota = static_cast<std::int64_t>(*quota);
+  if (!asked(cpu.period)) cpu.period = period;
 }
 
 }  // namespace
@@ -120,35 +146,44 @@ Result<> ContainerCgroup::give_to(uid_t user, gid_t group) const {
   return {};
 }
 
-Result<> write_limits(const CgroupState& state, const oci::Resources& resources) {
-  const auto settings = TRY(settings_of(state.version, resources));
+Result<PlannedLimits> plan_limits(const CgroupState& state, const oci::Resources& resources) {
+  PlannedLimits limits;
+  limits.settings = TRY(settings_of(state.version, resources));
   const bool limits_devices = !resources.devices.empty() && may_limit_devices();
   if (state.version == 0) {
-    if (settings.empty() && !limits_devices) return {};
+    if (limits.settings.empty() && !limits_devices) return limits;
     return no_cgroup();
   }
-  const auto rules =
-      limits_devices ? TRY(complete_device_rules(resources.devices)) : std::vector<oci::DeviceRule>{};
+  limits.writes = TRY(find_cgroup_files(
+      limits.settings, [&](const std::string& controller) { return directory_of(state, controller); }));
   if (resources.memory.kernel || resources.memory.kernel_tcp)
     log::warning("linux.resources.memory.kernel and kernelTCP are ignored, as kernels of today do");
-  TRY(write_cgroup_settings(settings,
-                            [&](const std::string& controller) { return directory_of(state, controller); }));
-  if (!limits_devices) return {};
-  if (state.version == 2) return limit_devices(state.directories.front().path, rules);
-  const std::string devices = directory_of(state, "devices");
-  if (devices.empty())
+  if (!limits_devices) return limits;
+  limits.rules = TRY(complete_device_rules(resources.devices));
+  limits.devices = directory_of(state, "devices");
+  if (limits.devices.empty())
     return fail(ErrorKind::unsupported,
                 "linux.resources.devices cannot be had: there is no cgroup with the controller devices");
-  return limit_devices_version1(devices, rules);
+  return limits;
+}
+
+Result<> write_limits(const CgroupState& state, PlannedLimits limits) {
+  TRY(write_cgroup_files(std::move(limits.writes)));
+  if (limits.devices.empty()) return {};
+  return state.version == 2 ? limit_devices(limits.devices, limits.rules)
+                            : limit_devices_version1(limits.devices, limits.rules);
 }
 
 Result<> ContainerCgroup::apply(const oci::Resources& resources) const {
   TRY(check_before_update(m_state, resources.memory));
+  oci::Resources all = resources;
+  add_current_cpu(m_state, all.cpu);
+  PlannedLimits limits = TRY(plan_limits(m_state, all));
   if (!m_state.unit.empty()) {
-    const auto properties = unit_properties(TRY(settings_of(m_state.version, resources)));
+    const auto properties = unit_properties(limits.settings);
     if (!properties.empty()) TRY(set_unit_properties(m_state.bus, m_state.unit, properties));
   }
-  return write_limits(m_state, resources);
+  return write_limits(m_state, std::move(limits));
 }
 
 Result<> ContainerCgroup::freeze() const {
@@ -208,7 +243,7 @@ CgroupStatistics ContainerCgroup::statistics() const {
 }
 
 std::uint64_t ContainerCgroup::out_of_memory_kills() const {
-  return statistics().memory.out_of_memory_kills.value_or(0);
+  return read_memory_statistics(m_state).out_of_memory_kills.value_or(0);
 }
 
 }  // namespace ecrin::run

@@ -260,7 +260,7 @@ Result<ContainerCgroup> make_scope(const CgroupFacts& facts, int version, const 
   state.bus = scope.bus;
   ContainerCgroup cgroup(std::move(state), std::move(keeper));
   TRY(come_within_reach(cgroup.state(), cgroup.directory()));
-  TRY(write_limits(cgroup.state(), request.resources));
+  TRY(write_limits(cgroup.state(), TRY(plan_limits(cgroup.state(), request.resources))));
   made.keep();
   return cgroup;
 }
@@ -307,7 +307,7 @@ Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request, co
     return std::unexpected(explain_refusal(std::move(state).error(), needed));
   }
   ContainerCgroup cgroup(std::move(*state));
-  TRY(write_limits(cgroup.state(), request.resources));
+  TRY(write_limits(cgroup.state(), TRY(plan_limits(cgroup.state(), request.resources))));
   made.keep();
   return cgroup;
 }

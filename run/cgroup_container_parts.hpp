@@ -6,6 +6,7 @@
 
 #include "base/child.hpp"
 #include "oci/resources.hpp"
+#include "run/cgroup_files.hpp"
 #include "run/cgroup_settings.hpp"
 #include "run/cgroup_state.hpp"
 
@@ -14,8 +15,17 @@ namespace ecrin::run {
 /// For a container without a cgroup (0) as for version 2: does it ask for anything?
 Result<std::vector<CgroupSetting>> settings_of(int version, const oci::Resources& resources);
 
+/// What is written to a container's cgroup for its limits, all of which can be had.
+struct PlannedLimits {
+  std::vector<CgroupSetting> settings;
+  std::vector<CgroupWrite> writes;
+  std::string devices;                 // the directory that takes rules for devices; "": none are set
+  std::vector<oci::DeviceRule> rules;  // complete
+};
+/// Nothing is written.
+Result<PlannedLimits> plan_limits(const CgroupState& state, const oci::Resources& resources);
 /// Into the files of the cgroup and, for devices, the kernel.
-Result<> write_limits(const CgroupState& state, const oci::Resources& resources);
+Result<> write_limits(const CgroupState& state, PlannedLimits limits);
 
 /// Moves this process to where it may move others from into this cgroup (version 2): an ordinary user's that
 /// is in a cgroup of root's, into a scope of the user's manager. Nothing when it may already, or when there

@@ -51,40 +51,6 @@ Result<> add_processes(std::vector<pid_t>& processes, const std::string& directo
   return {};
 }
 
-// One that is to be written, with the file that is there.
-struct Write {
-  const CgroupSetting* setting;
-  std::string path;
-  std::string value;
-};
-
-Result<std::vector<Write>> find_files(const std::vector<CgroupSetting>& settings,
-                                      const DirectoryOf& directory_of) {
-  std::vector<Write> writes;
-  for (const CgroupSetting& setting : settings) {
-    const std::string directory = directory_of(setting.controller);
-    const auto is_there = [&](const std::string& file) {
-      return !directory.empty() && !file.empty() && has_cgroup_file(directory + "/" + file);
-    };
-    if (is_there(setting.file)) {
-      writes.push_back({&setting, directory + "/" + setting.file, setting.value});
-    } else if (is_there(setting.other_file)) {
-      writes.push_back({&setting, directory + "/" + setting.other_file, setting.other_value});
-    } else if (setting.optional) {
-      continue;
-    } else if (directory.empty()) {
-      return fail(ErrorKind::unsupported,
-                  "linux.resources.{} cannot be had: there is no cgroup with the controller {}",
-                  setting.property, printable(setting.controller));
-    } else {
-      return fail(ErrorKind::unsupported,
-                  "linux.resources.{} cannot be had: the kernel of this host has no {}", setting.property,
-                  printable(setting.file));
-    }
-  }
-  return writes;
-}
-
 }  // namespace
 
 Result<> write_cgroup_file(const std::string& path, std::string_view text) {
@@ -145,18 +111,44 @@ Result<> remove_cgroup(const std::string& directory, Removal removal) {
   return std::unexpected(std::move(removed).error().context("removing the cgroup " + printable(directory)));
 }
 
-Result<> write_cgroup_settings(const std::vector<CgroupSetting>& settings, const DirectoryOf& directory_of) {
-  std::vector<Write> writes = TRY(find_files(settings, directory_of));
+Result<std::vector<CgroupWrite>> find_cgroup_files(const std::vector<CgroupSetting>& settings,
+                                                   const DirectoryOf& directory_of) {
+  std::vector<CgroupWrite> writes;
+  for (const CgroupSetting& setting : settings) {
+    const std::string directory = directory_of(setting.controller);
+    const auto is_there = [&](const std::string& file) {
+      return !directory.empty() && !file.empty() && has_cgroup_file(directory + "/" + file);
+    };
+    if (is_there(setting.file)) {
+      writes.push_back({setting.property, directory + "/" + setting.file, setting.value});
+    } else if (is_there(setting.other_file)) {
+      writes.push_back({setting.property, directory + "/" + setting.other_file, setting.other_value});
+    } else if (setting.optional) {
+      continue;
+    } else if (directory.empty()) {
+      return fail(ErrorKind::unsupported,
+                  "linux.resources.{} cannot be had: there is no cgroup with the controller {}",
+                  setting.property, printable(setting.controller));
+    } else {
+      return fail(ErrorKind::unsupported,
+                  "linux.resources.{} cannot be had: the kernel of this host has no {}", setting.property,
+                  printable(setting.file));
+    }
+  }
+  return writes;
+}
+
+Result<> write_cgroup_files(std::vector<CgroupWrite> writes) {
   // Some are only taken beside others: a limit of memory above the one of memory and swap that is still set,
   // a burst above the quota. Those come again after the others.
   for (;;) {
-    std::vector<Write> again;
+    std::vector<CgroupWrite> again;
     std::optional<Error> first;
-    for (Write& write : writes) {
+    for (CgroupWrite& write : writes) {
       auto written = write_cgroup_file(write.path, write.value);
       if (written) continue;
-      Error error = std::move(written).error().context(
-          fmt::format("setting linux.resources.{}", write.setting->property));
+      Error error =
+          std::move(written).error().context(fmt::format("setting linux.resources.{}", write.property));
       if (error.code() != EINVAL && error.code() != EBUSY) return std::unexpected(std::move(error));
       if (!first) first = std::move(error);
       again.push_back(std::move(write));
@@ -165,6 +157,10 @@ Result<> write_cgroup_settings(const std::vector<CgroupSetting>& settings, const
     if (again.size() == writes.size()) return std::unexpected(std::move(*first));
     writes = std::move(again);
   }
+}
+
+Result<> write_cgroup_settings(const std::vector<CgroupSetting>& settings, const DirectoryOf& directory_of) {
+  return write_cgroup_files(TRY(find_cgroup_files(settings, directory_of)));
 }
 
 }  // namespace ecrin::run

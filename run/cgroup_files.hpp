@@ -34,7 +34,17 @@ Result<> remove_cgroup(const std::string& directory, Removal removal = Removal::
 
 /// The directory with a controller's files; "": the controller cannot be had.
 using DirectoryOf = std::function<std::string(const std::string& controller)>;
-/// Writes all of them. One whose file is not there is found before anything is written.
+/// A setting with the file that is there.
+struct CgroupWrite {
+  std::string property;  // what asks for it
+  std::string path;
+  std::string value;
+};
+/// An error when one of them is not there.
+Result<std::vector<CgroupWrite>> find_cgroup_files(const std::vector<CgroupSetting>& settings,
+                                                   const DirectoryOf& directory_of);
+Result<> write_cgroup_files(std::vector<CgroupWrite> writes);
+/// Both: one whose file is not there is found before anything is written.
 Result<> write_cgroup_settings(const std::vector<CgroupSetting>& settings, const DirectoryOf& directory_of);
 
 }  // namespace ecrin::run

@@ -218,6 +218,12 @@ Json block_entries(const std::vector<BlockDeviceStatistics>& devices,
 
 }  // namespace
 
+MemoryStatistics read_memory_statistics(const CgroupState& state) {
+  const std::string directory = state.version == 0 ? "" : directory_of(state, "memory");
+  if (directory.empty()) return {};
+  return state.version == 2 ? read_memory(directory) : read_memory_version1(directory);
+}
+
 CgroupStatistics read_cgroup_statistics(const CgroupState& state) {
   CgroupStatistics statistics;
   if (state.version == 0) return statistics;
@@ -225,8 +231,7 @@ CgroupStatistics read_cgroup_statistics(const CgroupState& state) {
   const auto directory = [&](std::string_view controller) { return directory_of(state, controller); };
   statistics.cpu =
       is_version2 ? read_cpu(directory("cpu")) : read_cpu_version1(directory("cpu"), directory("cpuacct"));
-  if (const std::string memory = directory("memory"); !memory.empty())
-    statistics.memory = is_version2 ? read_memory(memory) : read_memory_version1(memory);
+  statistics.memory = read_memory_statistics(state);
   if (const std::string pids = directory("pids"); !pids.empty()) {
     statistics.pids = read_cgroup_number(pids + "/pids.current");
     statistics.pids_limit = read_cgroup_number(pids + "/pids.max");

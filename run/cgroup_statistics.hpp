@@ -50,6 +50,7 @@ struct CgroupStatistics {
   std::map<std::string, HugepageStatistics> hugepages;  // by page size: "2MB"
 };
 
+MemoryStatistics read_memory_statistics(const CgroupState& state);
 CgroupStatistics read_cgroup_statistics(const CgroupState& state);
 
 /// The "data" of an event of type "stats", as engines read it from `runc events --stats`.

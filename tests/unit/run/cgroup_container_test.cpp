@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/posix.hpp"
+#include "run/cgroup_devices.hpp"
 #include "run/cgroup_files.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -209,4 +210,36 @@ TEST_CASE("a state that is none is refused") {
                           Json{{"version", 2}, {"directories", {{{"path", "relative"}}}}},
                           Json{{"version", 0}, {"directories", {{{"path", "/a/b"}}}}}})
     CHECK_FALSE(cgroup_state_from_json(bad));
+}
+
+TEST_CASE("a new period leaves the quota, and a new quota the period") {
+  Tree tree;
+  tree.file("cpu.max", "20000 50000\n");
+  const ContainerCgroup cgroup({.version = 2, .directories = {{{}, tree.path()}}, .unit = {}, .bus = {}});
+  REQUIRE(cgroup.apply({.cpu = {.period = 80'000}}));
+  CHECK(tree.text("cpu.max").starts_with("20000 80000"));
+  tree.file("cpu.max", "20000 50000\n");
+  REQUIRE(cgroup.apply({.cpu = {.quota = 10'000}}));
+  CHECK(tree.text("cpu.max").starts_with("10000 50000"));
+  tree.file("cpu.max", "max 100000\n");
+  REQUIRE(cgroup.apply({.cpu = {.period = 80'000}}));
+  CHECK(tree.text("cpu.max").starts_with("max 80000"));
+}
+
+TEST_CASE("what cannot be had is found before anything is written or told to systemd") {
+  Tree tree;
+  tree.directory("pids");
+  tree.file("pids/pids.max", "max");
+  CgroupState state{.version = 1, .directories = {{{"pids"}, tree.path("pids")}}, .unit = {}, .bus = {}};
+  if (may_limit_devices()) {
+    const auto refused = ContainerCgroup(state).apply({.pids = 5, .devices = {{.allow = true}}});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message().find("controller devices") != std::string::npos);
+    CHECK(tree.text("pids/pids.max") == "max");
+  }
+  state.unit = "ecrin-box.scope";
+  state.bus = "unix:path=" + tree.path("nobody-listens");
+  const auto refused = ContainerCgroup(state).apply({.memory = {.limit = 4096}, .pids = 5});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message().find("controller memory") != std::string::npos);
 }
