@@ -237,7 +237,7 @@ std::vector<Flag> network_flags() {
       {.name = "mac-address", .value = "ADDRESS", .help = "its MAC address there"},
       {.name = "network",
        .value = "MODE",
-       .help = "private (default), pasta, slirp4netns, host, none, ns:PATH, or named networks",
+       .help = "private (default), pasta, slirp4netns, host, none, container:NAME, ns:PATH, or named networks",
        .occurs = Occurs::often},
       {.name = "network-alias",
        .value = "NAME",

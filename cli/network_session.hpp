@@ -13,7 +13,7 @@ namespace ecrin::cli {
 
 /// What belongs to somebody else and is shared. It lives as long as the container, over all its starts.
 struct OpenedNetwork {
-  Fd network_namespace;                         // of Kind::path and Kind::container
+  run::JoinedNetwork joined;                    // of Kind::path and Kind::container
   std::vector<run::UsedNetwork> networks;       // of Kind::named
   Fd store;                                     // their directory
   std::optional<run::KeeperConnection> keeper;  // keeps it there; each start has a connection of its own

@@ -9,13 +9,12 @@ namespace {
 constexpr std::chrono::seconds k_patience{15};  // for a monitor that is about to end
 
 Outcome lock_and_run(Session& session, const std::string& id, const Companion& companion, Fd client) {
-  std::optional<StartSurroundings> surroundings;
   std::optional<StoredRequest> stored;
   {
     Containers containers = TRY(Containers::open(session));
     stored = TRY(decode_request(TRY(containers.find(id)).request));
-    surroundings = TRY(StartSurroundings::open(session, stored->request));
   }
+  const StartSurroundings surroundings = TRY(StartSurroundings::open(session, stored->request));
   Containers containers = TRY(Containers::open(TRY(session.workshop())->store()));
   run::StoredContainer record = TRY(containers.find(id));
   const run::ContainerPlace place = TRY(containers.place(record));
@@ -29,7 +28,7 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
                             .request = stored->request,
                             .image = stored->image,
                             .place = place,
-                            .surroundings = *surroundings});
+                            .surroundings = surroundings});
 }
 
 }  // namespace

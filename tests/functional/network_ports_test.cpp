@@ -150,8 +150,8 @@ TEST_CASE("host-gateway is the host", "[any-driver]") {
 TEST_CASE("a container joins a network namespace that is there", "[any-driver]") {
   Ecrin ecrin;
   // That of another container.
-  Running other(ecrin.invocation(
-      {"run", "--rm", "--name", "other", "busybox", "sh", "-c", "echo ready; exec sleep 1000"}));
+  Running other(ecrin.invocation({"run", "--rm", "--name", "other", "--dns", "192.0.2.53", "--add-host",
+                                  "theirs:192.0.2.1", "busybox", "sh", "-c", "echo ready; exec sleep 1000"}));
   REQUIRE(other.wait_for_output("ready"));
   const int pid = ecrin.inspect("other")["State"]["Pid"];
   const std::string path = "/proc/" + std::to_string(pid) + "/ns/net";
@@ -159,6 +159,15 @@ TEST_CASE("a container joins a network namespace that is there", "[any-driver]")
   REQUIRE(own.starts_with("net:"));
   CHECK(ecrin.must({"run", "--rm", "--network", "ns:" + path, "busybox", "readlink", "/proc/self/ns/net"}) ==
         own);
+  // The same by its name, with its files.
+  const Outcome shared =
+      ecrin({"run", "--rm", "--network", "container:other", "--add-host", "mine:192.0.2.2", "busybox", "sh",
+             "-c", "readlink /proc/self/ns/net; cat /etc/hosts /etc/resolv.conf"});
+  INFO(shared.description);
+  CHECK(contains(shared.out, own));
+  CHECK(contains(shared.out, "192.0.2.1\ttheirs"));
+  CHECK(contains(shared.out, "192.0.2.2\tmine"));
+  CHECK(contains(shared.out, "nameserver 192.0.2.53"));
   // One whose owner has other ids: what is in the store would have wrong owners there.
   Running odd(host_command(
       {"unshare", "--map-root-user", "--map-auto", "--net", "sh", "-c", "echo ready; exec sleep 1000"}));
@@ -167,4 +176,42 @@ TEST_CASE("a container joins a network namespace that is there", "[any-driver]")
       {"run", "--rm", "--network", "ns:/proc/" + std::to_string(odd.pid()) + "/ns/net", "busybox", "true"});
   CHECK(refused.code == 125);
   CHECK(contains(refused.err, "other ids"));
+}
+
+TEST_CASE("a container joins the network of another that runs, again at each start", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string kind = GENERATE(as<std::string>(), "private", "bridge", "none");
+  CAPTURE(kind);
+  ecrin.must({"run", "-d", "--name", "server", "--network", kind, "busybox", "test-init", "serve", "80"});
+  ecrin.must(
+      {"create", "--name", "client", "--network", "container:server", "busybox", "sh", "-c",
+       "for try in 1 2 3 4 5 6 7 8 9; do test-init ask tcp 127.0.0.1 80 hello && exit; sleep 0.2; done"});
+  for (int round = 0; round < 2; ++round) {
+    const Outcome asked = ecrin({"start", "-a", "client"});
+    INFO(asked.description);
+    CHECK(contains(asked.out, "tcp 80 hello"));
+  }
+  ecrin.must({"stop", "-t", "0", "server"});
+  const Outcome stopped = ecrin({"start", "-a", "client"});
+  INFO(stopped.description);
+  CHECK(stopped.code == 125);
+  CHECK(contains(stopped.err, "container 'server' is not running"));
+  ecrin.must({"rm", "client", "server"});
+}
+
+TEST_CASE("a network of a container that cannot be joined is refused with the reason", "[any-driver]") {
+  Ecrin ecrin;
+  const auto refused = [&ecrin](const std::string& name) {
+    const Outcome outcome = ecrin({"run", "--rm", "--network", "container:" + name, "busybox", "true"});
+    INFO(outcome.description);
+    CHECK(outcome.code == 125);
+    CHECK(one_error(outcome));
+    return outcome.err;
+  };
+  CHECK(contains(refused("nobody"), "nobody"));
+  ecrin.must({"create", "--name", "idle", "busybox", "true"});
+  CHECK(contains(refused("idle"), "container 'idle' is not running"));
+  ecrin.must({"run", "-d", "--name", "open", "--network", "host", "busybox", "sleep", "1000"});
+  CHECK(contains(refused("open"), "the host's network"));
+  ecrin.must({"rm", "-f", "open", "idle"});
 }
