@@ -59,9 +59,12 @@ Result<std::pair<KeeperBridges::Cable, AttachReply>> KeeperBridges::attach(Attac
     if (wanted.interface_name.empty()) wanted.interface_name = fmt::format("eth{}", index);
   }
   Cable cable{.request = std::move(request), .network_namespace = std::move(network_namespace)};
-  const std::string status = TRY(run_netavark("setup", cable));
-  auto reply = parse_netavark_status(status, cable.request);
+  const auto set_up = [&]() -> Result<AttachReply> {
+    return parse_netavark_status(TRY(run_netavark("setup", cable)), cable.request);
+  };
+  auto reply = set_up();
   if (!reply) {
+    // Whatever is there of it: one of several networks, or rules.
     (void)run_netavark("teardown", cable);  // the first error counts
     return std::unexpected(std::move(reply).error());
   }

@@ -1,7 +1,6 @@
 #include "run/network_store.hpp"
 
 #include <ifaddrs.h>
-#include <sys/random.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 #include "base/defer.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "run/socket_address.hpp"
 
@@ -27,15 +27,6 @@ NetworkConfig default_network() {
           .id = std::string(64, '0'),
           .interface_name = "ecrin0",
           .subnets = {{.subnet = subnet, .gateway = subnet.at(1)}}};
-}
-
-Result<std::string> random_hexadecimal(std::size_t bytes) {
-  std::string raw(bytes, '\0');
-  if (::getrandom(raw.data(), raw.size(), 0) != static_cast<ssize_t>(raw.size()))
-    return fail_errno("cannot get random bytes");
-  std::string text;
-  for (const char byte : raw) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return text;
 }
 
 unsigned prefix_of(const IpAddress& mask) {
@@ -71,7 +62,7 @@ std::string free_interface(const std::vector<NetworkConfig>& others) {
 
 // A subnet of the addresses that everybody may take at random (RFC 4193).
 Result<Subnet> random_ipv6_subnet() {
-  const std::string digits = TRY(random_hexadecimal(7));
+  const std::string digits = random_hexadecimal(14);
   return Subnet::parse(fmt::format("fd{}:{}:{}:{}::/64", digits.substr(0, 2), digits.substr(2, 4),
                                    digits.substr(6, 4), digits.substr(10, 4)));
 }
@@ -166,6 +157,9 @@ Result<NetworkConfig> NetworkStore::create(NetworkConfig config, std::int64_t no
   for (const NetworkConfig& other : others) {
     if (other.name == config.name)
       return fail(ErrorKind::conflict, "there is a network '{}' already", config.name);
+    if (other.interface_name == config.interface_name)
+      return fail(ErrorKind::conflict, "the interface '{}' is that of the network '{}'", other.interface_name,
+                  other.name);
     for (const NetworkSubnet& subnet : other.subnets) taken.push_back(subnet.subnet);
   }
   for (const NetworkSubnet& subnet : config.subnets) {
@@ -192,7 +186,7 @@ Result<NetworkConfig> NetworkStore::create(NetworkConfig config, std::int64_t no
   for (NetworkSubnet& subnet : config.subnets)
     if (!subnet.gateway) subnet.gateway = subnet.subnet.at(1);
   if (config.interface_name.empty()) config.interface_name = free_interface(others);
-  config.id = TRY(random_hexadecimal(32));
+  config.id = random_hexadecimal(64);
   config.created = format_time(now);
   TRY(check_network_config(config));
   AtomicFile file = TRY(AtomicFile::create(m_directory, config.name + std::string(k_suffix), 0600));

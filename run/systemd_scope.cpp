@@ -1,12 +1,12 @@
 #include "run/systemd_scope.hpp"
 
 #include <dlfcn.h>
-#include <sys/random.h>
 #include <systemd/sd-bus.h>
 
 #include <chrono>
 #include <memory>
 
+#include "base/random.hpp"
 #include "base/text.hpp"
 
 namespace ecrin::run {
@@ -78,14 +78,6 @@ const Library* load() {
     return found;
   }();
   return library.get();
-}
-
-Result<std::string> scope_name() {
-  unsigned char bytes[8];
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return fail_errno("cannot get random bytes");
-  std::string name = "ecrin-";
-  for (const unsigned char byte : bytes) name += fmt::format("{:02x}", byte);
-  return name + ".scope";
 }
 
 class Manager {
@@ -313,7 +305,7 @@ Result<StartedScope> start_systemd_scope(const std::vector<std::string>& address
 Result<> enter_systemd_scope(const std::vector<std::string>& addresses) {
   return with_manager(addresses, [&](Manager& manager, const std::string&) -> Result<> {
     ScopeRequest request;
-    request.unit = TRY(scope_name());
+    request.unit = fmt::format("ecrin-{}.scope", random_hexadecimal(16));
     request.description = "containers of ecrin with limits";
     return manager.start_scope(request);
   });

@@ -84,6 +84,11 @@ TEST_CASE("networks: created, listed, shown, removed", "[any-driver]") {
   CHECK(ecrin({"network", "exists", "no"}).code == 1);
   CHECK(ecrin.must({"network", "inspect", "--format", "{{.name}}",
                     back["id"].get<std::string>().substr(0, 12)}) == "back");
+  // By its name and by its ID is twice.
+  const Outcome twice = ecrin({"run", "--rm", "--network", "back", "--network",
+                               back["id"].get<std::string>().substr(0, 12), "busybox", "true"});
+  CHECK(twice.code == 125);
+  CHECK(contains(twice.err, "named twice"));
   const Outcome again = ecrin({"network", "create", "front"});
   CHECK(again.code == 125);
   CHECK(one_error(again));
@@ -91,8 +96,8 @@ TEST_CASE("networks: created, listed, shown, removed", "[any-driver]") {
   for (const Arguments& flags :
        {Arguments{"none"}, Arguments{"a b"}, Arguments{"--subnet", "10.77.0.0/16", "x"},
         Arguments{"--subnet", "10.78.0.0/24", "--gateway", "10.79.0.1", "x"},
-        Arguments{"--driver", "macvlan", "x"}, Arguments{"--gateway", "10.1.0.1", "x"},
-        Arguments{"--subnet", "10.78.0.0/32", "x"}}) {
+        Arguments{"--interface-name", "ecrin0", "x"}, Arguments{"--driver", "macvlan", "x"},
+        Arguments{"--gateway", "10.1.0.1", "x"}, Arguments{"--subnet", "10.78.0.0/32", "x"}}) {
     Arguments arguments = {"network", "create"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     const Outcome refused = ecrin(arguments);
@@ -124,14 +129,19 @@ TEST_CASE("two containers on a named network find each other by name", "[any-dri
   CHECK(contains(six.out, "tcp 80 hello from fd"));
   // Who is on another network finds nobody.
   ecrin.must({"network", "create", "other"});
+  Running alone(server(ecrin, {"--name", "alone", "--network", "other"}));
+  REQUIRE(alone.wait_for_output("ready"));
+  CHECK(contains(ask(ecrin, {"--network", "other"}, "alone").out, "hello"));
   CHECK_FALSE(contains(ask(ecrin, {"--network", "other"}, "web").out, "hello"));
   CHECK(contains(ask(ecrin, {"--network", "other", "--network", "shared"}, "web").out, "hello"));
   // A network that is used stays.
   const Outcome refused = ecrin({"network", "rm", "shared"});
   CHECK(refused.code == 2);
   CHECK(contains(refused.err, "in use"));
-  first.signal(SIGTERM);
-  first.wait();
+  for (Running* running : {&first, &alone}) {
+    running->signal(SIGTERM);
+    running->wait();
+  }
   CHECK(keeper_is_gone(ecrin));
   CHECK(ecrin({"network", "rm", "shared"}).code == 0);
 }

@@ -40,8 +40,12 @@ TEST_CASE("a server in a container answers on published ports: TCP and UDP, IPv4
   CHECK(ask_server("tcp", "::1", other).starts_with("failed"));
   CHECK(answer_of_server("udp", "::1", other) == "udp 82 hello");
   // Who trusts the loopback in the container does not trust the outside by that.
-  CHECK_FALSE(contains(ask_server("tcp", "127.0.0.1", port), "from 127."));
-  CHECK_FALSE(ask_server("tcp", "::1", port).ends_with("from ::1"));
+  const std::string four = ask_server("tcp", "127.0.0.1", port);
+  CHECK(contains(four, "hello from "));
+  CHECK_FALSE(contains(four, "from 127."));
+  const std::string six = ask_server("tcp", "::1", port);
+  CHECK(contains(six, "hello from "));
+  CHECK_FALSE(six.ends_with("from ::1"));
 }
 
 TEST_CASE("a server that has IPv4 only answers on IPv6 too", "[any-driver]") {
@@ -130,7 +134,7 @@ TEST_CASE("names: servers, domains, hosts, and files that stay the image's", "[a
   const std::string hosts = ecrin.must({"run", "--rm", "--add-host", "db;cache:192.0.2.1", "--add-host",
                                         "six:[2001:db8::1]", "busybox", "cat", "/etc/hosts"});
   CHECK(contains(hosts, "192.0.2.1\tdb\n192.0.2.1\tcache\n2001:db8::1\tsix\n"));
-  CHECK(ecrin({"run", "--rm", "--no-hosts", "busybox", "grep", "-c", "localhost", "/etc/hosts"}).code != 0);
+  CHECK(ecrin({"run", "--rm", "--no-hosts", "busybox", "test", "-e", "/etc/hosts"}).code == 1);
   CHECK(ecrin({"run", "--rm", "--no-hostname", "busybox", "test", "-e", "/etc/hostname"}).code == 1);
 }
 
