@@ -13,35 +13,6 @@ namespace {
 using run::NetworkRequest;
 using Kind = NetworkRequest::Kind;
 
-constexpr std::size_t k_most_nameservers = 3;  // MAXNS of the C library
-
-bool is_word(std::string_view text) {
-  return !text.empty() && std::ranges::none_of(text, [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '#';
-  });
-}
-
-Result<run::ResolverSettings> parse_resolver(const Arguments& arguments) {
-  run::ResolverSettings settings;
-  for (const std::string& server : arguments.values("dns")) {
-    const auto address = run::IpAddress::parse(server);
-    if (!address)
-      return fail(ErrorKind::invalid, "--dns is the address of a server, not '{}'", printable(server));
-    settings.servers.push_back(address->to_string());
-  }
-  if (settings.servers.size() > k_most_nameservers)
-    return fail(ErrorKind::invalid, "--dns can be given {} times at most", k_most_nameservers);
-  settings.search = arguments.values("dns-search");
-  settings.options = arguments.values("dns-option");
-  for (const auto* list : {&settings.search, &settings.options}) {
-    for (const std::string& word : *list) {
-      if (!is_word(word))
-        return fail(ErrorKind::invalid, "'{}' cannot stand in /etc/resolv.conf", printable(word));
-    }
-  }
-  return settings;
-}
-
 Result<std::vector<std::pair<std::string, std::string>>> parse_hosts(const Arguments& arguments) {
   std::vector<std::pair<std::string, std::string>> hosts;
   for (const std::string& text : arguments.values("add-host")) {
@@ -237,7 +208,8 @@ std::vector<Flag> network_flags() {
       {.name = "mac-address", .value = "ADDRESS", .help = "its MAC address there"},
       {.name = "network",
        .value = "MODE",
-       .help = "private (default), pasta, slirp4netns, host, none, container:NAME, ns:PATH, or named networks",
+       .help =
+           "private (default), pasta, slirp4netns, host, none, container:NAME, ns:PATH, or named networks",
        .occurs = Occurs::often},
       {.name = "network-alias",
        .value = "NAME",

@@ -15,18 +15,10 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr std::size_t k_most_nameservers = 3;  // MAXNS of the C library
-
 bool is_address(const std::string& text) {
   in6_addr unused{};
   return ::inet_pton(AF_INET, text.c_str(), &unused) == 1 ||
          ::inet_pton(AF_INET6, text.c_str(), &unused) == 1;
-}
-
-bool is_word(std::string_view text) {
-  return !text.empty() && std::ranges::none_of(text, [](char c) {
-    return static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '#';
-  });
 }
 
 Result<std::uint64_t> parse_limit(std::string_view text, std::string_view whole) {
@@ -93,28 +85,32 @@ Result<> read_confinement(const Arguments& arguments, build::RunSettings& settin
   return {};
 }
 
-namespace {
+bool is_word(std::string_view text) {
+  return !text.empty() && std::ranges::none_of(text, [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '#';
+  });
+}
 
-Result<> read_resolver(const Arguments& arguments, build::RunSettings& settings) {
+Result<run::ResolverSettings> parse_resolver(const Arguments& arguments) {
+  run::ResolverSettings settings;
   for (const std::string& server : arguments.values("dns")) {
-    if (!is_address(server))
+    const auto address = run::IpAddress::parse(server);
+    if (!address)
       return fail(ErrorKind::invalid, "--dns is the address of a server, not '{}'", printable(server));
-    settings.nameservers.push_back(server);
+    settings.servers.push_back(address->to_string());
   }
-  if (settings.nameservers.size() > k_most_nameservers)
-    return fail(ErrorKind::invalid, "--dns can be given {} times at most", k_most_nameservers);
-  settings.search_domains = arguments.values("dns-search");
-  settings.resolver_options = arguments.values("dns-option");
-  for (const auto* list : {&settings.search_domains, &settings.resolver_options}) {
+  if (settings.servers.size() > run::k_most_nameservers)
+    return fail(ErrorKind::invalid, "--dns can be given {} times at most", run::k_most_nameservers);
+  settings.search = arguments.values("dns-search");
+  settings.options = arguments.values("dns-option");
+  for (const auto* list : {&settings.search, &settings.options}) {
     for (const std::string& word : *list) {
       if (!is_word(word))
         return fail(ErrorKind::invalid, "'{}' cannot stand in /etc/resolv.conf", printable(word));
     }
   }
-  return {};
+  return settings;
 }
-
-}  // namespace
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text) {
   const std::size_t border = text.find_first_of("=:");
@@ -155,7 +151,10 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
   for (const std::string& text : arguments.values("add-host")) {
     for (auto& host : TRY(parse_add_host(text))) settings.hosts.push_back(std::move(host));
   }
-  TRY(read_resolver(arguments, settings));
+  run::ResolverSettings resolver = TRY(parse_resolver(arguments));
+  settings.nameservers = std::move(resolver.servers);
+  settings.search_domains = std::move(resolver.search);
+  settings.resolver_options = std::move(resolver.options);
   TRY(read_confinement(arguments, settings));
   for (const std::string& text : arguments.values("volume"))
     settings.mounts.push_back(TRY(parse_build_volume(text)));

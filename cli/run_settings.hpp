@@ -5,9 +5,14 @@
 
 #include "build/run_settings.hpp"
 #include "cli/arguments.hpp"
+#include "run/network_files.hpp"
 
 namespace ecrin::cli {
 
+/// May it stand in /etc/resolv.conf or /etc/hosts as one word?
+bool is_word(std::string_view text);
+/// --dns, --dns-search and --dns-option.
+Result<run::ResolverSettings> parse_resolver(const Arguments& arguments);
 /// "name:address", "name=address", several names "a;b:address"; IPv6 may stand in brackets.
 Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text);
 /// "nofile=1024", "nofile=1024:2048", "core=-1"

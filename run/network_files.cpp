@@ -9,8 +9,6 @@
 namespace ecrin::run {
 namespace {
 
-constexpr std::size_t k_most_nameservers = 3;  // MAXNS of the C library
-
 // The address of a "nameserver" line.
 std::optional<std::string_view> nameserver_of(std::string_view line) {
   line = trim(line);

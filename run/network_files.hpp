@@ -13,6 +13,8 @@ namespace ecrin::run {
 /// Does this resolv.conf name a server that is not on the host's own loopback?
 bool has_reachable_nameserver(std::string_view resolv_conf);
 
+inline constexpr std::size_t k_most_nameservers = 3;  // MAXNS of the C library
+
 /// What --dns, --dns-search and --dns-option put in place of the lines that are there.
 struct ResolverSettings {
   std::vector<std::string> servers;
