@@ -50,8 +50,6 @@ public:
   const std::vector<std::pair<std::string, std::string>>& files() const { return m_files; }
   /// With the numbers of the host's ports that were chosen.
   const std::vector<PublishedPort>& ports() const { return m_ports; }
-  /// Of named networks: the addresses that the container has there.
-  const std::vector<AttachedNetwork>& attached() const { return m_attached.networks; }
 
 private:
   ContainerNetwork() = default;

@@ -40,13 +40,6 @@ IpAddress IpAddress::next() const {
   return after;
 }
 
-bool IpAddress::is_loopback() const {
-  if (family == Family::v4) return bytes[0] == 127;
-  IpAddress one = any(Family::v6);
-  one.bytes[15] = 1;
-  return *this == one;
-}
-
 bool IpAddress::is_link_local() const {
   if (family == Family::v4) return bytes[0] == 169 && bytes[1] == 254;
   return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;

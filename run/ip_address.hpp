@@ -26,7 +26,6 @@ struct IpAddress {
   IpAddress next() const;
   unsigned bits() const { return family == Family::v4 ? 32 : 128; }
   bool is_any() const { return *this == any(family); }
-  bool is_loopback() const;
   bool is_link_local() const;
 };
 

@@ -87,10 +87,7 @@ Result<AttachRequest> parse_attach_request(std::string_view text) {
 std::string format_attach_reply(const AttachReply& reply) {
   Json networks = Json::array();
   for (const AttachedNetwork& network : reply.networks) {
-    networks.push_back({{"network", network.network},
-                        {"addresses", texts(network.addresses)},
-                        {"gateways", texts(network.gateways)},
-                        {"mac", network.mac_address}});
+    networks.push_back({{"network", network.network}, {"addresses", texts(network.addresses)}});
   }
   return dump_json({{"networks", std::move(networks)}, {"dns", reply.nameservers}, {"search", reply.search}});
 }
@@ -105,8 +102,6 @@ Result<AttachReply> parse_attach_reply(std::string_view text) {
       AttachedNetwork network;
       network.network = TRY(json_string(entry, "network", k_reply)).value_or("");
       network.addresses = TRY(addresses_of(entry, "addresses", k_reply));
-      network.gateways = TRY(addresses_of(entry, "gateways", k_reply));
-      network.mac_address = TRY(json_string(entry, "mac", k_reply)).value_or("");
       reply.networks.push_back(std::move(network));
     }
   }
@@ -170,15 +165,12 @@ Result<AttachReply> parse_netavark_status(std::string_view text, const AttachReq
     const Json* interfaces = TRY(json_object(*status, "interfaces", k_status));
     if (interfaces) {
       for (const auto& [name, interface] : interfaces->items()) {
-        network.mac_address = TRY(json_string(interface, "mac_address", k_status)).value_or("");
         const Json* subnets = TRY(json_array(interface, "subnets", k_status));
         if (!subnets) continue;
         for (const Json& subnet : *subnets) {
           const std::string own = TRY(json_string(subnet, "ipnet", k_status)).value_or("");
-          const std::string gateway = TRY(json_string(subnet, "gateway", k_status)).value_or("");
           if (const auto address = IpAddress::parse(own.substr(0, own.find('/'))))
             network.addresses.push_back(*address);
-          if (const auto address = IpAddress::parse(gateway)) network.gateways.push_back(*address);
         }
       }
     }

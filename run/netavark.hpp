@@ -25,8 +25,6 @@ struct AttachRequest {
 struct AttachedNetwork {
   std::string network;
   std::vector<IpAddress> addresses;
-  std::vector<IpAddress> gateways;
-  std::string mac_address;
 };
 struct AttachReply {
   std::vector<AttachedNetwork> networks;

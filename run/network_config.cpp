@@ -7,6 +7,7 @@
 
 #include "base/json.hpp"
 #include "base/text.hpp"
+#include "oci/json_fields.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -29,19 +30,6 @@ Result<std::optional<IpAddress>> address_member(const Json& object, const char* 
   const auto text = TRY(json_string(object, key, what));
   if (!text || text->empty()) return std::nullopt;
   return TRY(address_of(*text, what));
-}
-
-Result<std::map<std::string, std::string>> strings_member(const Json& object, const char* key,
-                                                          std::string_view what) {
-  std::map<std::string, std::string> result;
-  const Json* member = TRY(json_object(object, key, what));
-  if (!member) return result;
-  for (const auto& [name, value] : member->items()) {
-    if (!value.is_string())
-      return fail(ErrorKind::invalid, "{}: '{}' of '{}' is no text", what, printable(name, 100), key);
-    result.emplace(name, value.get<std::string>());
-  }
-  return result;
 }
 
 Result<NetworkSubnet> parse_subnet(const Json& object, std::string_view what) {
@@ -124,8 +112,8 @@ Result<NetworkConfig> parse_network_config(std::string_view text, std::string_vi
   config.ipv6 = TRY(json_bool(document, "ipv6_enabled", what)).value_or(false);
   config.internal = TRY(json_bool(document, "internal", what)).value_or(false);
   config.dns = TRY(json_bool(document, "dns_enabled", what)).value_or(false);
-  config.labels = TRY(strings_member(document, "labels", what));
-  config.options = TRY(strings_member(document, "options", what));
+  config.labels = TRY(oci::json_string_map(document, "labels", what));
+  config.options = TRY(oci::json_string_map(document, "options", what));
   TRY_WHILE(check_network_config(config), "reading {}", what);
   return config;
 }

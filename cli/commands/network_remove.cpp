@@ -1,9 +1,8 @@
 // verbs: network rm, network prune
-#include <stdio.h>
-#include <unistd.h>
-
 #include "cli/commands/commands.hpp"
+#include "cli/first_error.hpp"
 #include "cli/network_filter.hpp"
+#include "cli/prompt.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "run/network_store.hpp"
@@ -14,33 +13,18 @@ namespace {
 // All that can be removed are; the first that cannot is the error.
 Outcome remove(Session& session, const Arguments& arguments) {
   const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(session.root())));
-  std::optional<Error> problem;
+  FirstError errors(session.console());
   for (const std::string& name : arguments.operands()) {
-    const auto removed = store.remove(name);
-    if (removed) {
-      print_line(name);
-    } else if (!problem && !(removed.error().kind() == ErrorKind::not_found && arguments.on("force"))) {
-      problem = removed.error();
-    }
+    auto removed = store.remove(name);
+    if (!removed && removed.error().kind() == ErrorKind::not_found && arguments.on("force")) continue;
+    if (errors.done(std::move(removed))) print_line(name);
   }
-  if (!problem) return 0;
-  // podman's codes: 1 there is none, 2 it is in use.
-  const int code = problem->kind() == ErrorKind::not_found  ? 1
-                   : problem->kind() == ErrorKind::conflict ? 2
-                                                            : 125;
-  return std::unexpected(Failure(std::move(*problem), code));
-}
-
-bool confirmed() {
-  ::fprintf(stderr, "This removes all networks that no container is on.\nGo on? [y/N] ");
-  ::fflush(stderr);
-  char answer[16] = "";
-  return ::fgets(answer, sizeof answer, stdin) != nullptr && (answer[0] == 'y' || answer[0] == 'Y');
+  return std::move(errors).outcome({.not_found = 1, .conflict = 2});  // podman's codes
 }
 
 Outcome prune(Session& session, const Arguments& arguments) {
   const NetworkFilter filter = TRY(NetworkFilter::parse(arguments.values("filter"), session.now()));
-  if (!arguments.on("force") && ::isatty(0) == 1 && !confirmed()) return 0;
+  if (!arguments.on("force") && !confirmed("This removes all networks that no container is on.")) return 0;
   const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(session.root())));
   for (const run::NetworkConfig& config : TRY(store.list())) {
     if (config.name == run::k_default_network || !filter.accepts(config)) continue;
