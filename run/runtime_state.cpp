@@ -51,11 +51,8 @@ Result<std::string> boot_id() {
 // One in a directory that everybody can write to might be somebody else's.
 Result<Fd> open_root(const std::string& root) {
   Fd directory = TRY(posix::open(root, O_PATH | O_DIRECTORY));
-  const struct stat status = TRY(posix::stat_fd(directory));
-  if (status.st_uid != ::geteuid() && ::geteuid() != 0)
-    return std::unexpected(
-        Error(ErrorKind::denied, fmt::format("'{}' belongs to another user", printable(root)))
-            .hint("--root names another directory"));
+  if (auto own = posix::check_own_directory(directory, root); !own)
+    return std::unexpected(std::move(own).error().hint("--root names another directory"));
   return directory;
 }
 
@@ -192,8 +189,13 @@ Result<ContainerDirectory> ContainerDirectory::create(const std::string& root, c
     if (!opened && opened.error().code() == ENOENT) continue;  // removed meanwhile
     ContainerDirectory directory(TRY(root_directory.duplicate()), TRY(std::move(opened)), id,
                                  root + "/" + id);
-    auto lock =
-        TRY(FileLock::acquire_now(TRY(open_for_lock(directory.m_directory)), FileLock::Mode::exclusive));
+    // One that is new belongs to us: who asks for its status holds the lock for a moment only.
+    Fd file = TRY(open_for_lock(directory.m_directory));
+    std::optional<FileLock> lock;
+    if (made)
+      lock = TRY(FileLock::acquire(std::move(file), FileLock::Mode::exclusive));
+    else
+      lock = TRY(FileLock::acquire_now(std::move(file), FileLock::Mode::exclusive));
     if (lock && !TRY(directory.is_current())) continue;
     // A create that was killed before it knew the container's first process leaves a directory without state,
     // or with that of no process, and no lock.
