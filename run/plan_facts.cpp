@@ -20,6 +20,11 @@ PlanFacts host_facts() {
   return facts;
 }
 
+bool may_set_groups() {
+  const auto setting = posix::read_file("/proc/self/setgroups", 64);
+  return setting && setting->starts_with("allow");
+}
+
 // The same for every container of a process.
 Result<PlanFacts> own_facts() {
   static std::mutex mutex;
@@ -29,8 +34,7 @@ Result<PlanFacts> own_facts() {
     PlanFacts found = host_facts();
     found.uids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
     found.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
-    const auto set_groups = posix::read_file("/proc/self/setgroups");
-    found.set_groups = set_groups && set_groups->starts_with("allow");
+    found.set_groups = may_set_groups();
     facts = std::move(found);
   }
   return *facts;
@@ -48,6 +52,7 @@ fs::IdMap inside(const std::vector<oci::IdMapping>& mappings) {
 PlanFacts joined_plan_facts() {
   PlanFacts facts = host_facts();
   facts.leaves_out_groups = false;
+  facts.set_groups = may_set_groups();  // what is forbidden here is in all below; the stage sees for itself
   facts.uids = facts.gids = {{.container_id = 0, .host_id = 0, .size = UINT32_MAX}};
   return facts;
 }
