@@ -1,5 +1,4 @@
 // verbs: runtime pause, resume, update, events
-#include <poll.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -139,14 +138,18 @@ Result<int> run_events(const RuntimeContext& context, const Arguments& arguments
     return 0;
   }
   std::uint64_t kills = cgroup.out_of_memory_kills();
-  while (run::is_alive(container.record.process)) {
+  const auto tell_of_kills = [&] {
     for (const std::uint64_t now = cgroup.out_of_memory_kills(); kills < now; ++kills)
       print_line(dump_json(event("oom", id)));
+  };
+  while (run::is_alive(container.record.process)) {
+    tell_of_kills();
     print_line(dump_json(statistics_event(cgroup, id)));
     TRY(finish_output());
     const struct timespec pause = {.tv_sec = interval / k_second, .tv_nsec = interval % k_second};
     ::nanosleep(&pause, nullptr);
   }
+  tell_of_kills();  // the last one may have ended it
   return 0;
 }
 
