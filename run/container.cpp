@@ -175,6 +175,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   facts.cgroups = read_cgroup_hierarchies(config);
   facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
+  plan.setup.process.new_keyring = options.new_keyring;
   if (plan.setup.reports_prepared && !options.state)
     return fail(ErrorKind::unsupported,
                 "the container has hooks or a seccomp listener, and there is no state for them");
