@@ -40,14 +40,14 @@ Result<PlanFacts> own_facts() {
   return *facts;
 }
 
-fs::IdMap inside(const std::vector<oci::IdMapping>& mappings) {
+}  // namespace
+
+fs::IdMap id_map_of(const std::vector<oci::IdMapping>& mappings) {
   fs::IdMap map;
   for (const oci::IdMapping& part : mappings)
     map.push_back({.container_id = part.container_id, .host_id = part.host_id, .size = part.size});
   return map;
 }
-
-}  // namespace
 
 PlanFacts joined_plan_facts() {
   PlanFacts facts = host_facts();
@@ -62,8 +62,8 @@ Result<PlanFacts> plan_facts(const oci::RuntimeConfig& config) {
   if (!user) return own_facts();
   if (!user->path.empty()) return joined_plan_facts();
   PlanFacts facts = host_facts();
-  facts.uids = inside(config.uid_mappings);
-  facts.gids = inside(config.gid_mappings);
+  facts.uids = id_map_of(config.uid_mappings);
+  facts.gids = id_map_of(config.gid_mappings);
   return facts;  // whether groups can be set is found out when the maps are written
 }
 

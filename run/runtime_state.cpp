@@ -11,6 +11,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "oci/runtime_config.hpp"
+#include "run/gate.hpp"
 
 namespace ecrin::run {
 namespace {

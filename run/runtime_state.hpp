@@ -99,6 +99,4 @@ private:
   std::optional<FileLock> m_lock;
 };
 
-constexpr const char* k_gate_name = "gate";
-
 }  // namespace ecrin::run

@@ -91,6 +91,10 @@ Result<Fd> move_above(Fd fd, unsigned preserved_descriptors) {
   return copy;
 }
 
+Result<int> StageRequest::hand_down(Fd fd) {
+  return handed_down.emplace_back(TRY(move_above(std::move(fd), preserved_descriptors))).get();
+}
+
 Result<StageProcess> StageProcess::spawn(StageRequest request) {
   const unsigned preserved = request.preserved_descriptors;
   StageProcess stage;

@@ -7,6 +7,7 @@
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
+#include "run/gate.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
