@@ -18,8 +18,7 @@ namespace {
 
 constexpr const char* k_state_name = "state.json";
 constexpr const char* k_config_name = "config.json";
-constexpr std::size_t k_longest_id = 1024;
-constexpr std::size_t k_longest_file_name = 255;
+constexpr std::size_t k_longest_id = 255;  // it is the name of a directory
 
 Error no_container(const std::string& id) {
   return Error(ErrorKind::not_found, fmt::format("container '{}' does not exist", printable(id, 100)));
@@ -172,9 +171,6 @@ Result<> check_container_id(std::string_view id) {
         Error(ErrorKind::invalid,
               fmt::format("invalid character in the container ID '{}'", printable(id, 100)))
             .hint("letters, digits and any of _ + - . are allowed, and it begins with no dot"));
-  if (id.size() > k_longest_file_name)
-    return fail(ErrorKind::limit, "the name of the container is longer than {} characters",
-                k_longest_file_name);
   return {};
 }
 

@@ -37,11 +37,11 @@ Result<int> run_resume(const RuntimeContext& context, const Arguments& arguments
   const OpenedContainer container = TRY(open_container(context, arguments.operands().front(), Changes::yes));
   const bool alive =
       container.status != run::ContainerStatus::stopped && container.status != run::ContainerStatus::creating;
-  const auto cgroup = cgroup_of(container, "be resumed by");
+  auto cgroup = cgroup_of(container, "be resumed by");
   // A created container that is paused is still a created one.
   if (!alive || (cgroup && !TRY(cgroup->frozen())))
     return fail(ErrorKind::conflict, "cannot resume '{}': container not paused", container.record.id);
-  TRY(TRY(cgroup_of(container, "be resumed by")).thaw());
+  TRY(TRY(std::move(cgroup)).thaw());
   return 0;
 }
 
