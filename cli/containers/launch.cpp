@@ -98,6 +98,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
   m_own_home = std::ranges::any_of(config.process.env,
                                    [](const std::string& line) { return line.starts_with("HOME="); });
+  m_capabilities = config.process.capabilities;
   TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
   config.hostname = TRY(choose_hostname(m_request, m_record.id));
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
@@ -151,6 +152,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   if (request.user) {
     // The home of the other user, unless the container was given one.
     if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
+    if (!request.privileged) process.capabilities = m_capabilities;
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
     TRY(apply_user(process, rootfs, *request.user));
   }

@@ -226,6 +226,22 @@ TEST_CASE("exec runs another program in a container") {
   CHECK(one_error(stopped));
 }
 
+TEST_CASE("root of exec has the container's capabilities, whoever the container's user is") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must(with({"run", "-d", "--name", "host", "-u", "1000", "busybox"}, k_patient));
+  const auto capabilities = [&](Arguments flags) {
+    Arguments words = {"exec"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    return ecrin.must(with(words, {"host", "sh", "-c", "grep CapEff /proc/self/status | cut -f2"}));
+  };
+  const std::string bounding =
+      ecrin.must({"exec", "host", "sh", "-c", "grep CapBnd /proc/self/status | cut -f2"});
+  CHECK(capabilities({}) == "0000000000000000");
+  CHECK(capabilities({"-u", "root"}) == bounding);
+  CHECK(capabilities({"-u", "1001"}) == "0000000000000000");
+}
+
 TEST_CASE("files are copied into containers and out of them") {
   Ecrin ecrin;
   const Tidy tidy{ecrin};
