@@ -44,8 +44,14 @@ Result<Containers> Containers::open(Session& session) {
 // A monitor that was killed could not write that its container is gone.
 Result<> Containers::settle(run::StoredContainer& record) {
   if (!is_active(record.state)) return {};
-  const auto there = place(record);
-  if (there && TRY(there->is_locked())) return {};
+  // None is started while this is held.
+  std::optional<FileLock> idle;
+  if (const auto there = place(record)) {
+    auto lock = there->keep_idle();
+    if (!lock && lock.error().kind() != ErrorKind::not_found) return std::unexpected(lock.error());
+    if (lock && !*lock) return {};
+    if (lock) idle = *std::move(lock);
+  }
   // It may have written its end between our look at the table and the one at the lock.
   const auto now = TRY(m_table.get(record.id));
   if (now) record.state = now->state;
