@@ -11,13 +11,11 @@ namespace {
 
 // One that is started at this moment is locked, and stays.
 Result<bool> remove_stopped(Containers& containers, const run::StoredContainer& record) {
-  const auto place = containers.place(record);
-  if (!place) {
-    TRY(containers.table().remove(record.id));
-    return true;
-  }
-  const auto lock = TRY(place->lock(std::chrono::milliseconds(0)));
-  if (!lock) return false;
+  const auto lock = [&]() -> Result<std::optional<FileLock>> {
+    return TRY(containers.place(record)).lock(std::chrono::milliseconds(0));
+  }();
+  if (!lock && lock.error().kind() != ErrorKind::not_found) return std::unexpected(lock.error());
+  if (lock && !*lock) return false;
   if (const auto now = TRY(containers.table().get(record.id)); now && is_active(now->state)) return false;
   TRY(remove_container(containers.store(), record.id));
   return true;

@@ -1,6 +1,8 @@
 // Volumes: made, filled, listed, used, removed; and what else is mounted into containers.
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
 
@@ -121,6 +123,18 @@ TEST_CASE("a volume that a container mounts is neither removed nor pruned") {
   CHECK(out_of(ecrin, {"-v", "busy:/v"}, {"cat", "/v/f"}) == "kept\n");
   ecrin.must({"volume", "rm", "busy"});
   CHECK(names_in(ecrin.root() + "/volumes").empty());
+}
+
+TEST_CASE("a volume is free when its container is removed whose directory has gone") {
+  Ecrin ecrin;
+  for (const Arguments& removal : {Arguments{"rm", "user"}, Arguments{"container", "prune", "-f"}}) {
+    ecrin.must({"run", "--name", "user", "--network", "none", "-v", "kept:/v", "busybox", "true"});
+    for (const std::string& id : names_in(ecrin.root() + "/containers"))
+      std::filesystem::rename(ecrin.root() + "/containers/" + id, ecrin.root() + "/tmp/" + id);
+    ecrin.must(removal);
+    CHECK(ecrin.must({"ps", "-aq"}).empty());
+    ecrin.must({"volume", "rm", "kept"});
+  }
 }
 
 TEST_CASE("images are mounted into containers") {
