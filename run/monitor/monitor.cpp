@@ -48,11 +48,6 @@ Result<Monitor> Monitor::open(MonitorOptions options, Watched watched) {
   State& monitor = *state;
   if (monitor.options.log_size > 0)
     monitor.log.emplace(TRY(LogWriter::open(*monitor.options.directory, monitor.options.log_size)));
-  const sigset_t signals = own_signals();
-  if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0)
-    return fail(ErrorKind::system, "cannot block signals");
-  monitor.signals = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!monitor.signals) return fail_errno("cannot make a signal descriptor");
   if (monitor.options.client) {
     monitor.first = &monitor.clients.adopt(std::move(monitor.options.client));
     monitor.first->attached = true;
@@ -93,6 +88,16 @@ Result<> Monitor::State::start_program() {
   return {};
 }
 
+// Before there is a program a signal ends the monitor at once: nobody would read it here for so long.
+Result<> Monitor::State::take_signals() {
+  const sigset_t set = own_signals();
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0)
+    return fail(ErrorKind::system, "cannot block signals");
+  signals = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return fail_errno("cannot make a signal descriptor");
+  return {};
+}
+
 void Monitor::State::begin_check() {
   check_at.reset();
   if (!container || state.status != LifeStatus::running) return;
@@ -114,6 +119,7 @@ Result<> Monitor::start() {
   State& monitor = *m_state;
   monitor.state.status = LifeStatus::created;
   auto started = monitor.start_program();
+  if (started) started = monitor.take_signals();
   if (!started) {
     monitor.container.reset();
     monitor.watched.ended();

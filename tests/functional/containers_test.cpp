@@ -1,5 +1,8 @@
 // Containers in the background: run -d, create, start, stop, kill, restart, rm, ps, wait, logs, exec.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -370,6 +373,28 @@ TEST_CASE("a container in the foreground ends with ecrin") {
   running.signal(SIGKILL);
   running.wait();
   CHECK(becomes(ecrin, "front", "exited"));
+}
+
+TEST_CASE("an interrupt ends a container that is still being set up") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"volume", "create", "busy"});
+  // As another container that fills the volume: this one waits for it.
+  const std::string path = ecrin.root() + "/volumes/busy/fill.lock";
+  const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  REQUIRE(lock >= 0);
+  REQUIRE(::fchmod(lock, 0666) == 0);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  for (const int number : {SIGINT, SIGTERM}) {
+    const std::string name = "early" + std::to_string(number);
+    Running running(ecrin.invocation({"run", "--name", name, "-v", "busy:/etc", "busybox", "true"}));
+    for (int i = 0; i < 600 && ecrin.must({"ps", "-aq", "--filter", "name=" + name}).empty(); ++i)
+      std::this_thread::sleep_for(50ms);
+    running.signal(number);
+    CHECK(running.wait().code == 128 + number);
+    CHECK(status_of(ecrin, name) == "created");
+  }
+  ::close(lock);
 }
 
 TEST_CASE("images of containers stay until the containers go") {
