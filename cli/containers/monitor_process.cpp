@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
@@ -51,8 +49,6 @@ Result<Fd> keep_only(Fd socket) {
   // Until the container runs it is nothing without its parent.
   ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
   if (::getppid() != parent_pid) ::_exit(128 + SIGTERM);
-  // What is typed at the terminal reaches it through its parent, once.
-  ::setsid();
   auto kept = keep_only(std::move(socket));
   if (!kept) ::_exit(125);
   Outcome outcome = [&]() -> Outcome {
@@ -70,8 +66,11 @@ Result<Fd> keep_only(Fd socket) {
   ::_exit(outcome ? 0 : 1);
 }
 
-// Until the program runs they end the child, afterwards the monitor hears them.
-constexpr std::array k_ending = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+// Does what is typed at the terminal reach it by itself? Until its container is made it may ask there for a
+// password; then it leaves.
+bool shares_terminal(const Child& child) {
+  return ::getpgid(child.pid()) == ::getpgrp();
+}
 
 // The signals of a user who does not want to wait; all of them go to the program when there is one.
 class EarlySignals {
@@ -80,7 +79,9 @@ public:
     while (const int number = signals.next()) {
       if (number == SIGWINCH) continue;
       m_numbers.push_back(number);
-      if (std::ranges::find(k_ending, number) != k_ending.end()) (void)::kill(child.pid(), number);
+      const bool is_typed = number == SIGINT || number == SIGQUIT;
+      const bool ends = is_typed ? !shares_terminal(child) : number == SIGTERM || number == SIGHUP;
+      if (ends) (void)::kill(child.pid(), number);
     }
   }
   Result<> deliver(const Fd& socket) {
@@ -169,6 +170,7 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const ContainerRequest& request = container.request;
   const run::StoredContainer& record = container.record;
   build::Workshop& workshop = *TRY(session.workshop());
+  ::setsid();
   const bool present = companion.presence != Presence::detached;
   Fd input;
   if (gives_input_away(companion)) input = TRY(standard_stream(0));
