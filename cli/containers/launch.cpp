@@ -30,19 +30,6 @@ Result<std::string> choose_hostname(const ContainerRequest& request, const std::
   return std::string(name);
 }
 
-// A read-only root still has the places that programs must write to, as podman has it.
-void add_writable_places(oci::RuntimeConfig& config) {
-  for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
-    const auto same = [place](const oci::RuntimeMount& mount) { return mount.destination == place; };
-    if (std::ranges::any_of(config.mounts, same)) continue;
-    config.mounts.push_back(
-        {.destination = place,
-         .type = "tmpfs",
-         .source = "tmpfs",
-         .options = {"nosuid", "nodev", std::string(place) == "/run" ? "mode=0755" : "mode=1777"}});
-  }
-}
-
 Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
   const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
   process.uid = identity.uid;
@@ -106,7 +93,6 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
     config.process.env.push_back("HOSTNAME=" + config.hostname);
   m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
-  if (m_request.read_only) add_writable_places(config);
   options.network = m_request.network.mode();
   options.init = m_request.init;
   if (m_cgroups) {

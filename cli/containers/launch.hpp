@@ -66,6 +66,9 @@ private:
 };
 
 /// The tree of a container: its layers, and what was written to it before.
+/// The layers that its tree stands on, bottom first.
+Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
+                                                const run::StoredContainer& record);
 struct ContainerTree {
   std::string path;
   std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is

@@ -104,6 +104,17 @@ TEST_CASE("volumes of the image and nameless ones go with the container") {
   CHECK(ecrin.left_behind().empty());
 }
 
+TEST_CASE("mount points that a container needed are no changes of its tree") {
+  Ecrin ecrin;
+  ecrin.context("Containerfile", "FROM localhost/busybox\nVOLUME /deep/inside /other\n");
+  ecrin.must({"build", "-q", "-t", "declared", ecrin.context_directory()});
+  ecrin.must({"run", "--name", "user", "--network", "none", "--read-only", "-v", "v:/mine", "--tmpfs",
+              "/run/x", "declared", "sh", "-c",
+              "grep -q ' /run/x ' /proc/mounts && touch /var/tmp/f /run/x/f /other/f"});
+  CHECK(ecrin.must({"diff", "user"}).empty());
+  ecrin.must({"rm", "user"});
+}
+
 TEST_CASE("a volume that a container mounts is neither removed nor pruned") {
   Ecrin ecrin;
   Running container(ecrin.invocation({"run", "--rm", "-i", "--network", "none", "-v", "busy:/v", "busybox",
