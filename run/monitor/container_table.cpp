@@ -197,11 +197,6 @@ Result<> ContainerTable::set_name(const std::string& id, const std::string& name
   return transaction.commit();
 }
 
-Result<> ContainerTable::set_request(const std::string& id, const std::string& request) {
-  auto update = TRY(m_database->prepare("UPDATE containers SET request = ?2 WHERE id = ?1"));
-  return update.bind(1, id).bind(2, request).run();
-}
-
 Result<> ContainerTable::remove(const std::string& id) {
   auto remove = TRY(m_database->prepare("DELETE FROM containers WHERE id = ?1"));
   return remove.bind(1, id).run();

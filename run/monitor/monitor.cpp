@@ -111,18 +111,19 @@ void Monitor::State::check_ended(CheckResult result) {
   check.reset();
   check_ends_at.reset();
   check_at = steady_clock::now() + options.health.interval;
+  const ContainerState before = state;
   note_check(state, options.health, result, duration_cast<milliseconds>(steady_clock::now() - started_at));
-  save();
+  if (state != before) save();
 }
 
 Result<> Monitor::start() {
   State& monitor = *m_state;
-  monitor.state.status = LifeStatus::created;
   auto started = monitor.start_program();
   if (started) started = monitor.take_signals();
   if (!started) {
     monitor.container.reset();
     monitor.watched.ended();
+    monitor.state = monitor.options.before;
     monitor.state.error = started.error().message();
     monitor.save();
     return started;
@@ -317,12 +318,17 @@ Result<ContainerState> Monitor::run() {
   return monitor.state;
 }
 
-void Monitor::tell_end() {
+void Monitor::tell_end(const std::string& trouble) {
   State& monitor = *m_state;
+  if (!trouble.empty()) {
+    monitor.state.error = trouble;
+    monitor.save();
+  }
   // The kernel ended them with the container.
   for (ExecSession& session : monitor.execs) monitor.exec_ended(session);
   monitor.execs.clear();
-  const Json end = {{"code", monitor.state.exit_code}, {"outOfMemory", monitor.state.out_of_memory}};
+  const Json end = {
+      {"code", monitor.state.exit_code}, {"outOfMemory", monitor.state.out_of_memory}, {"trouble", trouble}};
   for (Client& client : monitor.clients.all()) {
     if (client.attached) monitor.clients.send(client, PacketKind::ended, dump_json(end));
     if (client.waits_for_exit || client.waits_for_end) monitor.clients.answer(client, end);

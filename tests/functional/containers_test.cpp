@@ -43,6 +43,14 @@ bool becomes(const Ecrin& ecrin, const std::string& name, const std::string& sta
   return false;
 }
 
+bool restarts(const Ecrin& ecrin, const std::string& name) {
+  for (int i = 0; i < 600; ++i) {
+    if (ecrin.inspect(name)["RestartCount"] > 0) return true;
+    std::this_thread::sleep_for(50ms);
+  }
+  return false;
+}
+
 // A program that says when it is ready, and ends when it is told.
 const Arguments k_patient = {"sh", "-c",
                              "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done"};
@@ -204,8 +212,34 @@ TEST_CASE("a failing program is started again as its policy says") {
   CHECK(ecrin.inspect("again")["RestartCount"] == 2);
   CHECK(ecrin({"logs", "again"}).out == "run\nrun\nrun\n");
   ecrin.must({"run", "-d", "--name", "forever", "--restart", "always", "busybox", "sh", "-c", "exit 0"});
+  CHECK(restarts(ecrin, "forever"));
   ecrin.must({"stop", "forever"});
   CHECK(status_of(ecrin, "forever") == "exited");
+}
+
+TEST_CASE("a signal that is not the one to stop with is no stop") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"run", "-d", "--name", "again", "--restart", "always", "busybox", "sh", "-c",
+              "trap 'exit 3' INT; echo ready; while :; do sleep 0.05; done"});
+  REQUIRE(log_holds(ecrin, "again", "ready"));
+  ecrin.must({"kill", "-s", "INT", "again"});
+  CHECK(restarts(ecrin, "again"));
+}
+
+TEST_CASE("a start that fails leaves what is known of the last end") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.context("file", "");
+  CHECK(ecrin({"run", "--name", "ended", "-v", ecrin.context_directory() + ":/x", "busybox", "sh", "-c",
+               "exit 3"})
+            .code == 3);
+  std::filesystem::rename(ecrin.context_directory(), ecrin.context_directory() + ".gone");
+  CHECK(one_error(ecrin({"start", "ended"})));
+  const nlohmann::json state = state_of(ecrin, "ended");
+  CHECK(state["Status"] == "exited");
+  CHECK(state["ExitCode"] == 3);
+  CHECK(state["Error"] != "");
 }
 
 TEST_CASE("exec runs another program in a container") {
