@@ -4,6 +4,7 @@
 #include "cli/containers/create.hpp"
 #include "cli/containers/filter.hpp"
 #include "cli/containers/selection.hpp"
+#include "cli/prompt.hpp"
 #include "cli/table.hpp"
 
 namespace ecrin::cli {
@@ -23,6 +24,7 @@ Result<bool> remove_stopped(Containers& containers, const run::StoredContainer& 
 
 Outcome run(Session& session, const Arguments& arguments) {
   const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), session.now()));
+  if (!arguments.on("force") && !confirmed("This removes all containers that are not running.")) return 0;
   Containers containers = TRY(Containers::open(TRY(session.workshop(Store::Purpose::freeing))->store()));
   const std::vector<run::StoredContainer> records = TRY(containers.list());
   FirstError errors(session.console());
@@ -43,14 +45,15 @@ const Verb& container_prune_verb() {
       .operands = "",
       .summary = "Remove all containers that are not running",
       .details =
-          "With what was written to their trees. The IDs are printed. Filters are those of 'ecrin ps'.",
+          "With what was written to their trees. On a terminal it asks first. The IDs are printed. Filters "
+          "are those of 'ecrin ps'.",
       .flags =
           {
               {.name = "filter",
                .value = "KEY=VALUE",
                .help = "only containers that fit",
                .occurs = Occurs::often},
-              {.name = "force", .letter = 'f', .value = "", .help = "accepted: nothing is asked"},
+              {.name = "force", .letter = 'f', .value = "", .help = "do not ask"},
           },
       .most_operands = 0,
       .run = run,

@@ -99,16 +99,7 @@ Result<std::vector<const Column*>> chosen_columns(std::span<const std::string> w
 Outcome run(Session& session, const Arguments& arguments) {
   std::span<const std::string> words = arguments.operands();
   Containers containers = TRY(Containers::open(session));
-  run::StoredContainer record;
-  if (arguments.on("latest")) {
-    auto all = TRY(containers.list());
-    if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));
-    record = std::move(all.back());
-  } else {
-    if (words.empty()) return std::unexpected(Error(ErrorKind::invalid, "'ecrin top' needs CONTAINER"));
-    record = TRY(containers.find(words.front()));
-    words = words.subspan(1);
-  }
+  const run::StoredContainer record = TRY(latest_or_first(containers, arguments, words));
   const auto columns = TRY(chosen_columns(words));
   const Fd socket = TRY(containers.connect(record));
   const auto entries = TRY(run::parse_processes(TRY(run::ask(socket, {{"verb", "processes"}}))));

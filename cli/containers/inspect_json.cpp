@@ -23,7 +23,7 @@ Json state_json(const run::ContainerState& state) {
   const bool alive = is_active(state) && state.status != LifeStatus::restarting;
   Json json = {{"Status", run::to_string(state.status)},
                {"Running", alive},
-               {"Paused", state.status == LifeStatus::paused},
+               {"Paused", false},
                {"Restarting", state.status == LifeStatus::restarting},
                {"OOMKilled", state.out_of_memory},
                {"Dead", false},

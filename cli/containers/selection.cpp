@@ -80,6 +80,12 @@ Result<std::vector<run::StoredContainer>> Containers::list() {
   return records;
 }
 
+Result<run::StoredContainer> Containers::latest() {
+  auto all = TRY(list());
+  if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
+  return std::move(all.back());
+}
+
 Result<run::ContainerPlace> Containers::place(const run::StoredContainer& record) {
   return run::ContainerPlace::open(*m_store, record.id);
 }
@@ -119,9 +125,7 @@ Result<std::vector<run::StoredContainer>> selected_containers(Containers& contai
   if (arguments.on("all")) return containers.list();
   std::vector<run::StoredContainer> records;
   if (arguments.on("latest")) {
-    auto all = TRY(containers.list());
-    if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
-    records.push_back(std::move(all.back()));
+    records.push_back(TRY(containers.latest()));
     return records;
   }
   for (const std::string& word : words) {
@@ -135,6 +139,15 @@ Result<std::vector<run::StoredContainer>> selected_containers(Containers& contai
       records.push_back(*std::move(record));
   }
   return records;
+}
+
+Result<run::StoredContainer> latest_or_first(Containers& containers, const Arguments& arguments,
+                                             std::span<const std::string>& words) {
+  if (arguments.on("latest")) return containers.latest();
+  if (words.empty()) return fail(ErrorKind::invalid, "name a container, or give --latest");
+  const std::string& first = words.front();
+  words = words.subspan(1);
+  return containers.find(first);
 }
 
 }  // namespace ecrin::cli

@@ -29,10 +29,9 @@ constexpr std::string_view k_columns =
     "id, name, created, image, image_id, manifest, layers, labels, request, state";
 constexpr std::size_t k_least_prefix = 1;
 
-constexpr std::array<std::pair<LifeStatus, std::string_view>, 6> k_words = {{
+constexpr std::array<std::pair<LifeStatus, std::string_view>, 5> k_words = {{
     {LifeStatus::created, "created"},
     {LifeStatus::running, "running"},
-    {LifeStatus::paused, "paused"},
     {LifeStatus::stopping, "stopping"},
     {LifeStatus::restarting, "restarting"},
     {LifeStatus::exited, "exited"},
