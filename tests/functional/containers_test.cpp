@@ -338,6 +338,16 @@ TEST_CASE("health checks say how a container is") {
   CHECK(ecrin.must({"ps", "-q", "--filter", "health=healthy"}).size() == 12);
 }
 
+TEST_CASE("top says how many processes it does not show") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"run", "-d", "--name", "many", "busybox", "sh", "-c",
+              "for i in $(seq 250); do sleep 1000 & done; echo ready; wait"});
+  REQUIRE(log_holds(ecrin, "many", "ready"));
+  CHECK(contains(ecrin({"top", "many"}).err, "more processes are not shown"));
+  ecrin.must({"rm", "-f", "many"});
+}
+
 TEST_CASE("exec with a terminal, and top") {
   Ecrin ecrin;
   const Tidy tidy{ecrin};

@@ -150,6 +150,9 @@ TEST_CASE("a volume is free when its container is removed whose directory has go
 
 TEST_CASE("images are mounted into containers") {
   Ecrin ecrin;
+  ecrin.must({"create", "--name", "user", "--mount", "type=image,src=busybox,dst=/i", "busybox", "true"});
+  CHECK(ecrin.inspect("user")["Mounts"][0]["Type"] == "image");
+  ecrin.must({"rm", "user"});
   ecrin.build("from: scratch\nname: tools\nsteps: [{write: {dest: /opt/tool, content: \"tool\\n\"}}]\n");
   const auto mount = [](const std::string& more) {
     return Arguments{"--mount", "type=image,source=tools,destination=/tools" + more};
