@@ -66,6 +66,15 @@ Result<struct stat> stat_fd(const Fd& fd) {
   return status;
 }
 
+Result<> check_own_directory(const Fd& dir, const std::string& path) {
+  const struct stat status = TRY(stat_fd(dir));
+  if (status.st_uid != ::geteuid())
+    return fail(ErrorKind::denied, "'{}' belongs to another user", printable(path));
+  if ((status.st_mode & 022) != 0)
+    return fail(ErrorKind::denied, "'{}' can be written to by others", printable(path));
+  return {};
+}
+
 Result<struct stat> lstat_at(const Fd& dir, const std::string& name) {
   struct stat status;
   if (::fstatat(dir.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {

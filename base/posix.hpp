@@ -31,6 +31,8 @@ Result<Fd> open_in_root(const Fd& root, std::string_view path, int flags, mode_t
 Result<Fd> open_beneath_no_symlinks(const Fd& root, std::string_view path, int flags, mode_t mode = 0);
 
 Result<struct stat> stat_fd(const Fd& fd);
+/// Nobody but this user can write to it; `path` is for the error (denied).
+Result<> check_own_directory(const Fd& dir, const std::string& path);
 /// fstatat with AT_SYMLINK_NOFOLLOW.
 Result<struct stat> lstat_at(const Fd& dir, const std::string& name);
 /// Does something with this name exist (also a dangling symlink)?

@@ -25,7 +25,8 @@ CREATE TABLE volume_uses (
 constexpr std::string_view k_lease_kind = "volume";
 constexpr const char* k_data = "data";
 constexpr const char* k_facts = "volume.json";
-constexpr const char* k_filling = "filling";  // the image's content is on its way into "data"
+constexpr const char* k_filling = "filling";  // what the image has there is being copied
+constexpr const char* k_filled = "filled";    // the whole copy, on its way into "data"
 constexpr std::size_t k_name_limit = 200;
 
 std::string facts_of(const Volume& volume) {
@@ -55,6 +56,20 @@ Result<Volume> read_volume(const Fd& volumes, const std::string& name) {
 std::unexpected<Error> no_volume(const std::string& name) {
   return std::unexpected(Error(ErrorKind::not_found, fmt::format("there is no volume '{}'", printable(name)))
                              .hint("'ecrin volume ls' lists those there are"));
+}
+
+// Moves all that a copy has into the directory that containers may have mounted already. What one of them
+// wrote there meanwhile wins.
+Result<> take_in(const Fd& volume, const char* copy, const Fd& data) {
+  const Fd from = TRY(posix::open_at(volume, copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const struct stat status = TRY(posix::stat_fd(from));
+  for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(from))) {
+    const auto moved = posix::rename_at(from, entry.name, data, entry.name, RENAME_NOREPLACE);
+    if (!moved && moved.error().code() != EEXIST) return moved;
+  }
+  TRY(posix::chown_at(volume, k_data, status.st_uid, status.st_gid));
+  TRY(posix::chmod_at(volume, k_data, status.st_mode & 07777));
+  return fs::remove_tree(volume, copy);
 }
 
 }  // namespace
@@ -213,24 +228,22 @@ Result<> Volumes::fill(const std::string& name, const Fd& rootfs, const std::str
                        const CancelToken* cancel) {
   const Fd volumes = TRY(m_store->subdirectory("volumes"));
   const Fd volume = TRY(posix::open_at(volumes, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  const auto is_empty = [&]() -> Result<bool> {
-    const Fd data = TRY(posix::open_at(volume, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    return TRY(posix::list_directory(data)).empty();
+  const Fd data = TRY(posix::open_at(volume, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  const auto is_there = [&](const char* part) -> Result<bool> {
+    return TRY(posix::exists_at(volume, part)) == posix::Exists::yes;
   };
-  const auto is_half = [&]() -> Result<bool> {
-    return TRY(posix::exists_at(volume, k_filling)) == posix::Exists::yes;
-  };
-  if (!TRY(is_empty()) && !TRY(is_half())) return {};
+  const auto is_empty = [&]() -> Result<bool> { return TRY(posix::list_directory(data)).empty(); };
+  if (!TRY(is_empty()) && !TRY(is_there(k_filling)) && !TRY(is_there(k_filled))) return {};
   const FileLock lock = TRY(FileLock::acquire_named(volume, "fill.lock", 0600, cancel));
-  if (TRY(is_half())) {
-    const Fd data = TRY(posix::open_at(volume, k_data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    TRY(fs::clear_directory(data));
-  } else if (!TRY(is_empty())) {
-    return {};
+  // What a killed process left: half a copy is no use, a whole one is moved to its end.
+  if (TRY(is_there(k_filling))) TRY(fs::remove_tree(volume, k_filling));
+  if (!TRY(is_there(k_filled))) {
+    if (!TRY(is_empty()) || !posix::open_in_root(rootfs, place, O_PATH | O_DIRECTORY)) return {};
+    TRY(posix::mkdir_at(volume, k_filling, 0700));
+    TRY(copy_up(volume, k_filling, rootfs, place));
+    TRY(posix::rename_at(volume, k_filling, volume, k_filled));
   }
-  TRY(posix::open_at(volume, k_filling, O_WRONLY | O_CREAT, 0600));
-  TRY(copy_up(volume, k_data, rootfs, place));
-  return posix::unlink_at(volume, k_filling);
+  return take_in(volume, k_filled, data);
 }
 
 Result<> Volumes::attach(const std::string& container, const std::string& place, const std::string& volume) {

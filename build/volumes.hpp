@@ -56,7 +56,7 @@ public:
   Result<Pruned> prune(const std::function<bool(const Volume&)>& choose);
 
   /// An empty volume gets what the image has at its place: content, owner and mode. Several containers at
-  /// once do it once; a kill in the middle leaves it to the next one.
+  /// once do it once; a kill in the middle leaves it to the next one. What is in it is never taken away.
   Result<> fill(const std::string& name, const Fd& rootfs, const std::string& place,
                 const CancelToken* cancel);
 

@@ -34,33 +34,6 @@ std::size_t depth(const MountSpec& spec) {
   return static_cast<std::size_t>(std::ranges::count(place, '/'));
 }
 
-// Those that were asked for and those that the image wants; what is mounted on another one comes after it.
-std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::ImageConfig& image) {
-  std::vector<MountSpec> specs = request.mounts;
-  const auto is_taken = [&](const std::string& place) {
-    return std::ranges::any_of(
-        specs, [&](const MountSpec& spec) { return clean(spec.destination) == clean(place); });
-  };
-  if (request.image_volumes != ImageVolumes::ignored) {
-    for (const std::string& place : image.volumes) {
-      if (!is_place(place)) {
-        log::warning("the image's volume '{}' is no place for one", printable(place, 200));
-        continue;
-      }
-      if (is_taken(place)) continue;
-      MountSpec spec{
-          .type = MountSpec::Type::volume, .source = "", .destination = place, .options = {"bind"}};
-      if (request.image_volumes == ImageVolumes::in_memory) {
-        spec.type = MountSpec::Type::tmpfs;
-        spec.options = {"nosuid", "nodev", "mode=0755"};
-      }
-      specs.push_back(std::move(spec));
-    }
-  }
-  std::ranges::stable_sort(specs, {}, depth);
-  return specs;
-}
-
 struct NewOwner : fs::Visitor {
   uid_t uid = 0;
   gid_t gid = 0;
@@ -88,6 +61,41 @@ Result<> give_away(const std::string& path, uid_t uid, gid_t gid) {
 }
 
 }  // namespace
+
+std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::ImageConfig& image) {
+  std::vector<MountSpec> specs = request.mounts;
+  const auto is_taken = [&](const std::string& place) {
+    return std::ranges::any_of(
+        specs, [&](const MountSpec& spec) { return clean(spec.destination) == clean(place); });
+  };
+  if (request.image_volumes != ImageVolumes::ignored) {
+    for (const std::string& place : image.volumes) {
+      if (!is_place(place)) {
+        log::warning("the image's volume '{}' is no place for one", printable(place, 200));
+        continue;
+      }
+      if (is_taken(place)) continue;
+      MountSpec spec{
+          .type = MountSpec::Type::volume, .source = "", .destination = place, .options = {"bind"}};
+      if (request.image_volumes == ImageVolumes::in_memory) {
+        spec.type = MountSpec::Type::tmpfs;
+        spec.options = {"nosuid", "nodev", "mode=0755"};
+      }
+      specs.push_back(std::move(spec));
+    }
+  }
+  // A read-only root still has the places that programs must write to, as podman has it.
+  for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
+    if (!request.read_only || is_taken(place)) continue;
+    specs.push_back(
+        {.type = MountSpec::Type::tmpfs,
+         .source = "",
+         .destination = place,
+         .options = {"nosuid", "nodev", std::string(place) == "/run" ? "mode=0755" : "mode=1777"}});
+  }
+  std::ranges::stable_sort(specs, {}, depth);
+  return specs;
+}
 
 Result<ContainerMounts> ContainerMounts::open(build::Workshop& workshop, std::string container) {
   build::Volumes volumes = TRY(build::Volumes::open(workshop.store()));

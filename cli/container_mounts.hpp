@@ -12,6 +12,10 @@
 
 namespace ecrin::cli {
 
+/// Those that were asked for, those that the image wants, and those that a read-only root has; what is
+/// mounted on another one comes after it.
+std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::ImageConfig& image);
+
 class ContainerMounts {
 public:
   /// `container`: its ID, by which it gets the same nameless volumes again; "" = one without a record, whose

@@ -23,11 +23,6 @@
 namespace ecrin::run {
 namespace {
 
-// Its number there.
-Result<int> hand_down(StageRequest& stage, Fd fd) {
-  return stage.handed_down.emplace_back(TRY(move_above(std::move(fd), stage.preserved_descriptors))).get();
-}
-
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
 Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
@@ -38,7 +33,7 @@ Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
   for (std::size_t index = 0; index < stage.plan.ops.size(); ++index) {
     SetupOp& op = stage.plan.ops[index];
     if (op.kind != SetupKind::bind) continue;
-    op.descriptor = TRY(hand_down(stage, TRY(open_bind_source(op, find_id_mapped(plan, index)))));
+    op.descriptor = TRY(stage.hand_down(TRY(open_bind_source(op, find_id_mapped(plan, index)))));
   }
   return {};
 }
@@ -62,13 +57,6 @@ Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
                  : TRY(cached_seccomp_config(*config.seccomp, options.seccomp_cache));
   }
   return filter;
-}
-
-fs::IdMap id_map(const std::vector<oci::IdMapping>& mappings) {
-  fs::IdMap map;
-  for (const oci::IdMapping& part : mappings)
-    map.push_back({.container_id = part.container_id, .host_id = part.host_id, .size = part.size});
-  return map;
 }
 
 }  // namespace
@@ -129,7 +117,7 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
   const StageProcess::Answers answers{
       .write_maps =
           [&](pid_t process) {
-            return write_id_maps(process, id_map(config.uid_mappings), id_map(config.gid_mappings),
+            return write_id_maps(process, id_map_of(config.uid_mappings), id_map_of(config.gid_mappings),
                                  options.search_path);
           },
       .run_hooks = [&](pid_t process) -> Result<HookStates> {
@@ -175,6 +163,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   facts.cgroups = read_cgroup_hierarchies(config);
   facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
+  plan.setup.process.new_keyring = options.new_keyring;
   if (plan.setup.reports_prepared && !options.state)
     return fail(ErrorKind::unsupported,
                 "the container has hooks or a seccomp listener, and there is no state for them");
@@ -187,14 +176,14 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
                              .preserved_descriptors = options.preserved_descriptors,
                              .detached = options.detached};
   for (OpenNamespace& joined : TRY(open_joined_namespaces(config))) {
-    const int number = TRY(hand_down(stage_request, std::move(joined.file)));
+    const int number = TRY(stage_request.hand_down(std::move(joined.file)));
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
   TRY(open_bind_sources(stage_request, plan));
   if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
-    stage_request.plan.listener = TRY(hand_down(stage_request, TRY(connect_seccomp_agent(*config.seccomp))));
+    stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)
-    stage_request.plan.gate = TRY(hand_down(stage_request, TRY(make_gate(*state_directory))));
+    stage_request.plan.gate = TRY(stage_request.hand_down(TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));
   const auto reached = TRY(follow(options));
   pid = stage->child().pid();

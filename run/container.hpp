@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "base/cancel.hpp"
 #include "base/child.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/cgroup.hpp"
@@ -53,6 +52,8 @@ struct ContainerOptions {
   bool detached = false;
   /// So many descriptors of this process, from 3 on, are the program's too, with the same numbers.
   unsigned preserved_descriptors = 0;
+  /// It has a session keyring of its own; else the caller's.
+  bool new_keyring = true;
   /// With config.process.terminal: the path of a listening socket that gets the master end, instead of
   /// terminal() (see console_socket.hpp).
   std::string console_socket;

@@ -69,21 +69,14 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
                        .preserved_descriptors = options.preserved_descriptors,
                        .detached = options.detached};
   for (OpenNamespace& joined : TRY(open_namespaces_of(options.target))) {
-    Fd& file = request.handed_down.emplace_back(
-        TRY(move_above(std::move(joined.file), options.preserved_descriptors)));
-    request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = file.get()});
+    const int number = TRY(request.hand_down(std::move(joined.file)));
+    request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  request.plan.entry.root =
-      request.handed_down
-          .emplace_back(TRY(move_above(TRY(open_root(options.target)), options.preserved_descriptors)))
-          .get();
+  request.plan.entry.root = TRY(request.hand_down(TRY(open_root(options.target))));
   if (options.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
     if (!options.agent || !options.state)
       return fail(ErrorKind::invalid, "nobody answers for the system calls of the seccomp filter");
-    Fd agent = TRY(connect_seccomp_agent(*options.agent));
-    request.plan.listener =
-        request.handed_down.emplace_back(TRY(move_above(std::move(agent), options.preserved_descriptors)))
-            .get();
+    request.plan.listener = TRY(request.hand_down(TRY(connect_seccomp_agent(*options.agent))));
     request.plan.reports_prepared = true;
   }
   TRY(check_target(options.target_pidfd, options.target));

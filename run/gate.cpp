@@ -9,10 +9,8 @@
 namespace ecrin::run {
 namespace {
 
-constexpr const char* k_name = "gate";
-
 Result<Fd> connect_to_gate(const Fd& state_directory) {
-  auto socket = connect_unix_socket(state_directory, k_name, SocketKind::packets);
+  auto socket = connect_unix_socket(state_directory, k_gate_name, SocketKind::packets);
   if (socket) return socket;
   if (socket.error().code() == ECONNREFUSED || socket.error().code() == ENOENT)
     return fail(ErrorKind::conflict, "the container is not in the state created");
@@ -23,7 +21,7 @@ Result<Fd> connect_to_gate(const Fd& state_directory) {
 }  // namespace
 
 Result<Fd> make_gate(const Fd& state_directory) {
-  return TRY_WHILE(listen_unix_socket(state_directory, k_name, SocketKind::packets),
+  return TRY_WHILE(listen_unix_socket(state_directory, k_gate_name, SocketKind::packets),
                    "making the gate of the container");
 }
 
@@ -35,14 +33,14 @@ Result<> open_gate(const Fd& state_directory) {
   while (std::optional<Message> message = TRY(receive_message(connection))) {
     if (message->kind == StageMessage::ready) ready = true;
     if (message->kind != StageMessage::error) continue;
-    (void)posix::unlink_at(state_directory, k_name);
+    (void)posix::unlink_at(state_directory, k_gate_name);
     std::optional<Error> error = Error::parse(message->payload);
     if (error) return std::unexpected(std::move(*error));
     return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
   }
   // Only who was answered: a start of somebody else's may be under way.
   if (!ready) return fail(ErrorKind::conflict, "the container ended, or was started by another command");
-  (void)posix::unlink_at(state_directory, k_name);
+  (void)posix::unlink_at(state_directory, k_gate_name);
   return {};
 }
 

@@ -7,6 +7,8 @@
 
 namespace ecrin::run {
 
+constexpr const char* k_gate_name = "gate";
+
 /// The listening socket in this directory, of which a rest may be there. The directory must be closed to
 /// others.
 Result<Fd> make_gate(const Fd& state_directory);

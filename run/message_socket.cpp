@@ -7,6 +7,9 @@
 namespace ecrin::run {
 
 Result<> send_message(const Fd& socket, StageMessage kind, std::string_view payload, const Fd* descriptor) {
+  if (payload.size() > k_stage_message_limit && kind != StageMessage::error)
+    return fail(ErrorKind::limit, "a message to or from the stage is longer than {} bytes",
+                k_stage_message_limit);
   const std::array<const Fd*, 1> carried = {descriptor};
   return send_packet(socket, static_cast<char>(kind), payload.substr(0, k_stage_message_limit),
                      std::span(carried).first(descriptor ? 1 : 0));

@@ -17,7 +17,8 @@ struct Message {
   Fd descriptor;
 };
 
-/// With a descriptor where there is one; a payload that is longer than a message may be is cut.
+/// With a descriptor where there is one. An error that is longer than a message may be is cut; nothing else
+/// may be longer.
 Result<> send_message(const Fd& socket, StageMessage kind, std::string_view payload = {},
                       const Fd* descriptor = nullptr);
 /// Empty at the end of the stream.

@@ -20,6 +20,11 @@ PlanFacts host_facts() {
   return facts;
 }
 
+bool may_set_groups() {
+  const auto setting = posix::read_file("/proc/self/setgroups", 64);
+  return setting && setting->starts_with("allow");
+}
+
 // The same for every container of a process.
 Result<PlanFacts> own_facts() {
   static std::mutex mutex;
@@ -29,25 +34,25 @@ Result<PlanFacts> own_facts() {
     PlanFacts found = host_facts();
     found.uids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
     found.gids = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map"))));
-    const auto set_groups = posix::read_file("/proc/self/setgroups");
-    found.set_groups = set_groups && set_groups->starts_with("allow");
+    found.set_groups = may_set_groups();
     facts = std::move(found);
   }
   return *facts;
 }
 
-fs::IdMap inside(const std::vector<oci::IdMapping>& mappings) {
+}  // namespace
+
+fs::IdMap id_map_of(const std::vector<oci::IdMapping>& mappings) {
   fs::IdMap map;
   for (const oci::IdMapping& part : mappings)
     map.push_back({.container_id = part.container_id, .host_id = part.host_id, .size = part.size});
   return map;
 }
 
-}  // namespace
-
 PlanFacts joined_plan_facts() {
   PlanFacts facts = host_facts();
   facts.leaves_out_groups = false;
+  facts.set_groups = may_set_groups();  // what is forbidden here is in all below; the stage sees for itself
   facts.uids = facts.gids = {{.container_id = 0, .host_id = 0, .size = UINT32_MAX}};
   return facts;
 }
@@ -57,8 +62,8 @@ Result<PlanFacts> plan_facts(const oci::RuntimeConfig& config) {
   if (!user) return own_facts();
   if (!user->path.empty()) return joined_plan_facts();
   PlanFacts facts = host_facts();
-  facts.uids = inside(config.uid_mappings);
-  facts.gids = inside(config.gid_mappings);
+  facts.uids = id_map_of(config.uid_mappings);
+  facts.gids = id_map_of(config.gid_mappings);
   return facts;  // whether groups can be set is found out when the maps are written
 }
 

@@ -11,6 +11,8 @@ Result<PlanFacts> plan_facts(const oci::RuntimeConfig& config);
 /// Of a user namespace that is joined, of which nothing is known before.
 PlanFacts joined_plan_facts();
 
+fs::IdMap id_map_of(const std::vector<oci::IdMapping>& mappings);
+
 /// May this process take mounts out of its mount namespace?
 bool may_mount_here();
 

@@ -27,10 +27,17 @@ public:
   MountPlanner(PlanParts& parts, const oci::RuntimeMount& mount)
       : m_parts(parts), m_mount(mount), m_options(parse_mount_options(mount.options)) {}
 
-  Result<> plan() {
+  // Where it is, as a path of the plan.
+  Result<std::string> plan() {
     std::string place = TRY(target());
+    TRY(plan_on(place));
+    return place;
+  }
+
+private:
+  Result<> plan_on(const std::string& place) {
     SetupOp op{.kind = SetupKind::mount,
-               .target = std::move(place),
+               .target = place,
                .type = m_mount.type,
                .attributes = m_options.attributes,
                .recursive_attributes = m_options.recursive_attributes,
@@ -57,7 +64,6 @@ public:
     return {};
   }
 
-private:
   std::string where() const { return printable(m_mount.destination); }
 
   Result<std::string> target() const {
@@ -125,9 +131,10 @@ private:
   }
 
   Result<> bind(SetupOp op) {
+    // As in mount(2), which reads none: engines write "mode=755" and the like for all kinds of mounts.
     if (!m_options.file_system.empty())
-      return fail(ErrorKind::invalid, "a bind mount on '{}' has no option '{}'", where(),
-                  printable(m_options.file_system.front()));
+      log::debug("the bind mount on '{}' has no option '{}': left out", where(),
+                 printable(m_options.file_system.front()));
     if (m_options.copy_up)
       return fail(ErrorKind::invalid, "the mount on '{}' has the option tmpcopyup and is no tmpfs", where());
     op.kind = SetupKind::bind;
@@ -190,9 +197,8 @@ private:
 Result<> plan_mounts(PlanParts& parts) {
   bool dev_mounted = false;
   for (const oci::RuntimeMount& mount : parts.config.mounts) {
-    TRY(MountPlanner(parts, mount).plan());
-    if (const auto target = path_in_root(mount.destination, "mount point"); target && *target == "dev")
-      dev_mounted = true;
+    const std::string target = TRY(MountPlanner(parts, mount).plan());
+    if (target == "dev") dev_mounted = true;
   }
   if (!parts.config.mount_label.empty() && !parts.facts.selinux)
     return fail(ErrorKind::unsupported, "the mounts shall have the label '{}', and this host has no SELinux",

@@ -67,11 +67,12 @@ Result<> plan_names(PlanParts& parts) {
   for (const auto& [kind, name] : {std::pair(SetupKind::hostname, &parts.config.hostname),
                                    std::pair(SetupKind::domainname, &parts.config.domainname)}) {
     if (name->empty()) continue;
+    const std::string_view what = kind == SetupKind::hostname ? "host name" : "domain name";
     if (parts.shared.uts)
-      return fail(ErrorKind::invalid, "the host name '{}' would be the host's: the container shares it",
+      return fail(ErrorKind::invalid, "the {} '{}' would be the host's: the container shares it", what,
                   printable(*name));
     if (name->size() > 64)
-      return fail(ErrorKind::invalid, "the host name '{}' is longer than 64 bytes", printable(*name));
+      return fail(ErrorKind::invalid, "the {} '{}' is longer than 64 bytes", what, printable(*name));
     parts.add({.kind = kind, .source = *name});
   }
   return {};

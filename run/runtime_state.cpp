@@ -11,14 +11,14 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "oci/runtime_config.hpp"
+#include "run/gate.hpp"
 
 namespace ecrin::run {
 namespace {
 
 constexpr const char* k_state_name = "state.json";
 constexpr const char* k_config_name = "config.json";
-constexpr std::size_t k_longest_id = 1024;
-constexpr std::size_t k_longest_file_name = 255;
+constexpr std::size_t k_longest_id = 255;  // it is the name of a directory
 
 Error no_container(const std::string& id) {
   return Error(ErrorKind::not_found, fmt::format("container '{}' does not exist", printable(id, 100)));
@@ -51,11 +51,8 @@ Result<std::string> boot_id() {
 // One in a directory that everybody can write to might be somebody else's.
 Result<Fd> open_root(const std::string& root) {
   Fd directory = TRY(posix::open(root, O_PATH | O_DIRECTORY));
-  const struct stat status = TRY(posix::stat_fd(directory));
-  if (status.st_uid != ::geteuid() && ::geteuid() != 0)
-    return std::unexpected(
-        Error(ErrorKind::denied, fmt::format("'{}' belongs to another user", printable(root)))
-            .hint("--root names another directory"));
+  if (auto own = posix::check_own_directory(directory, root); !own)
+    return std::unexpected(std::move(own).error().hint("--root names another directory"));
   return directory;
 }
 
@@ -174,9 +171,6 @@ Result<> check_container_id(std::string_view id) {
         Error(ErrorKind::invalid,
               fmt::format("invalid character in the container ID '{}'", printable(id, 100)))
             .hint("letters, digits and any of _ + - . are allowed, and it begins with no dot"));
-  if (id.size() > k_longest_file_name)
-    return fail(ErrorKind::limit, "the name of the container is longer than {} characters",
-                k_longest_file_name);
   return {};
 }
 
@@ -192,8 +186,13 @@ Result<ContainerDirectory> ContainerDirectory::create(const std::string& root, c
     if (!opened && opened.error().code() == ENOENT) continue;  // removed meanwhile
     ContainerDirectory directory(TRY(root_directory.duplicate()), TRY(std::move(opened)), id,
                                  root + "/" + id);
-    auto lock =
-        TRY(FileLock::acquire_now(TRY(open_for_lock(directory.m_directory)), FileLock::Mode::exclusive));
+    // One that is new belongs to us: who asks for its status holds the lock for a moment only.
+    Fd file = TRY(open_for_lock(directory.m_directory));
+    std::optional<FileLock> lock;
+    if (made)
+      lock = TRY(FileLock::acquire(std::move(file), FileLock::Mode::exclusive));
+    else
+      lock = TRY(FileLock::acquire_now(std::move(file), FileLock::Mode::exclusive));
     if (lock && !TRY(directory.is_current())) continue;
     // A create that was killed before it knew the container's first process leaves a directory without state,
     // or with that of no process, and no lock.

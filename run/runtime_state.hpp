@@ -55,7 +55,7 @@ std::string creation_time();
 /// The state as hooks and engines read it (runtime.md, "State"), with what runc and crun add.
 Json state_document(const ContainerRecord& record, ContainerStatus status);
 
-/// Letters, digits and "_+-.", at most 1024, no "." or "..".
+/// Letters, digits and "_+-.", at most 255, no dot in front.
 Result<> check_container_id(std::string_view id);
 
 class ContainerDirectory {
@@ -98,7 +98,5 @@ private:
   std::string m_path;
   std::optional<FileLock> m_lock;
 };
-
-constexpr const char* k_gate_name = "gate";
 
 }  // namespace ecrin::run

@@ -2,8 +2,6 @@
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -215,9 +213,7 @@ Result<std::string> compile(const oci::SeccompConfig& config) {
 Result<Fd> open_private_directory(const std::string& path) {
   TRY(posix::make_directories(path, 0700));
   Fd directory = TRY(posix::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  const struct stat status = TRY(posix::stat_fd(directory));
-  if (status.st_uid != ::geteuid() || (status.st_mode & 022) != 0)
-    return fail(ErrorKind::denied, "'{}' can be written to by others", printable(path));
+  TRY(posix::check_own_directory(directory, path));
   return directory;
 }
 

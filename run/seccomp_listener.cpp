@@ -11,11 +11,11 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "base/unix_socket.hpp"
+#include "oci/runtime_config.hpp"
 
 namespace ecrin::run {
 namespace {
 
-constexpr const char* k_spec_version = "1.2.0";
 // As the spec's seccompFdName says.
 constexpr const char* k_descriptor_name = "seccompFd";
 
@@ -30,7 +30,7 @@ Result<Fd> connect_seccomp_agent(const oci::SeccompConfig& config) {
 Result<std::string> seccomp_listener_state(const oci::SeccompConfig& config, pid_t pid,
                                            const std::string& state) {
   Json container = TRY(parse_json(state, "state of the container"));
-  Json document = {{"ociVersion", k_spec_version},
+  Json document = {{"ociVersion", oci::RuntimeConfig{}.version},
                    {"fds", Json::array({k_descriptor_name})},
                    {"pid", pid},
                    {"state", std::move(container)}};

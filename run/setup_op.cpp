@@ -7,7 +7,7 @@
 namespace ecrin::run {
 namespace {
 
-constexpr std::string_view k_magic = "ecrin stage plan 2";
+constexpr std::string_view k_magic = "ecrin stage plan 3";
 constexpr std::size_t k_smallest_op = 18 * 8;
 
 void put_attributes(Encoder& out, const AttributeChange& change) {
@@ -147,6 +147,7 @@ void put_process(Encoder& out, const ProcessPlan& process) {
   out.put(process.seccomp).put(process.seccomp_flags);
   out.put(std::uint64_t{process.preserved.size()});
   for (const int number : process.preserved) put_signed(out, number);
+  out.put_flag(process.new_keyring);
 }
 
 ProcessPlan get_process(Decoder& in) {
@@ -183,6 +184,7 @@ ProcessPlan get_process(Decoder& in) {
   process.seccomp_flags = in.get_unsigned();
   process.preserved.resize(in.get_count());
   for (int& number : process.preserved) number = get_int(in);
+  process.new_keyring = in.get_flag();
   return process;
 }
 

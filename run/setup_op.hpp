@@ -124,7 +124,8 @@ struct ProcessPlan {
   oci::ConsoleSize console_size;    // 0 x 0: as the kernel makes it
   std::string seccomp;              // an array of sock_filter; "" = unconfined
   std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*; with NEW_LISTENER somebody listens
-  std::vector<int> preserved;       // descriptors of the stage that become the program's 3, 4, ...
+  std::vector<int> preserved;       // descriptors of the stage that become the program's 3, 4, ...; -1: none
+  bool new_keyring = true;          // a session keyring of its own
   bool operator==(const ProcessPlan&) const = default;
 };
 
@@ -173,7 +174,7 @@ enum class StageMessage : char {
   ready = 'r',           // all is set up; the end of the stream now means that the program was executed
   error = 'e',           // Error::serialise(): the set-up failed, or the program cannot be executed
   // to the stage
-  proceed = 'g',  // the answer to user_namespace and prepared; then with the state for hooks (encoded)
+  proceed = 'g',  // the answer to user_namespace and prepared; then with the states for hooks (a file)
   start = 's',    // at the gate
 };
 constexpr std::size_t k_stage_message_limit = 64 * 1024;

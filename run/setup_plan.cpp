@@ -36,15 +36,17 @@ public:
       : m_config(config),
         m_facts(facts),
         m_request(request),
-        m_shared(shared_namespaces(config, facts, request)),
-        m_parts{.config = config, .facts = facts, .request = request, .shared = m_shared} {}
+        m_parts{.config = config,
+                .facts = facts,
+                .request = request,
+                .shared = shared_namespaces(config, facts, request)} {}
 
   Result<ContainerPlan> make() {
     TRY(check_namespaces(m_config));
     SetupPlan& setup = m_parts.plan.setup;
     plan_namespaces();
     setup.init = m_request.init;
-    setup.pid_namespace = !m_shared.pid;
+    setup.pid_namespace = !m_parts.shared.pid;
     setup.process = TRY(process());
     plan_hooks();
     const std::vector<std::uint64_t> propagation = TRY(root_propagation());
@@ -90,7 +92,7 @@ private:
       if (kind == oci::Namespace::mount ? !found || found->path.empty() : found && found->path.empty())
         flags |= flag;
     }
-    if (m_shared.network || m_request.joins_network) flags &= ~std::uint64_t{CLONE_NEWNET};
+    if (m_parts.shared.network || m_request.joins_network) flags &= ~std::uint64_t{CLONE_NEWNET};
     return flags;
   }
 
@@ -128,7 +130,6 @@ private:
   const oci::RuntimeConfig& m_config;
   const PlanFacts& m_facts;
   const PlanRequest& m_request;
-  SharedNamespaces m_shared{};
   PlanParts m_parts;
 };
 

@@ -59,9 +59,16 @@ struct Descriptors {
     return {};
   }
 
+  // Those that are closed stay so. What this process opened itself is close-on-exec; what it was given never
+  // is, or it would not be here.
   Result<> add_preserved(SetupPlan& plan, unsigned preserved) {
     for (unsigned index = 0; index < preserved; ++index) {
       const int number = 3 + static_cast<int>(index);
+      const int flags = ::fcntl(number, F_GETFD);
+      if (flags < 0 || (flags & FD_CLOEXEC) != 0) {
+        plan.process.preserved.push_back(-1);
+        continue;
+      }
       Fd copy(::fcntl(number, F_DUPFD_CLOEXEC, first_free(preserved)));
       if (!copy)
         return fail_errno("cannot pass descriptor {} on to the container (of {} from 3 on)", number,
@@ -82,6 +89,10 @@ Result<Fd> move_above(Fd fd, unsigned preserved_descriptors) {
   Fd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, lowest));
   if (!copy) return fail_errno("cannot duplicate a descriptor");
   return copy;
+}
+
+Result<int> StageRequest::hand_down(Fd fd) {
+  return handed_down.emplace_back(TRY(move_above(std::move(fd), preserved_descriptors))).get();
 }
 
 Result<StageProcess> StageProcess::spawn(StageRequest request) {
@@ -152,7 +163,9 @@ Result<StageProcess::Reached> StageProcess::follow(const Answers& answers) {
       case StageMessage::prepared: {
         if (!answers.run_hooks) return fail(ErrorKind::invalid, "the stage asks for hooks that nobody has");
         const HookStates states = TRY(answers.run_hooks(m_child.pid()));
-        TRY(send_message(m_control, StageMessage::proceed, encode_states(states)));
+        const std::string encoded = encode_states(states);
+        const Fd file = TRY(posix::sealed_memory_file("ecrin-states", as_bytes(encoded)));
+        TRY(send_message(m_control, StageMessage::proceed, {}, &file));
         break;
       }
       case StageMessage::waiting:

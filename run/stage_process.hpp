@@ -22,10 +22,13 @@ struct StageRequest {
   std::uint64_t clone_namespaces = 0;        // CLONE_NEW*
   const Fd* network_namespace = nullptr;     // to join
   const std::vector<Fd>* cgroups = nullptr;  // cgroup.procs files to enter
-  std::vector<Fd> handed_down;               // named by the plan; moved above
+  std::vector<Fd> handed_down;               // by hand_down(): named by the plan
   Stdio stdio;
   unsigned preserved_descriptors = 0;
   bool detached = false;
+
+  /// The stage gets it too; its number there.
+  Result<int> hand_down(Fd fd);
 };
 
 class StageProcess {

@@ -69,22 +69,12 @@ Outcome execute(Session&, Containers& containers, const run::StoredContainer& re
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
-  std::vector<std::string> words = arguments.operands();
+  std::span<const std::string> words = arguments.operands();
   Containers containers = TRY(Containers::open(session));
-  run::StoredContainer record;
-  if (arguments.on("latest")) {
-    auto all = TRY(containers.list());
-    if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));
-    record = std::move(all.back());
-  } else {
-    if (words.empty())
-      return std::unexpected(Error(ErrorKind::invalid, "'ecrin exec' needs CONTAINER COMMAND"));
-    record = TRY(containers.find(words.front()));
-    words.erase(words.begin());
-  }
+  const run::StoredContainer record = TRY(latest_or_first(containers, arguments, words));
   if (words.empty()) return std::unexpected(Error(ErrorKind::invalid, "there is no command to execute"));
   std::vector<std::string> env = TRY(requested_variables(arguments, session.environment()));
-  ExecRequest request{.args = std::move(words),
+  ExecRequest request{.args = {words.begin(), words.end()},
                       .env = std::move(env),
                       .user = arguments.find("user"),
                       .workdir = arguments.find("workdir"),

@@ -28,8 +28,6 @@ std::string status_text(const run::ContainerState& state, std::int64_t now) {
       return "Created";
     case run::LifeStatus::running:
       return state.health.empty() ? up : fmt::format("{} ({})", up, state.health);
-    case run::LifeStatus::paused:
-      return up + " (Paused)";
     case run::LifeStatus::stopping:
       return "Stopping";
     case run::LifeStatus::restarting:

@@ -82,9 +82,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   FirstError errors(session.console());
   if (all) TRY(remove_all(removal, errors));
   if (latest) {
-    const auto records = TRY(removal.containers.list());
-    if (records.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));
-    errors.done(remove_one(removal, records.back(), records.back().id));
+    const run::StoredContainer record = TRY(removal.containers.latest());
+    errors.done(remove_one(removal, record, record.id));
   }
   for (const std::string& word : words) errors.done(remove_named(removal, word));
   return std::move(errors).outcome({.not_found = 1, .conflict = 2});

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
@@ -99,19 +100,13 @@ Result<std::vector<const Column*>> chosen_columns(std::span<const std::string> w
 Outcome run(Session& session, const Arguments& arguments) {
   std::span<const std::string> words = arguments.operands();
   Containers containers = TRY(Containers::open(session));
-  run::StoredContainer record;
-  if (arguments.on("latest")) {
-    auto all = TRY(containers.list());
-    if (all.empty()) return std::unexpected(Error(ErrorKind::not_found, "there are no containers"));
-    record = std::move(all.back());
-  } else {
-    if (words.empty()) return std::unexpected(Error(ErrorKind::invalid, "'ecrin top' needs CONTAINER"));
-    record = TRY(containers.find(words.front()));
-    words = words.subspan(1);
-  }
+  const run::StoredContainer record = TRY(latest_or_first(containers, arguments, words));
   const auto columns = TRY(chosen_columns(words));
   const Fd socket = TRY(containers.connect(record));
-  const auto entries = TRY(run::parse_processes(TRY(run::ask(socket, {{"verb", "processes"}}))));
+  const Json answer = TRY(run::ask(socket, {{"verb", "processes"}}));
+  const auto entries = TRY(run::parse_processes(answer));
+  const std::uint64_t left_out =
+      TRY(json_unsigned(answer, "leftOut", "the processes of a container")).value_or(0);
   Moment now;
   const std::string uptime = TRY(posix::read_file("/proc/uptime"));
   now.uptime = parse_unsigned(uptime.substr(0, uptime.find('.'))).value_or(0) * 1000;
@@ -123,6 +118,7 @@ Outcome run(Session& session, const Arguments& arguments) {
     for (const Column* column : columns) line.push_back(column->value(entry, now));
   }
   print(format_table(heading, cells, Heading::shown));
+  if (left_out > 0) log::warning("{} more processes are not shown", left_out);
   return 0;
 }
 

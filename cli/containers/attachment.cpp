@@ -10,6 +10,7 @@
 #include <climits>
 #include <nlohmann/json.hpp>
 
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/standard_streams.hpp"
@@ -49,8 +50,9 @@ private:
   Fd m_input, m_output, m_errors;
   bool m_input_taken = true;  // by the monitor
   bool m_detached = false;
-  std::string m_waiting;   // for m_target
-  Fd* m_target = nullptr;  // m_output or m_errors
+  std::optional<Error> m_refused;  // the last thing that was heard is this
+  std::string m_waiting;           // for m_target
+  Fd* m_target = nullptr;          // m_output or m_errors
 };
 
 Result<> Attachment::send_size() {
@@ -104,12 +106,18 @@ Result<> Attachment::write_out() {
 
 Result<bool> Attachment::hear(AttachEnd& end) {
   auto packet = TRY(run::receive_control(m_socket));
+  if (!packet && m_refused) return std::unexpected(*std::exchange(m_refused, std::nullopt));
   if (!packet) {
     return std::unexpected(
         Error(ErrorKind::system, "the container's monitor ended before it could say how the program did")
             .hint("it was killed, and the container with it"));
   }
+  m_refused.reset();
   switch (packet->kind) {
+    case PacketKind::error:
+      // A signal that came too late; or why the monitor ends, when nothing follows.
+      m_refused = run::decode_failure(packet->payload).first;
+      break;
     case PacketKind::output:
     case PacketKind::errors:
       m_target = packet->kind == PacketKind::output ? &m_output : &m_errors;
@@ -122,9 +130,12 @@ Result<bool> Attachment::hear(AttachEnd& end) {
       const Json json = TRY(parse_json(packet->payload, k_what));
       end.code = static_cast<int>(TRY(json_integer(json, "code", k_what)).value_or(125));
       end.out_of_memory = TRY(json_bool(json, "outOfMemory", k_what)).value_or(false);
+      if (const std::string trouble = TRY(json_string(json, "trouble", k_what)).value_or("");
+          !trouble.empty())
+        log::warning("{}", trouble);
       return true;
     }
-    default:  // answers to signals and sizes: a program that has ended gets none
+    default:  // answers to signals and sizes
       break;
   }
   return false;

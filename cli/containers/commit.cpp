@@ -77,11 +77,12 @@ Result<oci::ImageRecord> commit_container(build::Workshop& workshop, const run::
                                           const CommitOptions& options, const CancelToken& cancel) {
   Containers containers = TRY(Containers::open(workshop.store()));
   const StoredRequest stored = TRY(decode_request(record.request));
-  ContainerChanges changes = TRY(container_changes(containers, workshop, record, options.epoch, cancel));
   oci::Image image = TRY(workshop.images().load(TRY(oci::Digest::parse(record.manifest))));
   if (image.manifest.layers.size() != record.layers.size())
     return fail(ErrorKind::unsupported, "container '{}' was made from a step of an image, not from an image",
                 record.name);
+  // The tree is copied when all else is right.
+  ContainerChanges changes = TRY(container_changes(containers, workshop, record, options.epoch, cancel));
   oci::NewLayer layer = TRY(keep_layer(workshop, std::move(changes.draft), cancel));
   layer.created_by = join(stored.request.command, " ");
   const std::string created = format_time(options.epoch);

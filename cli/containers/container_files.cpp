@@ -4,6 +4,7 @@
 
 #include "base/posix.hpp"
 #include "build/image_edit.hpp"
+#include "cli/container_mounts.hpp"
 #include "fs/changeset.hpp"
 #include "fs/lasting_tree.hpp"
 #include "fs/lower_tree.hpp"
@@ -29,7 +30,7 @@ Result<Fd> root_of_running(Session& session, Containers& containers, const run::
 
 std::vector<std::string> mount_points(const StoredRequest& stored) {
   std::vector<std::string> points = {"dev", "proc", "sys", "etc/resolv.conf", "etc/hosts", "etc/hostname"};
-  for (const MountSpec& mount : stored.request.mounts) {
+  for (const MountSpec& mount : all_mounts(stored.request, stored.image)) {
     const std::size_t first = mount.destination.find_first_not_of('/');
     std::string point = first == std::string::npos ? "" : mount.destination.substr(first);
     while (point.ends_with('/')) point.pop_back();
@@ -82,13 +83,7 @@ Result<ContainerChanges> container_changes(Containers& containers, build::Worksh
     return fail(ErrorKind::unsupported, "container '{}' runs in a directory of its own: it has no layers",
                 record.name);
   const run::ContainerPlace place = TRY(containers.place(record));
-  std::vector<fs::Layer> layers;
-  for (const std::string& id : record.layers) {
-    auto layer = TRY(workshop.layers().find_id(id));
-    if (!layer)
-      return fail(ErrorKind::not_found, "a layer of container '{}' is not in the store", record.name);
-    layers.push_back(std::move(*layer));
-  }
+  const std::vector<fs::Layer> layers = TRY(container_layers(workshop, record));
   std::vector<std::string> lowers = build::layer_paths(workshop, layers);
   fs::LayerDraft draft = TRY(workshop.layers().draft());
   const std::string scratch = place.path() + "/scratch";

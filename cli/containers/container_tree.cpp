@@ -11,20 +11,6 @@ namespace {
 // is removed.
 constexpr const char* k_whole_copy = "whole";
 
-Result<std::vector<fs::Layer>> layers_of(build::Workshop& workshop, const run::StoredContainer& record) {
-  std::vector<fs::Layer> layers;
-  for (const std::string& id : record.layers) {
-    auto layer = TRY(workshop.layers().find_id(id));
-    if (!layer)
-      return std::unexpected(Error(ErrorKind::not_found,
-                                   fmt::format("a layer of container '{}' is not in the store", record.name))
-                                 .hint("the power may have failed before it was written: remove the "
-                                       "container, get the image again"));
-    layers.push_back(std::move(*layer));
-  }
-  return layers;
-}
-
 Result<ContainerTree> open_copy(fs::LastingRequest request, const Fd& scratch) {
   ContainerTree tree{.path = request.scratch + "/merged", .mount = nullptr};
   if (TRY(posix::exists_at(scratch, k_whole_copy)) == posix::Exists::yes) return tree;
@@ -38,12 +24,27 @@ Result<ContainerTree> open_copy(fs::LastingRequest request, const Fd& scratch) {
 
 }  // namespace
 
+Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
+                                                const run::StoredContainer& record) {
+  std::vector<fs::Layer> layers;
+  for (const std::string& id : record.layers) {
+    auto layer = TRY(workshop.layers().find_id(id));
+    if (!layer)
+      return std::unexpected(Error(ErrorKind::not_found,
+                                   fmt::format("a layer of container '{}' is not in the store", record.name))
+                                 .hint("the power may have failed before it was written: remove the "
+                                       "container, get the image again"));
+    layers.push_back(std::move(*layer));
+  }
+  return layers;
+}
+
 Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::StoredContainer& record,
                                           const run::ContainerPlace& place) {
   const std::string upper = place.path() + "/upper";
   const std::string scratch_path = place.path() + "/scratch";
   const std::vector<std::string> lowers =
-      build::distinct_layer_paths(workshop, TRY(layers_of(workshop, record)));
+      build::distinct_layer_paths(workshop, TRY(container_layers(workshop, record)));
   // Nothing to stack: what is written is the tree.
   if (lowers.empty()) return ContainerTree{.path = upper, .mount = nullptr};
   const Fd scratch = TRY(posix::open_at(place.directory(), "scratch", O_RDONLY | O_DIRECTORY | O_NOFOLLOW));

@@ -140,12 +140,21 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
 }
 
 Result<> remove_container(Store& store, const std::string& id) {
-  TRY(run::ContainerTable(store.database()).remove(id));
-  TRY(run::remove_container_place(store, id));
   build::Volumes volumes = TRY(build::Volumes::open(store));
-  for (const std::string& made_for_it : TRY(volumes.detach(id))) {
-    // Somebody else may have taken it up by its name.
-    if (auto removed = volumes.remove(made_for_it); !removed && removed.error().kind() != ErrorKind::conflict)
+  std::vector<std::string> made_for_it;
+  {
+    // Both or none: a use without its container would keep a volume for ever.
+    auto transaction = TRY(store.database().begin());
+    TRY(run::ContainerTable(store.database()).remove(id));
+    made_for_it = TRY(volumes.detach(id));
+    TRY(transaction.commit());
+  }
+  TRY(run::remove_container_place(store, id));
+  for (const std::string& name : made_for_it) {
+    // Somebody else may have taken it up by its name, or away.
+    const auto removed = volumes.remove(name);
+    if (!removed && removed.error().kind() != ErrorKind::conflict &&
+        removed.error().kind() != ErrorKind::not_found)
       return removed;
   }
   return {};

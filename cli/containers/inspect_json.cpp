@@ -23,7 +23,7 @@ Json state_json(const run::ContainerState& state) {
   const bool alive = is_active(state) && state.status != LifeStatus::restarting;
   Json json = {{"Status", run::to_string(state.status)},
                {"Running", alive},
-               {"Paused", state.status == LifeStatus::paused},
+               {"Paused", false},
                {"Restarting", state.status == LifeStatus::restarting},
                {"OOMKilled", state.out_of_memory},
                {"Dead", false},
@@ -37,6 +37,20 @@ Json state_json(const run::ContainerState& state) {
   return json;
 }
 
+std::string_view type_word(MountSpec::Type type) {
+  switch (type) {
+    case MountSpec::Type::bind:
+      return "bind";
+    case MountSpec::Type::volume:
+      return "volume";
+    case MountSpec::Type::image:
+      return "image";
+    case MountSpec::Type::tmpfs:
+      return "tmpfs";
+  }
+  return "";
+}
+
 // The name of podman and docker for where it may be found.
 Json mount_json(const MountSpec& mount, const std::string& store) {
   const bool is_volume = mount.type == MountSpec::Type::volume;
@@ -46,9 +60,7 @@ Json mount_json(const MountSpec& mount, const std::string& store) {
     if (option.ends_with("private") || option.ends_with("shared") || option.ends_with("slave"))
       propagation = option;
   Json json = {
-      {"Type", mount.type == MountSpec::Type::bind ? "bind"
-               : is_volume                         ? "volume"
-                                                   : "tmpfs"},
+      {"Type", type_word(mount.type)},
       {"Source", is_volume && !mount.source.empty() ? fmt::format("{}/volumes/{}/data", store, mount.source)
                                                     : mount.source},
       {"Destination", mount.destination},

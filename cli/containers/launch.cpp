@@ -30,19 +30,6 @@ Result<std::string> choose_hostname(const ContainerRequest& request, const std::
   return std::string(name);
 }
 
-// A read-only root still has the places that programs must write to, as podman has it.
-void add_writable_places(oci::RuntimeConfig& config) {
-  for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
-    const auto same = [place](const oci::RuntimeMount& mount) { return mount.destination == place; };
-    if (std::ranges::any_of(config.mounts, same)) continue;
-    config.mounts.push_back(
-        {.destination = place,
-         .type = "tmpfs",
-         .source = "tmpfs",
-         .options = {"nosuid", "nodev", std::string(place) == "/run" ? "mode=0755" : "mode=1777"}});
-  }
-}
-
 Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
   const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
   process.uid = identity.uid;
@@ -98,6 +85,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
   m_own_home = std::ranges::any_of(config.process.env,
                                    [](const std::string& line) { return line.starts_with("HOME="); });
+  m_capabilities = config.process.capabilities;
   TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
   config.hostname = TRY(choose_hostname(m_request, m_record.id));
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
@@ -105,7 +93,6 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
     config.process.env.push_back("HOSTNAME=" + config.hostname);
   m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
-  if (m_request.read_only) add_writable_places(config);
   options.network = m_request.network.mode();
   options.init = m_request.init;
   if (m_cgroups) {
@@ -151,6 +138,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   if (request.user) {
     // The home of the other user, unless the container was given one.
     if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
+    if (!request.privileged) process.capabilities = m_capabilities;
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
     TRY(apply_user(process, rootfs, *request.user));
   }

@@ -54,9 +54,10 @@ private:
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
   std::optional<run::Cgroup> m_cgroup;
-  std::string m_root;             // path of the tree
-  oci::RuntimeProcess m_process;  // the container's own
-  bool m_own_home = false;        // somebody said what HOME is
+  std::string m_root;                // path of the tree
+  oci::RuntimeProcess m_process;     // the container's own
+  oci::Capabilities m_capabilities;  // of its root
+  bool m_own_home = false;           // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
   const OpenedNetwork& m_opened;
@@ -65,6 +66,9 @@ private:
 };
 
 /// The tree of a container: its layers, and what was written to it before.
+/// The layers that its tree stands on, bottom first.
+Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
+                                                const run::StoredContainer& record);
 struct ContainerTree {
   std::string path;
   std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is

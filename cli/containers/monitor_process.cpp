@@ -66,6 +66,12 @@ Result<Fd> keep_only(Fd socket) {
   ::_exit(outcome ? 0 : 1);
 }
 
+// Does what is typed at the terminal reach it by itself? Until its container is made it may ask there for a
+// password; then it leaves.
+bool shares_terminal(const Child& child) {
+  return ::getpgid(child.pid()) == ::getpgrp();
+}
+
 // The signals of a user who does not want to wait; all of them go to the program when there is one.
 class EarlySignals {
 public:
@@ -73,8 +79,9 @@ public:
     while (const int number = signals.next()) {
       if (number == SIGWINCH) continue;
       m_numbers.push_back(number);
-      // What was typed at the terminal reaches the child by itself.
-      if (number == SIGTERM || number == SIGHUP) (void)::kill(child.pid(), number);
+      const bool is_typed = number == SIGINT || number == SIGQUIT;
+      const bool ends = is_typed ? !shares_terminal(child) : number == SIGTERM || number == SIGHUP;
+      if (ends) (void)::kill(child.pid(), number);
     }
   }
   Result<> deliver(const Fd& socket) {
@@ -181,6 +188,7 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                               .stop_timeout = request.life.stop_timeout,
                               .restart = request.life.restart,
                               .health = health_check(request.life, container.image),
+                              .before = record.state,
                               .client = std::move(client),
                               .attaches = present,
                               .ends_with_client = companion.presence == Presence::foreground};
@@ -191,21 +199,23 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                    const run::Container& in) { return launch.exec(asked, std::move(stdio), in); },
        .ran_out_of_memory = [&] { return launch.ran_out_of_memory(); },
        .ended = [&] { launch.ended(); }}));
-  const auto remove = [&]() -> Result<> {
-    return request.life.remove ? remove_container(workshop.store(), record.id) : Result<>{};
+  const auto remove = [&]() -> std::string {
+    if (!request.life.remove) return "";
+    const auto removed = remove_container(workshop.store(), record.id);
+    return removed ? "" : "the container cannot be removed: " + removed.error().message();
   };
   // From the moment on that the parent hears of the start it may leave.
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (auto started = monitor.start(); !started) {
     const int code = exit_code_of_start(started.error());
-    (void)remove();
+    if (const std::string trouble = remove(); !trouble.empty()) log::warning("{}", trouble);
     return std::unexpected(Failure(std::move(started).error(), code));
   }
   TRY(leave_standard_streams());
   const auto state = monitor.run();
-  (void)remove();
+  const std::string trouble = remove();
   if (!state) return std::unexpected(state.error());
-  monitor.tell_end();
+  monitor.tell_end(trouble);
   return state->exit_code;
 }
 

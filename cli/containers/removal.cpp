@@ -18,12 +18,13 @@ Result<> remove_container(Containers& containers, const run::StoredContainer& re
                                  .hint(fmt::format("stop it first: ecrin stop {}; or give -f", record.name)));
     TRY(stop_containers(containers, {record}, {.timeout = timeout, .signal = {}}).front());
   }
-  const auto place = containers.place(record);
-  // One that is removed at its end may have gone.
-  if (!place && place.error().kind() == ErrorKind::not_found) return containers.table().remove(record.id);
-  if (!place) return std::unexpected(place.error());
-  const auto lock = TRY(place->lock(k_patience));
-  if (!lock) return fail(ErrorKind::conflict, "container '{}' is in use by another process", record.name);
+  const auto lock = [&]() -> Result<std::optional<FileLock>> {
+    return TRY(containers.place(record)).lock(k_patience);
+  }();
+  // One that is removed at its end may have gone: then there is nothing to lock.
+  if (!lock && lock.error().kind() != ErrorKind::not_found) return std::unexpected(lock.error());
+  if (lock && !*lock)
+    return fail(ErrorKind::conflict, "container '{}' is in use by another process", record.name);
   return remove_container(containers.store(), record.id);
 }
 

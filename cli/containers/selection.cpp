@@ -44,8 +44,14 @@ Result<Containers> Containers::open(Session& session) {
 // A monitor that was killed could not write that its container is gone.
 Result<> Containers::settle(run::StoredContainer& record) {
   if (!is_active(record.state)) return {};
-  const auto there = place(record);
-  if (there && TRY(there->is_locked())) return {};
+  // None is started while this is held.
+  std::optional<FileLock> idle;
+  if (const auto there = place(record)) {
+    auto lock = there->keep_idle();
+    if (!lock && lock.error().kind() != ErrorKind::not_found) return std::unexpected(lock.error());
+    if (lock && !*lock) return {};
+    if (lock) idle = *std::move(lock);
+  }
   // It may have written its end between our look at the table and the one at the lock.
   const auto now = TRY(m_table.get(record.id));
   if (now) record.state = now->state;
@@ -72,6 +78,12 @@ Result<std::vector<run::StoredContainer>> Containers::list() {
   std::vector<run::StoredContainer> records = TRY(m_table.list());
   for (run::StoredContainer& record : records) TRY(settle(record));
   return records;
+}
+
+Result<run::StoredContainer> Containers::latest() {
+  auto all = TRY(list());
+  if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
+  return std::move(all.back());
 }
 
 Result<run::ContainerPlace> Containers::place(const run::StoredContainer& record) {
@@ -113,9 +125,7 @@ Result<std::vector<run::StoredContainer>> selected_containers(Containers& contai
   if (arguments.on("all")) return containers.list();
   std::vector<run::StoredContainer> records;
   if (arguments.on("latest")) {
-    auto all = TRY(containers.list());
-    if (all.empty()) return fail(ErrorKind::not_found, "there are no containers");
-    records.push_back(std::move(all.back()));
+    records.push_back(TRY(containers.latest()));
     return records;
   }
   for (const std::string& word : words) {
@@ -129,6 +139,15 @@ Result<std::vector<run::StoredContainer>> selected_containers(Containers& contai
       records.push_back(*std::move(record));
   }
   return records;
+}
+
+Result<run::StoredContainer> latest_or_first(Containers& containers, const Arguments& arguments,
+                                             std::span<const std::string>& words) {
+  if (arguments.on("latest")) return containers.latest();
+  if (words.empty()) return fail(ErrorKind::invalid, "name a container, or give --latest");
+  const std::string& first = words.front();
+  words = words.subspan(1);
+  return containers.find(first);
 }
 
 }  // namespace ecrin::cli

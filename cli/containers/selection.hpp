@@ -2,6 +2,7 @@
 // really is.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ public:
   Store& store() { return *m_store; }
   Result<run::StoredContainer> find(const std::string& words);
   Result<std::vector<run::StoredContainer>> list();  // the oldest first
+  Result<run::StoredContainer> latest();
   Result<run::ContainerPlace> place(const run::StoredContainer& record);
   /// A connection to its monitor; ErrorKind::conflict when it does not run.
   Result<Fd> connect(const run::StoredContainer& record);
@@ -44,5 +46,9 @@ std::vector<Flag> selection_flags();
 /// --ignore was given.
 Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,
                                                               const Arguments& arguments, FirstError& errors);
+
+/// With --latest that one, else the first of the words, which is taken away from them.
+Result<run::StoredContainer> latest_or_first(Containers& containers, const Arguments& arguments,
+                                             std::span<const std::string>& words);
 
 }  // namespace ecrin::cli

@@ -10,13 +10,14 @@ constexpr std::chrono::seconds k_patience{15};  // for a monitor that is about t
 
 Outcome lock_and_run(Session& session, const std::string& id, const Companion& companion, Fd client) {
   std::optional<StoredRequest> stored;
+  run::StoredContainer record;
   {
     Containers containers = TRY(Containers::open(session));
-    stored = TRY(decode_request(TRY(containers.find(id)).request));
+    record = TRY(containers.find(id));
+    stored = TRY(decode_request(record.request));
   }
   const StartSurroundings surroundings = TRY(StartSurroundings::open(session, stored->request));
   Containers containers = TRY(Containers::open(TRY(session.workshop())->store()));
-  run::StoredContainer record = TRY(containers.find(id));
   const run::ContainerPlace place = TRY(containers.place(record));
   const auto lock = TRY(place.lock(k_patience));
   if (!lock)

@@ -7,6 +7,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/mount_spec.hpp"
 #include "cli/registry_options.hpp"
 
 namespace ecrin::cli {
@@ -34,7 +35,7 @@ Result<std::string> with_absolute_source(const std::string& volume) {
 }
 
 Result<std::string> with_absolute_mount_source(const std::string& mount) {
-  if (!mount.contains("type=bind") && mount.contains("type=")) return mount;
+  if (TRY(parse_mount(mount)).type != MountSpec::Type::bind) return mount;
   std::vector<std::string> parts = split(mount, ',');
   for (std::string& part : parts) {
     for (const std::string_view key : {"source=", "src="})

@@ -72,7 +72,8 @@ Result<run::ContainerCgroup> make_cgroup(const RuntimeContext& context, const st
 Result<> give_cgroup(const run::ContainerCgroup& cgroup, const oci::RuntimeConfig& config) {
   const oci::RuntimeNamespace* own = oci::find_namespace(config, oci::Namespace::cgroup);
   const auto writable = [](const oci::RuntimeMount& mount) {
-    return mount.type == "cgroup" && std::ranges::find(mount.options, "ro") == mount.options.end();
+    return (mount.type == "cgroup" || mount.type == "cgroup2") &&
+           std::ranges::find(mount.options, "ro") == mount.options.end();
   };
   if (own == nullptr || !own->path.empty() || std::ranges::none_of(config.mounts, writable)) return {};
   const auto root_outside = [](const std::vector<oci::IdMapping>& map) -> std::optional<std::uint32_t> {
@@ -147,6 +148,7 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   options.rootfs = bundle.rootfs;
   options.bundle = bundle.path;
   options.no_pivot = arguments.on("no-pivot");
+  options.new_keyring = !arguments.on("no-new-keyring");
   options.seccomp_cache = context.filter_cache();
   options.init = false;
   options.stdio.inherited = true;

@@ -2,6 +2,9 @@
 #include <regex.h>
 #include <signal.h>
 
+#include <functional>
+
+#include "base/log.hpp"
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/runtime/opened.hpp"
@@ -42,13 +45,31 @@ Result<std::vector<std::string>> matching_ids(const RuntimeContext& context, con
   return ids;
 }
 
+// All of them, whatever happens to some: the first error is returned, the others are warnings.
+Result<int> for_each(const std::vector<std::string>& ids,
+                     const std::function<Result<>(const std::string&)>& act) {
+  std::optional<Error> first;
+  for (const std::string& id : ids) {
+    auto done = act(id);
+    if (done) continue;
+    if (first)
+      log::warning("{}", done.error().message());
+    else
+      first = std::move(done).error();
+  }
+  if (first) return std::unexpected(std::move(*first));
+  return 0;
+}
+
 Result<> kill_one(const RuntimeContext& context, const std::string& id, int number, bool all) {
   const OpenedContainer container = TRY(open_container(context, id, Changes::no));
   // What a container without a pid namespace of its own started can outlive its first process.
   if (all) return run::signal_all_processes(container.record, number);
   if (container.status == run::ContainerStatus::stopped || container.status == run::ContainerStatus::creating)
     return fail(ErrorKind::conflict, "cannot send a signal to '{}': container not running", id);
-  if (number == SIGKILL && !container.record.own_pid_namespace)
+  // In version 1 what is frozen does not end before it is thawed, which goes with the killing of all.
+  const auto frozen = run::ContainerCgroup(container.record.cgroup).frozen();
+  if (number == SIGKILL && ((frozen && *frozen) || !container.record.own_pid_namespace))
     return run::signal_all_processes(container.record, number);
   return run::signal_first_process(container.record, number);
 }
@@ -56,9 +77,8 @@ Result<> kill_one(const RuntimeContext& context, const std::string& id, int numb
 Result<int> run_kill(const RuntimeContext& context, const Arguments& arguments) {
   const std::vector<std::string>& operands = arguments.operands();
   const int number = TRY(parse_signal(operands.size() > 1 ? operands[1] : "TERM"));
-  for (const std::string& id : TRY(matching_ids(context, arguments)))
-    TRY(kill_one(context, id, number, arguments.on("all")));
-  return 0;
+  return for_each(TRY(matching_ids(context, arguments)),
+                  [&](const std::string& id) { return kill_one(context, id, number, arguments.on("all")); });
 }
 
 Result<> delete_one(const RuntimeContext& context, const std::string& id, bool force) {
@@ -84,9 +104,8 @@ Result<> delete_one(const RuntimeContext& context, const std::string& id, bool f
 }
 
 Result<int> run_delete(const RuntimeContext& context, const Arguments& arguments) {
-  for (const std::string& id : TRY(matching_ids(context, arguments)))
-    TRY(delete_one(context, id, arguments.on("force")));
-  return 0;
+  return for_each(TRY(matching_ids(context, arguments)),
+                  [&](const std::string& id) { return delete_one(context, id, arguments.on("force")); });
 }
 
 constexpr std::string_view k_regex_help =

@@ -1,5 +1,4 @@
 // verbs: runtime pause, resume, update, events
-#include <poll.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -38,11 +37,11 @@ Result<int> run_resume(const RuntimeContext& context, const Arguments& arguments
   const OpenedContainer container = TRY(open_container(context, arguments.operands().front(), Changes::yes));
   const bool alive =
       container.status != run::ContainerStatus::stopped && container.status != run::ContainerStatus::creating;
-  const auto cgroup = cgroup_of(container, "be resumed by");
+  auto cgroup = cgroup_of(container, "be resumed by");
   // A created container that is paused is still a created one.
   if (!alive || (cgroup && !TRY(cgroup->frozen())))
     return fail(ErrorKind::conflict, "cannot resume '{}': container not paused", container.record.id);
-  TRY(TRY(cgroup_of(container, "be resumed by")).thaw());
+  TRY(TRY(std::move(cgroup)).thaw());
   return 0;
 }
 
@@ -139,14 +138,18 @@ Result<int> run_events(const RuntimeContext& context, const Arguments& arguments
     return 0;
   }
   std::uint64_t kills = cgroup.out_of_memory_kills();
-  while (run::is_alive(container.record.process)) {
+  const auto tell_of_kills = [&] {
     for (const std::uint64_t now = cgroup.out_of_memory_kills(); kills < now; ++kills)
       print_line(dump_json(event("oom", id)));
+  };
+  while (run::is_alive(container.record.process)) {
+    tell_of_kills();
     print_line(dump_json(statistics_event(cgroup, id)));
     TRY(finish_output());
     const struct timespec pause = {.tv_sec = interval / k_second, .tv_nsec = interval % k_second};
     ::nanosleep(&pause, nullptr);
   }
+  tell_of_kills();  // the last one may have ended it
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/log.hpp"
 #include "cli/runtime/opened.hpp"
 #include "cli/table.hpp"
 
@@ -37,7 +38,10 @@ Result<int> run_list(const RuntimeContext& context, const Arguments& arguments) 
   for (const std::string& id : ids) {
     const auto container = open_container(context, id, Changes::no);
     if (!container && container.error().kind() == ErrorKind::not_found) continue;  // deleted meanwhile
-    if (!container) return std::unexpected(container.error());
+    if (!container) {
+      log::warning("container '{}' is left out: {}", id, container.error().message());
+      continue;
+    }
     states.push_back(full_state(*container));
   }
   if (arguments.value("format") == "json") {

@@ -49,16 +49,24 @@ Result<ContainerPlace> ContainerPlace::open(Store& store, const std::string& id)
 }
 
 Result<bool> ContainerPlace::is_locked() const {
-  auto file = posix::open_at(m_directory, k_lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
-  if (!file && file.error().kind() == ErrorKind::not_found) return false;
-  // Shared, so that those who only look do not see each other.
-  return !TRY(FileLock::acquire_now(TRY(std::move(file)), FileLock::Mode::shared));
+  const auto idle = keep_idle();
+  if (idle) return !idle->has_value();
+  if (idle.error().kind() == ErrorKind::not_found) return false;
+  return std::unexpected(idle.error());
+}
+
+Result<std::optional<FileLock>> ContainerPlace::keep_idle() const {
+  return FileLock::acquire_now(TRY(posix::open_at(m_directory, k_lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK)),
+                               FileLock::Mode::shared);
 }
 
 Result<std::optional<FileLock>> ContainerPlace::lock(std::chrono::milliseconds patience) const {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
-    if (auto lock = TRY(FileLock::acquire_named_now(m_directory, k_lock, 0600))) return lock;
+    if (auto lock = TRY(FileLock::acquire_existing_now(m_directory, k_lock))) return lock;
+    // It is made with the directory: without it that is being deleted.
+    if (TRY(posix::exists_at(m_directory, k_lock)) == posix::Exists::no)
+      return fail(ErrorKind::not_found, "the container has been removed");
     if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
     std::this_thread::sleep_for(k_look_again);
   }

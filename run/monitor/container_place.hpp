@@ -33,8 +33,10 @@ public:
   const Fd& directory() const { return m_directory; }
   /// Does somebody hold the lock: is there a monitor?
   Result<bool> is_locked() const;
-  /// Empty when somebody else still holds it after this time.
+  /// Empty when somebody else still holds it after this time; ErrorKind::not_found: it is being deleted.
   Result<std::optional<FileLock>> lock(std::chrono::milliseconds patience) const;
+  /// While this is held no monitor comes; empty when there is one. Those who look do not hinder each other.
+  Result<std::optional<FileLock>> keep_idle() const;
 
 private:
   ContainerPlace(std::string path, Fd directory)

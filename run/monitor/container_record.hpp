@@ -13,7 +13,7 @@
 
 namespace ecrin::run {
 
-enum class LifeStatus { created, running, paused, stopping, restarting, exited };
+enum class LifeStatus { created, running, stopping, restarting, exited };
 std::string_view to_string(LifeStatus status);
 std::optional<LifeStatus> parse_status(std::string_view word);
 

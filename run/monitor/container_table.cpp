@@ -29,10 +29,9 @@ constexpr std::string_view k_columns =
     "id, name, created, image, image_id, manifest, layers, labels, request, state";
 constexpr std::size_t k_least_prefix = 1;
 
-constexpr std::array<std::pair<LifeStatus, std::string_view>, 6> k_words = {{
+constexpr std::array<std::pair<LifeStatus, std::string_view>, 5> k_words = {{
     {LifeStatus::created, "created"},
     {LifeStatus::running, "running"},
-    {LifeStatus::paused, "paused"},
     {LifeStatus::stopping, "stopping"},
     {LifeStatus::restarting, "restarting"},
     {LifeStatus::exited, "exited"},
@@ -195,11 +194,6 @@ Result<> ContainerTable::set_name(const std::string& id, const std::string& name
   auto update = TRY(m_database->prepare("UPDATE containers SET name = ?2 WHERE id = ?1"));
   TRY(update.bind(1, id).bind(2, name).run());
   return transaction.commit();
-}
-
-Result<> ContainerTable::set_request(const std::string& id, const std::string& request) {
-  auto update = TRY(m_database->prepare("UPDATE containers SET request = ?2 WHERE id = ?1"));
-  return update.bind(1, id).bind(2, request).run();
 }
 
 Result<> ContainerTable::remove(const std::string& id) {

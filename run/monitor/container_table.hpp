@@ -26,7 +26,6 @@ public:
   Result<std::vector<StoredContainer>> list();  // the oldest first
   Result<> set_state(const std::string& id, const ContainerState& state);
   Result<> set_name(const std::string& id, const std::string& name);
-  Result<> set_request(const std::string& id, const std::string& request);
   Result<> remove(const std::string& id);  // it may be gone already
 
   /// What garbage collection must leave. Inside its transaction.

@@ -48,11 +48,6 @@ Result<Monitor> Monitor::open(MonitorOptions options, Watched watched) {
   State& monitor = *state;
   if (monitor.options.log_size > 0)
     monitor.log.emplace(TRY(LogWriter::open(*monitor.options.directory, monitor.options.log_size)));
-  const sigset_t signals = own_signals();
-  if (::pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0)
-    return fail(ErrorKind::system, "cannot block signals");
-  monitor.signals = Fd(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!monitor.signals) return fail_errno("cannot make a signal descriptor");
   if (monitor.options.client) {
     monitor.first = &monitor.clients.adopt(std::move(monitor.options.client));
     monitor.first->attached = true;
@@ -93,6 +88,16 @@ Result<> Monitor::State::start_program() {
   return {};
 }
 
+// Before there is a program a signal ends the monitor at once: nobody would read it here for so long.
+Result<> Monitor::State::take_signals() {
+  const sigset_t set = own_signals();
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0)
+    return fail(ErrorKind::system, "cannot block signals");
+  signals = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) return fail_errno("cannot make a signal descriptor");
+  return {};
+}
+
 void Monitor::State::begin_check() {
   check_at.reset();
   if (!container || state.status != LifeStatus::running) return;
@@ -106,17 +111,19 @@ void Monitor::State::check_ended(CheckResult result) {
   check.reset();
   check_ends_at.reset();
   check_at = steady_clock::now() + options.health.interval;
+  const ContainerState before = state;
   note_check(state, options.health, result, duration_cast<milliseconds>(steady_clock::now() - started_at));
-  save();
+  if (state != before) save();
 }
 
 Result<> Monitor::start() {
   State& monitor = *m_state;
-  monitor.state.status = LifeStatus::created;
   auto started = monitor.start_program();
+  if (started) started = monitor.take_signals();
   if (!started) {
     monitor.container.reset();
     monitor.watched.ended();
+    monitor.state = monitor.options.before;
     monitor.state.error = started.error().message();
     monitor.save();
     return started;
@@ -311,12 +318,17 @@ Result<ContainerState> Monitor::run() {
   return monitor.state;
 }
 
-void Monitor::tell_end() {
+void Monitor::tell_end(const std::string& trouble) {
   State& monitor = *m_state;
+  if (!trouble.empty()) {
+    monitor.state.error = trouble;
+    monitor.save();
+  }
   // The kernel ended them with the container.
   for (ExecSession& session : monitor.execs) monitor.exec_ended(session);
   monitor.execs.clear();
-  const Json end = {{"code", monitor.state.exit_code}, {"outOfMemory", monitor.state.out_of_memory}};
+  const Json end = {
+      {"code", monitor.state.exit_code}, {"outOfMemory", monitor.state.out_of_memory}, {"trouble", trouble}};
   for (Client& client : monitor.clients.all()) {
     if (client.attached) monitor.clients.send(client, PacketKind::ended, dump_json(end));
     if (client.waits_for_exit || client.waits_for_end) monitor.clients.answer(client, end);

@@ -31,6 +31,7 @@ struct MonitorOptions {
   std::chrono::milliseconds stop_timeout{10'000};
   RestartPolicy restart;
   HealthCheck health;
+  ContainerState before;          // what is left of a start that fails, with the error
   Fd client;                      // one that is connected already: it hears of the start, and is attached
   bool attaches = false;          // it gets the output
   bool ends_with_client = false;  // the container goes with it
@@ -57,8 +58,8 @@ public:
   Result<> start();
   /// Until the program ended and is not started again.
   Result<ContainerState> run();
-  /// Tells those who wait for the end; when everything is tidy.
-  void tell_end();
+  /// Tells those who wait for the end; when everything is tidy. `trouble`: what is not.
+  void tell_end(const std::string& trouble);
 
 private:
   struct State;

@@ -36,8 +36,7 @@ Result<unsigned short> cells(const Json& request, const char* key) {
 }  // namespace
 
 Result<> Monitor::State::execute(Client& client, const Json& request, std::vector<Fd> descriptors) {
-  if (!container || state.status == LifeStatus::paused)
-    return fail(ErrorKind::conflict, "the container is not running");
+  if (!container) return fail(ErrorKind::conflict, "the container is not running");
   const bool terminal = TRY(json_bool(request, "terminal", k_what)).value_or(false);
   const bool detach = TRY(json_bool(request, "detach", k_what)).value_or(false);
   if (execs.size() >= k_most_execs)
@@ -72,8 +71,7 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
     const int number = TRY(signal_number(request, SIGTERM));
     if (!container) return fail(ErrorKind::conflict, "the container is not running");
     // An end that the user wanted is not one to be started again from.
-    if (number == SIGKILL || number == options.stop_signal || number == SIGTERM || number == SIGINT)
-      stopped_by_user = true;
+    if (number == SIGKILL || number == options.stop_signal) stopped_by_user = true;
     TRY(container->signal(number));
     clients.answer(client, Json::object());
   } else if (verb == "exec") {
@@ -88,9 +86,6 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
   } else if (verb == "processes") {
     if (!container) return fail(ErrorKind::conflict, "the container is not running");
     clients.answer(client, processes_json(TRY(list_processes(container->pid()))));
-  } else if (verb == "restart-policy") {
-    options.restart = TRY(parse_restart_policy(TRY(json_string(request, "policy", k_what)).value_or("no")));
-    clients.answer(client, Json::object());
   } else if (verb == "stop") {
     const auto patience =
         TRY(json_integer(request, "timeout", k_what)).value_or(options.stop_timeout.count());

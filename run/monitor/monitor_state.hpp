@@ -45,6 +45,7 @@ struct Monitor::State {
 
   void save();
   Result<> start_program();
+  Result<> take_signals();
   void write_out(LogStream stream, std::string_view bytes);
   void signal_program(int number);
   void begin_stop(int number, std::chrono::milliseconds patience);

@@ -120,7 +120,8 @@ Json processes_json(const std::vector<ProcessEntry>& entries) {
                     {"command", entry.command},
                     {"name", entry.name}});
   }
-  return {{"processes", std::move(list)}};
+  const std::size_t left_out = entries.size() - list.size();
+  return {{"processes", std::move(list)}, {"leftOut", left_out}};
 }
 
 Result<std::vector<ProcessEntry>> parse_processes(const Json& json) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <functional>
 
 #include "base/text.hpp"
 #include "run/stage/stage.hpp"
@@ -63,59 +64,53 @@ Error exec_error(int code, const std::string& program, const std::string& file) 
   return Error(ErrorKind::program_not_executable, std::move(message));
 }
 
-}  // namespace
-
-Error execute_program(ProcessPlan& process) {
-  const std::string program = process.args.front();
-  std::vector<char*> arguments = pointers(process.args);
-  std::vector<char*> environment = pointers(process.env);
+// Gives `attempt` the files that a program's name may stand for, until one returns 0; else the errno of what
+// is wrong with it. Empty: there was one.
+std::optional<Error> try_files(const ProcessPlan& process,
+                               const std::function<int(const std::string&)>& attempt) {
+  const std::string& program = process.args.front();
   if (program.find('/') != std::string::npos) {
-    ::execve(program.c_str(), arguments.data(), environment.data());
-    return exec_error(errno, program, program);
+    const int code = attempt(program);
+    if (code == 0) return {};
+    return exec_error(code, program, program);
   }
   const std::string_view path = search_path(process.env);
   std::optional<Error> denied;
   for (const std::string& directory : split(path, ':')) {
     const std::string file = (directory.empty() ? "." : directory) + "/" + program;
-    ::execve(file.c_str(), arguments.data(), environment.data());
-    const int code = errno;
+    const int code = attempt(file);
+    if (code == 0) return {};
     if (code == ENOTDIR || (code == ENOENT && ::access(file.c_str(), F_OK) != 0)) continue;
     if (code != EACCES) return exec_error(code, program, file);
     // As the shell does: a later directory may have one that can be executed.
     if (!denied && ::access(file.c_str(), F_OK) == 0) denied = exec_error(code, program, file);
   }
-  if (denied) return *denied;
+  if (denied) return denied;
   return not_found(program, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
                                         printable(program), printable(path)));
 }
 
+}  // namespace
+
+Error execute_program(ProcessPlan& process) {
+  std::vector<char*> arguments = pointers(process.args);
+  std::vector<char*> environment = pointers(process.env);
+  return *try_files(process, [&](const std::string& file) {
+    ::execve(file.c_str(), arguments.data(), environment.data());
+    return errno;
+  });
+}
+
 // As execute_program() does it, but without the execution: what is found here may still fail there.
 Result<> look_up_program(const ProcessPlan& process) {
-  const std::string& program = process.args.front();
-  const auto can_execute = [](const std::string& file) {
+  auto error = try_files(process, [](const std::string& file) {
     struct stat status {};
     if (::stat(file.c_str(), &status) != 0) return errno;
     if (!S_ISREG(status.st_mode)) return EACCES;
     return ::faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
-  };
-  if (program.find('/') != std::string::npos) {
-    const int code = can_execute(program);
-    if (code == 0) return {};
-    return std::unexpected(exec_error(code, program, program));
-  }
-  const std::string_view path = search_path(process.env);
-  std::optional<Error> denied;
-  for (const std::string& directory : split(path, ':')) {
-    const std::string file = (directory.empty() ? "." : directory) + "/" + program;
-    const int code = can_execute(file);
-    if (code == 0) return {};
-    if (code == EACCES && !denied && ::access(file.c_str(), F_OK) == 0)
-      denied = exec_error(code, program, file);
-  }
-  if (denied) return std::unexpected(std::move(*denied));
-  return std::unexpected(
-      not_found(program, fmt::format("cannot run '{}' in the container: not found in PATH ({})",
-                                     printable(program), printable(path))));
+  });
+  if (error) return std::unexpected(std::move(*error));
+  return {};
 }
 
 }  // namespace ecrin::run::stage

@@ -18,6 +18,7 @@ using namespace ecrin;
 using namespace ecrin::run;
 
 constexpr int k_stage_failed = 125;
+constexpr std::uint64_t k_plan_limit = 256u << 20;  // bytes
 
 // All descriptors that the plan does not know came from somewhere else and end here: the container's program
 // could be shown to one by its working directory.
@@ -43,7 +44,8 @@ void close_others(const SetupPlan& plan) {
 Result<> report_prepared(stage::Stage& stage) {
   if (!stage.plan.reports_prepared) return {};
   TRY(stage::report(stage, StageMessage::prepared));
-  HookStates states = TRY(decode_states(TRY(stage::wait_for_answer(stage))));
+  const Message answer = TRY(stage::wait_for_answer(stage));
+  HookStates states = TRY(decode_states(TRY(posix::read_fd(answer.descriptor, k_plan_limit))));
   for (const oci::Hook& hook : stage.plan.create_container)
     TRY(run_hook(hook, "createContainer", states.creating));
   stage.created_state = std::move(states.created);
@@ -79,7 +81,7 @@ int main() {
   stage::Stage stage;
   {
     const Fd plan_file(k_stage_plan_descriptor);
-    const auto bytes = posix::read_fd(plan_file, 256u << 20);
+    const auto bytes = posix::read_fd(plan_file, k_plan_limit);
     if (!bytes) return k_stage_failed;
     auto plan = decode_plan(*bytes);
     if (!plan) return k_stage_failed;

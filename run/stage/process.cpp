@@ -75,7 +75,7 @@ Result<> prepare(Stage& stage) {
   if (process.terminal && ::ioctl(0, TIOCSCTTY, 0) != 0)
     return fail_errno("cannot make the terminal the controlling one");
   // The session keyring came from the user's login. A full quota is no reason to stop: keyctl is filtered.
-  (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+  if (process.new_keyring) (void)::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
   TRY(allow_limits(process));
   TRY(set_priorities(process));
   auto entered = enter_working_directory(process.cwd);
@@ -111,8 +111,14 @@ Result<> die_with_parent(const Stage& stage) {
 // Everything that may have come along ends at the exec, but for what the program shall have.
 Result<> keep_descriptors(const ProcessPlan& process) {
   int number = 3;
-  for (const int preserved : process.preserved)
-    if (::dup2(preserved, number++) < 0) return fail_errno("cannot pass descriptor {} on", number - 1);
+  for (const int preserved : process.preserved) {
+    if (preserved < 0) {
+      ::close(number);
+    } else if (::dup2(preserved, number) < 0) {
+      return fail_errno("cannot pass descriptor {} on", number);
+    }
+    ++number;
+  }
   if (::close_range(static_cast<unsigned>(number), ~0U, CLOSE_RANGE_CLOEXEC) == 0) return {};
   auto error = fail_errno("cannot close the descriptors of the stage");
   return std::unexpected(

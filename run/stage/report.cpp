@@ -14,11 +14,11 @@ Result<> report(const Stage& stage, StageMessage kind, std::string_view payload,
   return send_message(stage.control, kind, payload, descriptor);
 }
 
-Result<std::string> wait_for_answer(const Stage& stage) {
+Result<Message> wait_for_answer(const Stage& stage) {
   auto answer = TRY(receive_message(stage.control));
   if (!answer || answer->kind != StageMessage::proceed)
     return fail(ErrorKind::cancelled, "the parent of the container is gone");
-  return std::move(answer->payload);
+  return std::move(*answer);
 }
 
 Result<> wait_to_proceed(const Stage& stage) {

@@ -15,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "run/message_socket.hpp"
 #include "run/setup_op.hpp"
 
 namespace ecrin::run::stage {
@@ -40,8 +41,8 @@ struct Stage {
 // report.cpp
 Result<> report(const Stage& stage, StageMessage kind, std::string_view payload = {},
                 const Fd* descriptor = nullptr);
-/// Until the parent says so. Its payload.
-Result<std::string> wait_for_answer(const Stage& stage);
+/// Until the parent says so.
+Result<Message> wait_for_answer(const Stage& stage);
 Result<> wait_to_proceed(const Stage& stage);
 /// Until somebody starts the container, who takes the place of the parent.
 Result<> wait_at_gate(Stage& stage);

@@ -1,5 +1,8 @@
 // Containers in the background: run -d, create, start, stop, kill, restart, rm, ps, wait, logs, exec.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -35,6 +38,14 @@ std::string status_of(const Ecrin& ecrin, const std::string& name) {
 bool becomes(const Ecrin& ecrin, const std::string& name, const std::string& status) {
   for (int i = 0; i < 600; ++i) {
     if (status_of(ecrin, name) == status) return true;
+    std::this_thread::sleep_for(50ms);
+  }
+  return false;
+}
+
+bool restarts(const Ecrin& ecrin, const std::string& name) {
+  for (int i = 0; i < 600; ++i) {
+    if (ecrin.inspect(name)["RestartCount"] > 0) return true;
     std::this_thread::sleep_for(50ms);
   }
   return false;
@@ -201,8 +212,34 @@ TEST_CASE("a failing program is started again as its policy says") {
   CHECK(ecrin.inspect("again")["RestartCount"] == 2);
   CHECK(ecrin({"logs", "again"}).out == "run\nrun\nrun\n");
   ecrin.must({"run", "-d", "--name", "forever", "--restart", "always", "busybox", "sh", "-c", "exit 0"});
+  CHECK(restarts(ecrin, "forever"));
   ecrin.must({"stop", "forever"});
   CHECK(status_of(ecrin, "forever") == "exited");
+}
+
+TEST_CASE("a signal that is not the one to stop with is no stop") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"run", "-d", "--name", "again", "--restart", "always", "busybox", "sh", "-c",
+              "trap 'exit 3' INT; echo ready; while :; do sleep 0.05; done"});
+  REQUIRE(log_holds(ecrin, "again", "ready"));
+  ecrin.must({"kill", "-s", "INT", "again"});
+  CHECK(restarts(ecrin, "again"));
+}
+
+TEST_CASE("a start that fails leaves what is known of the last end") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.context("file", "");
+  CHECK(ecrin({"run", "--name", "ended", "-v", ecrin.context_directory() + ":/x", "busybox", "sh", "-c",
+               "exit 3"})
+            .code == 3);
+  std::filesystem::rename(ecrin.context_directory(), ecrin.context_directory() + ".gone");
+  CHECK(one_error(ecrin({"start", "ended"})));
+  const nlohmann::json state = state_of(ecrin, "ended");
+  CHECK(state["Status"] == "exited");
+  CHECK(state["ExitCode"] == 3);
+  CHECK(state["Error"] != "");
 }
 
 TEST_CASE("exec runs another program in a container") {
@@ -224,6 +261,22 @@ TEST_CASE("exec runs another program in a container") {
   const Outcome stopped = ecrin({"exec", "host", "true"});
   CHECK(stopped.code == 125);
   CHECK(one_error(stopped));
+}
+
+TEST_CASE("root of exec has the container's capabilities, whoever the container's user is") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must(with({"run", "-d", "--name", "host", "-u", "1000", "busybox"}, k_patient));
+  const auto capabilities = [&](Arguments flags) {
+    Arguments words = {"exec"};
+    words.insert(words.end(), flags.begin(), flags.end());
+    return ecrin.must(with(words, {"host", "sh", "-c", "grep CapEff /proc/self/status | cut -f2"}));
+  };
+  const std::string bounding =
+      ecrin.must({"exec", "host", "sh", "-c", "grep CapBnd /proc/self/status | cut -f2"});
+  CHECK(capabilities({}) == "0000000000000000");
+  CHECK(capabilities({"-u", "root"}) == bounding);
+  CHECK(capabilities({"-u", "1001"}) == "0000000000000000");
 }
 
 TEST_CASE("files are copied into containers and out of them") {
@@ -283,6 +336,16 @@ TEST_CASE("health checks say how a container is") {
   ecrin.must({"exec", "well", "touch", "/ok"});
   CHECK(ecrin.must({"wait", "--condition", "healthy", "well"}) == "-1");
   CHECK(ecrin.must({"ps", "-q", "--filter", "health=healthy"}).size() == 12);
+}
+
+TEST_CASE("top says how many processes it does not show") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"run", "-d", "--name", "many", "busybox", "sh", "-c",
+              "for i in $(seq 250); do sleep 1000 & done; echo ready; wait"});
+  REQUIRE(log_holds(ecrin, "many", "ready"));
+  CHECK(contains(ecrin({"top", "many"}).err, "more processes are not shown"));
+  ecrin.must({"rm", "-f", "many"});
 }
 
 TEST_CASE("exec with a terminal, and top") {
@@ -354,6 +417,28 @@ TEST_CASE("a container in the foreground ends with ecrin") {
   running.signal(SIGKILL);
   running.wait();
   CHECK(becomes(ecrin, "front", "exited"));
+}
+
+TEST_CASE("an interrupt ends a container that is still being set up") {
+  Ecrin ecrin;
+  const Tidy tidy{ecrin};
+  ecrin.must({"volume", "create", "busy"});
+  // As another container that fills the volume: this one waits for it.
+  const std::string path = ecrin.root() + "/volumes/busy/fill.lock";
+  const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  REQUIRE(lock >= 0);
+  REQUIRE(::fchmod(lock, 0666) == 0);
+  REQUIRE(::flock(lock, LOCK_EX) == 0);
+  for (const int number : {SIGINT, SIGTERM}) {
+    const std::string name = "early" + std::to_string(number);
+    Running running(ecrin.invocation({"run", "--name", name, "-v", "busy:/etc", "busybox", "true"}));
+    for (int i = 0; i < 600 && ecrin.must({"ps", "-aq", "--filter", "name=" + name}).empty(); ++i)
+      std::this_thread::sleep_for(50ms);
+    running.signal(number);
+    CHECK(running.wait().code == 128 + number);
+    CHECK(status_of(ecrin, name) == "created");
+  }
+  ::close(lock);
 }
 
 TEST_CASE("images of containers stay until the containers go") {

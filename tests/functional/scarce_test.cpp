@@ -123,7 +123,7 @@ TEST_CASE("with a single id, what needs no other owner works, and gives the same
 from: scratch
 steps:
   - copy: {src: busybox, dest: /bin/busybox}
-  - run: [/bin/busybox, sh, -c, "cd /bin && for name in sh mkdir chmod ln cat; do ./busybox ln -s busybox $name; done"]
+  - run: [/bin/busybox, sh, -c, "cd /bin && for name in sh mkdir chmod ln cat sleep; do ./busybox ln -s busybox $name; done"]
   - run: mkdir /made && echo made > /made/file && chmod 4755 /made/file && ln -s file /made/link
   - copy: {src: tree, dest: /tree}
   - write: {dest: /etc/written, content: "text\n"}
@@ -143,6 +143,15 @@ steps:
   INFO(ran.description);
   CHECK(ran.code == 0);
   CHECK(ran.out == "made\n");
+  const Outcome started =
+      with_one_id(one.invocation({"run", "-d", "--rm", "--name", "c", "one", "sleep", "1000"}));
+  INFO(started.description);
+  REQUIRE(started.code == 0);
+  const Outcome entered = with_one_id(one.invocation({"exec", "c", "cat", "/made/file"}));
+  with_one_id(one.invocation({"rm", "-f", "c"}));
+  INFO(entered.description);
+  CHECK(entered.code == 0);
+  CHECK(entered.out == "made\n");
 }
 
 TEST_CASE("with a single id, what needs others is refused with the fix", "[any-driver]") {

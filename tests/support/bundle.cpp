@@ -10,26 +10,18 @@ namespace {
 
 constexpr const char* k_id = "box";
 
-Invocation runtime(const Scratch& scratch, const Arguments& arguments) {
-  Invocation made = host_command({setting().ecrin, "runtime", "--root", scratch / "states"});
-  made.argv.insert(made.argv.end(), arguments.begin(), arguments.end());
-  made.directory = scratch.path();
-  made.timeout = std::chrono::seconds(60);
-  return made;
-}
-
 }  // namespace
 
 Bundle::Bundle() {
-  constexpr std::array programs = {"cat",  "chmod", "echo",   "grep", "head",    "id",
-                                   "ls",   "mkdir", "mount",  "rm",   "sh",      "stat",
-                                   "test", "touch", "umount", "true", "unshare", "wc"};
+  constexpr std::array programs = {"cat",   "chmod",  "echo", "grep",    "head",  "id",   "ls",
+                                   "mkdir", "mount",  "rm",   "sh",      "sleep", "stat", "test",
+                                   "touch", "umount", "true", "unshare", "wc"};
   for (const char* directory : {"bin", "proc", "dev", "sys", "tmp", "etc"})
     make_directory(rootfs() + "/" + directory);
   tests::run(host_command({"cp", "/bin/busybox", rootfs() + "/bin/busybox"}));
   for (const char* name : programs)
     tests::run(host_command({"ln", "-s", "busybox", rootfs() + "/bin/" + name}));
-  const Outcome written = tests::run(runtime(m_scratch, {"spec", "--rootless", "-b", path()}));
+  const Outcome written = tests::run(runtime({"spec", "--rootless", "-b", path()}));
   INFO(written.description);
   REQUIRE(written.code == 0);
   config = nlohmann::json::parse(read_file(path() + "/config.json"));
@@ -38,7 +30,7 @@ Bundle::Bundle() {
 }
 
 Bundle::~Bundle() {
-  tests::run(runtime(m_scratch, {"delete", "--force", k_id}));
+  tests::run(runtime({"delete", "--force", "--regex", "."}));
 }
 
 void Bundle::mount(const std::string& destination, const std::string& type, const std::string& source,
@@ -56,11 +48,23 @@ void Bundle::share(const std::string& kind) {
     }
 }
 
-Outcome Bundle::run(const std::string& script) const {
+Invocation Bundle::runtime(const Arguments& arguments) const {
+  Invocation made = host_command({setting().ecrin, "runtime", "--root", m_scratch / "states"});
+  made.argv.insert(made.argv.end(), arguments.begin(), arguments.end());
+  made.directory = m_scratch.path();
+  made.timeout = std::chrono::seconds(60);
+  return made;
+}
+
+void Bundle::write(const std::string& script) const {
   nlohmann::json wanted = config;
   wanted["process"]["args"] = {"sh", "-c", script};
   write_file(path() + "/config.json", wanted.dump());
-  return tests::run(runtime(m_scratch, {"run", "--bundle", path(), k_id}));
+}
+
+Outcome Bundle::run(const std::string& script) const {
+  write(script);
+  return tests::run(runtime({"run", "--bundle", path(), k_id}));
 }
 
 std::string Bundle::must(const std::string& script) const {

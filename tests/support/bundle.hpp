@@ -27,6 +27,10 @@ public:
              const Arguments& options = {});
   /// Without this kind of namespace.
   void share(const std::string& kind);
+  /// `ecrin runtime ARGUMENTS` on the states of this test.
+  Invocation runtime(const Arguments& arguments) const;
+  /// config.json, with `sh -c script` as its program.
+  void write(const std::string& script) const;
   /// Runs `sh -c script` in it to its end.
   Outcome run(const std::string& script) const;
   /// The same, and it must succeed: its standard output.

@@ -92,14 +92,44 @@ TEST_CASE("an empty volume gets what the image has there, once, and whole after 
   const std::string data = fixture.volumes.path("v");
   REQUIRE(fixture.volumes.fill("v", rootfs, "/nothing", nullptr));
   CHECK(posix::list_directory(open_directory(data)).value().empty());
-  // Killed in the middle of it.
-  write_file(data + "/half", "h");
-  write_file(fixture.root + "/volumes/v/filling", "");
+  // Killed in the middle of the copy.
+  write_file(fixture.root + "/volumes/v/filling/half", "h");
   REQUIRE(fixture.volumes.fill("v", rootfs, "/etc/app", nullptr));
   CHECK(read_file(data + "/one") == "1");
   CHECK(read_file(data + "/sub/two") == "2");
   CHECK_FALSE(posix::open(data + "/half", O_PATH));
+  CHECK_FALSE(posix::open(fixture.root + "/volumes/v/filling", O_PATH));
   write_file(data + "/one", "mine");
   REQUIRE(fixture.volumes.fill("v", rootfs, "/etc/app", nullptr));
   CHECK(read_file(data + "/one") == "mine");
+}
+
+TEST_CASE("what a container wrote into a volume outlives every kill of a fill") {
+  Fixture fixture;
+  const std::string image = fixture.directory.path() + "/image";
+  write_file(image + "/etc/app/one", "1");
+  write_file(image + "/etc/app/two", "2");
+  const Fd rootfs = open_directory(image);
+  for (const std::string left : {"/filling", "/filling/one", "/filled/two"}) {
+    const std::string name = "v" + std::to_string(left.size());
+    REQUIRE(fixture.volumes.create({.name = name}));
+    write_file(fixture.root + "/volumes/" + name + left, "2");
+    // One that wants no copy has written meanwhile.
+    write_file(fixture.volumes.path(name) + "/one", "mine");
+    REQUIRE(fixture.volumes.fill(name, rootfs, "/etc/app", nullptr));
+    CHECK(read_file(fixture.volumes.path(name) + "/one") == "mine");
+    // A whole copy is moved to its end, a half one is not.
+    CHECK(posix::open(fixture.volumes.path(name) + "/two", O_PATH).has_value() == (left == "/filled/two"));
+    CHECK_FALSE(posix::open(fixture.root + "/volumes/" + name + "/filled", O_PATH));
+  }
+}
+
+TEST_CASE("a volume that is mounted already is filled in its place") {
+  Fixture fixture;
+  const std::string image = fixture.directory.path() + "/image";
+  write_file(image + "/etc/app/one", "1");
+  REQUIRE(fixture.volumes.create({.name = "v"}));
+  const Fd mounted = open_directory(fixture.volumes.path("v"));
+  REQUIRE(fixture.volumes.fill("v", open_directory(image), "/etc/app", nullptr));
+  CHECK(posix::exists_at(mounted, "one").value() == posix::Exists::yes);
 }

@@ -285,6 +285,7 @@ TEST_CASE("preserved descriptors", "[lifecycle]") {
   REQUIRE(posix::write_full(pipe.write, std::string_view("hello\n")));
   pipe.write.reset();
   REQUIRE(::dup2(pipe.read.get(), 4) == 4);
+  REQUIRE(::fcntl(3, F_SETFD, 0) == 0);  // as what a process was given
   trial.options.preserved_descriptors = 2;
   CHECK(trial.run() == "0\n1\n2\n3\n4\n5\nhello\n");
 }

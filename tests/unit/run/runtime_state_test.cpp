@@ -1,11 +1,13 @@
 #include "run/runtime_state.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
+#include "run/gate.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -113,6 +115,21 @@ TEST_CASE("directories of containers come and go") {
   REQUIRE(found.remove());
   CHECK(ContainerDirectory::list(root).value().empty());
   CHECK(made.lock().error().kind() == ErrorKind::not_found);
+}
+
+TEST_CASE("states are kept where nobody else can write only") {
+  const test::TempDirectory temporary;
+  const std::string open_to_all = temporary.path() + "/open";
+  REQUIRE(::mkdir(open_to_all.c_str(), 0700) == 0);
+  REQUIRE(::chmod(open_to_all.c_str(), 0733) == 0);
+  CHECK(ContainerDirectory::create(open_to_all, "c1").error().kind() == ErrorKind::denied);
+  CHECK(ContainerDirectory::open(open_to_all, "c1").error().kind() == ErrorKind::denied);
+  CHECK(ContainerDirectory::list(open_to_all).error().kind() == ErrorKind::denied);
+  if (::geteuid() != 0) return;
+  const std::string of_another = temporary.path() + "/another";
+  REQUIRE(::mkdir(of_another.c_str(), 0700) == 0);
+  REQUIRE(::chown(of_another.c_str(), 1234, 1234) == 0);
+  CHECK(ContainerDirectory::create(of_another, "c1").error().kind() == ErrorKind::denied);
 }
 
 TEST_CASE("what a killed create left is in nobody's way") {

@@ -54,7 +54,8 @@ SetupPlan full_plan() {
       .console_size = {.height = 24, .width = 80},
       .seccomp = std::string(64, '\1'),
       .seccomp_flags = 8,
-      .preserved = {20, 21}};
+      .preserved = {20, -1, 21},
+      .new_keyring = false};
   plan.entry = {
       .joined = {{.kind = 1, .descriptor = 30}}, .created = 2, .time_offsets = "monotonic 1 0\n", .root = 31};
   plan.reports_prepared = true;

@@ -102,6 +102,16 @@ TEST_CASE("paths of a stored request are absolute") {
   CHECK(stored.request.image.starts_with('/'));
 }
 
+TEST_CASE("names of volumes and images in a stored request stay names") {
+  const StoredRequest stored = there_and_back({"--mount", "source=named,destination=/v", "--mount",
+                                               "type=volume,src=other,dst=/type=bind", "--mount",
+                                               "type=image,src=busybox,dst=/i", "image:1"});
+  REQUIRE(stored.request.mounts.size() == 3);
+  CHECK(stored.request.mounts[0].source == "named");
+  CHECK(stored.request.mounts[1].source == "other");
+  CHECK(stored.request.mounts[2].source == "busybox");
+}
+
 TEST_CASE("a stored request that is none is refused") {
   for (const char* text : {"", "{}", "[]", R"({"version":2,"words":["x"],"image":"{}"})",
                            R"({"version":1,"words":["--no-such-flag","x"],"image":"{}"})",

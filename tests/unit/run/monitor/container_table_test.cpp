@@ -83,8 +83,8 @@ TEST_CASE("a row gives back what was put into it, and holds image and layers") {
 }
 
 TEST_CASE("states have words") {
-  for (const auto status : {LifeStatus::created, LifeStatus::running, LifeStatus::paused,
-                            LifeStatus::stopping, LifeStatus::restarting, LifeStatus::exited})
+  for (const auto status : {LifeStatus::created, LifeStatus::running, LifeStatus::stopping,
+                            LifeStatus::restarting, LifeStatus::exited})
     CHECK(parse_status(to_string(status)).value() == status);
   CHECK_FALSE(parse_status("gone"));
 }
