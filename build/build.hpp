@@ -18,7 +18,7 @@
 #include "build/workshop.hpp"
 #include "oci/reference.hpp"
 #include "recipes/recipe.hpp"
-#include "run/network.hpp"
+#include "run/network/network.hpp"
 
 namespace ecrin::build {
 

@@ -11,7 +11,7 @@
 #include "build/session.hpp"
 #include "build/upper_tree.hpp"
 #include "run/container.hpp"
-#include "run/network.hpp"
+#include "run/network/network.hpp"
 
 namespace ecrin::build {
 

@@ -6,7 +6,7 @@
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/run_mounts.hpp"
-#include "run/cgroup_settings.hpp"
+#include "run/cgroup/cgroup_settings.hpp"
 #include "run/container.hpp"
 #include "run/user_lookup.hpp"
 

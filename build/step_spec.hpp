@@ -11,7 +11,7 @@
 #include "build/run_settings.hpp"
 #include "oci/image_config.hpp"
 #include "recipes/recipe.hpp"
-#include "run/network.hpp"
+#include "run/network/network.hpp"
 
 namespace ecrin::build {
 

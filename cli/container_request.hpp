@@ -12,7 +12,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "oci/runtime_config.hpp"
-#include "run/network_request.hpp"
+#include "run/network/network_request.hpp"
 
 namespace ecrin::cli {
 

@@ -12,7 +12,7 @@
 #include "cli/mount_spec.hpp"
 #include "cli/person.hpp"
 #include "oci/runtime_config.hpp"
-#include "run/network.hpp"
+#include "run/network/network.hpp"
 
 namespace ecrin::cli {
 

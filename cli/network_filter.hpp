@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "build/garbage.hpp"
-#include "run/network_config.hpp"
+#include "run/network/network_config.hpp"
 
 namespace ecrin::cli {
 

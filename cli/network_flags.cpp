@@ -5,7 +5,7 @@
 
 #include "base/text.hpp"
 #include "cli/run_settings.hpp"
-#include "run/network_config.hpp"
+#include "run/network/network_config.hpp"
 
 namespace ecrin::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
-#include "run/network_request.hpp"
+#include "run/network/network_request.hpp"
 
 namespace ecrin::cli {
 

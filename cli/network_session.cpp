@@ -11,8 +11,8 @@
 #include "base/text.hpp"
 #include "cli/containers/selection.hpp"
 #include "cli/environment.hpp"
-#include "run/joined_network.hpp"
 #include "run/monitor/control.hpp"
+#include "run/network/joined_network.hpp"
 
 namespace ecrin::cli {
 namespace {

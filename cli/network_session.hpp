@@ -6,8 +6,8 @@
 
 #include "cli/container_request.hpp"
 #include "cli/session.hpp"
-#include "run/container_network.hpp"
-#include "run/network_store.hpp"
+#include "run/network/container_network.hpp"
+#include "run/network/network_store.hpp"
 
 namespace ecrin::cli {
 

@@ -4,7 +4,7 @@
 #include <cctype>
 
 #include "base/text.hpp"
-#include "run/cgroup_settings.hpp"
+#include "run/cgroup/cgroup_settings.hpp"
 
 namespace ecrin::cli {
 namespace {

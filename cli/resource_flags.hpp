@@ -10,7 +10,7 @@
 #include "cli/environment.hpp"
 #include "cli/session.hpp"
 #include "oci/resources.hpp"
-#include "run/cgroup.hpp"
+#include "run/cgroup/cgroup.hpp"
 
 namespace ecrin::cli {
 

@@ -6,7 +6,7 @@
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
 #include "cli/table.hpp"
-#include "run/cgroup_settings.hpp"
+#include "run/cgroup/cgroup_settings.hpp"
 
 namespace ecrin::cli {
 namespace {

@@ -10,7 +10,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "cli/resource_flags.hpp"
-#include "run/setup_plan.hpp"
+#include "run/plan/setup_plan.hpp"
 
 namespace ecrin::cli {
 namespace {

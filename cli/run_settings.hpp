@@ -5,7 +5,7 @@
 
 #include "build/run_settings.hpp"
 #include "cli/arguments.hpp"
-#include "run/network_files.hpp"
+#include "run/network/network_files.hpp"
 
 namespace ecrin::cli {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/fd.hpp"
-#include "run/setup_plan.hpp"
+#include "run/plan/setup_plan.hpp"
 
 namespace ecrin::run {
 

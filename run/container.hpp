@@ -16,9 +16,9 @@
 
 #include "base/child.hpp"
 #include "oci/runtime_config.hpp"
-#include "run/cgroup.hpp"
+#include "run/cgroup/cgroup.hpp"
 #include "run/hooks.hpp"
-#include "run/network.hpp"
+#include "run/network/network.hpp"
 
 namespace ecrin::run {
 

@@ -7,10 +7,10 @@
 
 #include "base/posix.hpp"
 #include "run/console_socket.hpp"
-#include "run/namespace_plan.hpp"
-#include "run/plan_facts.hpp"
-#include "run/process_plan.hpp"
-#include "run/seccomp_listener.hpp"
+#include "run/plan/namespace_plan.hpp"
+#include "run/plan/plan_facts.hpp"
+#include "run/plan/process_plan.hpp"
+#include "run/seccomp/seccomp_listener.hpp"
 #include "run/stage_process.hpp"
 
 namespace ecrin::run {

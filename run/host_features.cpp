@@ -13,10 +13,10 @@
 #include "base/child.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "run/cgroup_facts.hpp"
-#include "run/keeper_bridges.hpp"
-#include "run/network.hpp"
-#include "run/refusal.hpp"
+#include "run/cgroup/cgroup_facts.hpp"
+#include "run/network/keeper_bridges.hpp"
+#include "run/network/network.hpp"
+#include "run/plan/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
 
 namespace ecrin::run {

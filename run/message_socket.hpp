@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/fd.hpp"
-#include "run/setup_op.hpp"
+#include "run/plan/setup_op.hpp"
 
 namespace ecrin::run {
 

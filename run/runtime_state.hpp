@@ -14,7 +14,7 @@
 #include "base/fd.hpp"
 #include "base/file_lock.hpp"
 #include "base/json.hpp"
-#include "run/cgroup_container.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 
 namespace ecrin::run {
 

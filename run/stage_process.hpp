@@ -9,7 +9,7 @@
 #include "base/child.hpp"
 #include "base/fd.hpp"
 #include "run/container.hpp"
-#include "run/setup_op.hpp"
+#include "run/plan/setup_op.hpp"
 
 namespace ecrin::run {
 

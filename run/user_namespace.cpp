@@ -9,7 +9,7 @@
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
-#include "run/refusal.hpp"
+#include "run/plan/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
 
 namespace ecrin::run {

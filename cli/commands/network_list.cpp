@@ -7,7 +7,7 @@
 #include "cli/network_filter.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
-#include "run/network_store.hpp"
+#include "run/network/network_store.hpp"
 
 namespace ecrin::cli {
 namespace {

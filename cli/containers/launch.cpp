@@ -13,8 +13,8 @@
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/capabilities.hpp"
-#include "run/cgroup_settings.hpp"
-#include "run/seccomp.hpp"
+#include "run/cgroup/cgroup_settings.hpp"
+#include "run/seccomp/seccomp.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::cli {

@@ -12,7 +12,7 @@
 #include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
 #include "run/container_processes.hpp"
-#include "run/seccomp_config.hpp"
+#include "run/seccomp/seccomp_config.hpp"
 
 namespace ecrin::cli {
 namespace {

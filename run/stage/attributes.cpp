@@ -7,7 +7,7 @@
 
 #include <cerrno>
 
-#include "run/resource_names.hpp"
+#include "run/plan/resource_names.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {

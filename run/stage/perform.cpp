@@ -4,7 +4,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "run/loopback.hpp"
+#include "run/network/loopback.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {

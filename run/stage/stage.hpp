@@ -16,7 +16,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "run/message_socket.hpp"
-#include "run/setup_op.hpp"
+#include "run/plan/setup_op.hpp"
 
 namespace ecrin::run::stage {
 

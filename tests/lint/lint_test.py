@@ -79,6 +79,13 @@ class LintTest(unittest.TestCase):
         found = self.findings("tries")
         self.assertEqual([int(line.split(":")[1]) for line in found], [3, 4, 5, 6])
 
+    def test_test_names(self):
+        self.write("tests/unit/fs/a_test.cpp", 'TEST_CASE("it holds, and holds") {\n}\n')
+        self.assertEqual(self.findings("test_names"), [])
+        self.write("tests/unit/fs/b_test.cpp", 'TEST_CASE("it holds; it ends") {\n}\nTEST_CASE(\n    "--all is read") {\n}\n')
+        self.assertEqual(len(self.findings("test_names")), 2)
+        self.assertIn("tests/unit/fs/b_test.cpp:1", self.findings("test_names")[0])
+
     def test_types(self):
         self.write("base/a.hpp", "namespace ecrin {\nstruct A {\n};\nclass B;\n}  // namespace ecrin\n")
         self.write("fs/a.hpp", "namespace ecrin::fs {\nstruct A {\n};\n}  // namespace ecrin::fs\n")

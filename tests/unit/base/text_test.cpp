@@ -175,7 +175,7 @@ TEST_CASE("text: forms of RFC 3339") {
   }
 }
 
-TEST_CASE("fields of mountinfo are unescaped; what is no escape stays") {
+TEST_CASE("fields of mountinfo are unescaped and what is no escape stays") {
   CHECK(unescape_mount_field("/a\\040b\\011c") == "/a b\tc");
   CHECK(unescape_mount_field("/a\\04") == "/a\\04");
   CHECK(unescape_mount_field("/a\\089\\") == "/a\\089\\");

@@ -45,7 +45,7 @@ TEST_CASE("packets that are too long, and too many descriptors, are errors") {
   CHECK(send_packet(pair.theirs, 'a', "").error().code() == EPIPE);
 }
 
-TEST_CASE("a socket is reached by a way of any length; one that a dead process left is replaced") {
+TEST_CASE("a socket is reached by a way of any length and one that a dead process left is replaced") {
   const test::TempDirectory directory;
   std::string path = directory.path();
   for (int i = 0; i < 12; ++i) {
