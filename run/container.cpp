@@ -11,6 +11,7 @@
 #include "run/cgroup/cgroup_settings.hpp"
 #include "run/console_socket.hpp"
 #include "run/gate.hpp"
+#include "run/owners/owner_supervisor.hpp"
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
 #include "run/plan/setup_plan.hpp"
@@ -59,12 +60,23 @@ Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
   return filter;
 }
 
+// The kernel lets it be nobody but root: who it is otherwise, it is told.
+Result<std::uint64_t> take_ids(oci::RuntimeProcess& process, OwnerSupervisor& owners) {
+  ProgramIds ids{.ruid = process.uid, .euid = process.uid, .suid = process.uid, .fsuid = process.uid};
+  ids.rgid = ids.egid = ids.sgid = ids.fsgid = process.gid;
+  ids.groups.assign(process.additional_gids.begin(), process.additional_gids.end());
+  process.uid = process.gid = 0;
+  process.additional_gids.clear();
+  return TRY(owners.ids_number(ids));
+}
+
 }  // namespace
 
 struct Container::State {
   std::optional<Cgroup> cgroup;  // outlives its processes
   std::optional<PrivateNetwork> network;
   oci::Resources resources;
+  std::shared_ptr<OwnerSupervisor> owners;  // answers as long as its programs ask
   std::optional<StageProcess> stage;
   pid_t pid = -1;
 
@@ -136,6 +148,9 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
 }
 
 Result<StageProcess::Reached> Container::State::start(ContainerOptions options, const Fd* state_directory) {
+  std::uint64_t ids_number = 0;
+  owners = options.owners;
+  if (owners) ids_number = TRY(take_ids(options.config.process, *owners));
   const oci::RuntimeConfig& config = options.config;
   TRY(check_rights(config));
   const Fd* network_namespace = options.network_namespace;
@@ -164,6 +179,10 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
   plan.setup.process.new_keyring = options.new_keyring;
+  if (owners) {
+    plan.setup.process.owner_filter = TRY(owner_filter());
+    plan.setup.process.ids_number = ids_number;
+  }
   if (plan.setup.reports_prepared && !options.state)
     return fail(ErrorKind::unsupported,
                 "the container has hooks or a seccomp listener, and there is no state for them");
@@ -182,6 +201,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   TRY(open_bind_sources(stage_request, plan));
   if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
     stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
+  if (owners) stage_request.plan.owners = TRY(stage_request.hand_down(TRY(owners->add_process())));
   if (state_directory)
     stage_request.plan.gate = TRY(stage_request.hand_down(TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));

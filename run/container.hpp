@@ -22,6 +22,8 @@
 
 namespace ecrin::run {
 
+class OwnerSupervisor;  // run/owners/owner_supervisor.hpp
+
 struct Stdio {
   // Descriptors for the program; empty ones are /dev/null. Not used with a terminal.
   Fd input, output, error;
@@ -62,6 +64,8 @@ struct ContainerOptions {
   std::vector<Fd> cgroup_entries;
   /// The state that hooks read; needed when config.hooks has any that run before the program.
   StateText state;
+  /// Its files have the owners that its programs give them, also where the user namespace has one id only.
+  std::shared_ptr<OwnerSupervisor> owners;
   /// Where newuidmap and newgidmap are looked for, when config asks for a user namespace that this process
   /// may not map by itself.
   std::string search_path = Command{}.search_path;

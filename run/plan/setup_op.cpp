@@ -144,7 +144,7 @@ void put_process(Encoder& out, const ProcessPlan& process) {
   out.put_flag(process.personality.has_value()).put(process.personality.value_or(0));
   out.put(process.apparmor_profile).put(process.selinux_label).put_flag(process.terminal);
   out.put(std::uint64_t{process.console_size.height}).put(std::uint64_t{process.console_size.width});
-  out.put(process.seccomp).put(process.seccomp_flags);
+  out.put(process.seccomp).put(process.seccomp_flags).put(process.owner_filter).put(process.ids_number);
   out.put(std::uint64_t{process.preserved.size()});
   for (const int number : process.preserved) put_signed(out, number);
   out.put_flag(process.new_keyring);
@@ -182,6 +182,8 @@ ProcessPlan get_process(Decoder& in) {
   process.console_size.width = static_cast<std::uint16_t>(in.get_unsigned());
   process.seccomp = in.get_string();
   process.seccomp_flags = in.get_unsigned();
+  process.owner_filter = in.get_string();
+  process.ids_number = in.get_unsigned();
   process.preserved.resize(in.get_count());
   for (int& number : process.preserved) number = get_int(in);
   process.new_keyring = in.get_flag();
@@ -247,6 +249,7 @@ std::string encode_plan(const SetupPlan& plan) {
   put_signed(out, plan.control);
   put_signed(out, plan.lifeline);
   put_signed(out, plan.gate);
+  put_signed(out, plan.owners);
   put_signed(out, plan.listener);
   return out.bytes();
 }
@@ -267,6 +270,7 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
   plan.control = get_int(in);
   plan.lifeline = get_int(in);
   plan.gate = get_int(in);
+  plan.owners = get_int(in);
   plan.listener = get_int(in);
   if (!in.ok() || !in.at_end()) return fail(ErrorKind::invalid, "the stage's plan is damaged");
   for (const SetupOp& op : plan.ops)

@@ -101,6 +101,10 @@ struct SchedulerPlan {
   bool operator==(const SchedulerPlan&) const = default;
 };
 
+/// Nanoseconds, of a thread that nobody changed. The number of a program's ids (run/owners/caller.hpp) is
+/// added.
+constexpr std::uint64_t k_usual_timer_slack = 50'000;
+
 /// The program that the container is for.
 struct ProcessPlan {
   std::vector<std::string> args;
@@ -124,6 +128,8 @@ struct ProcessPlan {
   oci::ConsoleSize console_size;    // 0 x 0: as the kernel makes it
   std::string seccomp;              // an array of sock_filter; "" = unconfined
   std::uint64_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_*; with NEW_LISTENER somebody listens
+  std::string owner_filter;         // an array of sock_filter: who keeps true owners answers for its calls
+  std::uint64_t ids_number = 0;     // with that: which ids the program is told to have (Caller)
   std::vector<int> preserved;       // descriptors of the stage that become the program's 3, 4, ...; -1: none
   bool new_keyring = true;          // a session keyring of its own
   bool operator==(const ProcessPlan&) const = default;
@@ -156,6 +162,7 @@ struct SetupPlan {
   int control = -1;   // numbers of the stage's descriptors
   int lifeline = -1;  // -1: the container outlives who made it
   int gate = -1;      // -1: nothing to wait for
+  int owners = -1;    // connected to who keeps true owners
   int listener = -1;  // connected to who listens for the filter's notifications
   bool operator==(const SetupPlan&) const = default;
 };

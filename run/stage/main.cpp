@@ -23,7 +23,8 @@ constexpr std::uint64_t k_plan_limit = 256u << 20;  // bytes
 // All descriptors that the plan does not know came from somewhere else and end here: the container's program
 // could be shown to one by its working directory.
 void close_others(const SetupPlan& plan) {
-  std::vector<int> kept = {plan.control, plan.lifeline, plan.gate, plan.listener, plan.entry.root};
+  std::vector<int> kept = {plan.control, plan.lifeline, plan.gate,
+                           plan.owners,  plan.listener, plan.entry.root};
   kept.insert(kept.end(), plan.process.preserved.begin(), plan.process.preserved.end());
   for (const JoinedNamespace& joined : plan.entry.joined) kept.push_back(joined.descriptor);
   for (const SetupOp& op : plan.ops)
@@ -91,6 +92,7 @@ int main() {
   stage.control = Fd(stage.plan.control);
   stage.lifeline = Fd(stage.plan.lifeline);
   stage.gate = Fd(stage.plan.gate);
+  stage.owners = Fd(stage.plan.owners);
   stage.listener = Fd(stage.plan.listener);
   // Signals of the user's terminal reach the container through its parent, not directly.
   ::setsid();

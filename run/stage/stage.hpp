@@ -34,6 +34,7 @@ struct Stage {
   std::vector<std::pair<std::string, Fd>> kernel_files;
   Fd terminal;                 // the slave end
   std::string created_state;   // for the hooks at the start
+  Fd owners;                   // connected to who keeps true owners
   Fd listener;                 // connected to who listens for the filter's notifications
   std::string listener_state;  // what is told there
 };

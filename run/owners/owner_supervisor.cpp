@@ -1,0 +1,169 @@
+#include "run/owners/owner_supervisor.hpp"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/unix_socket.hpp"
+#include "run/owners/owner_calls.hpp"
+#include "run/seccomp/seccomp_compiler.hpp"
+
+namespace ecrin::run {
+namespace {
+
+constexpr int k_threads = 2;  // for one listener: one call may wait for a disk
+
+// One call at a time is taken, by whichever thread holds the lock; it is answered without it.
+struct Listener {
+  Fd socket;  // till the filter's descriptor came
+  Fd file;
+  std::mutex taking;
+  bool ended = false;
+};
+
+// Notifications are as large as the kernel says, which may be more than our headers know.
+struct Sizes {
+  std::size_t notification = sizeof(seccomp_notif);
+  std::size_t response = sizeof(seccomp_notif_resp);
+};
+
+bool wait_for(const Fd& file, const Fd& stop) {
+  std::array<pollfd, 2> files = {pollfd{.fd = file.get(), .events = POLLIN, .revents = 0},
+                                 pollfd{.fd = stop.get(), .events = POLLIN, .revents = 0}};
+  while (::poll(files.data(), files.size(), -1) < 0)
+    if (errno != EINTR) return false;
+  return files[1].revents == 0 && (files[0].revents & POLLIN);
+}
+
+void respond(const Fd& listener, const seccomp_notif& notification, CallAnswer answer) {
+  if (answer.descriptor) {
+    seccomp_notif_addfd added{};
+    added.id = notification.id;
+    added.flags = SECCOMP_ADDFD_FLAG_SEND;
+    added.srcfd = static_cast<std::uint32_t>(answer.descriptor.get());
+    added.newfd_flags = answer.close_on_exec ? O_CLOEXEC : 0;
+    if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_ADDFD, &added) >= 0) return;
+    answer.error = errno;
+  }
+  seccomp_notif_resp response{};
+  response.id = notification.id;
+  if (answer.proceeds) {
+    response.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+  } else {
+    response.error = -answer.error;
+    response.val = answer.error == 0 ? answer.value : 0;
+  }
+  // ENOENT: it was killed meanwhile.
+  if (::ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SEND, &response) != 0 && errno != ENOENT)
+    log::debug("an answer did not reach process {}: {}", notification.pid, std::strerror(errno));
+}
+
+}  // namespace
+
+struct OwnerSupervisor::State {
+  OwnerRecords records;
+  ProgramIdsTable ids;
+  OwnerCalls calls{records, ids};
+  Fd stop;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::vector<std::jthread> threads;
+
+  State(OwnerRecords known, ProgramIds first)
+      : records(std::move(known)), ids(std::move(first)), stop(::eventfd(0, EFD_CLOEXEC)) {}
+  ~State() {
+    ::eventfd_write(stop.get(), 1);
+    threads.clear();  // joins
+  }
+
+  // The first thread of a listener waits for it and starts the others.
+  void receive(Listener& listener) {
+    if (!wait_for(listener.socket, stop)) return;
+    auto packet = receive_packet(listener.socket, 64);
+    listener.socket.reset();
+    if (!packet || !*packet || (*packet)->descriptors.empty()) return;
+    listener.file = std::move((*packet)->descriptors.front());
+#ifdef SECCOMP_IOCTL_NOTIF_SET_FLAGS  // Linux 6.6: both sides of a call on one processor
+    ::ioctl(listener.file.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+#endif
+    std::vector<std::jthread> others;
+    for (int number = 1; number < k_threads; ++number) others.emplace_back([&] { serve(listener); });
+    serve(listener);
+  }
+
+  void serve(Listener& listener) {
+    // Room for what a newer kernel writes: it is told nothing about our size.
+    union {
+      seccomp_notif notification;
+      std::array<std::byte, 512> room;
+    } buffer;
+    for (;;) {
+      {
+        const std::scoped_lock lock(listener.taking);
+        if (listener.ended || !wait_for(listener.file, stop)) {
+          listener.ended = true;
+          return;
+        }
+        buffer.room.fill(std::byte{0});
+        if (::ioctl(listener.file.get(), SECCOMP_IOCTL_NOTIF_RECV, &buffer.notification) != 0) {
+          if (errno == EINTR || errno == ENOENT || errno == EAGAIN) continue;
+          log::warning("owners of files are not kept any more: {}", std::strerror(errno));
+          listener.ended = true;
+          return;
+        }
+      }
+      respond(listener.file, buffer.notification, calls.answer(listener.file, buffer.notification));
+    }
+  }
+};
+
+OwnerSupervisor::OwnerSupervisor(OwnerRecords records, ProgramIds first)
+    : m_state(std::make_unique<State>(std::move(records), std::move(first))) {}
+OwnerSupervisor::OwnerSupervisor(OwnerSupervisor&&) noexcept = default;
+OwnerSupervisor::~OwnerSupervisor() = default;
+
+Result<Fd> OwnerSupervisor::add_process() {
+  SocketPair pair = TRY(SocketPair::create(SOCK_SEQPACKET));
+  const std::scoped_lock lock(m_state->mutex);
+  auto& listener = m_state->listeners.emplace_back(std::make_unique<Listener>());
+  listener->socket = std::move(pair.ours);
+  m_state->threads.emplace_back([state = m_state.get(), &listener = *listener] { state->receive(listener); });
+  return std::move(pair.theirs);
+}
+
+Result<std::uint32_t> OwnerSupervisor::ids_number(const ProgramIds& ids) {
+  const auto number = m_state->ids.number_of(ids);
+  if (!number) return fail(ErrorKind::limit, "too many sets of ids in one container");
+  return *number;
+}
+
+Result<std::string> owner_filter() {
+  auto compiler = TRY(SeccompCompiler::create(SECCOMP_RET_ALLOW));
+  for (const AnsweredCall& call : answered_calls()) {
+    if (call.argument < 0) {
+      TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF));
+      continue;
+    }
+    // One rule for each bit: libseccomp compares, it has no "any of these".
+    for (std::uint64_t bit = 1; bit != 0; bit <<= 1) {
+      if (!(call.mask & bit)) continue;
+      const SeccompCondition condition{.argument = static_cast<unsigned>(call.argument),
+                                       .comparison = SeccompComparison::masked_equal,
+                                       .value = bit,
+                                       .second = bit};
+      TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF, std::span(&condition, 1)));
+    }
+  }
+  return compiler.bytes();
+}
+
+}  // namespace ecrin::run
