@@ -12,6 +12,7 @@
 #include "build/bootstrap_packages.hpp"
 #include "build/executor.hpp"
 #include "build/mmdebstrap.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/id_map.hpp"
 #include "fs/layer_apply.hpp"
 #include "fs/metadata.hpp"
@@ -33,6 +34,7 @@ constexpr const char* k_left_behind[] = {"etc/resolv.conf", "etc/hostname", "var
                                          "var/lib/dpkg/available-old"};
 
 Result<> check_ids() {
+  if (fs::owners_are_recorded()) return {};
   const fs::IdMap map = TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map"))));
   if (fs::contiguous_ids(map) >= k_needed_ids) return {};
   auto error =

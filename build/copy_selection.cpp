@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "build/pattern.hpp"
 #include "build/upper_tree.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -69,7 +70,7 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
     return std::unexpected(
         Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
   }
-  const struct stat status = TRY(posix::stat_fd(*open));
+  const struct stat status = TRY(fs::status_of(*open));
   if (m_options.must_be_unchanged || !S_ISREG(status.st_mode)) TRY(check_unchanged(m_tree, entry, *open));
   Fd file = TRY(m_upper.put_file(target));
   TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),

@@ -5,6 +5,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -26,11 +27,13 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
   Command command;
   command.search_path = session.workshop.options().search_path;
   // Namespaces of its own: when it must stop, apt and dpkg stop with it, whatever they are doing, and no
-  // mount stays.
-  command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--", "mmdebstrap", "--mode=root",
-                  "--format=tar", "--variant=" + bootstrap.variant,
-                  // Nodes in /dev cannot be made here, and a container brings its own.
-                  "--skip=output/dev"};
+  // mount stays. One that is supervised has them.
+  if (!fs::owners_are_recorded())
+    command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--"};
+  command.argv.insert(command.argv.end(),
+                      {"mmdebstrap", "--mode=root", "--format=tar", "--variant=" + bootstrap.variant,
+                       // Nodes in /dev cannot be made here, and a container brings its own.
+                       "--skip=output/dev"});
   // Only the verbose one names the packages.
   if (task == Mmdebstrap::Task::simulate)
     command.argv.insert(command.argv.end(), {"--simulate", "--verbose"});
@@ -71,9 +74,19 @@ Result<std::unique_ptr<Mmdebstrap>> Mmdebstrap::start(const Session& session, co
   }
   Pipe archive = TRY(Pipe::create());
   Pipe messages = TRY(Pipe::create());
-  command.descriptors.emplace_back(&archive.write, 1);
-  command.descriptors.emplace_back(&messages.write, 2);
-  running->m_child = TRY_WHILE(Child::spawn(command), "starting mmdebstrap");
+  if (fs::owners_are_recorded()) {
+    run::ProgramRequest request{.args = command.argv,
+                                .env = *command.environment,
+                                .stdio = {.input = std::move(sources),
+                                          .output = std::move(archive.write),
+                                          .error = std::move(messages.write)}};
+    running->m_supervised.emplace(
+        TRY_WHILE(run::SupervisedProgram::start(std::move(request)), "starting mmdebstrap"));
+  } else {
+    command.descriptors.emplace_back(&archive.write, 1);
+    command.descriptors.emplace_back(&messages.write, 2);
+    running->m_child = TRY_WHILE(Child::spawn(command), "starting mmdebstrap");
+  }
   running->m_archive = std::move(archive.read);
   running->m_messages = std::move(messages.read);
   return running;
@@ -115,11 +128,11 @@ Result<> Mmdebstrap::hear_rest() {
 
 Result<ExitStatus> Mmdebstrap::end() {
   TRY(hear_rest());
-  return m_child.wait();
+  return child().wait();
 }
 
 void Mmdebstrap::kill() {
-  (void)m_child.signal(SIGKILL);
+  (void)child().signal(SIGKILL);
   (void)hear_rest();  // ends when the last of its processes has
 }
 

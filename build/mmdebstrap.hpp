@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "base/child.hpp"
 #include "base/stream.hpp"
 #include "build/session.hpp"
+#include "run/owners/supervised_program.hpp"
 
 namespace ecrin::build {
 
@@ -38,7 +40,10 @@ private:
 
   std::function<void(std::string_view)> m_hear;
   const CancelToken& m_stop;
+  Child& child() { return m_supervised ? m_supervised->child() : m_child; }
+
   Child m_child;
+  std::optional<run::SupervisedProgram> m_supervised;  // instead, where owners are recorded
   Fd m_archive;
   Fd m_messages;  // reset at its end
   std::string m_tail;

@@ -5,6 +5,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/pattern.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -27,14 +28,14 @@ Result<std::optional<struct stat>> lstat_real(const Fd& root, const std::string&
     if (means_missing(file.error())) return std::nullopt;
     return std::unexpected(std::move(file).error());
   }
-  return TRY(posix::stat_fd(*file));
+  return TRY(fs::status_of(*file));
 }
 
 Result<RootPath> resolve_in_root(const Fd& root, std::string_view path) {
   std::deque<std::string> todo;
   for (std::string& name : split(path, '/')) todo.push_back(std::move(name));
   RootPath resolved;
-  resolved.status = TRY(posix::stat_fd(root));
+  resolved.status = TRY(fs::status_of(root));
   Fd directory = TRY(posix::open_at(root, ".", O_PATH | O_DIRECTORY));
   int symlinks = 0;
   while (!todo.empty()) {
@@ -58,7 +59,7 @@ Result<RootPath> resolve_in_root(const Fd& root, std::string_view path) {
       return std::unexpected(Error::from_errno(
           ENOTDIR, fmt::format("cannot use '/{}' as a directory", printable(resolved.path))));
     }
-    auto status = posix::lstat_at(directory, name);
+    auto status = fs::status_at(directory, name);
     if (!status) {
       if (status.error().code() != ENOENT) return std::unexpected(std::move(status).error());
       resolved.path = join_path(resolved.path, name);
@@ -72,7 +73,7 @@ Result<RootPath> resolve_in_root(const Fd& root, std::string_view path) {
       const std::string target = TRY(posix::readlink_at(directory, name));
       if (target.starts_with('/')) {
         resolved.path.clear();
-        resolved.status = TRY(posix::stat_fd(root));
+        resolved.status = TRY(fs::status_of(root));
         directory = TRY(posix::open_at(root, ".", O_PATH | O_DIRECTORY));
       }
       auto names = split(target, '/');

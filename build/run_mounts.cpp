@@ -13,6 +13,7 @@
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "build/shared_build.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {
@@ -68,7 +69,7 @@ Result<std::string> MemoryDirectory::add_relay(const std::string& target, mode_t
 
 Result<std::string> MemoryDirectory::finish(const Fd& directory, const std::string& name, mode_t mode,
                                             uid_t uid, gid_t gid) {
-  TRY(posix::chown_at(directory, name, uid, gid));
+  TRY(fs::set_owner_at(directory, name, uid, gid));
   TRY(posix::chmod_at(directory, name, mode));
   return m_path + "/" + name;
 }
@@ -145,7 +146,7 @@ Result<> RunMounts::make_cache(const Fd& cache, const CacheName& name, const rec
   const Fd content = TRY(posix::open_at(draft.diff(), name.directory, O_RDONLY | O_DIRECTORY));
   const bool filled = shared && TRY(shared->fill_mount(name.id, content, m_scope.stop));
   if (!filled && !mount.from.empty()) TRY_WHILE(seed_cache(content, mount), "filling a new cache");
-  TRY(posix::chown_at(draft.diff(), name.directory, mount.uid, mount.gid));
+  TRY(fs::set_owner_at(draft.diff(), name.directory, mount.uid, mount.gid));
   TRY(posix::chmod_at(draft.diff(), name.directory, mount.mode ? mount.mode : k_cache_mode));
   const auto moved = posix::rename_at(draft.diff(), name.directory, cache, name.directory, RENAME_NOREPLACE);
   // Another step was faster: then that one's is the cache.

@@ -5,6 +5,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/root_path.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -52,7 +53,7 @@ Result<std::vector<Walker::Child>> Walker::children(const std::string& path) {
   const Fd directory = TRY(open_real_directory(*m_tree.root, path));
   std::vector<Child> children;
   for (posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
-    auto status = posix::lstat_at(directory, entry.name);
+    auto status = fs::status_at(directory, entry.name);
     if (!status) {
       // Somebody removed it since the listing: as if it had never been.
       if (status.error().code() == ENOENT) continue;

@@ -8,6 +8,7 @@
 #include "base/json.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::build {
@@ -62,12 +63,12 @@ std::unexpected<Error> no_volume(const std::string& name) {
 // wrote there meanwhile wins.
 Result<> take_in(const Fd& volume, const char* copy, const Fd& data) {
   const Fd from = TRY(posix::open_at(volume, copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  const struct stat status = TRY(posix::stat_fd(from));
+  const struct stat status = TRY(fs::status_of(from));
   for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(from))) {
     const auto moved = posix::rename_at(from, entry.name, data, entry.name, RENAME_NOREPLACE);
     if (!moved && moved.error().code() != EEXIST) return moved;
   }
-  TRY(posix::chown_at(volume, k_data, status.st_uid, status.st_gid));
+  TRY(fs::set_owner_at(volume, k_data, status.st_uid, status.st_gid));
   TRY(posix::chmod_at(volume, k_data, status.st_mode & 07777));
   return fs::remove_tree(volume, copy);
 }
@@ -219,8 +220,8 @@ Result<> copy_up(const Fd& parent, const std::string& directory, const Fd& rootf
   if (!covered) return {};  // nothing there, or no directory
   const Fd to = TRY(posix::open_at(parent, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   TRY(fs::copy_tree(*covered, to, fs::Hardlinks::keep));
-  const struct stat status = TRY(posix::stat_fd(*covered));
-  TRY(posix::chown_at(parent, directory, status.st_uid, status.st_gid));
+  const struct stat status = TRY(fs::status_of(*covered));
+  TRY(fs::set_owner_at(parent, directory, status.st_uid, status.st_gid));
   return posix::chmod_at(parent, directory, status.st_mode & 07777);
 }
 

@@ -11,6 +11,7 @@
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "cli/image_names.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 #include "fs/walk.hpp"
 
@@ -39,7 +40,7 @@ struct NewOwner : fs::Visitor {
   gid_t gid = 0;
   Result<fs::Descend> visit(const fs::Place& place) const {
     if (place.status.st_uid != uid || place.status.st_gid != gid)
-      TRY(posix::chown_at(place.directory, place.name, uid, gid));
+      TRY(fs::set_owner_at(place.directory, place.name, uid, gid));
     return S_ISDIR(place.status.st_mode) ? fs::Descend::yes : fs::Descend::no;
   }
 };
@@ -48,7 +49,7 @@ Result<> give_away(const std::string& path, uid_t uid, gid_t gid) {
   const Fd parent = TRY(posix::open(build::parent_path(path), O_PATH | O_DIRECTORY));
   const std::string name = build::base_name(path);
   if (name.empty()) return fail(ErrorKind::invalid, "the root directory cannot be given away");
-  const struct stat status = TRY(posix::lstat_at(parent, name));
+  const struct stat status = TRY(fs::status_at(parent, name));
   NewOwner visitor;
   visitor.uid = uid;
   visitor.gid = gid;
@@ -57,7 +58,7 @@ Result<> give_away(const std::string& path, uid_t uid, gid_t gid) {
     TRY(fs::walk(directory, visitor));
   }
   if (status.st_uid == uid && status.st_gid == gid) return {};
-  return posix::chown_at(parent, name, uid, gid);
+  return fs::set_owner_at(parent, name, uid, gid);
 }
 
 }  // namespace

@@ -55,9 +55,7 @@ Result<const run::Identity*> Session::enter_namespace() {
     run::IdentityRequest request = run::identity_request();
     request.search_path = m_search_path;
     m_identity = TRY_WHILE(run::enter_user_namespace(request), "entering the user namespace");
-    if (m_identity->mode == run::IdentityMode::single && !m_identity->note.empty()) {
-      log::warning("{}", m_identity->note);
-    }
+    if (!m_identity->note.empty()) log::debug("{}", m_identity->note);
   }
   return &*m_identity;
 }

@@ -21,7 +21,7 @@ namespace {
 Result<> strip_control_xattrs(const Place& place) {
   if (!S_ISREG(place.status.st_mode) && !S_ISDIR(place.status.st_mode)) return {};
   for (const posix::Xattr& xattr : TRY(posix::list_xattrs_at(place.directory, place.name))) {
-    if (!is_control_xattr(xattr.name)) continue;
+    if (!is_control_xattr(xattr.name) || is_owner_record(xattr.name)) continue;
     TRY(posix::remove_xattr_at(place.directory, place.name, xattr.name));
   }
   return {};
@@ -208,7 +208,7 @@ private:
 Result<bool> settle_root(const Fd& upper, const LowerTree& lower) {
   const bool changed = TRY(has_root_mark(upper)) && TRY(root_metadata(upper)) != lower.root();
   for (const posix::Xattr& xattr : TRY(posix::list_xattrs_at(upper, "."))) {
-    if (!is_control_xattr(xattr.name)) continue;
+    if (!is_control_xattr(xattr.name) || is_owner_record(xattr.name)) continue;
     TRY(posix::remove_xattr_at(upper, ".", xattr.name));
   }
   if (changed) TRY(put_root_mark(upper, RootMark::present));

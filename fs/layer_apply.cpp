@@ -189,8 +189,8 @@ private:
     const bool is_symlink = entry.type == EntryType::symlink;
     auto made = m_places.create(parent, path, [&] {
       return is_symlink ? posix::symlink_at(entry.link_target, parent.directory, name)
-                        : posix::mknod_at(parent.directory, name, type_bits(entry.type) | 0600,
-                                          makedev(entry.device_major, entry.device_minor));
+                        : make_node_at(parent.directory, name, type_bits(entry.type) | 0600,
+                                       makedev(entry.device_major, entry.device_minor));
     });
     if (!made && made.error().code() == EPERM && !is_symlink && entry.type != EntryType::fifo) {
       return std::unexpected(

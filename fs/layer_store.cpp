@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::fs {
@@ -14,22 +15,32 @@ namespace {
 constexpr std::string_view k_lease_kind = "layer";
 constexpr const char* k_diff = "diff";
 
-constexpr std::array<std::string_view, 1> k_migrations = {R"(
-  CREATE TABLE layers (
+// LAYERS: the name of the table.
+constexpr std::string_view k_table = R"(
+  CREATE TABLE LAYERS (
     id TEXT PRIMARY KEY,
     diff_id TEXT UNIQUE,            -- NULL: not yet hashed
     size INTEGER NOT NULL DEFAULT 0,
     boot_id TEXT NOT NULL,          -- of the boot that made it
     synced INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
-  CREATE INDEX layers_unsynced ON layers (synced) WHERE synced = 0;
-)"};
+  CREATE INDEX LAYERS_unsynced ON LAYERS (synced) WHERE synced = 0;
+)";
+
+std::string for_table(std::string_view statement, std::string_view table) {
+  constexpr std::string_view k_placeholder = "LAYERS";
+  std::string text(statement);
+  for (std::size_t at = text.find(k_placeholder); at != std::string::npos;
+       at = text.find(k_placeholder, at + table.size()))
+    text.replace(at, k_placeholder.size(), table);
+  return text;
+}
 
 Result<std::string> read_boot_id() {
   return std::string(trim(TRY(posix::read_file("/proc/sys/kernel/random/boot_id"))));
 }
 
-constexpr std::string_view k_columns = "SELECT id, diff_id, size FROM layers ";
+constexpr std::string_view k_columns = "SELECT id, diff_id, size FROM LAYERS ";
 
 Layer layer_of(Statement& row) {
   return Layer{.id = row.text(0),
@@ -57,17 +68,30 @@ LayerDraft::~LayerDraft() {
   }
 }
 
-LayerStore::LayerStore(Store& store, Fd directory) : m_store(store), m_directory(std::move(directory)) {}
+LayerStore::LayerStore(Store& store, const char* name, Fd directory)
+    : m_store(store), m_name(name), m_directory(std::move(directory)) {}
+
+Result<Statement> LayerStore::prepare(std::string_view statement) const {
+  return m_store.database().prepare(for_table(statement, m_name));
+}
 
 Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
-  TRY(store.database().migrate("layers", k_migrations));
-  std::unique_ptr<LayerStore> layers(new LayerStore(store, TRY(store.subdirectory("layers"))));
+  // Layers whose owners are recorded are of no use where they are real, nor the other way round: a user who
+  // got a range of ids later has both kinds in one store, and they do not know of each other.
+  const char* name = owners_are_recorded() ? "recorded_layers" : "layers";
+  const std::string table = for_table(k_table, name);
+  const std::array<std::string_view, 1> migrations = {table};
+  TRY(store.database().migrate(name, migrations));
+  if (owners_are_recorded()) {
+    const Fd top = TRY(posix::open(store.path(), O_PATH | O_DIRECTORY));
+    use_owner_journal(TRY(OwnerJournal::open(top, "owners")));
+  }
+  std::unique_ptr<LayerStore> layers(new LayerStore(store, name, TRY(store.subdirectory(name))));
   const std::string boot_id = TRY(read_boot_id());
   bool lost = false;
   {
     const auto lock = store.database().lock();
-    auto query =
-        TRY(store.database().prepare("SELECT 1 FROM layers WHERE synced = 0 AND boot_id <> ? LIMIT 1"));
+    auto query = TRY(layers->prepare("SELECT 1 FROM LAYERS WHERE synced = 0 AND boot_id <> ? LIMIT 1"));
     query.bind(1, boot_id);
     lost = TRY(query.step()) == Statement::Step::row;
   }
@@ -82,7 +106,7 @@ Result<> LayerStore::drop_lost(const std::string& boot_id) {
     auto transaction = TRY(database.begin());
     std::vector<std::string> ids;
     {
-      auto query = TRY(database.prepare("SELECT id FROM layers WHERE synced = 0 AND boot_id <> ?"));
+      auto query = TRY(prepare("SELECT id FROM LAYERS WHERE synced = 0 AND boot_id <> ?"));
       query.bind(1, boot_id);
       while (TRY(query.step()) == Statement::Step::row) ids.push_back(query.text(0));
     }
@@ -123,7 +147,7 @@ Result<Layer> LayerStore::publish(LayerDraft draft) {
     (void)posix::unlink_at(m_directory, layer.id, AT_REMOVEDIR);
     return std::unexpected(std::move(moved).error());
   }
-  auto insert = TRY(database.prepare("INSERT INTO layers (id, boot_id) VALUES (?, ?)"));
+  auto insert = TRY(prepare("INSERT INTO LAYERS (id, boot_id) VALUES (?, ?)"));
   TRY(insert.bind(1, layer.id).bind(2, boot_id).run());
   TRY(m_store.hold(k_lease_kind, layer.id));
   TRY(transaction.commit());
@@ -134,7 +158,7 @@ Result<Layer> LayerStore::seal(const std::string& id, const std::string& diff_id
   Database& database = m_store.database();
   auto transaction = TRY(database.begin());
   {
-    auto query = TRY(database.prepare(std::string(k_columns) + "WHERE diff_id = ?"));
+    auto query = TRY(prepare(std::string(k_columns) + "WHERE diff_id = ?"));
     query.bind(1, diff_id);
     if (TRY(query.step()) == Statement::Step::row) {
       Layer known = layer_of(query);
@@ -143,7 +167,7 @@ Result<Layer> LayerStore::seal(const std::string& id, const std::string& diff_id
       return known;
     }
   }
-  auto update = TRY(database.prepare("UPDATE layers SET diff_id = ?, size = ? WHERE id = ?"));
+  auto update = TRY(prepare("UPDATE LAYERS SET diff_id = ?, size = ? WHERE id = ?"));
   TRY(update.bind(1, diff_id).bind(2, static_cast<std::int64_t>(size)).bind(3, id).run());
   if (database.changes() != 1) return std::unexpected(unknown_layer(id));
   TRY(transaction.commit());
@@ -155,7 +179,7 @@ Result<std::optional<Layer>> LayerStore::find_where(std::string_view condition, 
   auto transaction = TRY(database.begin());
   std::optional<Layer> layer;
   {
-    auto query = TRY(database.prepare(std::string(k_columns) + std::string(condition)));
+    auto query = TRY(prepare(std::string(k_columns) + std::string(condition)));
     query.bind(1, key);
     if (TRY(query.step()) == Statement::Step::row) layer = layer_of(query);
   }
@@ -173,7 +197,7 @@ Result<std::optional<Layer>> LayerStore::find_id(const std::string& id) {
 }
 
 std::string LayerStore::path(const Layer& layer) const {
-  return m_store.path() + "/layers/" + layer.id + "/" + k_diff;
+  return fmt::format("{}/{}/{}/{}", m_store.path(), m_name, layer.id, k_diff);
 }
 
 Result<Fd> LayerStore::open_layer(const Layer& layer) const {
@@ -182,7 +206,7 @@ Result<Fd> LayerStore::open_layer(const Layer& layer) const {
 
 Result<std::vector<Layer>> LayerStore::list() {
   const auto lock = m_store.database().lock();
-  auto query = TRY(m_store.database().prepare(std::string(k_columns) + "ORDER BY id"));
+  auto query = TRY(prepare(std::string(k_columns) + "ORDER BY id"));
   std::vector<Layer> layers;
   while (TRY(query.step()) == Statement::Step::row) layers.push_back(layer_of(query));
   return layers;
@@ -193,21 +217,21 @@ Result<> LayerStore::sync() {
   std::vector<std::string> ids;
   {
     const auto lock = database.lock();
-    auto query = TRY(database.prepare("SELECT id FROM layers WHERE synced = 0"));
+    auto query = TRY(prepare("SELECT id FROM LAYERS WHERE synced = 0"));
     while (TRY(query.step()) == Statement::Step::row) ids.push_back(query.text(0));
   }
   if (ids.empty()) return {};
   TRY(posix::syncfs(m_directory));
   auto transaction = TRY(database.begin());
   for (const std::string& id : ids) {
-    auto update = TRY(database.prepare("UPDATE layers SET synced = 1 WHERE id = ?"));
+    auto update = TRY(prepare("UPDATE LAYERS SET synced = 1 WHERE id = ?"));
     TRY(update.bind(1, id).run());
   }
   return transaction.commit();
 }
 
 Result<> LayerStore::retire(const std::string& id) {
-  auto remove = TRY(m_store.database().prepare("DELETE FROM layers WHERE id = ?"));
+  auto remove = TRY(prepare("DELETE FROM LAYERS WHERE id = ?"));
   TRY(remove.bind(1, id).run());
   if (m_store.database().changes() != 1) return std::unexpected(unknown_layer(id));
   return {};
@@ -219,7 +243,7 @@ Result<std::vector<std::string>> LayerStore::sweep() {
   const Fd temporary = TRY(m_store.temporary());
   std::vector<std::string> names;
   for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(m_directory))) {
-    auto query = TRY(database.prepare("SELECT 1 FROM layers WHERE id = ?"));
+    auto query = TRY(prepare("SELECT 1 FROM LAYERS WHERE id = ?"));
     query.bind(1, entry.name);
     if (TRY(query.step()) == Statement::Step::row) continue;
     names.push_back(Store::unique_name());

@@ -69,11 +69,13 @@ public:
   Result<std::vector<std::string>> sweep();
 
 private:
-  explicit LayerStore(Store& store, Fd directory);
+  LayerStore(Store& store, const char* name, Fd directory);
+  Result<Statement> prepare(std::string_view statement) const;
   Result<std::optional<Layer>> find_where(std::string_view condition, const std::string& key);
   Result<> drop_lost(const std::string& boot_id);
   Store& m_store;
-  Fd m_directory;  // <store>/layers
+  const char* m_name;  // of the table and the directory
+  Fd m_directory;
 };
 
 }  // namespace ecrin::fs

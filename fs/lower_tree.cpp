@@ -49,7 +49,7 @@ Result<std::optional<LowerTree::Found>> LowerTree::lookup(const std::string& nam
   if (m_levels.empty()) return std::optional<Found>{};
   for (const std::size_t layer : m_levels.back().layers) {
     const Fd& directory = m_layers[layer].top();
-    auto status = posix::lstat_at(directory, name);
+    auto status = status_at(directory, name);
     if (!status) {
       if (status.error().kind() == ErrorKind::not_found) continue;
       return std::unexpected(std::move(status).error());

@@ -7,31 +7,11 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "fs/file_io.hpp"
-#include "fs/id_map.hpp"
 #include "fs/whiteout.hpp"
 
 namespace ecrin::fs {
 
 namespace {
-
-std::uint64_t mapped_ids(const char* file) {
-  const auto text = posix::read_file(file);
-  if (!text) return 0;
-  const auto map = parse_id_map(*text);
-  return map ? contiguous_ids(*map) : 0;
-}
-
-Error unmapped_owner(const std::string& name, uid_t uid, gid_t gid) {
-  const std::uint64_t users = mapped_ids("/proc/self/uid_map");
-  const std::uint64_t groups = mapped_ids("/proc/self/gid_map");
-  return Error(ErrorKind::unsupported,
-               fmt::format("cannot give '{}' the owner {}:{}: this user namespace has no such id",
-                           printable(name), uid, gid))
-      .hint(
-          fmt::format("the image needs user id {} and group id {}, but only {} user ids and {} group ids are "
-                      "mapped: give this user larger ranges in /etc/subuid and /etc/subgid",
-                      uid, gid, users, groups));
-}
 
 bool goes_along(XattrScope scope, const posix::Xattr& xattr) {
   const std::string_view name = xattr.name;
@@ -57,12 +37,6 @@ Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std
                                                   const struct stat& status) {
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return std::vector<posix::Xattr>{};
   return in_scope(XattrScope::layer, TRY(posix::list_xattrs_at(directory, name)));
-}
-
-Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid) {
-  auto result = posix::chown_at(directory, name, uid, gid);
-  if (!result && result.error().code() == EINVAL) return std::unexpected(unmapped_owner(name, uid, gid));
-  return result;
 }
 
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs) {
@@ -98,14 +72,14 @@ Result<> copy_node(const Fd& from, const std::string& name, const struct stat& s
   } else if (S_ISLNK(status.st_mode)) {
     TRY(posix::symlink_at(TRY(posix::readlink_at(from, name)), to, name));
   } else {
-    TRY(posix::mknod_at(to, name, status.st_mode & (S_IFMT | 0600), status.st_rdev));
+    TRY(make_node_at(to, name, status.st_mode & (S_IFMT | 0600), status.st_rdev));
     if (is_whiteout(status)) return {};
   }
   return copy_metadata(from, name, status, to, name, scope);
 }
 
 Result<RootMetadata> root_metadata(const Fd& directory) {
-  const struct stat status = TRY(posix::stat_fd(directory));
+  const struct stat status = TRY(status_of(directory));
   auto xattrs = TRY(layer_xattrs_at(directory, ".", status));
   return RootMetadata{.mode = status.st_mode & 07777,
                       .uid = status.st_uid,

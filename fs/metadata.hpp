@@ -13,6 +13,7 @@
 
 #include "base/fd.hpp"
 #include "base/posix.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::fs {
 
@@ -31,9 +32,6 @@ std::vector<posix::Xattr> in_scope(XattrScope scope, std::vector<posix::Xattr> x
 Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std::string& name,
                                                   const struct stat& status);
 
-/// fchownat. An id that this user namespace does not have is ErrorKind::unsupported, with the number of ids
-/// there are as hint.
-Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid);
 /// Attributes that this user or file system cannot set, apart from user.* on files and directories, are left
 /// out.
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs);

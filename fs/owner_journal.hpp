@@ -30,20 +30,23 @@ Result<BirthMark> birth_mark(const Fd& file);
 /// May be used by several threads.
 class OwnerJournal {
 public:
-  /// What `text` says, and nothing else; later records are appended to `file` when there is one.
-  static Result<OwnerJournal> read(std::string_view text, Fd file);
+  /// The file is made when it is not there. Other processes may write to it too: what they recorded is found.
+  static Result<OwnerJournal> open(const Fd& directory, const std::string& name);
 
-  OwnerJournal() = default;
+  OwnerJournal() = default;  // in memory
   OwnerJournal(OwnerJournal&& other) noexcept;
+  OwnerJournal& operator=(OwnerJournal&& other) noexcept;
 
-  std::optional<RecordedOwner> find(const BirthMark& mark) const;
+  Result<std::optional<RecordedOwner>> find(const BirthMark& mark);
   Result<> record(const BirthMark& mark, const RecordedOwner& owner);
-  bool empty() const;
 
 private:
-  mutable std::mutex m_mutex;
+  Result<> read_on();
+
+  std::mutex m_mutex;
   std::map<BirthMark, RecordedOwner> m_owners;
   Fd m_file;
+  std::uint64_t m_known = 0;  // bytes of it that were read
 };
 
 }  // namespace ecrin::fs

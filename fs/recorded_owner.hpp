@@ -1,7 +1,7 @@
 // The owner of a file that its inode cannot have, because the user namespace has one id only: written beside
-// the file in the form of fuse-overlayfs (user.containers.override_stat), "uid:gid:mode" and, for what stands
-// in for another type of file, ":block-8-1", ":char-1-3". A device that nobody may make is an empty regular
-// file with such a record.
+// the file in the form that fuse-overlayfs and containers/storage use for theirs, "uid:gid:mode" and, for
+// what stands in for another type of file, ":block-8-1", ":char-1-3". A device that nobody may make is an
+// empty regular file with such a record.
 #pragma once
 
 #include <sys/stat.h>
@@ -13,7 +13,8 @@
 
 namespace ecrin::fs {
 
-inline constexpr const char* k_owner_xattr = "user.containers.override_stat";
+/// A name of ours: fuse-overlayfs lets nobody write to the one that it uses itself.
+inline constexpr const char* k_owner_xattr = "user.ecrin.owner";
 
 struct RecordedOwner {
   uid_t uid = 0;

@@ -67,7 +67,7 @@ Result<> walk(const Fd& root, V& visitor, const CancelToken* cancel = nullptr) {
     Frame& frame = frames.back();
     if (frame.next < frame.names.size()) {
       const std::string name = frame.names[frame.next++];
-      const struct stat status = TRY(named(posix::lstat_at(stack.top(), name), name));
+      const struct stat status = TRY(named(status_at(stack.top(), name), name));
       const Place place{.directory = stack.top(), .prefix = prefix, .name = name, .status = status};
       if (TRY(named(visitor.visit(place), name)) == Descend::no) continue;
       TRY(named(stack.enter(name), name));

@@ -6,6 +6,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "fs/file_owners.hpp"
 #include "run/bind_source.hpp"
 #include "run/cgroup/cgroup_hierarchies.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
@@ -58,16 +59,6 @@ Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
                  : TRY(cached_seccomp_config(*config.seccomp, options.seccomp_cache));
   }
   return filter;
-}
-
-// The kernel lets it be nobody but root: who it is otherwise, it is told.
-Result<std::uint64_t> take_ids(oci::RuntimeProcess& process, OwnerSupervisor& owners) {
-  ProgramIds ids{.ruid = process.uid, .euid = process.uid, .suid = process.uid, .fsuid = process.uid};
-  ids.rgid = ids.egid = ids.sgid = ids.fsgid = process.gid;
-  ids.groups.assign(process.additional_gids.begin(), process.additional_gids.end());
-  process.uid = process.gid = 0;
-  process.additional_gids.clear();
-  return TRY(owners.ids_number(ids));
 }
 
 }  // namespace
@@ -148,9 +139,11 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
 }
 
 Result<StageProcess::Reached> Container::State::start(ContainerOptions options, const Fd* state_directory) {
+  // A container with a user namespace of its own has its ids from whoever made it.
+  if (fs::owners_are_recorded() && !oci::find_namespace(options.config, oci::Namespace::user))
+    owners = std::make_shared<OwnerSupervisor>();
   std::uint64_t ids_number = 0;
-  owners = options.owners;
-  if (owners) ids_number = TRY(take_ids(options.config.process, *owners));
+  if (owners) ids_number = TRY(owners->take_ids(options.config.process));
   const oci::RuntimeConfig& config = options.config;
   TRY(check_rights(config));
   const Fd* network_namespace = options.network_namespace;
@@ -179,10 +172,6 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   facts.leaves_out_groups = state_directory == nullptr;
   ContainerPlan plan = TRY(make_setup_plan(config, facts, request));
   plan.setup.process.new_keyring = options.new_keyring;
-  if (owners) {
-    plan.setup.process.owner_filter = TRY(owner_filter());
-    plan.setup.process.ids_number = ids_number;
-  }
   if (plan.setup.reports_prepared && !options.state)
     return fail(ErrorKind::unsupported,
                 "the container has hooks or a seccomp listener, and there is no state for them");
@@ -201,7 +190,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   TRY(open_bind_sources(stage_request, plan));
   if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
     stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
-  if (owners) stage_request.plan.owners = TRY(stage_request.hand_down(TRY(owners->add_process())));
+  if (owners) TRY(owners->supervise(stage_request, ids_number));
   if (state_directory)
     stage_request.plan.gate = TRY(stage_request.hand_down(TRY(make_gate(*state_directory))));
   TRY(spawn(std::move(stage_request)));
@@ -225,6 +214,9 @@ const std::vector<std::string>& Container::created_mount_points() const {
 }
 std::uint64_t Container::out_of_memory_kills() const {
   return m_state->cgroup ? m_state->cgroup->out_of_memory_kills() : 0;
+}
+const std::shared_ptr<OwnerSupervisor>& Container::owners() const {
+  return m_state->owners;
 }
 Result<> Container::signal(int number) {
   return m_state->stage->child().signal(number);

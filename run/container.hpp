@@ -64,8 +64,6 @@ struct ContainerOptions {
   std::vector<Fd> cgroup_entries;
   /// The state that hooks read; needed when config.hooks has any that run before the program.
   StateText state;
-  /// Its files have the owners that its programs give them, also where the user namespace has one id only.
-  std::shared_ptr<OwnerSupervisor> owners;
   /// Where newuidmap and newgidmap are looked for, when config asks for a user namespace that this process
   /// may not map by itself.
   std::string search_path = Command{}.search_path;
@@ -93,6 +91,9 @@ public:
   std::uint64_t out_of_memory_kills() const;
   /// A descriptor that becomes readable when the container has ended.
   const Fd& pidfd() const;
+  /// Who keeps the owners of its files, where that is needed (owner_supervisor.hpp): for programs that are
+  /// executed in it later.
+  const std::shared_ptr<OwnerSupervisor>& owners() const;
   /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).
   const std::vector<std::string>& created_mount_points() const;
   /// Lets a detached container live on without this value; its pid stays readable.

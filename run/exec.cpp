@@ -7,6 +7,7 @@
 
 #include "base/posix.hpp"
 #include "run/console_socket.hpp"
+#include "run/owners/owner_supervisor.hpp"
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
 #include "run/plan/process_plan.hpp"
@@ -49,6 +50,7 @@ Result<SetupPlan> make_exec_plan(const ExecOptions& options) {
 }  // namespace
 
 struct ExecProcess::State {
+  std::shared_ptr<OwnerSupervisor> owners;  // answers as long as its programs ask
   StageProcess stage;
   pid_t pid = -1;
 };
@@ -63,6 +65,8 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
   if (options.process.terminal && !options.console_socket.empty())
     console = TRY(connect_console_socket(options.console_socket));
   if (!options.target_pidfd) options.target_pidfd = TRY(open_pidfd(options.target));
+  std::uint64_t ids_number = 0;
+  if (options.owners) ids_number = TRY(options.owners->take_ids(options.process));
   StageRequest request{.plan = TRY(make_exec_plan(options)),
                        .cgroups = &options.cgroup_entries,
                        .stdio = std::move(options.stdio),
@@ -79,8 +83,10 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
     request.plan.listener = TRY(request.hand_down(TRY(connect_seccomp_agent(*options.agent))));
     request.plan.reports_prepared = true;
   }
+  if (options.owners) TRY(options.owners->supervise(request, ids_number));
   TRY(check_target(options.target_pidfd, options.target));
-  auto state = std::make_unique<State>(State{.stage = TRY(StageProcess::spawn(std::move(request)))});
+  auto state = std::make_unique<State>(
+      State{.owners = options.owners, .stage = TRY(StageProcess::spawn(std::move(request)))});
   const auto states = [&](pid_t process) -> Result<HookStates> {
     HookStates told;
     told.listener =

@@ -29,7 +29,8 @@ struct ExecOptions {
   std::optional<oci::SeccompConfig> agent;
   StateText state;
   std::optional<oci::Personality> personality;
-  bool detached = false;  // it lives on when this process ends
+  std::shared_ptr<OwnerSupervisor> owners;  // the container's
+  bool detached = false;                    // it lives on when this process ends
 };
 
 /// A program that was executed in a container.

@@ -9,6 +9,7 @@
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
+#include "fs/file_owners.hpp"
 #include "run/plan/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
 
@@ -151,6 +152,11 @@ Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request
   return enter_mapped(std::move(identity), maps);
 }
 
+// Also root, when that is all there is in the namespace that we are in: of "unshare -r", say.
+void record_owners_if_needed(const Identity& identity) {
+  if (fs::contiguous_ids(identity.uids) == 1 || fs::contiguous_ids(identity.gids) == 1) fs::record_owners();
+}
+
 }  // namespace
 
 std::string_view to_string(IdentityMode mode) {
@@ -179,10 +185,13 @@ IdentityRequest identity_request() {
 Result<Identity> enter_user_namespace(const IdentityRequest& request) {
   Identity identity{.outer_uid = ::geteuid(), .outer_gid = ::getegid()};
   if (request.forced == IdentityMode::none) return read_back(std::move(identity));
-  if (identity.outer_uid == 0) return enter_as_root(std::move(identity), request);
-  if (request.forced == IdentityMode::identity)
+  const bool is_root = identity.outer_uid == 0;
+  if (!is_root && request.forced == IdentityMode::identity)
     return fail(ErrorKind::denied, "the identity mode needs root: user {} is not", identity.outer_uid);
-  return enter_as_user(std::move(identity), request);
+  identity = TRY(is_root ? enter_as_root(std::move(identity), request)
+                         : enter_as_user(std::move(identity), request));
+  record_owners_if_needed(identity);
+  return identity;
 }
 
 Result<Identity> join_user_namespace(const Fd& user_namespace) {
@@ -204,6 +213,7 @@ Result<Identity> join_user_namespace(const Fd& user_namespace) {
       return fail(ErrorKind::unsupported, "the network belongs to a user namespace with other ids than ours");
   }
   identity.mode = single ? IdentityMode::single : IdentityMode::mapped;
+  record_owners_if_needed(identity);
   return identity;
 }
 

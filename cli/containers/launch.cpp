@@ -126,6 +126,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   const ExecRequest request = TRY(decode_exec_request(json));
   run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
   options.target_pidfd = TRY(container.pidfd().duplicate());
+  options.owners = container.owners();
   if (m_cgroup) options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
   oci::RuntimeProcess& process = options.process;
   process.args = request.args;

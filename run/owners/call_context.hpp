@@ -48,6 +48,10 @@ Result<CallAnswer> make_symlink(const CallContext& call, std::uint64_t target, i
 Result<CallAnswer> create_file(const CallContext& call, int directory, std::uint64_t path, int flags,
                                mode_t mode);
 /// Errors of these mean that the kernel shall answer.
+Result<CallAnswer> move_name(const CallContext& call, int from_directory, std::uint64_t from,
+                             int to_directory, std::uint64_t to, unsigned flags);
+Result<CallAnswer> link_name(const CallContext& call, int from_directory, std::uint64_t from,
+                             int to_directory, std::uint64_t to, int flags);
 Result<CallAnswer> tell_status(const CallContext& call, int directory, std::optional<std::uint64_t> path,
                                std::uint64_t buffer, int flags);
 Result<CallAnswer> tell_extended_status(const CallContext& call);
@@ -62,6 +66,7 @@ enum class IdCall {
   setfsuid,
   setfsgid,
   setgroups,
+  keep_capabilities,  // prctl(2)
   getuid,
   geteuid,
   getgid,

@@ -165,4 +165,9 @@ Result<> Caller::set_ids_number(std::uint32_t number) const {
   return posix::write_full(file, std::to_string(k_usual_timer_slack + number));
 }
 
+std::uint64_t Caller::program() const {
+  struct stat status {};
+  return ::stat(proc("exe").c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace ecrin::run

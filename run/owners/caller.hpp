@@ -49,6 +49,9 @@ public:
   std::uint32_t ids_number() const;
   Result<> set_ids_number(std::uint32_t number) const;
 
+  /// The inode of the program that it executes; 0: not known.
+  std::uint64_t program() const;
+
 private:
   std::string proc(std::string_view name) const;
   Result<Fd> base_of(int directory) const;

@@ -1,5 +1,6 @@
 // Calls that give files an owner: by chown(2), or by making them.
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <cerrno>
 
 #include "base/posix.hpp"
+#include "base/random.hpp"
 #include "run/owners/call_context.hpp"
 
 namespace ecrin::run {
@@ -47,6 +49,32 @@ Result<> check_new(const NewName& place) {
   return std::unexpected(Error::from_errno(EEXIST, "a name is taken"));
 }
 
+// Links and pipes have no attributes: they are known by their inode. One of a layer below gets another inode
+// when it is changed, of which overlay mounts say nothing, so that its record would not be found. A new one
+// is what it says it is.
+bool is_known_by_inode(const struct stat& status) {
+  return S_ISLNK(status.st_mode) || S_ISFIFO(status.st_mode);
+}
+
+Result<> make_anew(const CallContext& call, const NewName& from, const struct stat& status, const NewName& to,
+                   unsigned flags, const fs::RecordedOwner& owner) {
+  const std::string name = ".ecrin-" + random_hexadecimal(16);
+  TRY(call.caller.is_waiting());
+  if (S_ISLNK(status.st_mode)) {
+    TRY(posix::symlink_at(TRY(posix::readlink_at(from.directory, from.name)), to.directory, name));
+  } else {
+    TRY(posix::mknod_at(to.directory, name, S_IFIFO | 0600, 0));
+    TRY(posix::chmod_at(to.directory, name, status.st_mode & 07777));
+  }
+  const auto done = [&]() -> Result<> {
+    TRY(posix::set_times_at(to.directory, name, status.st_mtim));
+    TRY(record_new(call, to.directory, name, owner));
+    return posix::rename_at(to.directory, name, to.directory, to.name, flags);
+  }();
+  if (!done) (void)posix::unlink_at(to.directory, name);
+  return done;
+}
+
 // Block and character devices: an empty file stands in for them.
 Result<> make_stand_in(const NewName& place, mode_t mode) {
   const Fd file = TRY(posix::open_at(place.directory, place.name, O_WRONLY | O_CREAT | O_EXCL, 0600));
@@ -69,15 +97,21 @@ Result<CallAnswer> change_owner(const CallContext& call, int directory, std::opt
   if (!may_change(call.ids, owner, uid, gid)) return answer_error(EPERM);
   if (uid != k_unchanged_id) owner.uid = uid;
   if (gid != k_unchanged_id) owner.gid = gid;
+  if (is_known_by_inode(status) && !by_descriptor) {
+    if (TRY(call.records.find(file, status)).value_or(fs::RecordedOwner()) == owner) return answer_value();
+    const NewName place = TRY(call.caller.open_parent(directory, text));
+    const auto named = posix::lstat_at(place.directory, place.name);
+    // A pipe that was reached through a link is not this name.
+    if (named && named->st_ino == status.st_ino) {
+      TRY(make_anew(call, place, status, place, 0, owner));
+      return answer_value();
+    }
+  }
   TRY(call.caller.is_waiting());
   // The kernel does all else: it refuses read-only mounts, takes set-id bits and capabilities away, copies
   // up.
   if (::fchownat(file.get(), "", 0, 0, AT_EMPTY_PATH) != 0) return answer_error(errno);
-  // A file of a layer below is another one now.
-  const Fd again = S_ISLNK(status.st_mode) && !by_descriptor
-                       ? TRY(call.caller.open(directory, text, FinalSymlink::stay))
-                       : TRY(file.duplicate());
-  TRY(call.records.record(again, TRY(posix::stat_fd(again)), owner));
+  TRY(call.records.record(file, TRY(posix::stat_fd(file)), owner));
   return answer_value();
 }
 
@@ -159,6 +193,50 @@ Result<CallAnswer> create_file(const CallContext& call, int directory, std::uint
   answer.descriptor = std::move(file);
   answer.close_on_exec = flags & O_CLOEXEC;
   return answer;
+}
+
+namespace {
+
+// All else carries its record with it.
+struct RecordedName {
+  NewName place;
+  struct stat status {};
+  std::optional<fs::RecordedOwner> owner;
+};
+
+Result<RecordedName> find_recorded(const CallContext& call, int directory, std::uint64_t path) {
+  RecordedName name{.place = TRY(call.caller.open_parent(directory, TRY(call.caller.read_path(path)))),
+                    .status = {},
+                    .owner = {}};
+  const Fd file = TRY(posix::open_at(name.place.directory, name.place.name, O_PATH | O_NOFOLLOW));
+  name.status = TRY(posix::stat_fd(file));
+  if (is_known_by_inode(name.status)) name.owner = TRY(call.records.find(file, name.status));
+  return name;
+}
+
+CallAnswer outcome(const Result<>& done) {
+  return done ? answer_value() : answer_error(done.error().code() != 0 ? done.error().code() : EPERM);
+}
+
+}  // namespace
+
+Result<CallAnswer> move_name(const CallContext& call, int from_directory, std::uint64_t from,
+                             int to_directory, std::uint64_t to, unsigned flags) {
+  const RecordedName name = TRY(find_recorded(call, from_directory, from));
+  if (!name.owner || (flags & ~static_cast<unsigned>(RENAME_NOREPLACE))) return CallAnswer();
+  const NewName target = TRY(call.caller.open_parent(to_directory, TRY(call.caller.read_path(to))));
+  auto made = make_anew(call, name.place, name.status, target, flags, *name.owner);
+  if (made) made = posix::unlink_at(name.place.directory, name.place.name);
+  return outcome(made);
+}
+
+Result<CallAnswer> link_name(const CallContext& call, int from_directory, std::uint64_t from,
+                             int to_directory, std::uint64_t to, int flags) {
+  if (flags != 0) return CallAnswer();
+  const RecordedName name = TRY(find_recorded(call, from_directory, from));
+  if (!name.owner) return CallAnswer();
+  const NewName target = TRY(call.caller.open_parent(to_directory, TRY(call.caller.read_path(to))));
+  return outcome(make_anew(call, name.place, name.status, target, RENAME_NOREPLACE, *name.owner));
 }
 
 }  // namespace ecrin::run

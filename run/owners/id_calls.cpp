@@ -89,6 +89,12 @@ Result<CallAnswer> answer_ids(const CallContext& call, IdCall kind) {
     case IdCall::setresgid:
       error = set_all_groups(ids, call.word(0), call.word(1), call.word(2));
       break;
+    case IdCall::keep_capabilities: {
+      const bool keeps = call.word(1) != 0 && ids.is_privileged();
+      ids.keeper = keeps ? call.caller.program() : 0;
+      TRY(keep(call, ids));
+      return CallAnswer();  // the kernel has capabilities of its own for it
+    }
     case IdCall::setgroups:
       if (call.word(0) > k_most_groups) return answer_error(EINVAL);
       error = set_supplementary(ids, TRY(read_groups(call)));

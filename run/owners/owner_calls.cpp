@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -11,8 +12,6 @@
 
 namespace ecrin::run {
 namespace {
-
-constexpr std::uint64_t k_creates = O_CREAT | (O_TMPFILE & ~O_DIRECTORY);
 
 enum class OnError { tell, proceed };
 
@@ -39,10 +38,14 @@ Call asking(const char* name, long number, Answer* answer) {
   return call;
 }
 // Only with flags that make files.
-Call opening(const char* name, long number, int flags_argument, Answer* answer) {
+Call opening(const char* name, long number, unsigned flags_argument, Answer* answer) {
   Call call = asking(name, number, answer);
-  call.rule.argument = flags_argument;
-  call.rule.mask = k_creates;
+  // libseccomp has no "any of these bits".
+  for (const std::uint64_t bit : {std::uint64_t{O_CREAT}, std::uint64_t{O_TMPFILE & ~O_DIRECTORY}})
+    call.rule.when.push_back({.argument = flags_argument,
+                              .comparison = SeccompComparison::masked_equal,
+                              .value = bit,
+                              .second = bit});
   return call;
 }
 
@@ -59,6 +62,12 @@ Result<CallAnswer> open_with(const CallContext& call) {
   if (how.resolve != 0) return CallAnswer();  // the kernel looks it up in ways of its own
   return create_file(call, call.descriptor(0), call.address(1), static_cast<int>(how.flags),
                      static_cast<mode_t>(how.mode));
+}
+
+Call keeping_capabilities() {
+  Call call = asking("prctl", SYS_prctl, ids<IdCall::keep_capabilities>);
+  call.rule.when.push_back({.argument = 0, .value = PR_SET_KEEPCAPS});
+  return call;
 }
 
 const std::vector<Call>& calls() {
@@ -85,7 +94,23 @@ const std::vector<Call>& calls() {
              [](C c) {
                return create_file(c, AT_FDCWD, c.address(0), O_CREAT | O_WRONLY | O_TRUNC, c.word(1));
              }),
+      asking("rename", SYS_rename,
+             [](C c) { return move_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
+      asking(
+          "renameat", SYS_renameat,
+          [](C c) { return move_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3), 0); }),
+      asking("link", SYS_link,
+             [](C c) { return link_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
 #endif
+      asking("renameat2", SYS_renameat2,
+             [](C c) {
+               return move_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3), c.word(4));
+             }),
+      asking("linkat", SYS_linkat,
+             [](C c) {
+               return link_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3),
+                                c.descriptor(4));
+             }),
       changing("fchown", SYS_fchown,
                [](C c) { return change_owner(c, c.descriptor(0), std::nullopt, c.word(1), c.word(2), 0); }),
       changing("fchownat", SYS_fchownat,
@@ -116,6 +141,7 @@ const std::vector<Call>& calls() {
       changing("setfsuid", SYS_setfsuid, ids<IdCall::setfsuid>),
       changing("setfsgid", SYS_setfsgid, ids<IdCall::setfsgid>),
       changing("setgroups", SYS_setgroups, ids<IdCall::setgroups>),
+      keeping_capabilities(),
       changing("getuid", SYS_getuid, ids<IdCall::getuid>),
       changing("geteuid", SYS_geteuid, ids<IdCall::geteuid>),
       changing("getgid", SYS_getgid, ids<IdCall::getgid>),
@@ -159,6 +185,7 @@ CallAnswer OwnerCalls::answer(const Fd& listener, const seccomp_notif& notificat
                       .ids = {},
                       .arguments = {}};
   context.ids = m_ids.find(context.number).value_or(ProgramIds());
+  if (context.ids.keeper != 0 && caller.program() != context.ids.keeper) context.ids.keeper = 0;
   std::ranges::copy(notification.data.args, context.arguments.begin());
   auto answer = call.answer(context);
   if (answer) return std::move(*answer);

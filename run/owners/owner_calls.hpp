@@ -15,6 +15,7 @@
 #include "run/owners/caller.hpp"
 #include "run/owners/owner_records.hpp"
 #include "run/owners/program_ids.hpp"
+#include "run/seccomp/seccomp_compiler.hpp"
 
 namespace ecrin::run {
 
@@ -26,11 +27,10 @@ struct CallAnswer {
   bool close_on_exec = false;
 };
 
-/// The names of the calls that have to be answered, and under which arguments.
+/// The calls that have to be answered: under any of these conditions, or always where there are none.
 struct AnsweredCall {
   const char* name;
-  int argument = -1;       // of this argument...
-  std::uint64_t mask = 0;  // ...one of these bits is set
+  std::vector<SeccompCondition> when;
 };
 const std::vector<AnsweredCall>& answered_calls();
 

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "base/unix_socket.hpp"
 #include "run/owners/owner_calls.hpp"
 #include "run/seccomp/seccomp_compiler.hpp"
+#include "run/stage_process.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -67,19 +69,28 @@ void respond(const Fd& listener, const seccomp_notif& notification, CallAnswer a
     log::debug("an answer did not reach process {}: {}", notification.pid, std::strerror(errno));
 }
 
+Result<std::string> owner_filter() {
+  auto compiler = TRY(SeccompCompiler::create(SECCOMP_RET_ALLOW));
+  for (const AnsweredCall& call : answered_calls()) {
+    if (call.when.empty()) TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF));
+    for (const SeccompCondition& condition : call.when)
+      TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF, std::span(&condition, 1)));
+  }
+  return compiler.bytes();
+}
+
 }  // namespace
 
 struct OwnerSupervisor::State {
   OwnerRecords records;
-  ProgramIdsTable ids;
+  ProgramIdsTable ids{ProgramIds()};
   OwnerCalls calls{records, ids};
   Fd stop;
   std::mutex mutex;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::jthread> threads;
 
-  State(OwnerRecords known, ProgramIds first)
-      : records(std::move(known)), ids(std::move(first)), stop(::eventfd(0, EFD_CLOEXEC)) {}
+  State() : stop(::eventfd(0, EFD_CLOEXEC)) {}
   ~State() {
     ::eventfd_write(stop.get(), 1);
     threads.clear();  // joins
@@ -126,44 +137,32 @@ struct OwnerSupervisor::State {
   }
 };
 
-OwnerSupervisor::OwnerSupervisor(OwnerRecords records, ProgramIds first)
-    : m_state(std::make_unique<State>(std::move(records), std::move(first))) {}
+OwnerSupervisor::OwnerSupervisor() : m_state(std::make_unique<State>()) {}
 OwnerSupervisor::OwnerSupervisor(OwnerSupervisor&&) noexcept = default;
 OwnerSupervisor::~OwnerSupervisor() = default;
 
-Result<Fd> OwnerSupervisor::add_process() {
+Result<std::uint64_t> OwnerSupervisor::take_ids(oci::RuntimeProcess& process) {
+  ProgramIds ids{.ruid = process.uid, .euid = process.uid, .suid = process.uid, .fsuid = process.uid};
+  ids.rgid = ids.egid = ids.sgid = ids.fsgid = process.gid;
+  ids.groups = process.additional_gids;
+  std::ranges::sort(ids.groups);  // as the kernel has them
+  const auto number = m_state->ids.number_of(ids);
+  if (!number) return fail(ErrorKind::limit, "too many sets of ids in one container");
+  process.uid = process.gid = 0;
+  process.additional_gids.clear();
+  return *number;
+}
+
+Result<> OwnerSupervisor::supervise(StageRequest& request, std::uint64_t ids_number) {
+  request.plan.process.owner_filter = TRY(owner_filter());
+  request.plan.process.ids_number = ids_number;
   SocketPair pair = TRY(SocketPair::create(SOCK_SEQPACKET));
+  request.plan.owners = TRY(request.hand_down(std::move(pair.theirs)));
   const std::scoped_lock lock(m_state->mutex);
   auto& listener = m_state->listeners.emplace_back(std::make_unique<Listener>());
   listener->socket = std::move(pair.ours);
   m_state->threads.emplace_back([state = m_state.get(), &listener = *listener] { state->receive(listener); });
-  return std::move(pair.theirs);
-}
-
-Result<std::uint32_t> OwnerSupervisor::ids_number(const ProgramIds& ids) {
-  const auto number = m_state->ids.number_of(ids);
-  if (!number) return fail(ErrorKind::limit, "too many sets of ids in one container");
-  return *number;
-}
-
-Result<std::string> owner_filter() {
-  auto compiler = TRY(SeccompCompiler::create(SECCOMP_RET_ALLOW));
-  for (const AnsweredCall& call : answered_calls()) {
-    if (call.argument < 0) {
-      TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF));
-      continue;
-    }
-    // One rule for each bit: libseccomp compares, it has no "any of these".
-    for (std::uint64_t bit = 1; bit != 0; bit <<= 1) {
-      if (!(call.mask & bit)) continue;
-      const SeccompCondition condition{.argument = static_cast<unsigned>(call.argument),
-                                       .comparison = SeccompComparison::masked_equal,
-                                       .value = bit,
-                                       .second = bit};
-      TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF, std::span(&condition, 1)));
-    }
-  }
-  return compiler.bytes();
+  return {};
 }
 
 }  // namespace ecrin::run

@@ -4,32 +4,28 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "base/fd.hpp"
-#include "run/owners/owner_records.hpp"
-#include "run/owners/program_ids.hpp"
+#include "oci/runtime_config.hpp"
 
 namespace ecrin::run {
 
+struct StageRequest;  // run/stage_process.hpp
+
 class OwnerSupervisor {
 public:
-  OwnerSupervisor(OwnerRecords records, ProgramIds first);
+  OwnerSupervisor();
   OwnerSupervisor(OwnerSupervisor&&) noexcept;
   ~OwnerSupervisor();  // programs that still run get ENOSYS for these calls
 
-  /// For one process and its children: the stage sends the filter's listener over the socket that is
-  /// returned.
-  Result<Fd> add_process();
-  /// The number (Caller::ids_number) of a program that begins with these ids.
-  Result<std::uint32_t> ids_number(const ProgramIds& ids);
+  /// The kernel lets the program be nobody but root: who it is otherwise, it is told by this number.
+  Result<std::uint64_t> take_ids(oci::RuntimeProcess& process);
+  /// Answers for the program that the stage becomes, and for its children.
+  Result<> supervise(StageRequest& request, std::uint64_t ids_number);
 
 private:
   struct State;
   std::unique_ptr<State> m_state;
 };
-
-/// The filter that stops programs: the bytes of an array of sock_filter.
-Result<std::string> owner_filter();
 
 }  // namespace ecrin::run

@@ -16,9 +16,12 @@ struct ProgramIds {
   uid_t ruid = 0, euid = 0, suid = 0, fsuid = 0;
   gid_t rgid = 0, egid = 0, sgid = 0, fsgid = 0;
   std::vector<gid_t> groups;
+  /// The program (Caller::program) that keeps its capabilities although it is not root any more
+  /// (PR_SET_KEEPCAPS); 0: none. The next program does not.
+  std::uint64_t keeper = 0;
   auto operator<=>(const ProgramIds&) const = default;
 
-  bool is_privileged() const { return euid == 0; }
+  bool is_privileged() const { return euid == 0 || keeper != 0; }
   bool has_group(gid_t gid) const;
 };
 

@@ -117,16 +117,27 @@ e small build -q -f "$SCRATCH/small.yaml" "$SCRATCH/empty"
   CHECK(contains(disk("prune").out, "Deleted"));
 }
 
-TEST_CASE("with a single id, what needs no other owner works, and gives the same layers", "[any-driver]") {
-  // Nothing in it is of another owner than root.
+TEST_CASE("with a single id, files have the owners that they should, and layers are the same",
+          "[any-driver]") {
   const std::string recipe = R"(
 from: scratch
 steps:
   - copy: {src: busybox, dest: /bin/busybox}
-  - run: [/bin/busybox, sh, -c, "cd /bin && for name in sh mkdir chmod ln cat sleep; do ./busybox ln -s busybox $name; done"]
-  - run: mkdir /made && echo made > /made/file && chmod 4755 /made/file && ln -s file /made/link
-  - copy: {src: tree, dest: /tree}
-  - write: {dest: /etc/written, content: "text\n"}
+  - run: [/bin/busybox, sh, -c, "/bin/busybox --install -s /bin"]
+  - copy: {src: tree, dest: /tree, owner: "12:34"}
+  - write: {dest: /etc/passwd, content: "root:x:0:0::/:/bin/sh\njoe:x:1000:1001::/home:/bin/sh\n"}
+  - write: {dest: /etc/group, content: "root:x:0:\njoe:x:1001:\nmail:x:8:joe\n"}
+  - write: {dest: /owned, content: "text\n", owner: "7:8"}
+  - run: |
+      mkdir /made && echo made > /made/file && chmod 4755 /made/file && ln -s file /made/link
+      chown 33:44 /made && chown -h 5:6 /made/link && ln -s link /made/plain
+      mkdir -m 2775 /made/group && chown 0:50 /made/group && chmod 2775 /made/group
+      mkdir /made/group/inner && echo x > /made/group/inner/file && ln -s x /made/group/inner/link
+      mkfifo /made/group/inner/pipe
+      chown 9:9 /owned && cp -p /owned /copied
+  - run: mv /made/link /made/moved && chown -R 70:70 /tree && rm /copied
+  - user: joe
+  - run: id > /tmp-id && mkdir /joes && echo x > /joes/file && ln -s file /joes/link
 )";
   Ecrin one(Ecrin::Base::none);
   Ecrin many(Ecrin::Base::none);
@@ -134,51 +145,43 @@ steps:
     ecrin->context("busybox", read_file("/bin/busybox"), 0755);
     ecrin->context("tree/program", "#!/bin/sh\n", 0755);
   }
-  const Outcome built = with_one_id(one.build_invocation(recipe, {"-q", "-t", "one"}));
+  // A user who may write to the root directory in both.
+  const std::string open_root = "  - run: chmod 1777 /\n";
+  const std::string whole =
+      recipe.substr(0, recipe.find("  - user")) + open_root + recipe.substr(recipe.find("  - user"));
+  const Outcome built = with_one_id(one.build_invocation(whole, {"-q", "-t", "one"}));
   INFO(built.description);
   REQUIRE(built.code == 0);
-  CHECK(contains(built.err, "/etc/subuid"));  // the warning says what is missing
-  CHECK(trimmed(built.out) == many.build(recipe));
-  const Outcome ran = with_one_id(one.invocation({"run", "--rm", "one", "cat", "/made/file"}));
-  INFO(ran.description);
-  CHECK(ran.code == 0);
-  CHECK(ran.out == "made\n");
-  const Outcome started =
-      with_one_id(one.invocation({"run", "-d", "--rm", "--name", "c", "one", "sleep", "1000"}));
-  INFO(started.description);
-  REQUIRE(started.code == 0);
-  const Outcome entered = with_one_id(one.invocation({"exec", "c", "cat", "/made/file"}));
-  with_one_id(one.invocation({"rm", "-f", "c"}));
-  INFO(entered.description);
-  CHECK(entered.code == 0);
-  CHECK(entered.out == "made\n");
-}
-
-TEST_CASE("with a single id, what needs others is refused with the fix", "[any-driver]") {
-  Ecrin ecrin(Ecrin::Base::none);
-  ecrin.context("busybox", read_file("/bin/busybox"), 0755);
-  const std::string base = "from: scratch\nsteps:\n  - copy: {src: busybox, dest: /bin/busybox}\n";
-  const auto refused = [&](const Invocation& invocation, int code, const std::string& part) {
-    const Outcome outcome = with_one_id(invocation);
-    INFO(outcome.description);
-    CHECK(outcome.code == code);
-    CHECK(one_error(outcome));
-    CHECK(contains(outcome.err, part));
-    CHECK(contains(outcome.err, "/etc/subuid"));
+  CHECK(trimmed(built.out) == many.build(whole, {"-t", "one"}));
+  const auto said = [&](const Ecrin& ecrin, Arguments words, bool single) {
+    const Outcome ran = single ? with_one_id(ecrin.invocation(std::move(words))) : ecrin(std::move(words));
+    INFO(ran.description);
+    CHECK(ran.code == 0);
+    return ran.out;
   };
-  const std::string no_such_id = "this user namespace has no such id";
-  refused(ecrin.build_invocation(base + "  - copy: {src: busybox, dest: /file, owner: \"1000:1000\"}\n"), 125,
-          no_such_id);
-  refused(ecrin.build_invocation(base + "  - write: {dest: /file, content: x, owner: \"1000:1000\"}\n"), 125,
-          no_such_id);
-  // Only the program itself can say this one; what is missing stands in the warning above it.
-  refused(ecrin.build_invocation(base + "  - run: [/bin/busybox, chown, \"1000:1000\", /bin/busybox]\n"), 1,
-          "Invalid argument");
-  refused(ecrin.build_invocation("from: {bootstrap: debian, suite: bookworm}\nsteps:\n  - run: echo never\n"),
-          125, "65536 user ids");
-  ecrin.build(base, {"-t", "base"});
-  refused(ecrin.invocation({"run", "--rm", "-u", "1000", "base", "/bin/busybox", "true"}), 125, "1000");
-  // An image that has other owners (the tests' own has).
-  with_one_id(ecrin.invocation({"load", "-i", setting().busybox}));
-  refused(ecrin.invocation({"run", "--rm", "busybox", "true"}), 125, no_such_id);
+  // What programs see, of layers that were built here.
+  const std::string look =
+      "cd /; for f in made made/* made/group/inner/* owned tree/program joes joes/*; do stat -c '%n %u:%g %a "
+      "%F' $f; "
+      "done; id; cat /tmp-id";
+  CHECK(said(one, {"run", "--rm", "-u", "root", "one", "sh", "-c", look}, true) ==
+        said(many, {"run", "--rm", "-u", "root", "one", "sh", "-c", look}, false));
+  // And of those that came from elsewhere.
+  many.must({"save", "-o", many.scratch() / "one.tar", "one"});
+  Ecrin other(Ecrin::Base::none);
+  said(other, {"load", "-i", many.scratch() / "one.tar"}, true);
+  CHECK(said(other, {"run", "--rm", "one", "sh", "-c", look}, true) ==
+        said(many, {"run", "--rm", "one", "sh", "-c", look}, false));
+  // A step on top of them, and a container that goes on.
+  const std::string more =
+      "from: one\nsteps:\n  - user: root\n  - run: mv /made/moved /made/again && chown 1:1 /tree\n";
+  const Outcome again = with_one_id(other.build_invocation(more, {"-q"}));
+  INFO(again.description);
+  CHECK(trimmed(again.out) == many.build(more));
+  said(other, {"run", "-d", "--name", "c", "one", "sleep", "1000"}, true);
+  CHECK(said(other, {"exec", "c", "id", "-u"}, true) == "1000\n");
+  CHECK(said(other,
+             {"exec", "-u", "root", "c", "sh", "-c", "echo x > /new && chown 5:5 /new && stat -c %u /new"},
+             true) == "5\n");
+  said(other, {"rm", "-f", "-t", "0", "c"}, true);
 }

@@ -14,27 +14,31 @@ using fs::RecordedOwner;
 
 TEST_CASE("a journal is read as it was written, the last line of a file counts") {
   test::TempDirectory temp;
-  const std::string path = temp.path() + "/owners";
-  {
-    auto journal =
-        OwnerJournal::read("", posix::open(path, O_WRONLY | O_CREAT | O_APPEND, 0600).value()).value();
-    CHECK(journal.record({.inode = 5, .seconds = 10, .nanoseconds = 1}, {.uid = 33, .gid = 33}));
-    CHECK(journal.record({.inode = 5, .seconds = 11, .nanoseconds = 1}, {.uid = 7, .gid = 7}));
-    CHECK(journal.record({.inode = 5, .seconds = 10, .nanoseconds = 1}, {.uid = 34, .gid = 33}));
+  auto first = OwnerJournal::open(temp.fd(), "owners").value();
+  auto second = OwnerJournal::open(temp.fd(), "owners").value();
+  CHECK(first.record({.inode = 5, .seconds = 10, .nanoseconds = 1}, {.uid = 33, .gid = 33}));
+  CHECK(first.record({.inode = 5, .seconds = 11, .nanoseconds = 1}, {.uid = 7, .gid = 7}));
+  CHECK(second.record({.inode = 5, .seconds = 10, .nanoseconds = 1}, {.uid = 34, .gid = 33}));
+  auto third = OwnerJournal::open(temp.fd(), "owners").value();
+  for (OwnerJournal* journal : {&first, &second, &third}) {
+    CHECK(journal->find({.inode = 5, .seconds = 10, .nanoseconds = 1}).value() ==
+          RecordedOwner{.uid = 34, .gid = 33});
+    CHECK(journal->find({.inode = 5, .seconds = 11, .nanoseconds = 1}).value() ==
+          RecordedOwner{.uid = 7, .gid = 7});
+    CHECK_FALSE(journal->find({.inode = 6}).value());
   }
-  const auto journal = OwnerJournal::read(posix::read_file(path).value(), Fd()).value();
-  CHECK(journal.find({.inode = 5, .seconds = 10, .nanoseconds = 1}) == RecordedOwner{.uid = 34, .gid = 33});
-  CHECK(journal.find({.inode = 5, .seconds = 11, .nanoseconds = 1}) == RecordedOwner{.uid = 7, .gid = 7});
-  CHECK_FALSE(journal.find({.inode = 6}));
 }
 
-TEST_CASE("a journal whose writer was killed has no last line, a damaged one is refused") {
-  const auto journal = OwnerJournal::read("5 10 1 33:33:777\n6 10 1 33:3", Fd());
-  REQUIRE(journal);
-  CHECK(journal->find({.inode = 5, .seconds = 10, .nanoseconds = 1}));
-  CHECK_FALSE(journal->find({.inode = 6, .seconds = 10, .nanoseconds = 1}));
-  for (const char* text : {"x\n", "5 10\n", "5 10 1 33\n", "5 10 1\n", "5 10 -1 1:1:777\n"})
-    CHECK_FALSE(OwnerJournal::read(text, Fd()));
+TEST_CASE("a journal whose writer was killed goes on in a new line") {
+  test::TempDirectory temp;
+  REQUIRE(posix::write_full(posix::open_at(temp.fd(), "owners", O_WRONLY | O_CREAT, 0600).value(),
+                            "5 10 1 33:33:777\nnonsense\n6 10 1 33:3"));
+  auto journal = OwnerJournal::open(temp.fd(), "owners").value();
+  CHECK(journal.find({.inode = 5, .seconds = 10, .nanoseconds = 1}).value());
+  CHECK_FALSE(journal.find({.inode = 6, .seconds = 10, .nanoseconds = 1}).value());
+  CHECK(journal.record({.inode = 7}, {.uid = 1, .gid = 1}));
+  auto again = OwnerJournal::open(temp.fd(), "owners").value();
+  CHECK(again.find({.inode = 7}).value() == RecordedOwner{.uid = 1, .gid = 1});
 }
 
 TEST_CASE("a symbolic link is known by its inode and birth, whatever its name") {

@@ -1,13 +1,11 @@
 // A program in a tree whose owners are kept by the supervisor, by hand: as an ordinary user,
 //   owners_trial ROOTFS UID PROGRAM [ARGUMENT]...
-// NO_OWNERS=1 runs it without the supervisor, to compare times.
 #include <sys/wait.h>
 
 #include <cstdio>
 #include <cstdlib>
 
 #include "run/container.hpp"
-#include "run/owners/owner_supervisor.hpp"
 #include "run/user_namespace.hpp"
 
 using namespace ecrin;
@@ -28,8 +26,6 @@ Result<int> trial(const std::string& rootfs, unsigned uid, std::vector<std::stri
   options.rootfs = rootfs;
   options.network = NetworkMode::host;
   options.stdio.inherited = true;
-  if (!::getenv("NO_OWNERS"))
-    options.owners = std::make_shared<OwnerSupervisor>(OwnerRecords(fs::OwnerJournal(), {}), ProgramIds());
   Container container = TRY(Container::start(std::move(options)));
   const ExitStatus status = TRY(container.wait());
   return status.shell_code();

@@ -79,3 +79,13 @@ TEST_CASE("sets of ids have numbers, the same one for the same set") {
   CHECK(table.find(2) == user(34));
   CHECK_FALSE(table.find(3));
 }
+
+TEST_CASE("who keeps the capabilities changes ids after root is gone") {
+  ProgramIds ids;
+  ids.keeper = 1;
+  CHECK(set_all_users(ids, 33, 33, 33) == 0);
+  CHECK(set_all_groups(ids, 33, 33, 33) == 0);
+  CHECK(set_supplementary(ids, {}) == 0);
+  ids.keeper = 0;
+  CHECK(set_all_groups(ids, 0, 0, 0) == EPERM);
+}
