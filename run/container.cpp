@@ -14,6 +14,7 @@
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
 #include "run/plan/setup_plan.hpp"
+#include "run/process_stat.hpp"
 #include "run/seccomp/seccomp.hpp"
 #include "run/seccomp/seccomp_config.hpp"
 #include "run/seccomp/seccomp_listener.hpp"
@@ -25,7 +26,7 @@ namespace {
 
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
-Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
+Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan, const std::string& rootfs) {
   if (!may_mount_here()) {  // then the stage does it, as root of its new user namespace
     if (plan.id_mapped.empty()) return {};
     return fail(ErrorKind::denied, "a mount with mapped ids takes privileges, which this process has not");
@@ -33,7 +34,10 @@ Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
   for (std::size_t index = 0; index < stage.plan.ops.size(); ++index) {
     SetupOp& op = stage.plan.ops[index];
     if (op.kind != SetupKind::bind) continue;
-    op.descriptor = TRY(stage.hand_down(TRY(open_bind_source(op, find_id_mapped(plan, index)))));
+    // What is mounted in the root directory before can be bound as well: that the stage alone sees.
+    const IdMappedBind* mapped = find_id_mapped(plan, index);
+    if (mapped == nullptr && op.source.starts_with(rootfs + "/")) continue;
+    op.descriptor = TRY(stage.hand_down(TRY(open_bind_source(op, mapped))));
   }
   return {};
 }
@@ -44,6 +48,14 @@ Result<> check_rights(const oci::RuntimeConfig& config) {
   auto error = fail(ErrorKind::denied, "this user may make no container without a user namespace");
   return std::unexpected(std::move(error).error().hint(
       "linux.namespaces of config.json needs one, with linux.uidMappings and linux.gidMappings"));
+}
+
+// As the container sees it.
+pid_t pid_inside(pid_t process) {
+  // It may be hidden (hidepid) when it is another user's by now.
+  const auto status = posix::read_file(fmt::format("/proc/{}/status", process), 64 * 1024);
+  const pid_t inner = parse_inner_pid(status.value_or(""));
+  return inner != 0 ? inner : process;
 }
 
 Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
@@ -121,12 +133,13 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
                                  options.search_path);
           },
       .run_hooks = [&](pid_t process) -> Result<HookStates> {
-        HookStates states{.creating = options.state("creating", process),
-                          .created = options.state("created", process)};
-        if (config.seccomp)
-          states.listener = TRY(seccomp_listener_state(*config.seccomp, process, states.creating));
-        TRY(run_hooks(config.hooks.prestart, "prestart", states.creating));
-        TRY(run_hooks(config.hooks.create_runtime, "createRuntime", states.creating));
+        const std::string creating = options.state("creating", process);
+        TRY(run_hooks(config.hooks.prestart, "prestart", creating));
+        TRY(run_hooks(config.hooks.create_runtime, "createRuntime", creating));
+        const pid_t inside = pid_inside(process);
+        HookStates states{.creating = options.state("creating", inside),
+                          .created = options.state("created", inside)};
+        if (config.seccomp) states.listener = TRY(seccomp_listener_state(*config.seccomp, process, creating));
         return states;
       }};
   auto reached = stage->follow(answers);
@@ -179,7 +192,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     const int number = TRY(stage_request.hand_down(std::move(joined.file)));
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  TRY(open_bind_sources(stage_request, plan));
+  TRY(open_bind_sources(stage_request, plan, request.rootfs));
   if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
     stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)

@@ -9,6 +9,7 @@
 #include "oci/runtime_config_json.hpp"
 #include "run/container_processes.hpp"
 #include "run/hooks.hpp"
+#include "run/shared_mounts.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -64,6 +65,7 @@ Result<> write_pid_file(const std::string& path, pid_t pid) {
 
 Result<> remove_container(OpenedContainer& container) {
   const run::ContainerCgroup cgroup(container.record.cgroup);
+  if (container.record.shares_mounts) TRY(run::take_off_mounts(container.record.rootfs));
   TRY_WHILE(cgroup.remove(), "deleting the container");
   if (container.record.late_hooks) {
     const oci::RuntimeConfig config = TRY(oci::parse_runtime_config(TRY(container.directory.read_config())));

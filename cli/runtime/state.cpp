@@ -45,7 +45,16 @@ Result<int> run_list(const RuntimeContext& context, const Arguments& arguments) 
     states.push_back(full_state(*container));
   }
   if (arguments.value("format") == "json") {
-    print_line(dump_json(states));
+    // In the order of other runtimes: some look for it in the text.
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Json& state : states) {
+      nlohmann::ordered_json ordered;
+      for (const char* key : {"ociVersion", "id", "pid", "status", "bundle", "rootfs", "created"})
+        ordered[key] = state[key];
+      for (const auto& [key, value] : state.items()) ordered[key] = value;
+      list.push_back(std::move(ordered));
+    }
+    print_line(list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return 0;
   }
   std::vector<std::vector<std::string>> rows;

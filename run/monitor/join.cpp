@@ -3,8 +3,9 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/pidfd.hpp"
 
 namespace ecrin::run {
 
@@ -13,8 +14,7 @@ Result<> join_monitor(const Fd& control) {
   socklen_t size = sizeof peer;
   if (::getsockopt(control.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     return fail_errno("cannot see who is at the other end of a socket");
-  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
-  if (!process) return fail_errno("cannot open the process of a container's monitor");
+  const Fd process = TRY_WHILE(posix::open_pidfd(peer.pid), "entering a container's monitor");
   if (::setns(process.get(), CLONE_NEWUSER) != 0)
     return fail_errno("cannot enter the user namespace of a container's monitor");
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");

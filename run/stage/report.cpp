@@ -5,7 +5,9 @@
 #include <array>
 #include <cerrno>
 
+#include "base/posix.hpp"
 #include "run/message_socket.hpp"
+#include "run/namespace_kinds.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
@@ -26,6 +28,21 @@ Result<> wait_to_proceed(const Stage& stage) {
   return {};
 }
 
+namespace {
+
+// What /proc would show of a process that can be looked into; 0 stands for the root directory.
+Result<> let_in(const Stage& stage, const Fd& asking) {
+  for (const auto& [kind, flag] : k_namespace_flags) {
+    const auto file =
+        posix::open_at(stage.proc, fmt::format("self/ns/{}", namespace_file_name(kind)), O_RDONLY);
+    if (file) TRY(send_message(asking, StageMessage::enter, std::to_string(flag), &*file));
+  }
+  const Fd root = TRY(posix::open("/", O_PATH | O_DIRECTORY));
+  return send_message(asking, StageMessage::enter, "0", &root);
+}
+
+}  // namespace
+
 Result<> wait_at_gate(Stage& stage) {
   if (!stage.gate) return {};
   TRY(report(stage, StageMessage::waiting));
@@ -44,6 +61,11 @@ Result<> wait_at_gate(Stage& stage) {
       return fail_errno("cannot wait for the container's start");
     if (!accepted) continue;
     const auto word = receive_message(accepted);
+    if (word && *word && (*word)->kind == StageMessage::enter) {
+      if (const auto done = let_in(stage, accepted); !done)
+        (void)send_message(accepted, StageMessage::error, done.error().serialise());
+      continue;
+    }
     // Who only asked whether somebody waits here has gone again.
     if (!word || !*word || (*word)->kind != StageMessage::start) continue;
     // Above the numbers that become the program's.
