@@ -26,7 +26,7 @@ namespace {
 
 // Sources are opened here, where "/proc/self/fd/N" of the caller means what the caller means, and as detached
 // mounts, which a descriptor carries into the stage's mount namespace.
-Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan, const std::string& rootfs) {
+Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan) {
   if (!may_mount_here()) {  // then the stage does it, as root of its new user namespace
     if (plan.id_mapped.empty()) return {};
     return fail(ErrorKind::denied, "a mount with mapped ids takes privileges, which this process has not");
@@ -34,10 +34,7 @@ Result<> open_bind_sources(StageRequest& stage, const ContainerPlan& plan, const
   for (std::size_t index = 0; index < stage.plan.ops.size(); ++index) {
     SetupOp& op = stage.plan.ops[index];
     if (op.kind != SetupKind::bind) continue;
-    // What is mounted in the root directory before can be bound as well: that the stage alone sees.
-    const IdMappedBind* mapped = find_id_mapped(plan, index);
-    if (mapped == nullptr && op.source.starts_with(rootfs + "/")) continue;
-    op.descriptor = TRY(stage.hand_down(TRY(open_bind_source(op, mapped))));
+    op.descriptor = TRY(stage.hand_down(TRY(open_bind_source(op, find_id_mapped(plan, index)))));
   }
   return {};
 }
@@ -192,7 +189,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     const int number = TRY(stage_request.hand_down(std::move(joined.file)));
     stage_request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  TRY(open_bind_sources(stage_request, plan, request.rootfs));
+  TRY(open_bind_sources(stage_request, plan));
   if (request.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
     stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)

@@ -150,6 +150,7 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   // A terminal that run relays has the user's size from the first moment on.
   if (!detached && config.process.terminal && !config.process.console_size)
     config.process.console_size = terminal_size(TRY(standard_stream(1)));
+  use_all_processors();
   run::ContainerOptions options;
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, config.process.env));
   options.config = config;

@@ -159,6 +159,7 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
   TRY(check_status(container, arguments));
   const oci::RuntimeConfig config = TRY(oci::parse_runtime_config(TRY(container.directory.read_config())));
 
+  use_all_processors();
   run::ExecOptions options;
   options.process = TRY(wanted_process(arguments, config.process));
   const bool has_socket = arguments.has("console-socket");

@@ -88,7 +88,8 @@ Result<> kill_one(const RuntimeContext& context, const std::string& id, int numb
 
 Result<int> run_kill(const RuntimeContext& context, const Arguments& arguments) {
   const std::vector<std::string>& operands = arguments.operands();
-  const int number = TRY(parse_signal(operands.size() > 1 ? operands[1] : "TERM"));
+  const std::string signal = operands.size() > 1 ? operands[1] : "TERM";
+  const int number = signal == "0" ? 0 : TRY(parse_signal(signal));  // 0: does it live?
   return for_each(TRY(matching_ids(context, arguments)),
                   [&](const std::string& id) { return kill_one(context, id, number, arguments.on("all")); });
 }

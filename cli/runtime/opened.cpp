@@ -1,7 +1,10 @@
 #include "cli/runtime/opened.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
@@ -56,6 +59,14 @@ Result<unsigned> preserved_descriptors(const RuntimeContext& context, const Argu
   program_environment.push_back("LISTEN_FDS=" + *passed);
   program_environment.emplace_back("LISTEN_PID=1");
   return count + static_cast<unsigned>(*more);
+}
+
+void use_all_processors() {
+  constexpr std::size_t k_most = 8192;
+  std::array<unsigned char, k_most / 8> all;
+  all.fill(0xff);
+  // The kernel takes those of them that there are.
+  (void)::sched_setaffinity(0, all.size(), reinterpret_cast<const cpu_set_t*>(all.data()));
 }
 
 Result<> write_pid_file(const std::string& path, pid_t pid) {

@@ -1,5 +1,6 @@
 // verbs: runtime state, list
 #include <pwd.h>
+#include <time.h>
 
 #include <nlohmann/json.hpp>
 
@@ -22,9 +23,20 @@ Json full_state(const OpenedContainer& container) {
   return state;
 }
 
+// One that is being created is asked for by who waits for it, or by one of its hooks, for which it stays so.
+Result<OpenedContainer> settled_container(const RuntimeContext& context, const std::string& id) {
+  constexpr int k_tries = 25;
+  const struct timespec pause = {.tv_sec = 0, .tv_nsec = 20'000'000};
+  OpenedContainer container = TRY(open_container(context, id, Changes::no));
+  for (int tries = 0; tries < k_tries && container.status == run::ContainerStatus::creating; ++tries) {
+    ::nanosleep(&pause, nullptr);
+    TRY(read_again(container));
+  }
+  return container;
+}
+
 Result<int> run_state(const RuntimeContext& context, const Arguments& arguments) {
-  print(
-      dump_json_pretty(full_state(TRY(open_container(context, arguments.operands().front(), Changes::no)))));
+  print(dump_json_pretty(full_state(TRY(settled_container(context, arguments.operands().front())))));
   return 0;
 }
 

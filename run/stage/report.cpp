@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -41,10 +43,32 @@ Result<> let_in(const Stage& stage, const Fd& asking) {
   return send_message(asking, StageMessage::enter, "0", &root);
 }
 
+void end(int number) {
+  ::_exit(128 + number);
+}
+
+// The kernel keeps signals without a handler from the first process of a pid namespace: who stops a container
+// that waits would wait for ever.
+class EndingSignals {
+public:
+  EndingSignals() { set(end); }
+  EndingSignals(const EndingSignals&) = delete;
+  EndingSignals& operator=(const EndingSignals&) = delete;
+  ~EndingSignals() { set(SIG_DFL); }
+
+private:
+  static void set(void (*handler)(int)) {
+    struct sigaction action {};
+    action.sa_handler = handler;
+    for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) (void)::sigaction(number, &action, nullptr);
+  }
+};
+
 }  // namespace
 
 Result<> wait_at_gate(Stage& stage) {
   if (!stage.gate) return {};
+  const EndingSignals ending;
   TRY(report(stage, StageMessage::waiting));
   // The end of this connection would tell nobody anything: who made the container has heard enough.
   const int above = stage.control.get();

@@ -175,6 +175,18 @@ TEST_CASE("the first hook that fails is named by its place", "[runtime][any-driv
   }
 }
 
+TEST_CASE("a container has all processors, also of an engine that is kept to one", "[runtime][any-driver]") {
+  Bundle bundle;
+  const std::string all = bundle.must("grep Cpus_allowed_list /proc/self/status");
+  bundle.write("grep Cpus_allowed_list /proc/self/status");
+  Invocation kept = bundle.runtime({"run", "--bundle", bundle.path(), "box"});
+  const Arguments taskset = {"taskset", "-c", "0"};
+  kept.argv.insert(kept.argv.begin(), taskset.begin(), taskset.end());
+  const Outcome outcome = run(kept);
+  INFO(outcome.description);
+  CHECK(outcome.out == all);
+}
+
 TEST_CASE("what was killed can be deleted at once", "[runtime][any-driver]") {
   Bundle bundle;
   bundle.write("exec sleep 1000");
@@ -183,6 +195,20 @@ TEST_CASE("what was killed can be deleted at once", "[runtime][any-driver]") {
     must(bundle, {"kill", "box", "KILL"});
     must(bundle, {"delete", "box"});
   }
+}
+
+TEST_CASE("a container that waits to be started ends with a signal", "[runtime][any-driver]") {
+  Bundle bundle;
+  bundle.write("exec sleep 1000");
+  must(bundle, {"create", "--bundle", bundle.path(), "box"});
+  must(bundle, {"kill", "box", "TERM"});
+  std::string status;
+  for (int attempt = 0; attempt < 200 && status != "stopped"; ++attempt) {
+    status = json::parse(run(bundle.runtime({"state", "box"})).out)["status"];
+    ::usleep(20'000);
+  }
+  CHECK(status == "stopped");
+  must(bundle, {"delete", "box"});
 }
 
 TEST_CASE("a program is executed in a container that waits to be started", "[runtime][any-driver]") {
@@ -229,6 +255,7 @@ TEST_CASE("the list and the log have what others look for", "[runtime][any-drive
   REQUIRE(run(created).code == 0);
   CHECK(contains(read_file(log), "level=debug"));
   const std::string list = run(bundle.runtime({"list", "--format", "json"})).out;
+  CHECK(run(bundle.runtime({"kill", "box", "0"})).code == 0);
   CHECK(list.starts_with("[{\"ociVersion\":\"1.2.0\",\"id\":\"box\",\"pid\":"));
 }
 
