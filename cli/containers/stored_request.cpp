@@ -17,9 +17,10 @@ constexpr std::uint64_t k_version = 1;
 constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
-constexpr std::array<std::string_view, 14> k_passing = {
-    "cidfile",    "detach", "detach-keys", "env",  "env-file", "into",   "label",
-    "label-file", "name",   "no-cache",    "pull", "quiet",    "secret", "sig-proxy"};
+constexpr std::array<std::string_view, 18> k_passing = {
+    "cidfile",     "detach", "detach-keys", "entrypoint", "env",       "env-file",
+    "interactive", "into",   "label",       "label-file", "name",      "no-cache",
+    "pull",        "quiet",  "rm",          "secret",     "sig-proxy", "tty"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
@@ -56,6 +57,12 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
       words.push_back(fmt::format("--{}={}", flag.name, value));
     }
   }
+  if (request.interactive) words.emplace_back("--interactive=true");
+  if (request.terminal) words.emplace_back("--tty=true");
+  if (request.life.remove) words.emplace_back("--rm=true");
+  if (request.entrypoint)
+    words.push_back("--entrypoint=" +
+                    (request.entrypoint->empty() ? "" : dump_json(Json(*request.entrypoint))));
   for (const std::string& line : request.env) words.push_back("--env=" + line);
   for (const auto& [key, value] : request.life.labels)
     words.push_back(fmt::format("--label={}={}", key, value));

@@ -46,8 +46,9 @@ Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts
   const std::string place = facts.directory.empty() ? "its cgroup cannot be seen from here"
                                                     : printable(facts.directory) + " is not its own";
   return Error(ErrorKind::unsupported,
-               fmt::format("limits of {} cannot be set: no cgroup is delegated to this user ({}; {})",
-                           join(needed, ", "), place, refusal.message()))
+               fmt::format("{}no cgroup is delegated to this user ({}; {})",
+                           needed.empty() ? "" : "limits of " + join(needed, ", ") + " cannot be set: ",
+                           place, refusal.message()))
       .hint(
           "log in as this user (ssh, machinectl shell), so that a systemd of the user runs and "
           "XDG_RUNTIME_DIR names its directory, or start ecrin by 'systemd-run --user --scope -p "
@@ -137,15 +138,18 @@ CgroupPlace::~CgroupPlace() {
   ::rmdir(m_leaf.c_str());
 }
 
-Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
+Result<> Cgroup::limit(const oci::Resources& resources) const {
   std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
   if (auto swap = usual_swap(resources.memory)) settings.push_back(std::move(*swap));
+  return write_cgroup_settings(settings, [this](const std::string&) { return m_container.directory(); });
+}
+
+Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
   const std::string directory = fmt::format("{}/{}{}-{}", m_directory, k_name, ::getpid(), ++m_made);
   if (::mkdir(directory.c_str(), 0755) != 0)
     return fail_errno("cannot make the cgroup {}", printable(directory));
   Cgroup cgroup(CgroupState{.version = 2, .directories = {{{}, directory}}, .unit = {}, .bus = {}});
-  TRY_WHILE(write_cgroup_settings(settings, [&](const std::string&) { return directory; }),
-            "setting the limits of a container");
+  TRY_WHILE(cgroup.limit(resources), "setting the limits of a container");
   return cgroup;
 }
 

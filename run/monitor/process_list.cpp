@@ -68,6 +68,7 @@ bool parse_process_stat(std::string_view text, ProcessEntry& entry, long ticks_p
   entry.parent = static_cast<pid_t>(number(1));
   entry.terminal = static_cast<int>(number(4));
   entry.cpu = milliseconds(number(11) + number(12));
+  entry.children_cpu = milliseconds(number(13) + number(14));
   entry.started = milliseconds(number(19));
   entry.resident = number(21);  // pages
   return true;

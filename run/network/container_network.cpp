@@ -100,7 +100,7 @@ Result<ContainerNetwork> ContainerNetwork::open(const NetworkRequest& request, N
   std::optional<HostPorts> host_ports;
   if (request.kind != Kind::host) {
     std::vector<PublishedPort> ports = TRY(ports_to_publish(request, context.exposed_by_image));
-    if (!ports.empty()) host_ports.emplace(TRY(HostPorts::bind(std::move(ports))));
+    if (!ports.empty()) host_ports.emplace(TRY(HostPorts::bind(std::move(ports), context.earlier_ports)));
   }
   if (request.kind == Kind::private_network) TRY(network.open_private(request, context));
   if (request.kind == Kind::named) TRY(network.open_named(request, context));

@@ -31,7 +31,8 @@ struct NetworkContext {
   std::string container_id;
   std::string container_name;  // "" = none
   std::vector<ExposedPort> exposed_by_image;
-  JoinedNetwork joined;  // Kind::container and Kind::path
+  std::vector<PublishedPort> earlier_ports;  // which free ones were chosen when it was started before
+  JoinedNetwork joined;                      // Kind::container and Kind::path
   // Kind::named: as many networks as the request has attachments, and a connection to the keeper whose user
   // namespace we are in.
   std::vector<NetworkConfig> networks;
