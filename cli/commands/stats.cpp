@@ -19,7 +19,7 @@ namespace {
 // Between the two looks that the first numbers come from.
 constexpr std::chrono::milliseconds k_first_interval{250};
 constexpr std::uint64_t k_most_seconds = 86'400;
-constexpr std::string_view k_clear = "\x1b[H\x1b[2J\x1b[3J";
+constexpr std::string_view k_clear = "\x1b[H\x1b[2J";
 
 using Usages = std::map<std::string, run::ContainerUsage>;  // by ID
 

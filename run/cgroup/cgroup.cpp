@@ -55,6 +55,14 @@ Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts
           "Delegate=yes' or, as root, 'systemd-run --uid=USER --pty -p Delegate=yes'");
 }
 
+// Does this host have them where a user could get them?
+Result<> check_layout(const CgroupFacts& facts, const std::vector<std::string>& needed) {
+  if (facts.mount.empty() || (facts.layout == CgroupLayout::hybrid &&
+                              !missing_controllers(needed, available_controllers(facts.mount)).empty()))
+    return std::unexpected(explain_layout(facts.layout, needed));
+  return {};
+}
+
 }  // namespace
 
 Cgroup::~Cgroup() {
@@ -86,9 +94,7 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
                                                        const std::vector<std::string>& buses) {
   const std::vector<std::string> needed = needed_controllers(TRY(cgroup_settings(resources)));
   CgroupFacts facts = read_cgroup_facts();
-  if (facts.mount.empty() || (facts.layout == CgroupLayout::hybrid &&
-                              !missing_controllers(needed, available_controllers(facts.mount)).empty()))
-    return std::unexpected(explain_layout(facts.layout, needed));
+  TRY(check_layout(facts, needed));
 
   std::shared_ptr<CgroupPlace> place(new CgroupPlace);
   bool is_scope = false;
@@ -141,7 +147,13 @@ CgroupPlace::~CgroupPlace() {
 Result<> Cgroup::limit(const oci::Resources& resources) const {
   std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
   if (auto swap = usual_swap(resources.memory)) settings.push_back(std::move(*swap));
-  return write_cgroup_settings(settings, [this](const std::string&) { return m_container.directory(); });
+  const std::string directory = m_container.directory();
+  const std::vector<std::string> needed = needed_controllers(settings);
+  if (const auto missing = missing_controllers(needed, available_controllers(directory)); !missing.empty()) {
+    TRY(check_layout(read_cgroup_facts(), missing));
+    return std::unexpected(explain_missing(missing, directory));
+  }
+  return write_cgroup_settings(settings, [&](const std::string&) { return directory; });
 }
 
 Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
