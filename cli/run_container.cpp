@@ -15,7 +15,7 @@ constexpr int k_killed = 128 + SIGKILL;
 MonitorWork make_and_run(const ContainerRequest& request, const Arguments& arguments,
                          Program program = Program::of_image) {
   return [&, program](Session& session, const Companion& companion, Fd client) -> Outcome {
-    const StartSurroundings surroundings =
+    StartSurroundings surroundings =
         TRY(StartSurroundings::open(session, request, wanted_cgroups(companion)));
     const NewContainer made = TRY(create_container(session, request, arguments, program));
     return monitor_container(session, companion, std::move(client),

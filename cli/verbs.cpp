@@ -138,6 +138,8 @@ std::span<const Verb* const> verbs() {
       &network_exists_verb(),
       &network_rm_verb(),
       &network_prune_verb(),
+      &network_connect_verb(),
+      &network_disconnect_verb(),
       &save_verb(),
       &load_verb(),
       &export_verb(),

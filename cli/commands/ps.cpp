@@ -98,7 +98,7 @@ Json document_of(const Listed& container, std::int64_t now) {
   Json networks = Json::array();
   bool removes = false;
   if (stored) {
-    networks.push_back(stored->network);
+    networks = stored->networks;
     removes = stored->request.life.remove;
   }
   return {{"Id", record.id},

@@ -100,7 +100,7 @@ Json host_config_json(const StoredRequest& stored, const std::string& directory,
            {{"Type", logs ? "k8s-file" : "none"},
             {"Path", logs ? directory + "/log" : ""},
             {"Size", human_size(request.life.log_size)}}},
-          {"NetworkMode", stored.network},
+          {"NetworkMode", stored.networks.front()},
           {"PortBindings", std::move(ports)},
           {"RestartPolicy",
            {{"Name", policy.substr(0, policy.find(':'))}, {"MaximumRetryCount", restart.most.value_or(0)}}},
@@ -194,7 +194,8 @@ Result<Json> inspect_container(Containers& containers, const run::StoredContaine
                {"NetworkSettings", {{"Ports", port_bindings(ports, exposed)}, {"Networks", Json::object()}}},
                {"Config", config_json(record, stored, config)},
                {"HostConfig", host_config_json(stored, directory, port_bindings(ports, {}))}};
-  json["NetworkSettings"]["Networks"][stored.network] = Json::object();
+  for (const std::string& network : stored.networks)
+    json["NetworkSettings"]["Networks"][network] = Json::object();
   return json;
 }
 

@@ -10,6 +10,7 @@
 #include "cli/container_root.hpp"
 #include "cli/containers/exec_request.hpp"
 #include "cli/containers/update_request.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -67,7 +68,7 @@ Result<StartSurroundings> StartSurroundings::open(Session& session, const Contai
 
 Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
-               const run::ContainerPlace& place, const StartSurroundings& surroundings)
+               const run::ContainerPlace& place, StartSurroundings& surroundings)
     : m_session(session),
       m_workshop(workshop),
       m_record(record),
@@ -78,7 +79,8 @@ Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredCon
       m_no_cgroup(surroundings.no_cgroup),
       m_resources(request.resources),
       m_ports(record.state.ports),
-      m_opened(surroundings.network) {}
+      m_opened(surroundings.network),
+      m_wanted_network(request.network) {}
 
 Launch::~Launch() {
   ended();
@@ -131,7 +133,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   options.stdio = std::move(stdio);
   const NetworkedContainer networked{
       .id = m_record.id, .name = m_record.name, .hostname = config.hostname, .earlier_ports = m_ports};
-  m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
+  m_network.emplace(TRY(open_network(m_session, m_wanted_network, m_image, networked, m_opened)));
   m_ports = m_network->ports();
   options.network_namespace = m_network->network_namespace();
   options.managed_files = m_network->files();
@@ -199,6 +201,43 @@ Result<> Launch::update(const std::vector<std::string>& words) {
   TRY(own->limit(change.change));
   m_resources = std::move(change.all);
   return {};
+}
+
+// Its nameservers are others now. What the user mounted there stays as it is.
+Result<> Launch::renew_resolver(const run::Container& container) const {
+  constexpr std::string_view k_path = "/etc/resolv.conf";
+  for (const MountSpec& mount : m_request.mounts)
+    if (mount.destination == k_path || k_path.starts_with(mount.destination + "/")) return {};
+  const Fd root = TRY(posix::open(fmt::format("/proc/{}/root", container.pid()), O_PATH | O_DIRECTORY));
+  const auto file = posix::open_in_root(root, k_path, O_WRONLY | O_NONBLOCK);
+  if (!file) return {};  // the image has no place for it
+  if (!S_ISREG(TRY(posix::stat_fd(*file)).st_mode)) return {};
+  if (::ftruncate(file->get(), 0) != 0) return fail_errno("cannot write the container's resolv.conf");
+  return posix::write_full(*file, std::string_view(m_network->resolv_conf()));
+}
+
+Result<> Launch::connect(const std::string& network, const run::Container& container) {
+  run::NetworkAttachment attachment = TRY(parse_named_network(network));
+  if (m_wanted_network.kind != run::NetworkRequest::Kind::named || !m_network)
+    return fail(ErrorKind::unsupported, "the container is on no named network");
+  const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(m_session.root())));
+  run::UsedNetwork used = TRY(store.use(attachment.network));
+  TRY(m_network->connect(used.config, attachment));
+  m_opened.networks.push_back(std::move(used));
+  m_wanted_network.attachments.push_back(std::move(attachment));
+  return renew_resolver(container);
+}
+
+Result<> Launch::disconnect(const std::string& network, const run::Container& container) {
+  const auto found = std::ranges::find_if(
+      m_opened.networks, [&network](const auto& used) { return used.config.name == network; });
+  if (found == m_opened.networks.end() || !m_network)
+    return fail(ErrorKind::not_found, "the container is not on the network '{}'", printable(network, 200));
+  TRY(m_network->disconnect(network));
+  m_wanted_network.attachments.erase(m_wanted_network.attachments.begin() +
+                                     (found - m_opened.networks.begin()));
+  m_opened.networks.erase(found);
+  return renew_resolver(container);
 }
 
 void Launch::ended() {

@@ -34,7 +34,7 @@ class Launch {
 public:
   Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
          const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
-         const StartSurroundings& surroundings);
+         StartSurroundings& surroundings);
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   ~Launch();
@@ -47,6 +47,9 @@ public:
   Result<const run::Cgroup*> cgroup() const;
   /// Other limits (update_request.hpp), now and for later starts.
   Result<> update(const std::vector<std::string>& words);
+  /// A named network, as --network has it; and by its name. For later starts, too.
+  Result<> connect(const std::string& network, const run::Container& container);
+  Result<> disconnect(const std::string& network, const run::Container& container);
   /// As they were chosen at the last start, by this monitor or an earlier one.
   const std::vector<run::PublishedPort>& ports() const { return m_ports; }
   /// Takes everything down again, after the last of its processes.
@@ -54,6 +57,7 @@ public:
 
 private:
   Result<> open_tree();
+  Result<> renew_resolver(const run::Container& container) const;
   Result<> open_cgroup(run::ContainerOptions& options);
   Result<run::ContainerOptions> options(run::Stdio stdio);
   Session& m_session;
@@ -73,7 +77,8 @@ private:
   bool m_own_home = false;           // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
-  const OpenedNetwork& m_opened;
+  OpenedNetwork& m_opened;
+  run::NetworkRequest m_wanted_network;
   std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
 };

@@ -205,6 +205,10 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
        .ran_out_of_memory = [&] { return launch.ran_out_of_memory(); },
        .cgroup = [&] { return launch.cgroup(); },
        .update = [&](const std::vector<std::string>& words) { return launch.update(words); },
+       .connect = [&](const std::string& network,
+                      const run::Container& in) { return launch.connect(network, in); },
+       .disconnect = [&](const std::string& network,
+                         const run::Container& in) { return launch.disconnect(network, in); },
        .ports = [&] { return launch.ports(); },
        .ended = [&] { launch.ended(); }}));
   const auto remove = [&]() -> std::string {

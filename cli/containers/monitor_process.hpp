@@ -52,7 +52,7 @@ struct MonitoredContainer {
   const ContainerRequest& request;
   const oci::ImageConfig& image;
   const run::ContainerPlace& place;
-  const StartSurroundings& surroundings;
+  StartSurroundings& surroundings;
 };
 Outcome monitor_container(Session& session, const Companion& companion, Fd client,
                           const MonitoredContainer& container);

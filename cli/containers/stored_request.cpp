@@ -45,6 +45,13 @@ Result<std::string> with_absolute_mount_source(const std::string& mount) {
   return join(parts, ",");
 }
 
+std::vector<std::string> network_names(const Arguments& arguments, const run::NetworkRequest& request) {
+  if (request.attachments.empty()) return {arguments.value("network", "private")};
+  std::vector<std::string> names;
+  for (const run::NetworkAttachment& attachment : request.attachments) names.push_back(attachment.network);
+  return names;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const ContainerRequest& request) {
@@ -88,9 +95,9 @@ Result<StoredRequest> decode_request(const std::string& text) {
   StoredRequest stored;
   stored.words = TRY(json_strings(json, "words", k_what)).value_or(std::vector<std::string>{});
   const Arguments arguments = TRY(parse_arguments(run_verb(), stored.words));
-  stored.network = arguments.value("network", "private");
   const auto no_environment = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
   stored.request = TRY(container_request(arguments, no_environment));
+  stored.networks = network_names(arguments, stored.request.network);
   stored.image = TRY(oci::ImageConfig::parse(TRY(json_string(json, "image", k_what)).value_or("{}"), k_what));
   return stored;
 }

@@ -50,6 +50,8 @@ struct Watched {
   /// Other limits, for this run and the next ones: the flags of `ecrin update`. All of it, or nothing is
   /// changed.
   std::function<Result<>(const std::vector<std::string>& words)> update;
+  /// One more named network, as --network has it, and one less, by its name.
+  std::function<Result<>(const std::string&network, const Container&container)> connect, disconnect;
   /// Its published ports, as they were chosen.
   std::function<std::vector<PublishedPort>()> ports;
   /// All its processes are gone: what was made for it can be taken down.

@@ -122,6 +122,11 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
   } else if (verb == "update") {
     TRY(update(request));
     clients.answer(client, Json::object());
+  } else if (verb == "connect" || verb == "disconnect") {
+    if (!container) return fail(ErrorKind::conflict, "the container is not running");
+    const std::string network = TRY(json_string(request, "network", k_what)).value_or("");
+    TRY((verb == "connect" ? watched.connect : watched.disconnect)(network, *container));
+    clients.answer(client, Json::object());
   } else if (verb == "usage") {
     clients.answer(client, TRY(usage()));
   } else if (verb == "wait") {

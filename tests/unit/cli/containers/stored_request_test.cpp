@@ -91,7 +91,7 @@ TEST_CASE("a stored request says what was asked for, without the surroundings") 
   CHECK(stored.image.stop_signal == "SIGINT");
   CHECK(stored.image.env == std::vector<std::string>{"A=1"});
   CHECK(stored.image.history.empty());
-  CHECK(stored.network == "private");
+  CHECK(stored.networks == std::vector<std::string>{"private"});
 }
 
 TEST_CASE("the program of a stored request is the one that runs") {
