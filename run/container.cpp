@@ -104,8 +104,9 @@ Result<> Container::State::add_cgroup(ContainerOptions& options) {
 }
 
 Result<> Container::State::spawn(StageRequest request) {
+  const bool is_limited = request.cgroups && !request.cgroups->empty();
   auto spawned = StageProcess::spawn(std::move(request));
-  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
+  if (!spawned && is_limited && spawned.error().code() == ENOMEM)
     return std::unexpected(
         std::move(spawned).error().hint("the limit of memory is too small for a container"));
   stage = TRY(std::move(spawned));
