@@ -228,6 +228,9 @@ TEST_CASE("what a killed container had on a network is taken back", "[any-driver
     REQUIRE(other.wait_for_output("ready"));
     killed.signal(SIGKILL);
     killed.wait();
+    // Its monitor, which was not killed, removes it.
+    for (int tries = 0; tries < 200 && !ecrin.must({"ps", "-aq", "--filter", "name=^web$"}).empty(); ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     // What the killed one had is taken back: its name is nobody's, and another may have it.
     Running again(server(ecrin, {"--name", "web", "--network", "bridge"}));
     REQUIRE(again.wait_for_output("ready"));
