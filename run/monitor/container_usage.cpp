@@ -9,6 +9,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup/cgroup_files.hpp"
 #include "run/monitor/container_record.hpp"
 
 namespace ecrin::run {
@@ -94,6 +95,11 @@ Result<ContainerUsage> read_usage(pid_t first, const ContainerCgroup* cgroup) {
   std::vector<ProcessEntry> processes;
   if (!is_complete(statistics)) processes = TRY(list_processes(first));
   ContainerUsage usage = usage_of(statistics, processes, memory_of_host());
+  // The file names devices that were used only.
+  if (cgroup && has_cgroup_file(cgroup->directory() + "/io.stat")) {
+    usage.read = usage.read.value_or(0);
+    usage.written = usage.written.value_or(0);
+  }
   usage.at = nanoseconds_now();
   if (is_own_network(first)) {
     const auto text = posix::read_file(fmt::format("/proc/{}/net/dev", first), k_file_limit);
