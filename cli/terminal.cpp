@@ -103,6 +103,13 @@ std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal) {
   return oci::ConsoleSize{.height = size.ws_row, .width = size.ws_col};
 }
 
+void keep_line_ends(const Fd& terminal) {
+  struct termios modes {};
+  if (::tcgetattr(terminal.get(), &modes) != 0) return;
+  modes.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+  (void)::tcsetattr(terminal.get(), TCSANOW, &modes);
+}
+
 void copy_terminal_size(const Fd& from, const Fd& to) {
   struct winsize size {};
   if (::ioctl(from.get(), TIOCGWINSZ, &size) == 0 && size.ws_col != 0) ::ioctl(to.get(), TIOCSWINSZ, &size);

@@ -38,6 +38,9 @@ std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal);
 /// Gives `to` the size of `from`; nothing happens when one of them is no terminal.
 void copy_terminal_size(const Fd& from, const Fd& to);
 
+/// Line ends of what is written to it stay as they are written: for output that is carried on to no terminal.
+void keep_line_ends(const Fd& terminal);
+
 /// The signals that a foreground container gets from us, as a descriptor: SIGINT, SIGTERM, SIGHUP, SIGQUIT,
 /// SIGUSR1, SIGUSR2, SIGWINCH. They are blocked in this thread while it lives, so none is lost between start
 /// and loop.

@@ -28,11 +28,6 @@ struct ProcessEntry {
   std::string name;
 };
 
-/// What /proc/PID/stat says. Pure; false: it is none.
-bool parse_process_stat(std::string_view text, ProcessEntry& entry, long ticks_per_second);
-/// The container's own pids out of /proc/PID/status ("NSpid:", the last number).
-pid_t parse_inner_pid(std::string_view status);
-
 /// All in the pid namespace of this process, oldest first; for who may look into it.
 Result<std::vector<ProcessEntry>> list_processes(pid_t first);
 
