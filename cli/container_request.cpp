@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/import_changes.hpp"
@@ -15,11 +16,7 @@ namespace ecrin::cli {
 namespace {
 
 Result<> check_name(const std::string& name, std::string_view what, std::size_t limit) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
-  };
-  if (name.empty() || name.size() > limit || !std::isalnum(static_cast<unsigned char>(name.front())) ||
-      !std::ranges::all_of(name, allowed)) {
+  if (!is_plain_name(name, limit)) {
     return fail(ErrorKind::invalid, "'{}' is no {}: it has letters, digits, '_', '.' and '-', at most {}",
                 printable(name), what, limit);
   }
@@ -177,10 +174,6 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
       request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
   const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
   process.args.insert(process.args.end(), command.begin(), command.end());
-  if (request.shell) {
-    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
-    process.args = request.command.empty() ? std::vector<std::string>{shell} : request.command;
-  }
   if (process.args.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, "there is no command: the image has no default one")

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "base/child.hpp"
 #include "base/fd.hpp"
@@ -66,9 +67,13 @@ struct Attended {
   const Fd* terminal = nullptr;       // the master end of its terminal; nullptr: it has none
   std::function<void(int)> signal;    // passes a signal on
   std::function<bool()> is_end = {};  // `ended` is readable: is that its end? Empty: yes
+  /// Takes keys that detach out of what is typed; true: they are complete.
+  std::function<bool(std::string& typed)> detaches = {};
 };
-/// Until its end: forwards signals; with a terminal, copies bytes both ways and keeps its size.
-Result<> attend(const Attended& program, const SignalQueue& signals, Input input);
+enum class Leave { ended, detached };
+/// Until its end, or until the user detaches: forwards signals; with a terminal, copies bytes both ways and
+/// keeps its size.
+Result<Leave> attend(const Attended& program, const SignalQueue& signals, Input input);
 /// A process in the foreground, and how it is reached.
 struct Foreground {
   const Fd& pidfd;

@@ -79,7 +79,7 @@ struct Container::State {
 
   Result<StageProcess::Reached> start(ContainerOptions options, const Fd* state_directory);
   Result<> add_cgroup(ContainerOptions& options);
-  Result<> spawn(StageRequest request);
+  Result<> spawn(StageRequest request, bool has_memory_limit);
   Result<StageProcess::Reached> follow(const ContainerOptions& options);
 };
 
@@ -112,10 +112,9 @@ Result<> Container::State::add_cgroup(ContainerOptions& options) {
   return {};
 }
 
-Result<> Container::State::spawn(StageRequest request) {
-  const bool is_limited = request.cgroups && !request.cgroups->empty();
+Result<> Container::State::spawn(StageRequest request, bool has_memory_limit) {
   auto spawned = StageProcess::spawn(std::move(request));
-  if (!spawned && is_limited && spawned.error().code() == ENOMEM)
+  if (!spawned && has_memory_limit && spawned.error().code() == ENOMEM)
     return std::unexpected(
         std::move(spawned).error().hint("the limit of memory is too small for a container"));
   stage = TRY(std::move(spawned));
@@ -195,7 +194,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
     stage_request.plan.listener = TRY(stage_request.hand_down(TRY(connect_seccomp_agent(*config.seccomp))));
   if (state_directory)
     stage_request.plan.gate = TRY(stage_request.hand_down(TRY(make_gate(*state_directory))));
-  TRY(spawn(std::move(stage_request)));
+  TRY(spawn(std::move(stage_request), config.resources.memory.limit.has_value()));
   const auto reached = TRY(follow(options));
   pid = stage->child().pid();
   if (console) TRY(send_console(console, std::exchange(stage->terminal(), Fd()), stage->terminal_name()));

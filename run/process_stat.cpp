@@ -23,6 +23,7 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
   stat.terminal = static_cast<int>(number(4));
   stat.user_ticks = number(11);
   stat.system_ticks = number(12);
+  stat.children_ticks = number(13) + number(14);
   stat.start_time = number(19);
   stat.resident_pages = number(21);
   return stat;

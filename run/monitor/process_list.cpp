@@ -47,6 +47,7 @@ std::optional<ProcessEntry> read_process(const std::string& directory, pid_t hos
                      .state = parsed->state,
                      .terminal = parsed->terminal,
                      .cpu = milliseconds(parsed->user_ticks + parsed->system_ticks),
+                     .children_cpu = milliseconds(parsed->children_ticks),
                      .started = milliseconds(parsed->start_time),
                      .resident = parsed->resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
                      .command = {},

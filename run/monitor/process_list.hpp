@@ -19,11 +19,12 @@ struct ProcessEntry {
   pid_t host_pid = 0;  // as the process that looked sees it
   uid_t uid = 0;       // in the container
   char state = '?';
-  int terminal = 0;            // device number; 0: none
-  std::uint64_t cpu = 0;       // milliseconds
-  std::uint64_t started = 0;   // milliseconds after the machine
-  std::uint64_t resident = 0;  // bytes
-  std::string command;         // with its arguments, for people
+  int terminal = 0;                // device number; 0: none
+  std::uint64_t cpu = 0;           // milliseconds
+  std::uint64_t children_cpu = 0;  // of those that have ended and were waited for
+  std::uint64_t started = 0;       // milliseconds after the machine
+  std::uint64_t resident = 0;      // bytes
+  std::string command;             // with its arguments, for people
   std::string name;
 };
 
