@@ -20,7 +20,7 @@ struct ProcessStat {
   int terminal = 0;
   std::uint64_t user_ticks = 0, system_ticks = 0;
   std::uint64_t children_ticks = 0;  // both, of those that have ended and were waited for
-  std::uint64_t start_time = 0;  // ticks since the boot
+  std::uint64_t start_time = 0;      // ticks since the boot
   std::uint64_t resident_pages = 0;
   bool has_ended() const { return state == 'Z' || state == 'X'; }
 };

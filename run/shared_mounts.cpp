@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/plan/setup_op.hpp"
@@ -16,17 +19,26 @@ constexpr std::uint64_t k_mounts_limit = 64u << 20;
 
 std::size_t count_container_mounts(std::string_view mountinfo, std::string_view place) {
   const std::string source = fmt::format(" - tmpfs {} ", k_scratch_source);
-  std::size_t count = 0;
+  struct Layer {
+    std::string id, parent;
+    bool is_scratch;
+  };
+  // They lie on each other, which their order in the text does not tell.
+  std::vector<Layer> layers;
   for (const std::string& line : split(mountinfo, '\n')) {
     const std::vector<std::string> fields = split(line, ' ');
     if (fields.size() < 5 || unescape_mount_field(fields[4]) != place) continue;
-    // The lowest one is the stage's, what comes later lies on it.
-    if (line.find(source) != std::string::npos)
-      count = 1;
-    else if (count > 0)
-      ++count;
+    layers.push_back(
+        {.id = fields[0], .parent = fields[1], .is_scratch = line.find(source) != std::string::npos});
   }
-  return count;
+  auto layer = std::ranges::find_if(layers, [&layers](const Layer& one) {
+    return std::ranges::find(layers, one.id, &Layer::parent) == layers.end();
+  });
+  for (std::size_t count = 1; layer != layers.end() && count <= layers.size(); ++count) {
+    if (layer->is_scratch) return count;
+    layer = std::ranges::find(layers, layer->parent, &Layer::id);
+  }
+  return 0;
 }
 
 Result<> take_off_mounts(const std::string& rootfs) {
