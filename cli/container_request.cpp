@@ -126,6 +126,8 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   if (const auto platform = arguments.find("platform"))
     request.platform = TRY(oci::Platform::parse(*platform));
   request.user = arguments.find("user");
+  request.user_mapping = TRY(parse_user_mapping(arguments.value("userns")));
+  request.passwd = arguments.on("passwd", true);
   request.workdir = arguments.find("workdir");
   if (request.workdir && !request.workdir->starts_with('/')) {
     return fail(ErrorKind::invalid, "--workdir must be an absolute path, not '{}'",

@@ -11,6 +11,7 @@
 #include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
+#include "cli/user_mapping.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/network/network_request.hpp"
 
@@ -32,6 +33,8 @@ struct ContainerRequest {
   run::NetworkRequest network;
   std::optional<oci::Platform> platform;
   std::optional<std::string> user;
+  UserMapping user_mapping;
+  bool passwd = true;  // a number of a user that the image has no name for gets one
   std::optional<std::string> workdir;
   std::optional<std::vector<std::string>> entrypoint;  // empty list: none
   std::vector<std::string> env;                        // "A=b", as -e and --env-file gave them

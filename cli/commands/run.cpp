@@ -4,6 +4,7 @@
 #include "cli/registries.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/run_container.hpp"
+#include "cli/user_mapping.hpp"
 #include "cli/working_steps.hpp"
 
 namespace ecrin::cli {
@@ -74,6 +75,9 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "name", .value = "NAME", .help = "a name that no other container has"},
       {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
+      {.name = "passwd",
+       .value = "",
+       .help = "a user's number that the image has no name for gets an entry (default true)"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
       {.name = "pull",
        .value = "WHEN",
@@ -107,6 +111,7 @@ std::vector<Flag> flags() {
        .letter = 'u',
        .value = "USER[:GROUP]",
        .help = "who runs the program: names or numbers"},
+      user_mapping_flag(),
       {.name = "volume",
        .letter = 'v',
        .value = "SOURCE:PATH[:OPTIONS]",

@@ -8,7 +8,9 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/container_root.hpp"
+#include "cli/containers/accounts.hpp"
 #include "cli/containers/exec_request.hpp"
+#include "cli/entered_system.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -30,21 +32,27 @@ Result<std::string> choose_hostname(const ContainerRequest& request, const std::
   return std::string(name);
 }
 
-Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
-  const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+void apply_user(oci::RuntimeProcess& process, const run::UserIdentity& identity) {
   process.uid = identity.uid;
   process.gid = identity.gid;
   if (process.uid != 0) process.capabilities.keep_bounding_only();
   process.additional_gids = identity.additional_gids;
   const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
   if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
-  return {};
+}
+
+// Who is kept has the numbers of outside, unless others were said.
+Person person_inside(Person person, const UserMapping& mapping) {
+  person.uid = mapping.uid.value_or(person.uid);
+  person.gid = mapping.gid.value_or(person.gid);
+  return person;
 }
 
 }  // namespace
 
 Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
   StartSurroundings surroundings;
+  if (request.user_mapping.keeps) surroundings.person = this_person(session.environment());
   surroundings.network = TRY(open_network_namespaces(session, request.network));
   surroundings.cgroups = TRY(open_cgroups(session, request.resources));
   return surroundings;
@@ -60,6 +68,7 @@ Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredCon
       m_image(image),
       m_place(place),
       m_cgroups(surroundings.cgroups),
+      m_person(surroundings.person),
       m_opened(surroundings.network) {}
 
 Launch::~Launch() {
@@ -78,6 +87,34 @@ Result<> Launch::open_tree() {
   return {};
 }
 
+Result<> Launch::choose_user(run::ContainerOptions& options, const Fd& rootfs) {
+  oci::RuntimeConfig& config = options.config;
+  const UserMapping& mapping = m_request.user_mapping;
+  const Person person = person_inside(m_person, mapping);
+  std::string user = m_request.user.value_or(m_image.user);
+  if (mapping.keeps) {
+    keep_user(config, *TRY(m_session.enter_namespace()), person.uid, person.gid);
+    if (!m_request.user) user = fmt::format("{}:{}", person.uid, person.gid);
+  }
+  run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+  if (m_request.passwd && identity.name.empty() && identity.uid != 0) {
+    Person entry = nameless_person(identity.uid, identity.gid, config.process.cwd);
+    if (mapping.keeps && identity.uid == person.uid) {
+      entry.name = person.name;
+      entry.group = person.group;
+      entry.gecos = person.gecos;
+      // Their home, where it is mounted.
+      std::vector<std::string> places;
+      for (const MountSpec& mount : m_request.mounts) places.push_back(mount.destination);
+      if (is_within(person.home, places)) entry.home = person.home;
+      identity.home = entry.home;
+    }
+    options.managed_files = account_files(rootfs, entry);
+  }
+  apply_user(config.process, identity);
+  return {};
+}
+
 Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
   oci::RuntimeConfig& config = options.config;
@@ -86,7 +123,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   m_own_home = std::ranges::any_of(config.process.env,
                                    [](const std::string& line) { return line.starts_with("HOME="); });
   m_capabilities = config.process.capabilities;
-  TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
+  TRY(choose_user(options, rootfs));
   config.hostname = TRY(choose_hostname(m_request, m_record.id));
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
@@ -103,7 +140,8 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
   m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
   options.network_namespace = m_network->network_namespace();
-  options.managed_files = m_network->files();
+  const auto& files = m_network->files();
+  options.managed_files.insert(options.managed_files.end(), files.begin(), files.end());
   build::RunSettings settings = m_request.settings;
   settings.resources = m_request.resources;
   build::apply(settings, options);
@@ -140,7 +178,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
     if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
     if (!request.privileged) process.capabilities = m_capabilities;
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
-    TRY(apply_user(process, rootfs, *request.user));
+    apply_user(process, TRY(run::look_up_user(rootfs, *request.user)));
   }
   if (request.terminal &&
       std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))

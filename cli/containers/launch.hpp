@@ -10,6 +10,7 @@
 #include "cli/container_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/network_session.hpp"
+#include "cli/person.hpp"
 #include "cli/session.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
@@ -23,6 +24,7 @@ namespace ecrin::cli {
 struct StartSurroundings {
   OpenedNetwork network;
   std::shared_ptr<run::CgroupPlace> cgroups;
+  Person person;  // who starts it; inside the user namespace everybody is root
   static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
 };
 
@@ -46,6 +48,7 @@ public:
 private:
   Result<> open_tree();
   Result<run::ContainerOptions> options(run::Stdio stdio);
+  Result<> choose_user(run::ContainerOptions& options, const Fd& rootfs);
   Session& m_session;
   build::Workshop& m_workshop;
   const run::StoredContainer& m_record;
@@ -60,6 +63,7 @@ private:
   bool m_own_home = false;           // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
+  const Person& m_person;
   const OpenedNetwork& m_opened;
   std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's

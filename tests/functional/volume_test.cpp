@@ -8,26 +8,6 @@
 
 using namespace ecrin::tests;
 
-namespace {
-
-Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command, const std::string& image = "busybox") {
-  Arguments words = {"run", "--rm", "--network", "none"};
-  words.insert(words.end(), flags.begin(), flags.end());
-  words.push_back(image);
-  words.insert(words.end(), command.begin(), command.end());
-  return ecrin(std::move(words));
-}
-
-std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command,
-                   const std::string& image = "busybox") {
-  const Outcome outcome = run_in(ecrin, std::move(flags), std::move(command), image);
-  INFO(outcome.description);
-  REQUIRE(outcome.code == 0);
-  return outcome.out;
-}
-
-}  // namespace
-
 TEST_CASE("volumes are made, listed, looked at and removed", "[any-driver]") {
   Ecrin ecrin(Ecrin::Base::none);
   CHECK(ecrin.must({"volume", "create", "-l", "team=a", "--label", "x", "data"}) == "data");
