@@ -148,10 +148,8 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.read_only = arguments.on("read-only");
   request.resources = TRY(parse_resources(arguments));
   request.life = TRY(life_request(arguments));
-  TRY(read_confinement(arguments, request.settings));
-  for (const std::string& text : arguments.values("security-opt"))
-    request.may_gain_privileges = text == "no-new-privileges=false" || text == "no-new-privileges:false" ||
-                                  (request.may_gain_privileges && !text.starts_with("no-new-privileges"));
+  TRY(read_limits(arguments, request.settings));
+  request.security = TRY(parse_security_options(arguments.values("security-opt")));
   for (const std::string& text : arguments.values("device"))
     request.mounts.push_back(TRY(parse_device(text)));
   request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
@@ -197,7 +195,7 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
   process.capabilities = oci::Capabilities::of(
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
-  process.no_new_privileges = !request.may_gain_privileges;
+  apply_security(request.security, config);
   config.resources = request.resources;
   if (request.network.mode() == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));

@@ -11,6 +11,7 @@
 #include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
+#include "cli/security_options.hpp"
 #include "cli/user_mapping.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/network/network_request.hpp"
@@ -44,8 +45,8 @@ struct ContainerRequest {
   ImageVolumes image_volumes = ImageVolumes::nameless;
   oci::Resources resources;
   LifeRequest life;
-  build::RunSettings settings;       // limits, /dev/shm and confinement only
-  bool may_gain_privileges = false;  // setuid programs work
+  build::RunSettings settings;  // limits and /dev/shm only
+  SecurityOptions security;
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

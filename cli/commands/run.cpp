@@ -94,7 +94,7 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "security-opt",
        .value = "OPTION",
-       .help = "seccomp=unconfined, no-new-privileges=false, unmask=ALL",
+       .help = "seccomp=FILE|unconfined, no-new-privileges=false, mask=PATH, unmask=PATH|ALL",
        .occurs = Occurs::often},
       {.name = "shm-size", .value = "SIZE", .help = "of /dev/shm (default 64m)"},
       {.name = "sig-proxy", .value = "", .help = "pass signals on to the program (default true)"},

@@ -17,6 +17,7 @@
 #include "run/capabilities.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
 #include "run/seccomp/seccomp.hpp"
+#include "run/seccomp/seccomp_config.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::cli {
@@ -145,6 +146,10 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   build::RunSettings settings = m_request.settings;
   settings.resources = m_request.resources;
   build::apply(settings, options);
+  if (m_request.security.labels)
+    log::warning("labels of SELinux are not set: 'label' of --security-opt does nothing");
+  TRY(choose_seccomp(m_request.security, config));
+  m_seccomp = config.seccomp;
   m_process = config.process;
   return options;
 }
@@ -184,8 +189,16 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
       std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))
     process.env.emplace_back("TERM=xterm");
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
-  if (!request.privileged && m_request.settings.seccomp)
-    options.seccomp = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+  if (!request.privileged) {
+    // The same as the container's.
+    run::SeccompFilter filter;
+    if (m_seccomp)
+      filter = TRY(run::compile_seccomp_config(*m_seccomp));
+    else if (m_request.security.seccomp == SecurityOptions::Seccomp::usual)
+      filter.program = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+    options.seccomp = std::move(filter.program);
+    options.seccomp_flags = filter.flags;
+  }
   return run::ExecProcess::start(std::move(options));
 }
 

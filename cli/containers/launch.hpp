@@ -57,10 +57,11 @@ private:
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
   std::optional<run::Cgroup> m_cgroup;
-  std::string m_root;                // path of the tree
-  oci::RuntimeProcess m_process;     // the container's own
-  oci::Capabilities m_capabilities;  // of its root
-  bool m_own_home = false;           // somebody said what HOME is
+  std::string m_root;                           // path of the tree
+  oci::RuntimeProcess m_process;                // the container's own
+  oci::Capabilities m_capabilities;             // of its root
+  std::optional<oci::SeccompConfig> m_seccomp;  // of a profile
+  bool m_own_home = false;                      // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
   const Person& m_person;

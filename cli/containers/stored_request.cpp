@@ -44,6 +44,12 @@ Result<std::string> with_absolute_mount_source(const std::string& mount) {
   return join(parts, ",");
 }
 
+Result<std::string> with_absolute_profile(const std::string& option) {
+  const SecurityOptions options = TRY(parse_security_options({option}));
+  if (options.seccomp != SecurityOptions::Seccomp::profile) return option;
+  return "seccomp=" + TRY(absolute_path(options.seccomp_profile));
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const ContainerRequest& request) {
@@ -52,6 +58,7 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     if (is_passing(flag.name)) continue;
     for (std::string value : arguments.values(flag.name)) {
       if (flag.name == "volume") value = TRY(with_absolute_source(value));
+      if (flag.name == "security-opt") value = TRY(with_absolute_profile(value));
       if (flag.name == "mount") value = TRY(with_absolute_mount_source(value));
       words.push_back(fmt::format("--{}={}", flag.name, value));
     }
