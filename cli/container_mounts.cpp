@@ -94,6 +94,10 @@ std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::Im
       specs.push_back(std::move(spec));
     }
   }
+  if (boots_systemd(request, image)) {
+    for (MountSpec& spec : systemd_mounts())
+      if (!is_taken(spec.destination)) specs.push_back(std::move(spec));
+  }
   // A read-only root still has the places that programs must write to, as podman has it.
   for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
     if (!request.read_only || is_taken(place)) continue;

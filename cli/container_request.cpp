@@ -111,6 +111,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.interactive = arguments.on("interactive");
   request.terminal = arguments.on("tty");
   request.init = arguments.on("init", true);
+  request.systemd = TRY(parse_systemd_mode(arguments));
   request.is_rootfs = arguments.on("rootfs");
   request.image = arguments.operands().front();
   request.command.assign(arguments.operands().begin() + 1, arguments.operands().end());
@@ -167,20 +168,46 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   return request;
 }
 
-Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image) {
-  oci::RuntimeConfig config = oci::default_runtime_config(image);
-  oci::RuntimeProcess& process = config.process;
-  process.terminal = request.terminal;
-  process.args = request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
+namespace {
+
+std::vector<std::string> program_words(const ContainerRequest& request, const oci::ImageConfig& image) {
+  if (request.shell) {
+    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
+    return request.command.empty() ? std::vector<std::string>{shell} : request.command;
+  }
+  std::vector<std::string> words =
+      request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
   // The image's CMD are arguments for the image's own entrypoint only.
   const std::vector<std::string> image_command =
       request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
   const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
-  process.args.insert(process.args.end(), command.begin(), command.end());
-  if (request.shell) {
-    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
-    process.args = request.command.empty() ? std::vector<std::string>{shell} : request.command;
+  words.insert(words.end(), command.begin(), command.end());
+  const bool is_said = request.entrypoint || !request.command.empty();
+  if (request.systemd == SystemdMode::boot && !is_said && !is_system_manager(words))
+    return {k_system_manager};
+  return words;
+}
+
+}  // namespace
+
+bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& image) {
+  switch (request.systemd) {
+    case SystemdMode::off:
+      return false;
+    case SystemdMode::words:
+      return is_system_manager(request.entrypoint.value_or(request.command));
+    case SystemdMode::program:
+      return is_system_manager(program_words(request, image));
+    default:
+      return true;
   }
+}
+
+Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image) {
+  oci::RuntimeConfig config = oci::default_runtime_config(image);
+  oci::RuntimeProcess& process = config.process;
+  process.terminal = request.terminal;
+  process.args = program_words(request, image);
   if (process.args.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, "there is no command: the image has no default one")
@@ -196,6 +223,8 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
   apply_security(request.security, config);
+  // A system has setuid programs.
+  if (!request.security.no_new_privileges && boots_systemd(request, image)) process.no_new_privileges = false;
   config.resources = request.resources;
   if (request.network.mode() == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));

@@ -12,6 +12,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "cli/security_options.hpp"
+#include "cli/systemd_mode.hpp"
 #include "cli/user_mapping.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/network/network_request.hpp"
@@ -25,6 +26,7 @@ struct ContainerRequest {
   bool interactive = false;
   bool terminal = false;
   bool init = true;
+  SystemdMode systemd = SystemdMode::words;
   bool is_rootfs = false;            // the first operand is a directory, not an image
   bool shell = false;                // a shell, or the command, in place of what the image runs
   std::string image;                 // or that directory
@@ -54,6 +56,9 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
 /// The RuntimeConfig for this image with the request's command, variables, capabilities and read-only root.
 /// Mounts and ids are left to the caller, who has the root file system.
 Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image);
+
+/// Is systemd process 1 of the container?
+bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& image);
 
 /// What --env-file and --env say, in this order.
 Result<std::vector<std::string>> requested_variables(const Arguments& arguments,

@@ -98,6 +98,7 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "shm-size", .value = "SIZE", .help = "of /dev/shm (default 64m)"},
       {.name = "sig-proxy", .value = "", .help = "pass signals on to the program (default true)"},
+      systemd_flag(),
       {.name = "tmpfs",
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",

@@ -65,12 +65,20 @@ std::optional<std::string> with_group_added(const std::string& group, const Pers
   return with_line(group, fmt::format("{}:x:{}:", person.group, person.gid));
 }
 
-std::vector<std::pair<std::string, std::string>> account_files(const Fd& rootfs, const Person& person) {
+std::vector<std::pair<std::string, std::string>> account_files(const Fd& rootfs,
+                                                               const std::vector<Person>& people) {
   std::vector<std::pair<std::string, std::string>> files;
   const auto add = [&](const char* path, const auto& with_entry) {
-    const auto text = text_of(rootfs, path);
+    std::optional<std::string> text = text_of(rootfs, path);
     if (!text) return;
-    if (auto more = with_entry(*text, person)) files.emplace_back(std::string("/") + path, std::move(*more));
+    bool is_changed = false;
+    for (const Person& person : people) {
+      auto more = with_entry(*text, person);
+      if (!more) continue;
+      text = std::move(more);
+      is_changed = true;
+    }
+    if (is_changed) files.emplace_back(std::string("/") + path, std::move(*text));
   };
   add("etc/passwd", with_user_added);
   add("etc/group", with_group_added);

@@ -12,9 +12,10 @@
 
 namespace ecrin::cli {
 
-/// Files that take the place of the image's; none where it knows user and group already, or has a file that
-/// nothing can be added to. `person`: in the form that the entries shall have.
-std::vector<std::pair<std::string, std::string>> account_files(const Fd& rootfs, const Person& person);
+/// Files that take the place of the image's; none where it knows users and groups already, or has a file that
+/// nothing can be added to. `people`: in the form that the entries shall have.
+std::vector<std::pair<std::string, std::string>> account_files(const Fd& rootfs,
+                                                               const std::vector<Person>& people);
 
 /// An entry's text for a number that nobody has a name for.
 Person nameless_person(uid_t uid, gid_t gid, const std::string& home);

@@ -49,13 +49,26 @@ Person person_inside(Person person, const UserMapping& mapping) {
   return person;
 }
 
+// `refusal`: why there is none, where that matters only when the program turns out to be an init.
+Result<std::shared_ptr<run::CgroupPlace>> open_needed_cgroups(Session& session,
+                                                              const ContainerRequest& request,
+                                                              std::optional<Error>& refusal) {
+  const bool always = request.systemd == SystemdMode::always || request.systemd == SystemdMode::boot;
+  const bool perhaps = request.systemd == SystemdMode::program || boots_systemd(request, {});
+  if (!always && !perhaps) return open_cgroups(session, request.resources);
+  auto place = open_cgroups(session, request.resources, run::CgroupUse::delegation);
+  if (place || always || !request.resources.empty()) return place;
+  refusal = std::move(place).error();
+  return nullptr;
+}
+
 }  // namespace
 
 Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
   StartSurroundings surroundings;
   if (request.user_mapping.keeps) surroundings.person = this_person(session.environment());
   surroundings.network = TRY(open_network_namespaces(session, request.network));
-  surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  surroundings.cgroups = TRY(open_needed_cgroups(session, request, surroundings.no_cgroup));
   return surroundings;
 }
 
@@ -69,6 +82,7 @@ Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredCon
       m_image(image),
       m_place(place),
       m_cgroups(surroundings.cgroups),
+      m_no_cgroup(surroundings.no_cgroup),
       m_person(surroundings.person),
       m_opened(surroundings.network) {}
 
@@ -98,21 +112,36 @@ Result<> Launch::choose_user(run::ContainerOptions& options, const Fd& rootfs) {
     if (!m_request.user) user = fmt::format("{}:{}", person.uid, person.gid);
   }
   run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
-  if (m_request.passwd && identity.name.empty() && identity.uid != 0) {
-    Person entry = nameless_person(identity.uid, identity.gid, config.process.cwd);
-    if (mapping.keeps && identity.uid == person.uid) {
-      entry.name = person.name;
-      entry.group = person.group;
-      entry.gecos = person.gecos;
+  if (m_request.passwd) {
+    std::vector<Person> people;
+    if (mapping.keeps) {
+      people.push_back(person);
+      people.back().shell = "/bin/sh";
       // Their home, where it is mounted.
       std::vector<std::string> places;
       for (const MountSpec& mount : m_request.mounts) places.push_back(mount.destination);
-      if (is_within(person.home, places)) entry.home = person.home;
-      identity.home = entry.home;
+      if (!is_within(person.home, places)) people.back().home = config.process.cwd;
+      if (identity.name.empty() && identity.uid == person.uid) identity.home = people.back().home;
     }
-    options.managed_files = account_files(rootfs, entry);
+    if (identity.name.empty() && identity.uid != 0)
+      people.push_back(nameless_person(identity.uid, identity.gid, config.process.cwd));
+    if (!people.empty()) options.managed_files = account_files(rootfs, people);
   }
   apply_user(config.process, identity);
+  return {};
+}
+
+Result<> Launch::prepare_systemd(oci::RuntimeConfig& config) {
+  for (const std::string& line : systemd_variables(m_record.id)) set_variable(config.process.env, line);
+  if (m_cgroup) {
+    open_cgroup_mount(config);
+    const auto uid = id_outside(config.uid_mappings, 0);
+    const auto gid = id_outside(config.gid_mappings, 0);
+    if (config.uid_mappings.empty() || !uid || !gid) return {};
+    return m_cgroup->container().give_to(*uid, *gid);
+  }
+  if (m_request.systemd == SystemdMode::program) return std::unexpected(Error(*m_no_cgroup));
+  log::warning("systemd in the container will not work: {}", m_no_cgroup->message());
   return {};
 }
 
@@ -133,9 +162,14 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
   options.network = m_request.network.mode();
   options.init = m_request.init;
-  if (m_cgroups) {
+  const bool boots = boots_systemd(m_request, m_image);
+  if (m_cgroups && (boots || !m_request.resources.empty())) {
     m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
     options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  }
+  if (boots) {
+    options.init = false;
+    TRY(prepare_systemd(config));
   }
   options.stdio = std::move(stdio);
   const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
@@ -169,7 +203,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   const ExecRequest request = TRY(decode_exec_request(json));
   run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
   options.target_pidfd = TRY(container.pidfd().duplicate());
-  if (m_cgroup) options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  if (m_cgroup) options.cgroup_entries = TRY(m_cgroup->container().processes(container.pid()));
   oci::RuntimeProcess& process = options.process;
   process.args = request.args;
   process.terminal = request.terminal;

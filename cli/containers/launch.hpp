@@ -24,7 +24,8 @@ namespace ecrin::cli {
 struct StartSurroundings {
   OpenedNetwork network;
   std::shared_ptr<run::CgroupPlace> cgroups;
-  Person person;  // who starts it; inside the user namespace everybody is root
+  std::optional<Error> no_cgroup;  // why there is none for systemd
+  Person person;                   // who starts it; inside the user namespace everybody is root
   static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
 };
 
@@ -48,6 +49,7 @@ public:
 private:
   Result<> open_tree();
   Result<run::ContainerOptions> options(run::Stdio stdio);
+  Result<> prepare_systemd(oci::RuntimeConfig& config);
   Result<> choose_user(run::ContainerOptions& options, const Fd& rootfs);
   Session& m_session;
   build::Workshop& m_workshop;
@@ -56,6 +58,7 @@ private:
   const oci::ImageConfig& m_image;
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
+  const std::optional<Error>& m_no_cgroup;
   std::optional<run::Cgroup> m_cgroup;
   std::string m_root;                           // path of the tree
   oci::RuntimeProcess m_process;                // the container's own

@@ -41,13 +41,15 @@ pid_t maker_of(std::string_view name) {
   return pid ? static_cast<pid_t>(*pid) : 0;
 }
 
-Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts& facts,
-                       const Error& refusal) {
+Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts& facts, const Error& refusal,
+                       CgroupUse use) {
   const std::string place = facts.directory.empty() ? "its cgroup cannot be seen from here"
                                                     : printable(facts.directory) + " is not its own";
-  return Error(ErrorKind::unsupported,
-               fmt::format("limits of {} cannot be set: no cgroup is delegated to this user ({}; {})",
-                           join(needed, ", "), place, refusal.message()))
+  const std::string what = use == CgroupUse::limits
+                               ? fmt::format("limits of {} cannot be set", join(needed, ", "))
+                               : "the container cannot have cgroups of its own";
+  return Error(ErrorKind::unsupported, fmt::format("{}: no cgroup is delegated to this user ({}; {})", what,
+                                                   place, refusal.message()))
       .hint(
           "log in as this user (ssh, machinectl shell), so that a systemd of the user runs and "
           "XDG_RUNTIME_DIR names its directory, or start ecrin by 'systemd-run --user --scope -p "
@@ -82,9 +84,12 @@ void sweep_cgroups(const std::string& directory) {
 }
 
 Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& resources,
-                                                       const std::vector<std::string>& buses) {
+                                                       const std::vector<std::string>& buses, CgroupUse use) {
   const std::vector<std::string> needed = needed_controllers(TRY(cgroup_settings(resources)));
   CgroupFacts facts = read_cgroup_facts();
+  if (facts.mount.empty() && use == CgroupUse::delegation)
+    return fail(ErrorKind::unsupported,
+                "the container cannot have cgroups of its own: this host has no cgroups of version 2");
   if (facts.mount.empty() || (facts.layout == CgroupLayout::hybrid &&
                               !missing_controllers(needed, available_controllers(facts.mount)).empty()))
     return std::unexpected(explain_layout(facts.layout, needed));
@@ -105,7 +110,7 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
     } else if (seen && facts.directory != facts.mount && can_manage(parent_of(facts.directory))) {
       place->m_directory = parent_of(facts.directory);
     } else {
-      return std::unexpected(explain_no_place(needed, facts, entered.error()));
+      return std::unexpected(explain_no_place(needed, facts, entered.error(), use));
     }
   }
   const std::string& directory = place->m_directory;

@@ -1,6 +1,7 @@
 // A container's cgroup, and the place where a process of ours makes them.
 //
-// A place is opened only when a limit is asked for. It is, in this order:
+// A place is opened only when a limit is asked for, or when the container shall have cgroups of its own
+// below. It is, in this order:
 //   1. a scope of the user's systemd, which is asked for over D-Bus;
 //   2. the cgroup of this process, when it is ours alone and can be written to: this process moves to a leaf
 //   of
@@ -45,12 +46,18 @@ private:
   ContainerCgroup m_container;
 };
 
+enum class CgroupUse {
+  limits,
+  delegation,  // the container manages its own cgroups: systemd in it
+};
+
 class CgroupPlace {
 public:
   /// `buses`: addresses of service managers, the best one first (systemd_scope.hpp). Moves this process, so
   /// it comes before processes of ours that shall be in the same cgroup.
   static Result<std::shared_ptr<CgroupPlace>> open(const oci::Resources& resources,
-                                                   const std::vector<std::string>& buses);
+                                                   const std::vector<std::string>& buses,
+                                                   CgroupUse use = CgroupUse::limits);
   CgroupPlace(const CgroupPlace&) = delete;
   CgroupPlace& operator=(const CgroupPlace&) = delete;
   /// Leaves the cgroup as it was found.
