@@ -47,6 +47,19 @@ Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
   return env;
 }
 
+std::vector<Flag> variable_flags() {
+  return {{.name = "env",
+           .letter = 'e',
+           .value = "NAME[=VALUE]",
+           .help = "set a variable; NAME alone takes it from the environment",
+           .occurs = Occurs::often},
+          {.name = "env-file",
+           .value = "FILE",
+           .help = "set variables from lines of a file",
+           .occurs = Occurs::often,
+           .completion = Completion::file}};
+}
+
 void set_variable(std::vector<std::string>& env, const std::string& assignment) {
   const std::string prefix = assignment.substr(0, assignment.find('=') + 1);
   const auto same = [&prefix](const std::string& line) { return line.starts_with(prefix); };

@@ -63,6 +63,7 @@ bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& imag
 /// What --env-file and --env say, in this order.
 Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
                                                      const Environment& environment);
+std::vector<Flag> variable_flags();
 
 /// Sets NAME=VALUE in a list of variables, replacing an earlier one.
 void set_variable(std::vector<std::string>& env, const std::string& assignment);

@@ -7,6 +7,7 @@
 #include "cli/container_request.hpp"
 #include "cli/containers/exec_request.hpp"
 #include "cli/containers/selection.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/monitor/control.hpp"
@@ -96,19 +97,9 @@ const Verb& exec_verb() {
           "With the environment, user and limits of the container. The exit code is the program's, 126 or "
           "127 "
           "when it cannot be executed or found, 125 when ecrin fails. Flags end at CONTAINER.",
-      .flags =
+      .flags = with_flags(
           {
               {.name = "detach", .letter = 'd', .value = "", .help = "leave the program in the background"},
-              {.name = "env",
-               .letter = 'e',
-               .value = "NAME=VALUE",
-               .help = "set a variable; NAME alone takes it from the environment",
-               .occurs = Occurs::often},
-              {.name = "env-file",
-               .value = "FILE",
-               .help = "set variables from lines of a file",
-               .occurs = Occurs::often,
-               .completion = Completion::file},
               {.name = "interactive", .letter = 'i', .value = "", .help = "give the program standard input"},
               {.name = "latest",
                .letter = 'l',
@@ -122,6 +113,7 @@ const Verb& exec_verb() {
                .help = "who runs the program: names or numbers"},
               {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
           },
+          variable_flags()),
       .order = Order::flags_first,
       .run = run,
   };

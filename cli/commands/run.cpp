@@ -46,16 +46,6 @@ std::vector<Flag> flags() {
       {.name = "entrypoint",
        .value = "COMMAND",
        .help = "instead of the image's: one word or a JSON list; '' for none"},
-      {.name = "env",
-       .letter = 'e',
-       .value = "NAME=VALUE",
-       .help = "set a variable; NAME alone takes it from the environment",
-       .occurs = Occurs::often},
-      {.name = "env-file",
-       .value = "FILE",
-       .help = "set variables from lines of a file",
-       .occurs = Occurs::often,
-       .completion = Completion::file},
       {.name = "hostname", .letter = 'h', .value = "NAME", .help = "the container's host name"},
       {.name = "image-volume",
        .value = "KIND",
@@ -79,12 +69,6 @@ std::vector<Flag> flags() {
        .value = "",
        .help = "a user's number that the image has no name for gets an entry (default true)"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
-      {.name = "pull",
-       .value = "WHEN",
-       .help = "missing (default), always, newer or never",
-       .completion = Completion::word,
-       .words = {"missing", "always", "newer", "never"}},
-      {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"},
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
       {.name = "rm", .value = "", .help = "remove the container at its end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
@@ -123,6 +107,14 @@ std::vector<Flag> flags() {
   };
 }
 
+std::vector<Flag> all_flags() {
+  std::vector<Flag> all = flags();
+  for (const auto& more :
+       {variable_flags(), life_flags(), network_flags(), resource_flags(), pull_flags(), registry_flags()})
+    all = with_flags(std::move(all), more);
+  return all;
+}
+
 }  // namespace
 
 const Verb& run_verb() {
@@ -141,9 +133,7 @@ const Verb& run_verb() {
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "
           "in a recipe, and comes from the cache when it ran before on the same tree.",
-      .flags = with_flags(
-          with_flags(with_flags(with_flags(flags(), life_flags()), network_flags()), resource_flags()),
-          registry_flags()),
+      .flags = all_flags(),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

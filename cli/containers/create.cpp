@@ -117,7 +117,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   }
   // What is wrong with the command is told before anything is made.
   TRY(runtime_config(request, config));
-  record.id = TRY(run::make_container_id());
+  record.id = run::make_container_id();
   record.created = std::chrono::duration_cast<std::chrono::nanoseconds>(
                        std::chrono::system_clock::now().time_since_epoch())
                        .count();

@@ -6,6 +6,7 @@
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/import_changes.hpp"
+#include "cli/key_values.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -15,23 +16,15 @@ constexpr std::uint64_t k_least_log_size = 4096;
 constexpr std::chrono::milliseconds k_least_interval{100};
 constexpr std::chrono::seconds k_year{365 * 24 * 3600};
 
-Result<> add_label(std::map<std::string, std::string>& labels, const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::string key = text.substr(0, equals);
-  if (key.empty()) return fail(ErrorKind::invalid, "--label is KEY=VALUE, not '{}'", printable(text));
-  labels[key] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  return {};
-}
-
-Result<std::map<std::string, std::string>> parse_labels(const Arguments& arguments) {
-  std::map<std::string, std::string> labels;
+Result<KeyValues> parse_labels(const Arguments& arguments) {
+  KeyValues labels;
   for (const std::string& file : arguments.values("label-file")) {
     for (const std::string& raw : split(TRY(posix::read_file(file)), '\n')) {
       const std::string line(trim(raw));
-      if (!line.empty() && !line.starts_with('#')) TRY(add_label(labels, line));
+      if (!line.empty() && !line.starts_with('#')) TRY(add_key_value(labels, line, "label-file"));
     }
   }
-  for (const std::string& text : arguments.values("label")) TRY(add_label(labels, text));
+  for (const std::string& text : arguments.values("label")) TRY(add_key_value(labels, text, "label"));
   return labels;
 }
 

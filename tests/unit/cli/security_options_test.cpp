@@ -21,7 +21,7 @@ bool has(const std::vector<std::string>& list, const std::string& wanted) {
 
 }  // namespace
 
-TEST_CASE("--security-opt in docker's and podman's form") {
+TEST_CASE("the words of --security-opt in docker's and podman's form") {
   using Seccomp = SecurityOptions::Seccomp;
   CHECK(parse_security_options({}).value() == SecurityOptions{});
   CHECK(parse_security_options({"seccomp=unconfined"})->seccomp == Seccomp::unconfined);
