@@ -166,6 +166,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.security = TRY(parse_security_options(arguments.values("security-opt")));
   for (const std::string& text : arguments.values("device"))
     request.mounts.push_back(TRY(parse_device(text)));
+  request.volumes_from = arguments.values("volumes-from");
   request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "cli/containers/create.hpp"
+#include "cli/containers/inherited_volumes.hpp"
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
 #include "cli/table.hpp"
@@ -16,10 +17,12 @@ constexpr int k_killed = 128 + SIGKILL;
 MonitorWork make_and_run(const ContainerRequest& request, const Arguments& arguments) {
   return [&](Session& session, const Companion& companion, Fd client) -> Outcome {
     const StartSurroundings surroundings = TRY(StartSurroundings::open(session, request));
-    const NewContainer made = TRY(create_container(session, request, arguments));
+    ContainerRequest complete = request;
+    TRY(inherit_volumes(session, complete));
+    const NewContainer made = TRY(create_container(session, complete, arguments));
     return monitor_container(session, companion, std::move(client),
                              {.record = made.record,
-                              .request = request,
+                              .request = complete,
                               .image = made.image,
                               .place = made.place,
                               .surroundings = surroundings});

@@ -103,6 +103,10 @@ std::vector<Flag> flags() {
        .help = "mount a host path (with '/' or '.' in front) or a named volume",
        .occurs = Occurs::often,
        .completion = Completion::directory},
+      {.name = "volumes-from",
+       .value = "CONTAINER[:ro]",
+       .help = "the volumes and bind mounts of another container",
+       .occurs = Occurs::often},
       {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
   };
 }

@@ -49,6 +49,12 @@ Person person_inside(Person person, const UserMapping& mapping) {
   return person;
 }
 
+Result<> write_number(const std::string& path, pid_t number) {
+  if (path.empty()) return {};
+  const Fd file = TRY(posix::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  return posix::write_full(file, std::string_view(std::to_string(number) + "\n"));
+}
+
 // `refusal`: why there is none, where that matters only when the program turns out to be an init.
 Result<std::shared_ptr<run::CgroupPlace>> open_needed_cgroups(Session& session,
                                                               const ContainerRequest& request,
@@ -196,6 +202,8 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
                 run::out_of_memory_message(m_request.resources));
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
+  TRY(write_number(m_request.life.pid_file, container.pid()));
+  TRY(write_number(m_request.life.monitor_pid_file, ::getpid()));
   return container;
 }
 

@@ -125,6 +125,10 @@ std::vector<Flag> life_flags() {
        .value = "FILE",
        .help = "write the container's ID to a new file",
        .completion = Completion::file},
+      {.name = "conmon-pidfile",
+       .value = "FILE",
+       .help = "write the process number of the container's monitor to a file",
+       .completion = Completion::file},
       {.name = "health-cmd",
        .value = "COMMAND",
        .help = "tells by its exit code whether the container is well; none for no check"},
@@ -156,6 +160,10 @@ std::vector<Flag> life_flags() {
        .help = "max-size=SIZE: when a new log file is begun (default 64m)",
        .occurs = Occurs::often},
       {.name = "no-healthcheck", .value = "", .help = "do not check what the image says"},
+      {.name = "pidfile",
+       .value = "FILE",
+       .help = "write the number of the container's first process to a file",
+       .completion = Completion::file},
       {.name = "restart",
        .value = "POLICY",
        .help = "start it again: no (default), on-failure[:N], always or unless-stopped"},
@@ -176,6 +184,8 @@ Result<LifeRequest> life_request(const Arguments& arguments) {
   if (const auto text = arguments.find("stop-signal")) life.stop_signal = TRY(parse_signal(*text));
   if (const auto text = arguments.find("stop-timeout")) life.stop_timeout = TRY(parse_stop_timeout(*text));
   life.labels = TRY(parse_labels(arguments));
+  life.pid_file = arguments.value("pidfile");
+  life.monitor_pid_file = arguments.value("conmon-pidfile");
   life.log_size = TRY(parse_log(arguments));
   TRY(parse_health(arguments, life));
   return life;

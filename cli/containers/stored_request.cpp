@@ -17,9 +17,9 @@ constexpr std::uint64_t k_version = 1;
 constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
-constexpr std::array<std::string_view, 14> k_passing = {
-    "cidfile",    "detach", "detach-keys", "env",  "env-file", "into",   "label",
-    "label-file", "name",   "no-cache",    "pull", "quiet",    "secret", "sig-proxy"};
+constexpr std::array<std::string_view, 15> k_passing = {
+    "cidfile", "detach",   "detach-keys", "env",   "env-file", "into",      "label",       "label-file",
+    "name",    "no-cache", "pull",        "quiet", "secret",   "sig-proxy", "volumes-from"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
@@ -58,11 +58,13 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     if (is_passing(flag.name)) continue;
     for (std::string value : arguments.values(flag.name)) {
       if (flag.name == "volume") value = TRY(with_absolute_source(value));
+      if (flag.name == "pidfile" || flag.name == "conmon-pidfile") value = TRY(absolute_path(value));
       if (flag.name == "security-opt") value = TRY(with_absolute_profile(value));
       if (flag.name == "mount") value = TRY(with_absolute_mount_source(value));
       words.push_back(fmt::format("--{}={}", flag.name, value));
     }
   }
+  words.insert(words.end(), request.inherited.begin(), request.inherited.end());
   for (const std::string& line : request.env) words.push_back("--env=" + line);
   for (const auto& [key, value] : request.life.labels)
     words.push_back(fmt::format("--label={}={}", key, value));
