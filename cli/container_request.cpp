@@ -5,6 +5,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/cdi_devices.hpp"
 #include "cli/import_changes.hpp"
 #include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
@@ -164,8 +165,14 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.life = TRY(life_request(arguments));
   TRY(read_limits(arguments, request.settings));
   request.security = TRY(parse_security_options(arguments.values("security-opt")));
-  for (const std::string& text : arguments.values("device"))
-    request.mounts.push_back(TRY(parse_device(text)));
+  for (const std::string& text : arguments.values("device")) {
+    if (oci::parse_cdi_name(text))
+      request.cdi_devices.push_back(text);
+    else
+      request.mounts.push_back(TRY(parse_device(text)));
+  }
+  request.cdi_directories = arguments.values("cdi-spec-dir");
+  if (request.cdi_directories.empty()) request.cdi_directories = usual_cdi_directories();
   request.volumes_from = arguments.values("volumes-from");
   request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
   for (const std::string& text : arguments.values("volume"))

@@ -44,8 +44,10 @@ struct ContainerRequest {
   std::vector<std::string> cap_add, cap_drop;
   bool read_only = false;
   std::vector<MountSpec> mounts;
-  std::vector<std::string> volumes_from;  // as --volumes-from has them
-  std::vector<std::string> inherited;     // words of mounts that came from there
+  std::vector<std::string> cdi_devices;      // "vendor.com/class=name"
+  std::vector<std::string> cdi_directories;  // where they are described
+  std::vector<std::string> volumes_from;     // as --volumes-from has them
+  std::vector<std::string> inherited;        // words of mounts that came from there
   ImageVolumes image_volumes = ImageVolumes::nameless;
   oci::Resources resources;
   LifeRequest life;

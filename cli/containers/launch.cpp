@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "base/atomic_file.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/cdi_devices.hpp"
 #include "cli/container_root.hpp"
 #include "cli/containers/accounts.hpp"
 #include "cli/containers/exec_request.hpp"
@@ -14,6 +17,7 @@
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
+#include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
 #include "run/seccomp/seccomp.hpp"
@@ -151,6 +155,28 @@ Result<> Launch::prepare_systemd(oci::RuntimeConfig& config) {
   return {};
 }
 
+// They look at the container by its bundle: the directory with its config.json.
+Result<> Launch::prepare_hooks(run::ContainerOptions& options) {
+  m_hooks = options.config.hooks;
+  if (m_hooks == oci::Hooks{}) return {};
+  oci::RuntimeConfig config = options.config;
+  config.root_path = m_root;
+  AtomicFile file = TRY(AtomicFile::create(m_place.directory(), "config.json", 0600));
+  TRY(posix::write_full(file.file(), std::string_view(oci::runtime_config_json(config))));
+  TRY(file.commit(AtomicFile::Sync::no));
+  options.state = [this](std::string_view status, pid_t pid) { return state_text(status, pid); };
+  return {};
+}
+
+std::string Launch::state_text(std::string_view status, pid_t pid) const {
+  Json state = {{"ociVersion", oci::RuntimeConfig{}.version},
+                {"id", m_record.id},
+                {"status", std::string(status)},
+                {"bundle", m_place.path()}};
+  if (pid != 0) state["pid"] = pid;
+  return dump_json(state);
+}
+
 Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
   oci::RuntimeConfig& config = options.config;
@@ -190,6 +216,9 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
     log::warning("labels of SELinux are not set: 'label' of --security-opt does nothing");
   TRY(choose_seccomp(m_request.security, config));
   m_seccomp = config.seccomp;
+  for (const oci::CdiEdits& edits : TRY(find_cdi_devices(m_request.cdi_devices, m_request.cdi_directories)))
+    oci::apply_cdi_edits(edits, config);
+  TRY(prepare_hooks(options));
   m_process = config.process;
   return options;
 }
@@ -202,6 +231,7 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
                 run::out_of_memory_message(m_request.resources));
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
+  run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
   TRY(write_number(m_request.life.pid_file, container.pid()));
   TRY(write_number(m_request.life.monitor_pid_file, ::getpid()));
   return container;
@@ -249,6 +279,7 @@ bool Launch::ran_out_of_memory() const {
 }
 
 void Launch::ended() {
+  run::run_late_hooks(std::exchange(m_hooks, {}).poststop, "poststop", state_text("stopped", 0));
   if (m_request.is_rootfs && !m_mount_points.empty()) remove_made_mount_points(m_root, m_mount_points);
   m_mount_points.clear();
   m_cgroup.reset();

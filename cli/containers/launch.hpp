@@ -50,6 +50,8 @@ private:
   Result<> open_tree();
   Result<run::ContainerOptions> options(run::Stdio stdio);
   Result<> prepare_systemd(oci::RuntimeConfig& config);
+  Result<> prepare_hooks(run::ContainerOptions& options);
+  std::string state_text(std::string_view status, pid_t pid) const;
   Result<> choose_user(run::ContainerOptions& options, const Fd& rootfs);
   Session& m_session;
   build::Workshop& m_workshop;
@@ -64,7 +66,8 @@ private:
   oci::RuntimeProcess m_process;                // the container's own
   oci::Capabilities m_capabilities;             // of its root
   std::optional<oci::SeccompConfig> m_seccomp;  // of a profile
-  bool m_own_home = false;                      // somebody said what HOME is
+  oci::Hooks m_hooks;
+  bool m_own_home = false;  // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
   const Person& m_person;

@@ -58,7 +58,8 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     if (is_passing(flag.name)) continue;
     for (std::string value : arguments.values(flag.name)) {
       if (flag.name == "volume") value = TRY(with_absolute_source(value));
-      if (flag.name == "pidfile" || flag.name == "conmon-pidfile") value = TRY(absolute_path(value));
+      if (flag.name == "cdi-spec-dir" || flag.name == "pidfile" || flag.name == "conmon-pidfile")
+        value = TRY(absolute_path(value));
       if (flag.name == "security-opt") value = TRY(with_absolute_profile(value));
       if (flag.name == "mount") value = TRY(with_absolute_mount_source(value));
       words.push_back(fmt::format("--{}={}", flag.name, value));

@@ -71,3 +71,26 @@ TEST_CASE("what is hidden, what is not, and setuid programs") {
     CHECK(one_error(refused));
   }
 }
+
+TEST_CASE("devices of vendors, with their hooks") {
+  Ecrin ecrin;
+  const std::string specs = ecrin.scratch() / "cdi";
+  const std::string log = ecrin.scratch() / "log";
+  write_file(specs + "/hook", "#!/bin/sh\necho $1 >> " + log + "\ncat > /dev/null\n", 0755);
+  std::string hooks;
+  for (const char* name : {"createRuntime", "createContainer", "poststart", "poststop"})
+    hooks += std::string("        - {hookName: ") + name + ", path: " + specs + "/hook, args: [hook, " +
+             name + "]}\n";
+  write_file(specs + "/gadget.yaml",
+             "cdiVersion: 0.6.0\nkind: example.com/gadget\ndevices:\n  - name: one\n    containerEdits:\n"
+             "      env: [GADGET=one]\n      deviceNodes: [{path: /dev/gadget, hostPath: /dev/zero}]\n      "
+             "hooks:\n" +
+                 hooks);
+  CHECK(out_of(ecrin, {"--cdi-spec-dir", specs, "--device", "example.com/gadget=one"},
+               {"sh", "-c", "echo $GADGET; head -c 3 /dev/gadget | wc -c"}) == "one\n3\n");
+  CHECK(read_file(log) == "createRuntime\ncreateContainer\npoststart\npoststop\n");
+  const Outcome missing =
+      run_in(ecrin, {"--cdi-spec-dir", specs, "--device", "example.com/gadget=two"}, {"true"});
+  CHECK(missing.code == 125);
+  CHECK(one_error(missing));
+}
