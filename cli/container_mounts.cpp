@@ -100,7 +100,7 @@ std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::Im
   }
   // A read-only root still has the places that programs must write to, as podman has it.
   for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
-    if (!request.read_only || is_taken(place)) continue;
+    if (!request.read_only || !request.read_only_tmpfs || is_taken(place)) continue;
     specs.push_back(
         {.type = MountSpec::Type::tmpfs,
          .source = "",

@@ -111,6 +111,21 @@ Result<std::vector<std::string>> choose_capabilities(const std::vector<std::stri
 
 namespace {
 
+// --platform, or its parts.
+Result<std::optional<oci::Platform>> parse_platform(const Arguments& arguments) {
+  const auto text = arguments.find("platform");
+  const bool has_parts = arguments.has("arch") || arguments.has("os") || arguments.has("variant");
+  if (text && has_parts)
+    return fail(ErrorKind::invalid,
+                "--platform says all of --os, --arch and --variant: give one or the other");
+  if (text) return TRY(oci::Platform::parse(*text));
+  if (!has_parts) return std::nullopt;
+  std::string words =
+      arguments.value("os", "linux") + "/" + arguments.value("arch", oci::Platform::host().architecture);
+  if (const auto variant = arguments.find("variant")) words += "/" + *variant;
+  return TRY(oci::Platform::parse(words));
+}
+
 Result<ImageVolumes> parse_image_volumes(const std::string& word) {
   if (word == "anonymous" || word == "bind") return ImageVolumes::nameless;
   if (word == "tmpfs") return ImageVolumes::in_memory;
@@ -138,8 +153,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
     request.hostname = *hostname;
   }
   request.network = TRY(parse_network_request(arguments));
-  if (const auto platform = arguments.find("platform"))
-    request.platform = TRY(oci::Platform::parse(*platform));
+  request.platform = TRY(parse_platform(arguments));
   request.user = arguments.find("user");
   request.user_mapping = TRY(parse_user_mapping(arguments.value("userns")));
   request.passwd = arguments.on("passwd", true);
@@ -161,10 +175,16 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_add = arguments.words("cap-add");
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
+  request.read_only_tmpfs = arguments.on("read-only-tmpfs", true);
   request.resources = TRY(parse_resources(arguments));
   request.life = TRY(life_request(arguments));
   TRY(read_limits(arguments, request.settings));
   request.security = TRY(parse_security_options(arguments.values("security-opt")));
+  request.surroundings = TRY(parse_surroundings(arguments));
+  if (request.surroundings.privileged) {
+    request.cap_add = {"ALL"};
+    be_privileged(request.security);
+  }
   for (const std::string& text : arguments.values("device")) {
     if (oci::parse_cdi_name(text))
       request.cdi_devices.push_back(text);
@@ -190,6 +210,18 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
 }
 
 namespace {
+
+// Of the image's; PATH stays what every container has.
+void leave_out_variables(std::vector<std::string>& env, const ContainerRequest& request,
+                         const oci::ImageConfig& image) {
+  const std::vector<std::string>& names = request.surroundings.unset_names;
+  std::erase_if(env, [&](const std::string& line) {
+    const std::string name = line.substr(0, line.find('='));
+    const bool is_said = std::ranges::find(names, name) != names.end();
+    const bool is_own = name != "PATH" && std::ranges::find(image.env, line) != image.env.end();
+    return is_said || (request.surroundings.unsets_all && is_own);
+  });
+}
 
 std::vector<std::string> program_words(const ContainerRequest& request, const oci::ImageConfig& image) {
   if (request.shell) {
@@ -238,12 +270,14 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
     const auto is_term = [](const std::string& line) { return line.starts_with("TERM="); };
     if (std::ranges::none_of(process.env, is_term)) process.env.emplace_back("TERM=xterm");
   }
+  leave_out_variables(process.env, request, image);
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
   if (request.workdir) process.cwd = *request.workdir;
   process.capabilities = oci::Capabilities::of(
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
   apply_security(request.security, config);
+  apply_surroundings(request.surroundings, config);
   // A system has setuid programs.
   if (!request.security.no_new_privileges && boots_systemd(request, image)) process.no_new_privileges = false;
   config.resources = request.resources;

@@ -12,6 +12,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "cli/security_options.hpp"
+#include "cli/surroundings_flags.hpp"
 #include "cli/systemd_mode.hpp"
 #include "cli/user_mapping.hpp"
 #include "oci/runtime_config.hpp"
@@ -43,6 +44,7 @@ struct ContainerRequest {
   std::vector<std::string> env;                        // "A=b", as -e and --env-file gave them
   std::vector<std::string> cap_add, cap_drop;
   bool read_only = false;
+  bool read_only_tmpfs = true;  // /run, /tmp and /var/tmp can be written to then
   std::vector<MountSpec> mounts;
   std::vector<std::string> cdi_devices;      // "vendor.com/class=name"
   std::vector<std::string> cdi_directories;  // where they are described
@@ -53,6 +55,7 @@ struct ContainerRequest {
   LifeRequest life;
   build::RunSettings settings;  // limits and /dev/shm only
   SecurityOptions security;
+  ProgramSurroundings surroundings;
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);

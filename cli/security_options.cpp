@@ -97,6 +97,13 @@ Result<SecurityOptions> parse_security_options(const std::vector<std::string>& t
   return options;
 }
 
+void be_privileged(SecurityOptions& options) {
+  if (options.seccomp == SecurityOptions::Seccomp::usual)
+    options.seccomp = SecurityOptions::Seccomp::unconfined;
+  if (options.masked.empty()) options.unmasks_all = true;
+  if (!options.no_new_privileges) options.no_new_privileges = false;
+}
+
 void apply_security(const SecurityOptions& options, oci::RuntimeConfig& config) {
   config.process.no_new_privileges = options.no_new_privileges.value_or(true);
   config.process.apparmor_profile = options.apparmor;

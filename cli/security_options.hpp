@@ -27,6 +27,9 @@ struct SecurityOptions {
 /// Docker's "name:value" and podman's "name=value".
 Result<SecurityOptions> parse_security_options(const std::vector<std::string>& texts);
 
+/// As --privileged has it, where nothing else was said: no filter, nothing hidden, setuid programs.
+void be_privileged(SecurityOptions& options);
+
 /// With everything but the filter: masks, privileges, AppArmor.
 void apply_security(const SecurityOptions& options, oci::RuntimeConfig& config);
 

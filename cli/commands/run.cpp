@@ -32,6 +32,7 @@ std::vector<Flag> flags() {
        .value = "CAPABILITY",
        .help = "take a capability away, or ALL",
        .occurs = Occurs::often},
+      {.name = "arch", .value = "ARCH", .help = "the image's processor; default: this machine's"},
       {.name = "cdi-spec-dir",
        .value = "DIR",
        .help = "where vendors' devices are described (default /etc/cdi and /var/run/cdi)",
@@ -70,11 +71,16 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "name", .value = "NAME", .help = "a name that no other container has"},
       {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
+      {.name = "os", .value = "OS", .help = "the image's operating system; default: linux"},
       {.name = "passwd",
        .value = "",
        .help = "a user's number that the image has no name for gets an entry (default true)"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
+      {.name = "read-only-tmpfs",
+       .value = "",
+       .help = "with --read-only: /run, /tmp and /var/tmp can be written to (default true)"},
+      {.name = "replace", .value = "", .help = "remove the container that has the name before"},
       {.name = "rm", .value = "", .help = "remove the container at its end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
       {.name = "secret",
@@ -102,6 +108,7 @@ std::vector<Flag> flags() {
        .value = "USER[:GROUP]",
        .help = "who runs the program: names or numbers"},
       user_mapping_flag(),
+      {.name = "variant", .value = "VARIANT", .help = "the variant of the image's processor"},
       {.name = "volume",
        .letter = 'v',
        .value = "SOURCE:PATH[:OPTIONS]",
@@ -118,8 +125,8 @@ std::vector<Flag> flags() {
 
 std::vector<Flag> all_flags() {
   std::vector<Flag> all = flags();
-  for (const auto& more :
-       {variable_flags(), life_flags(), network_flags(), resource_flags(), pull_flags(), registry_flags()})
+  for (const auto& more : {variable_flags(), surroundings_flags(), life_flags(), network_flags(),
+                           resource_flags(), pull_flags(), registry_flags()})
     all = with_flags(std::move(all), more);
   return all;
 }

@@ -10,6 +10,7 @@
 #include "build/image_steps.hpp"
 #include "build/working_containers.hpp"
 #include "cli/containers/container_names.hpp"
+#include "cli/containers/removal.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/image_names.hpp"
 #include "cli/registries.hpp"
@@ -78,6 +79,18 @@ Result<> add_named(Store& store, run::StoredContainer& record, const std::string
   }
 }
 
+// --replace
+Result<> remove_namesake(Store& store, const std::string& name) {
+  if (name.empty()) return fail(ErrorKind::invalid, "--replace needs --name");
+  Containers containers = TRY(Containers::open(store));
+  for (const run::StoredContainer& record : TRY(containers.list())) {
+    if (record.name != name) continue;
+    TRY_WHILE(remove_container(containers, record, EndRunning::yes, std::chrono::seconds(10)),
+              "removing the container that has the name");
+  }
+  return {};
+}
+
 Result<> write_cidfile(const Arguments& arguments, const std::string& id) {
   const auto path = arguments.find("cidfile");
   if (!path) return {};
@@ -126,6 +139,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   Store& store = TRY(session.workshop())->store();
   run::ContainerPlace::Made made = TRY(run::ContainerPlace::make(store, record.id));
   const auto recorded = [&]() -> Result<> {
+    if (arguments.on("replace")) TRY(remove_namesake(store, request.name));
     TRY(add_named(store, record, request.name));
     return write_cidfile(arguments, record.id);
   }();

@@ -31,7 +31,8 @@ constexpr std::size_t k_hostname_size = 12;  // of the ID
 
 Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
   if (!request.hostname.empty()) return request.hostname;
-  if (request.network.mode() != run::NetworkMode::host) return id.substr(0, k_hostname_size);
+  if (request.network.mode() != run::NetworkMode::host && !request.surroundings.shares_uts)
+    return id.substr(0, k_hostname_size);
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
@@ -138,7 +139,9 @@ Result<> Launch::choose_user(run::ContainerOptions& options, const Fd& rootfs) {
     if (!people.empty()) options.managed_files = account_files(rootfs, people);
   }
   apply_user(config.process, identity);
-  return {};
+  if (auto zone = TRY(time_zone_file(m_request.surroundings)))
+    options.managed_files.emplace_back("/etc/localtime", std::move(*zone));
+  return add_groups(m_request.surroundings, rootfs, config.process);
 }
 
 Result<> Launch::prepare_systemd(oci::RuntimeConfig& config) {
@@ -186,10 +189,11 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
                                    [](const std::string& line) { return line.starts_with("HOME="); });
   m_capabilities = config.process.capabilities;
   TRY(choose_user(options, rootfs));
-  config.hostname = TRY(choose_hostname(m_request, m_record.id));
+  const std::string hostname = TRY(choose_hostname(m_request, m_record.id));
+  if (!m_request.surroundings.shares_uts) config.hostname = hostname;
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
-    config.process.env.push_back("HOSTNAME=" + config.hostname);
+    config.process.env.push_back("HOSTNAME=" + hostname);
   m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
   options.network = m_request.network.mode();
@@ -204,7 +208,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
     TRY(prepare_systemd(config));
   }
   options.stdio = std::move(stdio);
-  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
+  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = hostname};
   m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
   options.network_namespace = m_network->network_namespace();
   const auto& files = m_network->files();

@@ -17,9 +17,9 @@ constexpr std::uint64_t k_version = 1;
 constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
-constexpr std::array<std::string_view, 15> k_passing = {
-    "cidfile", "detach",   "detach-keys", "env",   "env-file", "into",      "label",       "label-file",
-    "name",    "no-cache", "pull",        "quiet", "secret",   "sig-proxy", "volumes-from"};
+constexpr std::array<std::string_view, 16> k_passing = {
+    "cidfile", "detach",   "detach-keys", "env",   "env-file", "into",      "label",        "label-file",
+    "name",    "no-cache", "pull",        "quiet", "secret",   "sig-proxy", "volumes-from", "replace"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
