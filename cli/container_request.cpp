@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/cdi_devices.hpp"
@@ -16,11 +17,7 @@ namespace ecrin::cli {
 namespace {
 
 Result<> check_name(const std::string& name, std::string_view what, std::size_t limit) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
-  };
-  if (name.empty() || name.size() > limit || !std::isalnum(static_cast<unsigned char>(name.front())) ||
-      !std::ranges::all_of(name, allowed)) {
+  if (!is_plain_name(name, limit)) {
     return fail(ErrorKind::invalid, "'{}' is no {}: it has letters, digits, '_', '.' and '-', at most {}",
                 printable(name), what, limit);
   }
@@ -224,10 +221,6 @@ void leave_out_variables(std::vector<std::string>& env, const ContainerRequest& 
 }
 
 std::vector<std::string> program_words(const ContainerRequest& request, const oci::ImageConfig& image) {
-  if (request.shell) {
-    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
-    return request.command.empty() ? std::vector<std::string>{shell} : request.command;
-  }
   std::vector<std::string> words =
       request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
   // The image's CMD are arguments for the image's own entrypoint only.

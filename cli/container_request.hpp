@@ -29,7 +29,6 @@ struct ContainerRequest {
   bool init = true;
   SystemdMode systemd = SystemdMode::words;
   bool is_rootfs = false;            // the first operand is a directory, not an image
-  bool shell = false;                // a shell, or the command, in place of what the image runs
   std::string image;                 // or that directory
   std::vector<std::string> command;  // what follows it
   std::string name;

@@ -179,11 +179,9 @@ std::vector<std::string> service_manager_addresses(const Environment& environmen
   return addresses;
 }
 
-Result<std::shared_ptr<run::CgroupPlace>> open_cgroups(Session& session, const oci::Resources& resources,
-                                                       run::CgroupUse use) {
-  if (resources.empty() && use == run::CgroupUse::limits) return nullptr;
-  return run::CgroupPlace::open(resources, service_manager_addresses(session.environment(), session.user()),
-                                use);
+Result<std::shared_ptr<run::CgroupPlace>> open_cgroups(Session& session, const oci::Resources& resources) {
+  if (resources.empty()) return nullptr;
+  return run::CgroupPlace::open(resources, service_manager_addresses(session.environment(), session.user()));
 }
 
 }  // namespace ecrin::cli

@@ -23,7 +23,6 @@ std::vector<std::string> service_manager_addresses(const Environment& environmen
 
 /// The place for cgroups with these limits, before anything else is done; nullptr when there are none. What
 /// cannot be limited is refused here.
-Result<std::shared_ptr<run::CgroupPlace>> open_cgroups(Session& session, const oci::Resources& resources,
-                                                       run::CgroupUse use = run::CgroupUse::limits);
+Result<std::shared_ptr<run::CgroupPlace>> open_cgroups(Session& session, const oci::Resources& resources);
 
 }  // namespace ecrin::cli

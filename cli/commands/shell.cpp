@@ -26,10 +26,9 @@ Outcome run(Session& session, const Arguments& arguments) {
     request.command.erase(request.command.begin());
   request.terminal = has_terminal();
   request.interactive = true;
-  request.shell = true;
   request.systemd = SystemdMode::off;
   request.life.remove = true;
-  return run_in_foreground(session, request, arguments);
+  return run_in_foreground(session, request, arguments, Program::shell);
 }
 
 }  // namespace

@@ -13,7 +13,9 @@
 #include "cli/container_root.hpp"
 #include "cli/containers/accounts.hpp"
 #include "cli/containers/exec_request.hpp"
+#include "cli/containers/update_request.hpp"
 #include "cli/entered_system.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -60,32 +62,45 @@ Result<> write_number(const std::string& path, pid_t number) {
   return posix::write_full(file, std::string_view(std::to_string(number) + "\n"));
 }
 
-// `refusal`: why there is none, where that matters only when the program turns out to be an init.
-Result<std::shared_ptr<run::CgroupPlace>> open_needed_cgroups(Session& session,
-                                                              const ContainerRequest& request,
-                                                              std::optional<Error>& refusal) {
-  const bool always = request.systemd == SystemdMode::always || request.systemd == SystemdMode::boot;
-  const bool perhaps = request.systemd == SystemdMode::program || boots_systemd(request, {});
-  if (!always && !perhaps) return open_cgroups(session, request.resources);
-  auto place = open_cgroups(session, request.resources, run::CgroupUse::delegation);
-  if (place || always || !request.resources.empty()) return place;
-  refusal = std::move(place).error();
-  return nullptr;
+bool needs_systemd_cgroup(const ContainerRequest& request) {
+  return request.systemd == SystemdMode::always || request.systemd == SystemdMode::boot;
+}
+// The image's command decides, or the container may do without.
+bool may_boot_systemd(const ContainerRequest& request) {
+  return request.systemd == SystemdMode::program || boots_systemd(request, {});
 }
 
 }  // namespace
 
-Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
+Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request,
+                                                  Cgroups cgroups) {
   StartSurroundings surroundings;
   if (request.user_mapping.keeps) surroundings.person = this_person(session.environment());
   surroundings.network = TRY(open_network_namespaces(session, request.network));
-  surroundings.cgroups = TRY(open_needed_cgroups(session, request, surroundings.no_cgroup));
+  const bool for_systemd = needs_systemd_cgroup(request);
+  if (!request.resources.empty()) {
+    surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  } else if (cgroups == Cgroups::where_possible || for_systemd || may_boot_systemd(request)) {
+    auto opened =
+        run::CgroupPlace::open({}, service_manager_addresses(session.environment(), session.user()));
+    if (!opened && for_systemd)
+      return std::unexpected(
+          std::move(opened).error().context("looking for a cgroup for systemd in the container"));
+    if (opened) {
+      surroundings.cgroups = std::move(*opened);
+    } else {
+      surroundings.no_cgroup = std::move(opened).error();
+    }
+  } else {
+    surroundings.no_cgroup = Error(ErrorKind::unsupported, "it was started in the foreground without limits")
+                                 .hint("start it with --detach, or with a limit like --pids-limit");
+  }
   return surroundings;
 }
 
 Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
-               const run::ContainerPlace& place, const StartSurroundings& surroundings)
+               const run::ContainerPlace& place, StartSurroundings& surroundings)
     : m_session(session),
       m_workshop(workshop),
       m_record(record),
@@ -94,8 +109,11 @@ Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredCon
       m_place(place),
       m_cgroups(surroundings.cgroups),
       m_no_cgroup(surroundings.no_cgroup),
+      m_resources(request.resources),
+      m_ports(record.state.ports),
       m_person(surroundings.person),
-      m_opened(surroundings.network) {}
+      m_opened(surroundings.network),
+      m_wanted_network(request.network) {}
 
 Launch::~Launch() {
   ended();
@@ -153,8 +171,10 @@ Result<> Launch::prepare_systemd(oci::RuntimeConfig& config) {
     if (config.uid_mappings.empty() || !uid || !gid) return {};
     return m_cgroup->container().give_to(*uid, *gid);
   }
-  if (m_request.systemd == SystemdMode::program) return std::unexpected(Error(*m_no_cgroup));
-  log::warning("systemd in the container will not work: {}", m_no_cgroup->message());
+  const Error reason = m_no_cgroup.value_or(Error(ErrorKind::unsupported, "there is no cgroup for it"));
+  if (m_request.systemd != SystemdMode::words)
+    return std::unexpected(Error(reason).context("looking for a cgroup for systemd in the container"));
+  log::warning("systemd in the container will not work: {}", reason.message());
   return {};
 }
 
@@ -180,6 +200,20 @@ std::string Launch::state_text(std::string_view status, pid_t pid) const {
   return dump_json(state);
 }
 
+Result<> Launch::open_cgroup(run::ContainerOptions& options) {
+  if (!m_cgroups) return {};
+  const auto made = [&]() -> Result<> {
+    m_cgroup.emplace(TRY(m_cgroups->create(m_resources)));
+    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+    return {};
+  }();
+  if (made || !m_resources.empty()) return made;
+  // Nobody asked for it.
+  m_cgroup.reset();
+  m_no_cgroup = made.error();
+  return {};
+}
+
 Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
   oci::RuntimeConfig& config = options.config;
@@ -198,23 +232,21 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
   options.network = m_request.network.mode();
   options.init = m_request.init;
-  const bool boots = boots_systemd(m_request, m_image);
-  if (m_cgroups && (boots || !m_request.resources.empty())) {
-    m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
-    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
-  }
-  if (boots) {
+  TRY(open_cgroup(options));
+  if (boots_systemd(m_request, m_image)) {
     options.init = false;
     TRY(prepare_systemd(config));
   }
   options.stdio = std::move(stdio);
-  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = hostname};
-  m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
+  const NetworkedContainer networked{
+      .id = m_record.id, .name = m_record.name, .hostname = hostname, .earlier_ports = m_ports};
+  m_network.emplace(TRY(open_network(m_session, m_wanted_network, m_image, networked, m_opened)));
+  m_ports = m_network->ports();
   options.network_namespace = m_network->network_namespace();
   const auto& files = m_network->files();
   options.managed_files.insert(options.managed_files.end(), files.begin(), files.end());
   build::RunSettings settings = m_request.settings;
-  settings.resources = m_request.resources;
+  settings.resources = m_resources;
   build::apply(settings, options);
   if (m_request.security.labels)
     log::warning("labels of SELinux are not set: 'label' of --security-opt does nothing");
@@ -232,7 +264,7 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
   auto started = run::Container::start(TRY(options(std::move(stdio))));
   if (!started && ran_out_of_memory())
     return fail(ErrorKind::limit, "the set-up of the container was {}",
-                run::out_of_memory_message(m_request.resources));
+                run::out_of_memory_message(m_resources));
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
   run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
@@ -280,6 +312,58 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
 
 bool Launch::ran_out_of_memory() const {
   return m_cgroup && m_cgroup->out_of_memory_kills() > 0;
+}
+
+Result<const run::Cgroup*> Launch::cgroup() const {
+  if (m_cgroup) return &*m_cgroup;
+  const Error reason = m_no_cgroup.value_or(Error(ErrorKind::unsupported, "it does not run"));
+  return std::unexpected(Error(reason.kind(), "the container has no cgroup of its own: " + reason.message())
+                             .hint(reason.hint_text()));
+}
+
+Result<> Launch::update(const std::vector<std::string>& words) {
+  LimitChange change = TRY(parse_limit_change(words));
+  const run::Cgroup* own = TRY(cgroup());
+  TRY(own->limit(change.change));
+  m_resources = std::move(change.all);
+  return {};
+}
+
+// Its nameservers are others now. What the user mounted there stays as it is.
+Result<> Launch::renew_resolver(const run::Container& container) const {
+  constexpr std::string_view k_path = "/etc/resolv.conf";
+  for (const MountSpec& mount : m_request.mounts)
+    if (mount.destination == k_path || k_path.starts_with(mount.destination + "/")) return {};
+  const Fd root = TRY(posix::open(fmt::format("/proc/{}/root", container.pid()), O_PATH | O_DIRECTORY));
+  const auto file = posix::open_in_root(root, k_path, O_WRONLY | O_NONBLOCK);
+  if (!file) return {};  // the image has no place for it
+  if (!S_ISREG(TRY(posix::stat_fd(*file)).st_mode)) return {};
+  if (::ftruncate(file->get(), 0) != 0) return fail_errno("cannot write the container's resolv.conf");
+  return posix::write_full(*file, std::string_view(m_network->resolv_conf()));
+}
+
+Result<> Launch::connect(const std::string& network, const run::Container& container) {
+  run::NetworkAttachment attachment = TRY(parse_named_network(network));
+  if (m_wanted_network.kind != run::NetworkRequest::Kind::named || !m_network)
+    return fail(ErrorKind::unsupported, "the container is on no named network");
+  const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(m_session.root())));
+  run::UsedNetwork used = TRY(store.use(attachment.network));
+  TRY(m_network->connect(used.config, attachment));
+  m_opened.networks.push_back(std::move(used));
+  m_wanted_network.attachments.push_back(std::move(attachment));
+  return renew_resolver(container);
+}
+
+Result<> Launch::disconnect(const std::string& network, const run::Container& container) {
+  const auto found = std::ranges::find_if(
+      m_opened.networks, [&network](const auto& used) { return used.config.name == network; });
+  if (found == m_opened.networks.end() || !m_network)
+    return fail(ErrorKind::not_found, "the container is not on the network '{}'", printable(network, 200));
+  TRY(m_network->disconnect(network));
+  m_wanted_network.attachments.erase(m_wanted_network.attachments.begin() +
+                                     (found - m_opened.networks.begin()));
+  m_opened.networks.erase(found);
+  return renew_resolver(container);
 }
 
 void Launch::ended() {

@@ -24,16 +24,19 @@ namespace ecrin::cli {
 struct StartSurroundings {
   OpenedNetwork network;
   std::shared_ptr<run::CgroupPlace> cgroups;
-  std::optional<Error> no_cgroup;  // why there is none for systemd
+  std::optional<Error> no_cgroup;  // why there are none, and what the user can do
   Person person;                   // who starts it; inside the user namespace everybody is root
-  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
+  /// A container that others will look after gets a cgroup where that is possible, so that it can be paused,
+  /// counted and limited later; with limits, and for systemd, each gets one, or is refused.
+  enum class Cgroups { for_limits, where_possible };
+  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request, Cgroups cgroups);
 };
 
 class Launch {
 public:
   Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
          const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
-         const StartSurroundings& surroundings);
+         StartSurroundings& surroundings);
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   ~Launch();
@@ -43,11 +46,21 @@ public:
   Result<run::ExecProcess> exec(const Json& request, run::Stdio stdio, const run::Container& container);
   /// Was a process of it killed because its limit of memory was reached?
   bool ran_out_of_memory() const;
+  Result<const run::Cgroup*> cgroup() const;
+  /// Other limits (update_request.hpp), now and for later starts.
+  Result<> update(const std::vector<std::string>& words);
+  /// A named network, as --network has it; and by its name. For later starts, too.
+  Result<> connect(const std::string& network, const run::Container& container);
+  Result<> disconnect(const std::string& network, const run::Container& container);
+  /// As they were chosen at the last start, by this monitor or an earlier one.
+  const std::vector<run::PublishedPort>& ports() const { return m_ports; }
   /// Takes everything down again, after the last of its processes.
   void ended();
 
 private:
   Result<> open_tree();
+  Result<> renew_resolver(const run::Container& container) const;
+  Result<> open_cgroup(run::ContainerOptions& options);
   Result<run::ContainerOptions> options(run::Stdio stdio);
   Result<> prepare_systemd(oci::RuntimeConfig& config);
   Result<> prepare_hooks(run::ContainerOptions& options);
@@ -60,8 +73,10 @@ private:
   const oci::ImageConfig& m_image;
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
-  const std::optional<Error>& m_no_cgroup;
+  std::optional<Error> m_no_cgroup;
   std::optional<run::Cgroup> m_cgroup;
+  oci::Resources m_resources;
+  std::vector<run::PublishedPort> m_ports;
   std::string m_root;                           // path of the tree
   oci::RuntimeProcess m_process;                // the container's own
   oci::Capabilities m_capabilities;             // of its root
@@ -71,7 +86,8 @@ private:
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
   const Person& m_person;
-  const OpenedNetwork& m_opened;
+  OpenedNetwork& m_opened;
+  run::NetworkRequest m_wanted_network;
   std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
 };

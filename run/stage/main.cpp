@@ -46,8 +46,10 @@ Result<> report_prepared(stage::Stage& stage) {
   TRY(stage::report(stage, StageMessage::prepared));
   const Message answer = TRY(stage::wait_for_answer(stage));
   HookStates states = TRY(decode_states(TRY(posix::read_fd(answer.descriptor, k_plan_limit))));
-  for (const oci::Hook& hook : stage.plan.create_container)
-    TRY(run_hook(hook, "createContainer", states.creating));
+  // Other runtimes run them in the container's root directory, so they look for its files there.
+  if (stage.root && ::fchdir(stage.root.get()) != 0)
+    return fail_errno("cannot enter the root directory of the container");
+  TRY(run_hooks(stage.plan.create_container, "createContainer", states.creating, &stage.plan.process.env));
   stage.created_state = std::move(states.created);
   stage.listener_state = std::move(states.listener);
   return {};
