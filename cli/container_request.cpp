@@ -241,7 +241,8 @@ bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& imag
     case SystemdMode::off:
       return false;
     case SystemdMode::words:
-      return is_system_manager(request.entrypoint.value_or(request.command));
+      return is_system_manager(request.entrypoint && !request.entrypoint->empty() ? *request.entrypoint
+                                                                                  : request.command);
     case SystemdMode::program:
       return is_system_manager(program_words(request, image));
     default:

@@ -43,6 +43,8 @@ TEST_CASE("when systemd is process 1") {
   CHECK_FALSE(boots_systemd(request_of({"image"}), plain));
   CHECK_FALSE(boots_systemd(request_of({"image"}), system));
   CHECK(boots_systemd(request_of({"image", "/sbin/init"}), plain));
+  CHECK(boots_systemd(request_of({"--entrypoint=", "image", "/sbin/init"}), plain));
+  CHECK(boots_systemd(request_of({"--entrypoint=/sbin/init", "image"}), plain));
   CHECK_FALSE(boots_systemd(request_of({"--systemd=false", "image", "/sbin/init"}), plain));
   CHECK(boots_systemd(request_of({"--systemd=true", "image"}), system));
   CHECK_FALSE(boots_systemd(request_of({"--systemd=true", "image"}), plain));
