@@ -11,7 +11,8 @@
 namespace ecrin::run {
 
 /// Runs it with the state on its stdin until it ends. Its failure has the end of what it wrote to stderr.
-/// `name`: "prestart hook #0". A hook that names no variables has `environment`; nullptr: this process's own.
+/// `name`: "prestart hook #0". A hook that names no variables has `environment`; nullptr: this process's own
+/// (the stage has none).
 Result<> run_hook(const oci::Hook& hook, std::string_view name, const std::string& state,
                   const std::vector<std::string>* environment = nullptr);
 

@@ -49,7 +49,9 @@ Result<> report_prepared(stage::Stage& stage) {
   // Other runtimes run them in the container's root directory, so they look for its files there.
   if (stage.root && ::fchdir(stage.root.get()) != 0)
     return fail_errno("cannot enter the root directory of the container");
-  TRY(run_hooks(stage.plan.create_container, "createContainer", states.creating, &stage.plan.process.env));
+  // They are programs of the host, so they have none of the container's variables: an image may have chosen
+  // LD_PRELOAD.
+  TRY(run_hooks(stage.plan.create_container, "createContainer", states.creating));
   stage.created_state = std::move(states.created);
   stage.listener_state = std::move(states.listener);
   return {};

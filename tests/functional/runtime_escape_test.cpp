@@ -212,3 +212,35 @@ TEST_CASE("a console socket that is none, or that nobody serves, neither hangs n
   CHECK(outcome.code == 1);
   CHECK(names_in(bundle.scratch() / "states").empty());
 }
+
+TEST_CASE("account files of a root directory neither hang nor fill the memory", "[runtime][any-driver]") {
+  Bundle bundle;
+  const std::string passwd = bundle.rootfs() + "/etc/passwd";
+  const auto home = [&] {
+    bundle.write("echo $HOME; exec sleep 1000");
+    Invocation made = bundle.runtime({"run", "--detach", "--bundle", bundle.path(), "box"});
+    const Arguments shell = {"sh", "-c", "\"$@\" </dev/null >\"$0\" 2>&1", bundle.scratch() / "out"};
+    made.argv.insert(made.argv.begin(), shell.begin(), shell.end());
+    made.timeout = std::chrono::seconds(30);
+    const Outcome started = run(made);
+    INFO(started.description + read_file(bundle.scratch() / "out"));
+    CHECK(started.code == 0);
+    Invocation entered = bundle.runtime({"exec", "--user", "0", "box", "sh", "-c", "echo $HOME"});
+    entered.timeout = std::chrono::seconds(30);
+    const Outcome outcome = run(entered);
+    CHECK(outcome.code == 0);
+    run(bundle.runtime({"delete", "--force", "box"}));
+    return trimmed(outcome.out);
+  };
+  write_file(passwd, "root:x:0:0:root:/of-root:/bin/sh\n");
+  CHECK(home() == "/of-root");
+  run(host_command({"rm", passwd}));
+  run(host_command({"mkfifo", passwd}));
+  CHECK_FALSE(home().empty());
+  run(host_command({"rm", passwd}));
+  run(host_command({"ln", "-s", std::string(k_up) + "/etc/passwd", passwd}));
+  CHECK(home() == "/");
+  run(host_command({"rm", passwd}));
+  run(host_command({"truncate", "-s", "10G", passwd}));
+  CHECK(home() == "/");
+}
