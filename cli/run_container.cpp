@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "cli/containers/inherited_volumes.hpp"
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
 #include "cli/table.hpp"
@@ -17,7 +18,9 @@ MonitorWork make_and_run(const ContainerRequest& request, const Arguments& argum
   return [&, program](Session& session, const Companion& companion, Fd client) -> Outcome {
     StartSurroundings surroundings =
         TRY(StartSurroundings::open(session, request, wanted_cgroups(companion)));
-    const NewContainer made = TRY(create_container(session, request, arguments, program));
+    ContainerRequest complete = request;
+    TRY(inherit_volumes(session, complete));
+    const NewContainer made = TRY(create_container(session, complete, arguments, program));
     return monitor_container(session, companion, std::move(client),
                              {.record = made.record,
                               .request = made.request,

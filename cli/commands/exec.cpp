@@ -9,6 +9,7 @@
 #include "cli/containers/attachment.hpp"
 #include "cli/containers/exec_request.hpp"
 #include "cli/containers/selection.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/monitor/control.hpp"
@@ -114,22 +115,12 @@ const Verb& exec_verb() {
           "With the environment, user and limits of the container. The exit code is the program's, 126 or "
           "127 "
           "when it cannot be executed or found, 125 when ecrin fails. Flags end at CONTAINER.",
-      .flags =
+      .flags = with_flags(
           {
               {.name = "detach", .letter = 'd', .value = "", .help = "leave the program in the background"},
               {.name = "detach-keys",
                .value = "KEYS",
                .help = "what to type at its terminal to leave it running (default ctrl-p,ctrl-q)"},
-              {.name = "env",
-               .letter = 'e',
-               .value = "NAME=VALUE",
-               .help = "set a variable; NAME alone takes it from the environment",
-               .occurs = Occurs::often},
-              {.name = "env-file",
-               .value = "FILE",
-               .help = "set variables from lines of a file",
-               .occurs = Occurs::often,
-               .completion = Completion::file},
               {.name = "interactive", .letter = 'i', .value = "", .help = "give the program standard input"},
               {.name = "latest",
                .letter = 'l',
@@ -143,6 +134,7 @@ const Verb& exec_verb() {
                .help = "who runs the program: names or numbers"},
               {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
           },
+          variable_flags()),
       .order = Order::flags_first,
       .run = run,
   };

@@ -8,6 +8,7 @@
 #include "build/working_containers.hpp"
 #include "cli/chosen_image.hpp"
 #include "cli/containers/container_names.hpp"
+#include "cli/containers/removal.hpp"
 #include "cli/containers/stored_request.hpp"
 
 namespace ecrin::cli {
@@ -34,6 +35,18 @@ Result<> add_named(Store& store, run::StoredContainer& record, const std::string
     auto added = table.add(record);
     if (added || added.error().kind() != ErrorKind::conflict || tries == k_name_tries) return added;
   }
+}
+
+// --replace
+Result<> remove_namesake(Store& store, const std::string& name) {
+  if (name.empty()) return fail(ErrorKind::invalid, "--replace needs --name");
+  Containers containers = TRY(Containers::open(store));
+  for (const run::StoredContainer& record : TRY(containers.list())) {
+    if (record.name != name) continue;
+    TRY_WHILE(remove_container(containers, record, EndRunning::yes, std::chrono::seconds(10)),
+              "removing the container that has the name");
+  }
+  return {};
 }
 
 Result<> write_cidfile(const Arguments& arguments, const std::string& id) {
@@ -85,13 +98,14 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   if (program == Program::shell) request = with_shell(std::move(request), config);
   // What is wrong with the command is told before anything is made.
   TRY(runtime_config(request, config));
-  record.id = TRY(run::make_container_id());
+  record.id = run::make_container_id();
   record.created = run::nanoseconds_now();
   record.labels = all_labels(config, request);
   record.request = encode_request(TRY(lasting_words(arguments, request)), config);
   Store& store = TRY(session.workshop())->store();
   run::ContainerPlace::Made made = TRY(run::ContainerPlace::make(store, record.id));
   const auto recorded = [&]() -> Result<> {
+    if (arguments.on("replace")) TRY(remove_namesake(store, request.name));
     TRY(add_named(store, record, request.name));
     return write_cidfile(arguments, record.id);
   }();

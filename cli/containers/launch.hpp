@@ -10,6 +10,7 @@
 #include "cli/container_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/network_session.hpp"
+#include "cli/person.hpp"
 #include "cli/session.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
@@ -24,8 +25,9 @@ struct StartSurroundings {
   OpenedNetwork network;
   std::shared_ptr<run::CgroupPlace> cgroups;
   std::optional<Error> no_cgroup;  // why there are none, and what the user can do
+  Person person;                   // who starts it; inside the user namespace everybody is root
   /// A container that others will look after gets a cgroup where that is possible, so that it can be paused,
-  /// counted and limited later; with limits each gets one, or is refused.
+  /// counted and limited later; with limits, and for systemd, each gets one, or is refused.
   enum class Cgroups { for_limits, where_possible };
   static Result<StartSurroundings> open(Session& session, const ContainerRequest& request, Cgroups cgroups);
 };
@@ -60,6 +62,10 @@ private:
   Result<> renew_resolver(const run::Container& container) const;
   Result<> open_cgroup(run::ContainerOptions& options);
   Result<run::ContainerOptions> options(run::Stdio stdio);
+  Result<> prepare_systemd(oci::RuntimeConfig& config);
+  Result<> prepare_hooks(run::ContainerOptions& options);
+  std::string state_text(std::string_view status, pid_t pid) const;
+  Result<> choose_user(run::ContainerOptions& options, const Fd& rootfs);
   Session& m_session;
   build::Workshop& m_workshop;
   const run::StoredContainer& m_record;
@@ -71,12 +77,15 @@ private:
   std::optional<run::Cgroup> m_cgroup;
   oci::Resources m_resources;
   std::vector<run::PublishedPort> m_ports;
-  std::string m_root;                // path of the tree
-  oci::RuntimeProcess m_process;     // the container's own
-  oci::Capabilities m_capabilities;  // of its root
-  bool m_own_home = false;           // somebody said what HOME is
+  std::string m_root;                           // path of the tree
+  oci::RuntimeProcess m_process;                // the container's own
+  oci::Capabilities m_capabilities;             // of its root
+  std::optional<oci::SeccompConfig> m_seccomp;  // of a profile
+  oci::Hooks m_hooks;
+  bool m_own_home = false;  // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
+  const Person& m_person;
   OpenedNetwork& m_opened;
   run::NetworkRequest m_wanted_network;
   std::optional<run::ContainerNetwork> m_network;

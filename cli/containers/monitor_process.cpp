@@ -179,7 +179,8 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const bool present = companion.presence != Presence::detached;
   Fd input;
   if (gives_input_away(companion)) input = TRY(standard_stream(0));
-  const std::string& signal = container.image.stop_signal;
+  std::string signal = container.image.stop_signal;
+  if (signal.empty() && boots_systemd(request, container.image)) signal = k_halt_signal;
   const int image_signal = signal.empty() ? SIGTERM : parse_signal(signal).value_or(SIGTERM);
   Launch launch(session, workshop, record, request, container.image, container.place, container.surroundings);
   run::MonitorOptions options{.id = record.id,

@@ -17,10 +17,10 @@ constexpr std::uint64_t k_version = 1;
 constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
-constexpr std::array<std::string_view, 18> k_passing = {
-    "cidfile",     "detach", "detach-keys", "entrypoint", "env",       "env-file",
-    "interactive", "into",   "label",       "label-file", "name",      "no-cache",
-    "pull",        "quiet",  "rm",          "secret",     "sig-proxy", "tty"};
+constexpr std::array<std::string_view, 20> k_passing = {
+    "cidfile", "detach", "detach-keys", "entrypoint", "env",      "env-file",    "interactive",
+    "into",    "label",  "label-file",  "name",       "no-cache", "pull",        "quiet",
+    "replace", "rm",     "secret",      "sig-proxy",  "tty",      "volumes-from"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
@@ -45,6 +45,12 @@ Result<std::string> with_absolute_mount_source(const std::string& mount) {
   return join(parts, ",");
 }
 
+Result<std::string> with_absolute_profile(const std::string& option) {
+  const SecurityOptions options = TRY(parse_security_options({option}));
+  if (options.seccomp != SecurityOptions::Seccomp::profile) return option;
+  return "seccomp=" + TRY(absolute_path(options.seccomp_profile));
+}
+
 std::vector<std::string> network_names(const Arguments& arguments, const run::NetworkRequest& request) {
   if (request.attachments.empty()) return {arguments.value("network", "private")};
   std::vector<std::string> names;
@@ -60,6 +66,9 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     if (is_passing(flag.name)) continue;
     for (std::string value : arguments.values(flag.name)) {
       if (flag.name == "volume") value = TRY(with_absolute_source(value));
+      if (flag.name == "cdi-spec-dir" || flag.name == "pidfile" || flag.name == "conmon-pidfile")
+        value = TRY(absolute_path(value));
+      if (flag.name == "security-opt") value = TRY(with_absolute_profile(value));
       if (flag.name == "mount") value = TRY(with_absolute_mount_source(value));
       words.push_back(fmt::format("--{}={}", flag.name, value));
     }
@@ -70,6 +79,7 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
   if (request.entrypoint)
     words.push_back("--entrypoint=" +
                     (request.entrypoint->empty() ? "" : dump_json(Json(*request.entrypoint))));
+  words.insert(words.end(), request.inherited.begin(), request.inherited.end());
   for (const std::string& line : request.env) words.push_back("--env=" + line);
   for (const auto& [key, value] : request.life.labels)
     words.push_back(fmt::format("--label={}={}", key, value));

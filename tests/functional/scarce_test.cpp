@@ -1,5 +1,7 @@
 // Hosts that have too little: a disk that is full, a user with one id. What can work does; the rest is one
 // error with the fix, and the store stays whole.
+#include <unistd.h>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
 #include "tests/support/setting.hpp"
@@ -143,6 +145,11 @@ steps:
   INFO(ran.description);
   CHECK(ran.code == 0);
   CHECK(ran.out == "made\n");
+  const Outcome kept =
+      with_one_id(one.invocation({"run", "--rm", "--userns=keep-id", "one", "/bin/busybox", "id", "-u"}));
+  INFO(kept.description);
+  CHECK(kept.code == 0);
+  CHECK(kept.out == std::to_string(getuid()) + "\n");
   const Outcome started =
       with_one_id(one.invocation({"run", "-d", "--rm", "--name", "c", "one", "sleep", "1000"}));
   INFO(started.description);
