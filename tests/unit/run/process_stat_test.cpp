@@ -18,6 +18,7 @@ TEST_CASE("the name of a process cannot pass for other fields") {
   CHECK(stat->terminal == 34816);
   CHECK(stat->user_ticks == 12);
   CHECK(stat->system_ticks == 5);
+  CHECK(stat->children_ticks == 0);
   CHECK(stat->start_time == 9876);
   CHECK(stat->resident_pages == 33);
   CHECK_FALSE(stat->has_ended());
