@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstring>
 
+#include "base/pidfd.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 
@@ -81,10 +82,6 @@ std::vector<char*> pointers(const std::vector<std::string>& words) {
   for (const auto& word : words) result.push_back(const_cast<char*>(word.c_str()));
   result.push_back(nullptr);
   return result;
-}
-
-Fd open_pidfd(pid_t pid) {
-  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 
 ExitStatus decode(int status) {
@@ -211,7 +208,7 @@ Result<Child> Child::spawn(const Command& command) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return std::unexpected(Error::from_errno(code, "cannot create a process"));
 
-  Child child = adopt(pid, open_pidfd(pid));
+  Child child = adopt(pid, posix::open_pidfd(pid).value_or(Fd()));
   child.m_leads_group = command.own_session;
   report_writer.reset();
   Report failure;

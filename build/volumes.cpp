@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/json.hpp"
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/file_owners.hpp"
@@ -76,11 +77,7 @@ Result<> take_in(const Fd& volume, const char* copy, const Fd& data) {
 }  // namespace
 
 bool is_volume_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
-  };
-  return !name.empty() && name.size() <= k_name_limit &&
-         std::isalnum(static_cast<unsigned char>(name.front())) != 0 && std::ranges::all_of(name, allowed);
+  return is_plain_name(name, k_name_limit);
 }
 
 std::string new_volume_name() {

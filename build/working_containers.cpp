@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "base/encoding.hpp"
+#include "base/names.hpp"
 #include "base/text.hpp"
 
 namespace ecrin::build {
@@ -94,11 +95,7 @@ Result<WorkingContainer> read_row(Statement& row) {
 }  // namespace
 
 bool is_container_name(std::string_view name) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
-  };
-  return !name.empty() && name.size() <= k_name_limit &&
-         std::isalnum(static_cast<unsigned char>(name.front())) != 0 && std::ranges::all_of(name, allowed);
+  return is_plain_name(name, k_name_limit);
 }
 
 Result<> WorkingContainers::migrate(Database& database) {

@@ -61,6 +61,16 @@ Result<> give_away(const std::string& path, uid_t uid, gid_t gid) {
   return fs::set_owner_at(parent, name, uid, gid);
 }
 
+// To the user of the container's program.
+Result<> give_away_to(const oci::RuntimeConfig& config, const std::string& path) {
+  const auto uid = id_outside(config.uid_mappings, config.process.uid);
+  const auto gid = id_outside(config.gid_mappings, config.process.gid);
+  if (!uid || !gid)
+    return fail(ErrorKind::unsupported, "the container has no user {}:{}", config.process.uid,
+                config.process.gid);
+  return give_away(path, *uid, *gid);
+}
+
 }  // namespace
 
 std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::ImageConfig& image) {
@@ -85,9 +95,13 @@ std::vector<MountSpec> all_mounts(const ContainerRequest& request, const oci::Im
       specs.push_back(std::move(spec));
     }
   }
+  if (boots_systemd(request, image)) {
+    for (MountSpec& spec : systemd_mounts())
+      if (!is_taken(spec.destination)) specs.push_back(std::move(spec));
+  }
   // A read-only root still has the places that programs must write to, as podman has it.
   for (const char* place : {"/run", "/tmp", "/var/tmp"}) {
-    if (!request.read_only || is_taken(place)) continue;
+    if (!request.read_only || !request.read_only_tmpfs || is_taken(place)) continue;
     specs.push_back(
         {.type = MountSpec::Type::tmpfs,
          .source = "",
@@ -136,7 +150,7 @@ Result<> ContainerMounts::add(oci::RuntimeConfig& config, const ContainerRequest
       mount.source = TRY(source_of(spec, rootfs));
     }
     if (spec.gives_away)
-      TRY_WHILE(give_away(mount.source, config.process.uid, config.process.gid), "giving '{}' away",
+      TRY_WHILE(give_away_to(config, mount.source), "giving '{}' away",
                 printable(spec.source.empty() ? spec.destination : spec.source));
     // The user's mount takes the place of a default one (/dev/shm, for instance).
     std::erase_if(config.mounts,

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/cdi_devices.hpp"
 #include "cli/import_changes.hpp"
 #include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
@@ -15,11 +17,7 @@ namespace ecrin::cli {
 namespace {
 
 Result<> check_name(const std::string& name, std::string_view what, std::size_t limit) {
-  const auto allowed = [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
-  };
-  if (name.empty() || name.size() > limit || !std::isalnum(static_cast<unsigned char>(name.front())) ||
-      !std::ranges::all_of(name, allowed)) {
+  if (!is_plain_name(name, limit)) {
     return fail(ErrorKind::invalid, "'{}' is no {}: it has letters, digits, '_', '.' and '-', at most {}",
                 printable(name), what, limit);
   }
@@ -45,6 +43,19 @@ Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
     }
   }
   return env;
+}
+
+std::vector<Flag> variable_flags() {
+  return {{.name = "env",
+           .letter = 'e',
+           .value = "NAME[=VALUE]",
+           .help = "set a variable; NAME alone takes it from the environment",
+           .occurs = Occurs::often},
+          {.name = "env-file",
+           .value = "FILE",
+           .help = "set variables from lines of a file",
+           .occurs = Occurs::often,
+           .completion = Completion::file}};
 }
 
 void set_variable(std::vector<std::string>& env, const std::string& assignment) {
@@ -97,6 +108,21 @@ Result<std::vector<std::string>> choose_capabilities(const std::vector<std::stri
 
 namespace {
 
+// --platform, or its parts.
+Result<std::optional<oci::Platform>> parse_platform(const Arguments& arguments) {
+  const auto text = arguments.find("platform");
+  const bool has_parts = arguments.has("arch") || arguments.has("os") || arguments.has("variant");
+  if (text && has_parts)
+    return fail(ErrorKind::invalid,
+                "--platform says all of --os, --arch and --variant: give one or the other");
+  if (text) return TRY(oci::Platform::parse(*text));
+  if (!has_parts) return std::nullopt;
+  std::string words =
+      arguments.value("os", "linux") + "/" + arguments.value("arch", oci::Platform::host().architecture);
+  if (const auto variant = arguments.find("variant")) words += "/" + *variant;
+  return TRY(oci::Platform::parse(words));
+}
+
 Result<ImageVolumes> parse_image_volumes(const std::string& word) {
   if (word == "anonymous" || word == "bind") return ImageVolumes::nameless;
   if (word == "tmpfs") return ImageVolumes::in_memory;
@@ -111,6 +137,7 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.interactive = arguments.on("interactive");
   request.terminal = arguments.on("tty");
   request.init = arguments.on("init", true);
+  request.systemd = TRY(parse_systemd_mode(arguments));
   request.is_rootfs = arguments.on("rootfs");
   request.image = arguments.operands().front();
   request.command.assign(arguments.operands().begin() + 1, arguments.operands().end());
@@ -123,9 +150,10 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
     request.hostname = *hostname;
   }
   request.network = TRY(parse_network_request(arguments));
-  if (const auto platform = arguments.find("platform"))
-    request.platform = TRY(oci::Platform::parse(*platform));
+  request.platform = TRY(parse_platform(arguments));
   request.user = arguments.find("user");
+  request.user_mapping = TRY(parse_user_mapping(arguments.value("userns")));
+  request.passwd = arguments.on("passwd", true);
   request.workdir = arguments.find("workdir");
   if (request.workdir && !request.workdir->starts_with('/')) {
     return fail(ErrorKind::invalid, "--workdir must be an absolute path, not '{}'",
@@ -144,14 +172,25 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.cap_add = arguments.words("cap-add");
   request.cap_drop = arguments.words("cap-drop");
   request.read_only = arguments.on("read-only");
+  request.read_only_tmpfs = arguments.on("read-only-tmpfs", true);
   request.resources = TRY(parse_resources(arguments));
   request.life = TRY(life_request(arguments));
-  TRY(read_confinement(arguments, request.settings));
-  for (const std::string& text : arguments.values("security-opt"))
-    request.may_gain_privileges = text == "no-new-privileges=false" || text == "no-new-privileges:false" ||
-                                  (request.may_gain_privileges && !text.starts_with("no-new-privileges"));
-  for (const std::string& text : arguments.values("device"))
-    request.mounts.push_back(TRY(parse_device(text)));
+  TRY(read_limits(arguments, request.settings));
+  request.security = TRY(parse_security_options(arguments.values("security-opt")));
+  request.surroundings = TRY(parse_surroundings(arguments));
+  if (request.surroundings.privileged) {
+    request.cap_add = {"ALL"};
+    be_privileged(request.security);
+  }
+  for (const std::string& text : arguments.values("device")) {
+    if (oci::parse_cdi_name(text))
+      request.cdi_devices.push_back(text);
+    else
+      request.mounts.push_back(TRY(parse_device(text)));
+  }
+  request.cdi_directories = arguments.values("cdi-spec-dir");
+  if (request.cdi_directories.empty()) request.cdi_directories = usual_cdi_directories();
+  request.volumes_from = arguments.values("volumes-from");
   request.image_volumes = TRY(parse_image_volumes(arguments.value("image-volume", "anonymous")));
   for (const std::string& text : arguments.values("volume"))
     request.mounts.push_back(TRY(parse_volume(text)));
@@ -167,20 +206,55 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   return request;
 }
 
-Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image) {
-  oci::RuntimeConfig config = oci::default_runtime_config(image);
-  oci::RuntimeProcess& process = config.process;
-  process.terminal = request.terminal;
-  process.args = request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
+namespace {
+
+// Of the image's; PATH stays what every container has.
+void leave_out_variables(std::vector<std::string>& env, const ContainerRequest& request,
+                         const oci::ImageConfig& image) {
+  const std::vector<std::string>& names = request.surroundings.unset_names;
+  std::erase_if(env, [&](const std::string& line) {
+    const std::string name = line.substr(0, line.find('='));
+    const bool is_said = std::ranges::find(names, name) != names.end();
+    const bool is_own = name != "PATH" && std::ranges::find(image.env, line) != image.env.end();
+    return is_said || (request.surroundings.unsets_all && is_own);
+  });
+}
+
+std::vector<std::string> program_words(const ContainerRequest& request, const oci::ImageConfig& image) {
+  std::vector<std::string> words =
+      request.entrypoint.value_or(image.entrypoint.value_or(std::vector<std::string>{}));
   // The image's CMD are arguments for the image's own entrypoint only.
   const std::vector<std::string> image_command =
       request.entrypoint ? std::vector<std::string>{} : image.cmd.value_or(std::vector<std::string>{});
   const std::vector<std::string>& command = request.command.empty() ? image_command : request.command;
-  process.args.insert(process.args.end(), command.begin(), command.end());
-  if (request.shell) {
-    const std::string shell = image.shell.empty() ? "/bin/sh" : image.shell.front();
-    process.args = request.command.empty() ? std::vector<std::string>{shell} : request.command;
+  words.insert(words.end(), command.begin(), command.end());
+  const bool is_said = request.entrypoint || !request.command.empty();
+  if (request.systemd == SystemdMode::boot && !is_said && !is_system_manager(words))
+    return {k_system_manager};
+  return words;
+}
+
+}  // namespace
+
+bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& image) {
+  switch (request.systemd) {
+    case SystemdMode::off:
+      return false;
+    case SystemdMode::words:
+      return is_system_manager(request.entrypoint && !request.entrypoint->empty() ? *request.entrypoint
+                                                                                  : request.command);
+    case SystemdMode::program:
+      return is_system_manager(program_words(request, image));
+    default:
+      return true;
   }
+}
+
+Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image) {
+  oci::RuntimeConfig config = oci::default_runtime_config(image);
+  oci::RuntimeProcess& process = config.process;
+  process.terminal = request.terminal;
+  process.args = program_words(request, image);
   if (process.args.empty()) {
     return std::unexpected(
         Error(ErrorKind::invalid, "there is no command: the image has no default one")
@@ -190,12 +264,16 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
     const auto is_term = [](const std::string& line) { return line.starts_with("TERM="); };
     if (std::ranges::none_of(process.env, is_term)) process.env.emplace_back("TERM=xterm");
   }
+  leave_out_variables(process.env, request, image);
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
   if (request.workdir) process.cwd = *request.workdir;
   process.capabilities = oci::Capabilities::of(
       TRY(choose_capabilities(process.capabilities.bounding, request.cap_add, request.cap_drop)));
   config.root_read_only = request.read_only;
-  process.no_new_privileges = !request.may_gain_privileges;
+  apply_security(request.security, config);
+  apply_surroundings(request.surroundings, config);
+  // A system has setuid programs.
+  if (!request.security.no_new_privileges && boots_systemd(request, image)) process.no_new_privileges = false;
   config.resources = request.resources;
   if (request.network.mode() == run::NetworkMode::host)
     std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::network));

@@ -11,6 +11,10 @@
 #include "cli/containers/life_request.hpp"
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
+#include "cli/security_options.hpp"
+#include "cli/surroundings_flags.hpp"
+#include "cli/systemd_mode.hpp"
+#include "cli/user_mapping.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/network/network_request.hpp"
 
@@ -23,8 +27,8 @@ struct ContainerRequest {
   bool interactive = false;
   bool terminal = false;
   bool init = true;
+  SystemdMode systemd = SystemdMode::words;
   bool is_rootfs = false;            // the first operand is a directory, not an image
-  bool shell = false;                // a shell, or the command, in place of what the image runs
   std::string image;                 // or that directory
   std::vector<std::string> command;  // what follows it
   std::string name;
@@ -32,17 +36,25 @@ struct ContainerRequest {
   run::NetworkRequest network;
   std::optional<oci::Platform> platform;
   std::optional<std::string> user;
+  UserMapping user_mapping;
+  bool passwd = true;  // a number of a user that the image has no name for gets one
   std::optional<std::string> workdir;
   std::optional<std::vector<std::string>> entrypoint;  // empty list: none
   std::vector<std::string> env;                        // "A=b", as -e and --env-file gave them
   std::vector<std::string> cap_add, cap_drop;
   bool read_only = false;
+  bool read_only_tmpfs = true;  // /run, /tmp and /var/tmp can be written to then
   std::vector<MountSpec> mounts;
+  std::vector<std::string> cdi_devices;      // "vendor.com/class=name"
+  std::vector<std::string> cdi_directories;  // where they are described
+  std::vector<std::string> volumes_from;     // as --volumes-from has them
+  std::vector<std::string> inherited;        // words of mounts that came from there
   ImageVolumes image_volumes = ImageVolumes::nameless;
   oci::Resources resources;
   LifeRequest life;
-  build::RunSettings settings;       // limits, /dev/shm and confinement only
-  bool may_gain_privileges = false;  // setuid programs work
+  build::RunSettings settings;  // limits and /dev/shm only
+  SecurityOptions security;
+  ProgramSurroundings surroundings;
 };
 
 Result<ContainerRequest> container_request(const Arguments& arguments, const Environment& environment);
@@ -51,9 +63,13 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
 /// Mounts and ids are left to the caller, who has the root file system.
 Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const oci::ImageConfig& image);
 
+/// Is systemd process 1 of the container?
+bool boots_systemd(const ContainerRequest& request, const oci::ImageConfig& image);
+
 /// What --env-file and --env say, in this order.
 Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
                                                      const Environment& environment);
+std::vector<Flag> variable_flags();
 
 /// Sets NAME=VALUE in a list of variables, replacing an earlier one.
 void set_variable(std::vector<std::string>& env, const std::string& assignment);

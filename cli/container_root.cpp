@@ -1,44 +1,17 @@
 #include "cli/container_root.hpp"
 
-#include "base/log.hpp"
 #include "base/posix.hpp"
-#include "base/text.hpp"
-#include "build/image_steps.hpp"
-#include "cli/image_names.hpp"
-#include "cli/interrupt.hpp"
-#include "cli/registries.hpp"
+#include "cli/chosen_image.hpp"
 
 namespace ecrin::cli {
 
 Result<RootTree> open_image_root(Session& session, const std::string& words,
                                  const std::optional<oci::Platform>& platform, const Arguments& arguments) {
-  // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
-  const Interrupts interrupts;
-  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
-  const auto registries = TRY(open_registries(session, arguments, interrupts));
+  ChosenImage chosen = TRY(choose_image(session, words, platform, arguments));
   build::Workshop& workshop = *TRY(session.workshop());
-  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
-  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
-  const StepName name = TRY(parse_step_name(words));
-  const oci::Platform wanted = platform.value_or(oci::Platform::host());
-  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
-  oci::Image image = TRY(workshop.images().load(record.manifest));
-  if (!wanted.accepts(image.config.platform))
-    log::warning("'{}' is an image for {}, not for {}", printable(words, 300),
-                 printable(image.config.platform.to_string(), 100), wanted.to_string());
-  if (name.step) {
-    build::ImageAtStep at = TRY(build::image_at_step(workshop.store().database(), image, *name.step));
-    if (!at.settings_known)
-      session.console().print(
-          "note: the image was not built here: environment, user and work directory are those "
-          "of the whole image");
-    image = std::move(at.image);
-  }
-  const std::vector<fs::Layer> layers =
-      TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(words));
-  build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::writable));
+  build::TreeMount mount = TRY(build::mount_layers(workshop, chosen.layers, build::Access::writable));
   std::string path = mount.tree->path();
-  RootTree root{.path = std::move(path), .image = std::move(image.config), .mount = std::move(mount)};
+  RootTree root{.path = std::move(path), .image = std::move(chosen.image.config), .mount = std::move(mount)};
   return root;
 }
 

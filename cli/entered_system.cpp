@@ -15,6 +15,7 @@
 #include "cli/session.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
+#include "cli/user_mapping.hpp"
 #include "run/container.hpp"
 
 namespace ecrin::cli {
@@ -89,9 +90,7 @@ void become(oci::RuntimeConfig& config, const Person& person, const run::Identit
   process.uid = person.uid;
   process.gid = person.gid;
   process.additional_gids = {person.gid};
-  config.namespaces.emplace_back(oci::Namespace::user);
-  config.uid_mappings = exchanged_ids(fs::contiguous_ids(identity.uids), person.uid);
-  config.gid_mappings = exchanged_ids(fs::contiguous_ids(identity.gids), person.gid);
+  keep_user(config, identity, person.uid, person.gid);
 }
 
 struct Surroundings {
@@ -208,20 +207,6 @@ Result<EnterRequest> enter_request(const Arguments& arguments, const Environment
 Result<std::vector<std::string>> command_words(const std::string& text) {
   if (!trim(text).starts_with('[')) return std::vector<std::string>{text};
   return parse_command(text);
-}
-
-std::vector<oci::IdMapping> exchanged_ids(std::uint64_t ids, std::uint32_t own) {
-  const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(ids, UINT32_MAX));
-  if (own == 0) return {{.container_id = 0, .host_id = 0, .size = count}};
-  std::vector<oci::IdMapping> map = {{.container_id = own, .host_id = 0, .size = 1}};
-  if (own >= count) {
-    if (count > 1) map.push_back({.container_id = 1, .host_id = 1, .size = count - 1});
-    return map;
-  }
-  map.push_back({.container_id = 0, .host_id = own, .size = 1});
-  if (own > 1) map.push_back({.container_id = 1, .host_id = 1, .size = own - 1});
-  if (own + 1 < count) map.push_back({.container_id = own + 1, .host_id = own + 1, .size = count - own - 1});
-  return map;
 }
 
 std::vector<std::string> personal_variables(const Environment& environment, const Person& person) {

@@ -34,10 +34,6 @@ Result<EnterRequest> enter_request(const Arguments& arguments, const Environment
 /// A flag's value that is a command: one word, or a JSON list of words.
 Result<std::vector<std::string>> command_words(const std::string& text);
 
-/// The ids of a user namespace in ours: `own` is the user, who is 0 in ours; whoever has that number in ours
-/// is 0. `ids`: how many there are in ours.
-std::vector<oci::IdMapping> exchanged_ids(std::uint64_t ids, std::uint32_t own);
-
 /// The variables of the user's that a program in another system needs: terminal, language, displays, agents,
 /// proxies. Not PATH, which is the system's.
 std::vector<std::string> personal_variables(const Environment& environment, const Person& person);

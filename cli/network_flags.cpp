@@ -150,6 +150,13 @@ Result<> add_attachment_flags(NetworkRequest& request, const Arguments& argument
 
 }  // namespace
 
+Result<run::NetworkAttachment> parse_named_network(const std::string& text) {
+  NetworkRequest request;
+  TRY(add_network(request, text));
+  if (request.kind == Kind::named) return std::move(request.attachments.front());
+  return fail(ErrorKind::invalid, "'{}' is no network with a name", printable(text, 200));
+}
+
 Result<NetworkRequest> parse_network_request(const Arguments& arguments) {
   NetworkRequest request;
   const std::vector<std::string> networks = arguments.values("network");

@@ -12,5 +12,7 @@ namespace ecrin::cli {
 std::vector<Flag> network_flags();
 /// Whatever is wrong in them, and what does not go together, is an error.
 Result<run::NetworkRequest> parse_network_request(const Arguments& arguments);
+/// One word of --network that is a named network.
+Result<run::NetworkAttachment> parse_named_network(const std::string& text);
 
 }  // namespace ecrin::cli

@@ -107,7 +107,9 @@ Result<run::ContainerNetwork> open_network(Session& session, const NetworkReques
       .host_resolv_conf = posix::read_file("/etc/resolv.conf", k_largest_file).value_or(""),
       .hostname = container.hostname,
       .container_id = container.id,
-      .container_name = container.name};
+      .container_name = container.name,
+      .exposed_by_image = {},
+      .earlier_ports = container.earlier_ports};
   if (request.publish_all) context.exposed_by_image = TRY(run::parse_ports_of_image(image.exposed_ports));
   if (opened.joined.network_namespace)
     context.joined = {.network_namespace = TRY(opened.joined.network_namespace.duplicate()),

@@ -27,6 +27,7 @@ struct NetworkedContainer {
   std::string id;
   std::string name;  // "" = none
   std::string hostname;
+  std::vector<run::PublishedPort> earlier_ports;  // of its last start
 };
 /// Says on the console which free ports were chosen.
 Result<run::ContainerNetwork> open_network(Session& session, const run::NetworkRequest& request,

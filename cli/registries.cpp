@@ -38,4 +38,13 @@ Result<oci::Reference> parse_registry_name(const std::string& text) {
   return oci::Reference::parse(name);
 }
 
+std::vector<Flag> pull_flags() {
+  return {{.name = "pull",
+           .value = "WHEN",
+           .help = "an image: missing (default), always, newer or never",
+           .completion = Completion::word,
+           .words = {"missing", "always", "newer", "never"}},
+          {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"}};
+}
+
 }  // namespace ecrin::cli

@@ -21,6 +21,9 @@ Result<std::unique_ptr<oci::RegistryImages>> open_registries(Session& session, c
 /// --pull and --policy; missing when the verb was not told.
 Result<build::PullPolicy> pull_policy(const Arguments& arguments, std::string_view flag);
 
+/// --pull and --quiet.
+std::vector<Flag> pull_flags();
+
 /// For BuildOptions: by `policy`, with progress of its own on the console. What it refers to must outlive it.
 build::ImageObtainer image_obtainer(Session& session, build::Workshop& workshop,
                                     oci::RegistryImages& registries, build::PullPolicy policy,

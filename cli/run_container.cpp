@@ -2,7 +2,7 @@
 
 #include <signal.h>
 
-#include "cli/containers/create.hpp"
+#include "cli/containers/inherited_volumes.hpp"
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
 #include "cli/table.hpp"
@@ -13,13 +13,17 @@ namespace {
 
 constexpr int k_killed = 128 + SIGKILL;
 
-MonitorWork make_and_run(const ContainerRequest& request, const Arguments& arguments) {
-  return [&](Session& session, const Companion& companion, Fd client) -> Outcome {
-    const StartSurroundings surroundings = TRY(StartSurroundings::open(session, request));
-    const NewContainer made = TRY(create_container(session, request, arguments));
+MonitorWork make_and_run(const ContainerRequest& request, const Arguments& arguments,
+                         Program program = Program::of_image) {
+  return [&, program](Session& session, const Companion& companion, Fd client) -> Outcome {
+    StartSurroundings surroundings =
+        TRY(StartSurroundings::open(session, request, wanted_cgroups(companion)));
+    ContainerRequest complete = request;
+    TRY(inherit_volumes(session, complete));
+    const NewContainer made = TRY(create_container(session, complete, arguments, program));
     return monitor_container(session, companion, std::move(client),
                              {.record = made.record,
-                              .request = request,
+                              .request = made.request,
                               .image = made.image,
                               .place = made.place,
                               .surroundings = surroundings});
@@ -40,14 +44,16 @@ Outcome attached_outcome(Session& session, int code, bool out_of_memory, const o
   return code;
 }
 
-Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments) {
+Outcome run_in_foreground(Session& session, const ContainerRequest& request, const Arguments& arguments,
+                          Program program) {
   std::string keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")));
   const Companion companion{.presence = Presence::foreground,
                             .terminal = request.terminal,
                             .input = request.interactive,
                             .signals = arguments.on("sig-proxy", true),
                             .detach_keys = std::move(keys)};
-  const StartedContainer started = TRY(start_monitor(session, companion, make_and_run(request, arguments)));
+  const StartedContainer started =
+      TRY(start_monitor(session, companion, make_and_run(request, arguments, program)));
   if (!started.end || started.end->detached) return 0;
   return attached_outcome(session, started.end->code, started.end->out_of_memory, request.resources);
 }

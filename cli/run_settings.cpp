@@ -10,6 +10,7 @@
 #include "cli/environment.hpp"
 #include "cli/mount_spec.hpp"
 #include "cli/resource_flags.hpp"
+#include "cli/security_options.hpp"
 #include "run/plan/setup_plan.hpp"
 
 namespace ecrin::cli {
@@ -49,30 +50,25 @@ Result<oci::RuntimeMount> parse_build_volume(const std::string& text) {
   return mount;
 }
 
-Result<> add_security_option(build::RunSettings& settings, const std::string& text) {
-  std::string option = text;
-  // Docker's older form has a colon.
-  if (const std::size_t colon = option.find(':'); !option.contains('=') && colon != std::string::npos)
-    option[colon] = '=';
-  if (option == "no-new-privileges" || option == "no-new-privileges=true") {
-    settings.no_new_privileges = true;
-  } else if (option == "seccomp=unconfined") {
-    settings.seccomp = false;
-  } else if (option == "unmask=ALL" || option == "unmask=all" || option == "systempaths=unconfined") {
-    settings.masked_paths = false;
-  } else if (option != "no-new-privileges=false" && option != "apparmor=unconfined" &&
-             !option.starts_with("label=")) {
+// Of what a container may be told, a step may be told what is the same for all steps.
+Result<> read_security(build::RunSettings& settings, const std::vector<std::string>& texts) {
+  const SecurityOptions options = TRY(parse_security_options(texts));
+  if (options.seccomp == SecurityOptions::Seccomp::profile || !options.apparmor.empty() ||
+      !options.masked.empty() || !options.unmasked.empty() || !options.proc_options.empty())
     return std::unexpected(
-        Error(ErrorKind::unsupported, fmt::format("--security-opt '{}' cannot be had", printable(text)))
+        Error(ErrorKind::unsupported,
+              fmt::format("--security-opt '{}' cannot be had for steps", printable(join(texts, " "), 300)))
             .hint("there are seccomp=unconfined, no-new-privileges and unmask=ALL; label=... and "
                   "apparmor=unconfined change nothing"));
-  }
+  settings.seccomp = options.seccomp == SecurityOptions::Seccomp::usual;
+  settings.masked_paths = !options.unmasks_all;
+  settings.no_new_privileges = options.no_new_privileges.value_or(false);
   return {};
 }
 
 }  // namespace
 
-Result<> read_confinement(const Arguments& arguments, build::RunSettings& settings) {
+Result<> read_limits(const Arguments& arguments, build::RunSettings& settings) {
   for (const std::string& text : arguments.values("ulimit"))
     settings.limits.push_back(TRY(parse_ulimit(text)));
   if (const auto size = arguments.find("shm-size")) {
@@ -81,7 +77,6 @@ Result<> read_confinement(const Arguments& arguments, build::RunSettings& settin
       return fail(ErrorKind::invalid, "--shm-size is a size like 64m, not '{}'", printable(*size));
     settings.shared_memory = *bytes;
   }
-  for (const std::string& text : arguments.values("security-opt")) TRY(add_security_option(settings, text));
   return {};
 }
 
@@ -155,7 +150,8 @@ Result<build::RunSettings> run_settings(const Arguments& arguments) {
   settings.nameservers = std::move(resolver.servers);
   settings.search_domains = std::move(resolver.search);
   settings.resolver_options = std::move(resolver.options);
-  TRY(read_confinement(arguments, settings));
+  TRY(read_limits(arguments, settings));
+  TRY(read_security(settings, arguments.values("security-opt")));
   for (const std::string& text : arguments.values("volume"))
     settings.mounts.push_back(TRY(parse_build_volume(text)));
   if (arguments.has("cap-add") || arguments.has("cap-drop")) {

@@ -17,8 +17,8 @@ Result<run::ResolverSettings> parse_resolver(const Arguments& arguments);
 Result<std::vector<std::pair<std::string, std::string>>> parse_add_host(std::string_view text);
 /// "nofile=1024", "nofile=1024:2048", "core=-1"
 Result<oci::Rlimit> parse_ulimit(std::string_view text);
-/// --ulimit, --shm-size and --security-opt.
-Result<> read_confinement(const Arguments& arguments, build::RunSettings& settings);
+/// --ulimit and --shm-size.
+Result<> read_limits(const Arguments& arguments, build::RunSettings& settings);
 /// All flags of `build` about its RUN steps.
 Result<build::RunSettings> run_settings(const Arguments& arguments);
 std::vector<Flag> run_settings_flags();

@@ -103,6 +103,13 @@ std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal) {
   return oci::ConsoleSize{.height = size.ws_row, .width = size.ws_col};
 }
 
+void keep_line_ends(const Fd& terminal) {
+  struct termios modes {};
+  if (::tcgetattr(terminal.get(), &modes) != 0) return;
+  modes.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+  (void)::tcsetattr(terminal.get(), TCSANOW, &modes);
+}
+
 void copy_terminal_size(const Fd& from, const Fd& to) {
   struct winsize size {};
   if (::ioctl(from.get(), TIOCGWINSZ, &size) == 0 && size.ws_col != 0) ::ioctl(to.get(), TIOCSWINSZ, &size);
@@ -140,7 +147,7 @@ int SignalQueue::next() const {
   return count && *count == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-Result<> attend(const Attended& program, const SignalQueue& signals, Input input) {
+Result<Leave> attend(const Attended& program, const SignalQueue& signals, Input input) {
   const Fd output = TRY(standard_stream(1));
   Fd source;
   Fd terminal;
@@ -184,7 +191,9 @@ Result<> attend(const Attended& program, const SignalQueue& signals, Input input
       std::array<std::byte, 4096> buffer;
       const auto count = posix::read_some(source, buffer);
       if (count && *count > 0) {
-        pending.add({reinterpret_cast<const char*>(buffer.data()), *count});
+        std::string typed(reinterpret_cast<const char*>(buffer.data()), *count);
+        if (program.detaches && program.detaches(typed)) return Leave::detached;
+        pending.add(typed);
       } else {
         source.reset();
         pending.add({&k_end_of_transmission, 1});
@@ -194,7 +203,7 @@ Result<> attend(const Attended& program, const SignalQueue& signals, Input input
   }
   // All processes are gone with pid 1; what they wrote last may still be in the terminal.
   while (terminal && TRY(copy_output(terminal, output)) == Flow::more) continue;
-  return {};
+  return Leave::ended;
 }
 
 Result<ExitStatus> attend(const Foreground& program, const SignalQueue& signals, bool has_terminal,

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "base/child.hpp"
 #include "base/fd.hpp"
@@ -37,6 +38,9 @@ std::optional<oci::ConsoleSize> terminal_size(const Fd& terminal);
 /// Gives `to` the size of `from`; nothing happens when one of them is no terminal.
 void copy_terminal_size(const Fd& from, const Fd& to);
 
+/// Line ends of what is written to it stay as they are written: for output that is carried on to no terminal.
+void keep_line_ends(const Fd& terminal);
+
 /// The signals that a foreground container gets from us, as a descriptor: SIGINT, SIGTERM, SIGHUP, SIGQUIT,
 /// SIGUSR1, SIGUSR2, SIGWINCH. They are blocked in this thread while it lives, so none is lost between start
 /// and loop.
@@ -63,9 +67,13 @@ struct Attended {
   const Fd* terminal = nullptr;       // the master end of its terminal; nullptr: it has none
   std::function<void(int)> signal;    // passes a signal on
   std::function<bool()> is_end = {};  // `ended` is readable: is that its end? Empty: yes
+  /// Takes keys that detach out of what is typed; true: they are complete.
+  std::function<bool(std::string& typed)> detaches = {};
 };
-/// Until its end: forwards signals; with a terminal, copies bytes both ways and keeps its size.
-Result<> attend(const Attended& program, const SignalQueue& signals, Input input);
+enum class Leave { ended, detached };
+/// Until its end, or until the user detaches: forwards signals; with a terminal, copies bytes both ways and
+/// keeps its size.
+Result<Leave> attend(const Attended& program, const SignalQueue& signals, Input input);
 /// A process in the foreground, and how it is reached.
 struct Foreground {
   const Fd& pidfd;

@@ -37,12 +37,13 @@ constexpr NounForm k_image_forms[] = {
 };
 
 constexpr NounForm k_container_forms[] = {
-    {"attach", attach_verb}, {"commit", commit_verb}, {"cp", cp_verb},           {"diff", diff_verb},
-    {"export", export_verb}, {"create", create_verb}, {"exec", exec_verb},       {"inspect", inspect_verb},
-    {"kill", kill_verb},     {"list", ps_verb},       {"logs", logs_verb},       {"ls", ps_verb},
-    {"ps", ps_verb},         {"rename", rename_verb}, {"restart", restart_verb}, {"rm", rm_verb},
-    {"run", run_verb},       {"start", start_verb},   {"stop", stop_verb},       {"top", top_verb},
-    {"wait", wait_verb},
+    {"attach", attach_verb},   {"commit", commit_verb}, {"cp", cp_verb},     {"diff", diff_verb},
+    {"export", export_verb},   {"create", create_verb}, {"exec", exec_verb}, {"inspect", inspect_verb},
+    {"kill", kill_verb},       {"list", ps_verb},       {"logs", logs_verb}, {"ls", ps_verb},
+    {"pause", pause_verb},     {"port", port_verb},     {"ps", ps_verb},     {"rename", rename_verb},
+    {"restart", restart_verb}, {"rm", rm_verb},         {"run", run_verb},   {"start", start_verb},
+    {"stats", stats_verb},     {"stop", stop_verb},     {"top", top_verb},   {"unpause", unpause_verb},
+    {"update", update_verb},   {"wait", wait_verb},
 };
 
 // The other names of verbs that a noun has.
@@ -86,6 +87,11 @@ std::span<const Verb* const> verbs() {
       &exec_verb(),
       &attach_verb(),
       &top_verb(),
+      &stats_verb(),
+      &port_verb(),
+      &pause_verb(),
+      &unpause_verb(),
+      &update_verb(),
       &cp_verb(),
       &rename_verb(),
       &container_prune_verb(),
@@ -132,6 +138,8 @@ std::span<const Verb* const> verbs() {
       &network_exists_verb(),
       &network_rm_verb(),
       &network_prune_verb(),
+      &network_connect_verb(),
+      &network_disconnect_verb(),
       &save_verb(),
       &load_verb(),
       &export_verb(),

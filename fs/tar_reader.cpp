@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/text.hpp"
+#include "fs/archive_library.hpp"
 #include "fs/tar.hpp"
 
 namespace ecrin::fs {
@@ -176,6 +177,7 @@ TarReader::TarReader(std::unique_ptr<State> state) : m_state(std::move(state)) {
 TarReader::~TarReader() = default;
 
 Result<std::unique_ptr<TarReader>> TarReader::open(std::unique_ptr<Source> source) {
+  TRY(load_libarchive());
   const PlainLocale locale;
   auto state = std::make_unique<State>();
   state->source = std::move(source);

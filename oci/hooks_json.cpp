@@ -1,7 +1,7 @@
 // "hooks" of config.json.
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
-#include <utility>
 
 #include "base/text.hpp"
 #include "oci/runtime_config_parts.hpp"
@@ -10,13 +10,12 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr std::pair<const char*, std::vector<Hook> Hooks::*> k_moments[] = {
-    {"prestart", &Hooks::prestart},
-    {"createRuntime", &Hooks::create_runtime},
-    {"createContainer", &Hooks::create_container},
-    {"startContainer", &Hooks::start_container},
-    {"poststart", &Hooks::poststart},
-    {"poststop", &Hooks::poststop}};
+constexpr std::array<HookMoment, 6> k_moments = {{{"prestart", &Hooks::prestart},
+                                                  {"createRuntime", &Hooks::create_runtime},
+                                                  {"createContainer", &Hooks::create_container},
+                                                  {"startContainer", &Hooks::start_container},
+                                                  {"poststart", &Hooks::poststart},
+                                                  {"poststop", &Hooks::poststop}}};
 
 Json hook_json(const Hook& hook) {
   Json json = {{"path", hook.path}};
@@ -27,6 +26,10 @@ Json hook_json(const Hook& hook) {
 }
 
 }  // namespace
+
+std::span<const HookMoment> hook_moments() {
+  return k_moments;
+}
 
 Result<> read_value(const JsonProperty& property, Hook& hook) {
   TRY(read_required(property, "path", hook.path));

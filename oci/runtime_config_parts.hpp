@@ -1,6 +1,8 @@
 // The parts of config.json, by concept: each has a reader and a writer in a file of its own.
 #pragma once
 
+#include <span>
+
 #include "oci/json_property.hpp"
 #include "oci/runtime_config.hpp"
 
@@ -36,6 +38,13 @@ Result<> read_value(const JsonProperty& property, RdmaLimit& limit);
 Result<> read_value(const JsonProperty& property, DeviceRule& rule);
 /// What stands under "linux".
 Result<> read_linux(const JsonProperty& linux, RuntimeConfig& config);
+
+/// The points of a container's life at which hooks run, in order.
+struct HookMoment {
+  const char* name;
+  std::vector<Hook> Hooks::*hooks;
+};
+std::span<const HookMoment> hook_moments();
 
 // The words that are read, in alphabetical order.
 std::vector<std::string> hook_names();

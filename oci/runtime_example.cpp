@@ -24,7 +24,8 @@ std::vector<RuntimeMount> example_mounts() {
           mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"})};
 }
 
-// A user namespace with one user in it has no group 5, and sysfs is for those who own the network.
+// A user namespace with one user in it has no group 5, and sysfs is for those who own the network. Below the
+// host's /sys are its control groups, of which some may be this user's: the mount over them is read-only.
 void make_rootless(RuntimeConfig& config, uid_t uid, gid_t gid) {
   for (RuntimeMount& mount : config.mounts) {
     if (mount.destination == "/dev/pts") std::erase(mount.options, "gid=5");
@@ -33,7 +34,6 @@ void make_rootless(RuntimeConfig& config, uid_t uid, gid_t gid) {
     mount.source = "/sys";
     mount.options = {"rbind", "nosuid", "noexec", "nodev", "ro"};
   }
-  std::erase_if(config.mounts, [](const RuntimeMount& mount) { return mount.type == "cgroup"; });
   std::erase(config.namespaces, RuntimeNamespace(Namespace::network));
   config.namespaces.emplace_back(Namespace::user);
   config.uid_mappings = {{.container_id = 0, .host_id = uid, .size = 1}};

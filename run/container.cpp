@@ -16,6 +16,7 @@
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
 #include "run/plan/setup_plan.hpp"
+#include "run/process_stat.hpp"
 #include "run/seccomp/seccomp.hpp"
 #include "run/seccomp/seccomp_config.hpp"
 #include "run/seccomp/seccomp_listener.hpp"
@@ -48,6 +49,14 @@ Result<> check_rights(const oci::RuntimeConfig& config) {
       "linux.namespaces of config.json needs one, with linux.uidMappings and linux.gidMappings"));
 }
 
+// As the container sees it.
+pid_t pid_inside(pid_t process) {
+  // It may be hidden (hidepid) when it is another user's by now.
+  const auto status = posix::read_file(fmt::format("/proc/{}/status", process), 64 * 1024);
+  const pid_t inner = parse_inner_pid(status.value_or(""));
+  return inner != 0 ? inner : process;
+}
+
 Result<SeccompFilter> choose_filter(const ContainerOptions& options) {
   const oci::RuntimeConfig& config = options.config;
   SeccompFilter filter;
@@ -73,7 +82,7 @@ struct Container::State {
 
   Result<StageProcess::Reached> start(ContainerOptions options, const Fd* state_directory);
   Result<> add_cgroup(ContainerOptions& options);
-  Result<> spawn(StageRequest request);
+  Result<> spawn(StageRequest request, bool has_memory_limit);
   Result<StageProcess::Reached> follow(const ContainerOptions& options);
 };
 
@@ -106,9 +115,9 @@ Result<> Container::State::add_cgroup(ContainerOptions& options) {
   return {};
 }
 
-Result<> Container::State::spawn(StageRequest request) {
+Result<> Container::State::spawn(StageRequest request, bool has_memory_limit) {
   auto spawned = StageProcess::spawn(std::move(request));
-  if (!spawned && cgroup && spawned.error().code() == ENOMEM)
+  if (!spawned && has_memory_limit && spawned.error().code() == ENOMEM)
     return std::unexpected(
         std::move(spawned).error().hint("the limit of memory is too small for a container"));
   stage = TRY(std::move(spawned));
@@ -124,12 +133,13 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
                                  options.search_path);
           },
       .run_hooks = [&](pid_t process) -> Result<HookStates> {
-        HookStates states{.creating = options.state("creating", process),
-                          .created = options.state("created", process)};
-        if (config.seccomp)
-          states.listener = TRY(seccomp_listener_state(*config.seccomp, process, states.creating));
-        TRY(run_hooks(config.hooks.prestart, "prestart", states.creating));
-        TRY(run_hooks(config.hooks.create_runtime, "createRuntime", states.creating));
+        const std::string creating = options.state("creating", process);
+        TRY(run_hooks(config.hooks.prestart, "prestart", creating));
+        TRY(run_hooks(config.hooks.create_runtime, "createRuntime", creating));
+        const pid_t inside = pid_inside(process);
+        HookStates states{.creating = options.state("creating", inside),
+                          .created = options.state("created", inside)};
+        if (config.seccomp) states.listener = TRY(seccomp_listener_state(*config.seccomp, process, creating));
         return states;
       }};
   auto reached = stage->follow(answers);
@@ -193,7 +203,7 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   if (owners) TRY(owners->supervise(stage_request, ids_number));
   if (state_directory)
     stage_request.plan.gate = TRY(stage_request.hand_down(TRY(make_gate(*state_directory))));
-  TRY(spawn(std::move(stage_request)));
+  TRY(spawn(std::move(stage_request), config.resources.memory.limit.has_value()));
   const auto reached = TRY(follow(options));
   pid = stage->child().pid();
   if (console) TRY(send_console(console, std::exchange(stage->terminal(), Fd()), stage->terminal_name()));

@@ -6,15 +6,20 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 
+#include "base/pidfd.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/process_stat.hpp"
 
 namespace ecrin::run {
 namespace {
 
-constexpr int k_end_timeout = 10'000;  // milliseconds, for a process that got SIGKILL
+// For a process that got SIGKILL.
+constexpr std::chrono::milliseconds k_kill_patience{2'000};
+constexpr std::chrono::milliseconds k_end_patience{10'000};
 
 std::uint64_t pid_namespace_of(const std::string& process) {
   struct stat status {};
@@ -22,21 +27,16 @@ std::uint64_t pid_namespace_of(const std::string& process) {
   return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
-Result<std::vector<ProcessFacts>> all_processes() {
+Result<std::vector<Relative>> all_processes() {
   const Fd proc = TRY(posix::open("/proc", O_RDONLY | O_DIRECTORY));
-  std::vector<ProcessFacts> all;
+  std::vector<Relative> all;
   for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(proc))) {
     const auto pid = parse_unsigned(entry.name, 1u << 30);
     if (!pid) continue;
-    const auto stat = posix::read_file("/proc/" + entry.name + "/stat", 4096);
-    if (!stat) continue;  // it has ended
-    const std::size_t name_end = stat->rfind(')');
-    if (name_end == std::string::npos) continue;
-    const auto fields = split(std::string_view(*stat).substr(name_end + 1), ' ');
-    if (fields.size() < 3 || fields[1] == "Z") continue;
-    const auto parent = parse_unsigned(fields[2], 1u << 30);
+    const auto stat = read_process_stat(static_cast<pid_t>(*pid));
+    if (!stat || stat->has_ended()) continue;
     all.push_back({.pid = static_cast<pid_t>(*pid),
-                   .parent = static_cast<pid_t>(parent.value_or(0)),
+                   .parent = stat->parent,
                    .pid_namespace = pid_namespace_of(entry.name)});
   }
   return all;
@@ -52,20 +52,31 @@ Result<> signal_process(const Fd& process, int number) {
   return fail_errno("cannot send signal {} to the container", number);
 }
 
+bool wait_for_end(const Fd& process, std::chrono::milliseconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  struct pollfd watched = {.fd = process.get(), .events = POLLIN, .revents = 0};
+  for (;;) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    const int ready = ::poll(&watched, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
+}
+
 }  // namespace
 
-std::vector<pid_t> family_of(pid_t first, std::uint64_t pid_namespace, std::vector<ProcessFacts> processes) {
+std::vector<pid_t> family_of(pid_t first, std::uint64_t pid_namespace, std::vector<Relative> processes) {
   std::set<pid_t> members = {first};
   bool more = true;
   while (more) {
     more = false;
-    for (const ProcessFacts& process : processes) {
+    for (const Relative& process : processes) {
       const bool inside = pid_namespace != 0 && process.pid_namespace == pid_namespace;
       if ((inside || members.contains(process.parent)) && members.insert(process.pid).second) more = true;
     }
   }
   const auto exists = [&processes](pid_t pid) {
-    return std::ranges::find(processes, pid, &ProcessFacts::pid) != processes.end();
+    return std::ranges::find(processes, pid, &Relative::pid) != processes.end();
   };
   std::vector<pid_t> sorted;
   for (const pid_t pid : members)
@@ -85,8 +96,8 @@ Result<std::vector<pid_t>> container_processes(const ContainerRecord& record) {
 
 Result<Fd> open_first_process(const ContainerRecord& record) {
   if (record.process.pid <= 0) return std::unexpected(not_running());
-  Fd process(static_cast<int>(::syscall(SYS_pidfd_open, record.process.pid, 0)));
-  if (!process && errno != ESRCH) return fail_errno("cannot open the process {}", record.process.pid);
+  auto process = posix::open_pidfd(record.process.pid);
+  if (!process && process.error().code() != ESRCH) return process;
   if (!process || !is_alive(record.process)) return std::unexpected(not_running());
   return process;
 }
@@ -105,11 +116,19 @@ Result<> signal_all_processes(const ContainerRecord& record, int number) {
   return {};
 }
 
+Result<> kill_first_process(const ContainerRecord& record) {
+  const Fd process = TRY(open_first_process(record));
+  TRY(signal_process(process, SIGKILL));
+  (void)wait_for_end(process, k_kill_patience);
+  return {};
+}
+
 Result<> kill_container(const ContainerRecord& record) {
   const auto first = open_first_process(record);
   if (!first && first.error().kind() != ErrorKind::conflict) return std::unexpected(first.error());
+  const ContainerCgroup cgroup(record.cgroup);
   // With the first process of a pid namespace all others in it end.
-  if (!record.own_pid_namespace || ContainerCgroup(record.cgroup).exists()) {
+  if (!record.own_pid_namespace || cgroup.exists()) {
     const auto signalled = signal_all_processes(record, SIGKILL);
     // A cgroup that is gone holds no processes.
     if (!signalled && signalled.error().kind() != ErrorKind::not_found)
@@ -118,14 +137,12 @@ Result<> kill_container(const ContainerRecord& record) {
   if (!first) return {};
   const auto sent = signal_process(*first, SIGKILL);
   if (!sent && sent.error().kind() != ErrorKind::conflict) return std::unexpected(sent.error());
-  struct pollfd watched = {.fd = first->get(), .events = POLLIN, .revents = 0};
-  int ready;
-  do ready = ::poll(&watched, 1, k_end_timeout);
-  while (ready < 0 && errno == EINTR);
-  if (ready == 0)
-    return fail(ErrorKind::limit, "process {} of the container was killed and does not end",
-                record.process.pid);
-  return {};
+  if (wait_for_end(*first, k_kill_patience)) return {};
+  // Somebody may have moved it into a freezer that is not the container's.
+  cgroup.take_back(record.process.pid);
+  if (wait_for_end(*first, k_end_patience)) return {};
+  return fail(ErrorKind::limit, "process {} of the container was killed and does not end",
+              record.process.pid);
 }
 
 }  // namespace ecrin::run

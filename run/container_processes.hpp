@@ -20,16 +20,18 @@ Result<Fd> open_first_process(const ContainerRecord& record);
 Result<> signal_first_process(const ContainerRecord& record, int number);
 /// Sends a signal to each process.
 Result<> signal_all_processes(const ContainerRecord& record, int number);
+/// SIGKILL, and waits a moment for the end: who deletes the container next shall find it stopped.
+Result<> kill_first_process(const ContainerRecord& record);
 /// SIGKILL to all that is left of it, and waits for the end of the first process.
 Result<> kill_container(const ContainerRecord& record);
 
 /// Who belongs to a container without a cgroup: its first process, and whoever descends from a member or
 /// lives in the first one's pid namespace. Pure.
-struct ProcessFacts {
+struct Relative {
   pid_t pid = 0;
   pid_t parent = 0;
   std::uint64_t pid_namespace = 0;  // its inode; 0: unknown
 };
-std::vector<pid_t> family_of(pid_t first, std::uint64_t pid_namespace, std::vector<ProcessFacts> processes);
+std::vector<pid_t> family_of(pid_t first, std::uint64_t pid_namespace, std::vector<Relative> processes);
 
 }  // namespace ecrin::run

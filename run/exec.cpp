@@ -5,8 +5,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/pidfd.hpp"
 #include "base/posix.hpp"
 #include "run/console_socket.hpp"
+#include "run/gate.hpp"
 #include "run/owners/owner_supervisor.hpp"
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
@@ -23,14 +25,22 @@ Result<> check_target(const Fd& pidfd, pid_t pid) {
   return fail(ErrorKind::conflict, "the container's process {} has ended", pid);
 }
 
-Result<Fd> open_pidfd(pid_t pid) {
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!pidfd) return fail_errno("cannot find the container's process {}", pid);
-  return pidfd;
-}
-
 Result<Fd> open_root(pid_t pid) {
   return posix::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY);
+}
+
+Result<Entrance> find_entrance(const ExecOptions& options) {
+  auto namespaces = open_namespaces_of(options.target);
+  if (namespaces) {
+    auto root = open_root(options.target);
+    if (root) return Entrance{std::move(*namespaces), std::move(*root)};
+    namespaces = std::unexpected(std::move(root).error());
+  }
+  if (!options.gate || namespaces.error().kind() != ErrorKind::denied)
+    return std::unexpected(std::move(namespaces).error());
+  Entrance entrance = TRY(ask_at_gate(*options.gate));
+  entrance.namespaces = TRY(without_own(std::move(entrance.namespaces)));
+  return entrance;
 }
 
 Result<SetupPlan> make_exec_plan(const ExecOptions& options) {
@@ -64,7 +74,7 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
   Fd console;
   if (options.process.terminal && !options.console_socket.empty())
     console = TRY(connect_console_socket(options.console_socket));
-  if (!options.target_pidfd) options.target_pidfd = TRY(open_pidfd(options.target));
+  if (!options.target_pidfd) options.target_pidfd = TRY(posix::open_pidfd(options.target));
   std::uint64_t ids_number = 0;
   if (options.owners) ids_number = TRY(options.owners->take_ids(options.process));
   StageRequest request{.plan = TRY(make_exec_plan(options)),
@@ -72,11 +82,12 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
                        .stdio = std::move(options.stdio),
                        .preserved_descriptors = options.preserved_descriptors,
                        .detached = options.detached};
-  for (OpenNamespace& joined : TRY(open_namespaces_of(options.target))) {
+  Entrance entrance = TRY(find_entrance(options));
+  for (OpenNamespace& joined : entrance.namespaces) {
     const int number = TRY(request.hand_down(std::move(joined.file)));
     request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
-  request.plan.entry.root = TRY(request.hand_down(TRY(open_root(options.target))));
+  request.plan.entry.root = TRY(request.hand_down(std::move(entrance.root)));
   if (options.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
     if (!options.agent || !options.state)
       return fail(ErrorKind::invalid, "nobody answers for the system calls of the seccomp filter");

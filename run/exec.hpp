@@ -18,6 +18,8 @@ namespace ecrin::run {
 struct ExecOptions {
   pid_t target = -1;  // the container's first process, as this process sees it
   Fd target_pidfd;    // of it, when there is one: a pid that was given to another process is then noticed
+  /// The state directory of a container that waits to be started: its gate helps where /proc does not.
+  const Fd* gate = nullptr;
   oci::RuntimeProcess process;
   Stdio stdio;
   unsigned preserved_descriptors = 0;  // as in ContainerOptions

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "base/posix.hpp"
+#include "base/text.hpp"
 #include "base/unix_socket.hpp"
 #include "run/message_socket.hpp"
 
@@ -34,9 +35,7 @@ Result<> open_gate(const Fd& state_directory) {
     if (message->kind == StageMessage::ready) ready = true;
     if (message->kind != StageMessage::error) continue;
     (void)posix::unlink_at(state_directory, k_gate_name);
-    std::optional<Error> error = Error::parse(message->payload);
-    if (error) return std::unexpected(std::move(*error));
-    return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
+    return std::unexpected(error_of(*message));
   }
   // Only who was answered: a start of somebody else's may be under way.
   if (!ready) return fail(ErrorKind::conflict, "the container ended, or was started by another command");
@@ -44,8 +43,23 @@ Result<> open_gate(const Fd& state_directory) {
   return {};
 }
 
-bool waits_at_gate(const Fd& state_directory) {
-  return connect_to_gate(state_directory).has_value();
+Result<Entrance> ask_at_gate(const Fd& state_directory) {
+  const Fd connection = TRY(connect_to_gate(state_directory));
+  TRY(send_message(connection, StageMessage::enter));
+  Entrance entrance;
+  while (std::optional<Message> message = TRY(receive_message(connection))) {
+    if (message->kind == StageMessage::error) return std::unexpected(error_of(*message));
+    if (message->kind != StageMessage::enter || !message->descriptor) break;
+    const auto flag = parse_unsigned(message->payload);
+    if (!flag) break;
+    if (*flag == 0)
+      entrance.root = std::move(message->descriptor);
+    else
+      entrance.namespaces.push_back({.flag = *flag, .file = std::move(message->descriptor)});
+  }
+  if (!entrance.root)
+    return fail(ErrorKind::conflict, "the container that waits to be started does not let anybody in");
+  return entrance;
 }
 
 }  // namespace ecrin::run

@@ -3,7 +3,10 @@
 // says "start" becomes the stage's control socket, so who starts the container gets its errors.
 #pragma once
 
+#include <vector>
+
 #include "base/fd.hpp"
+#include "run/plan/namespace_plan.hpp"
 
 namespace ecrin::run {
 
@@ -17,7 +20,12 @@ Result<Fd> make_gate(const Fd& state_directory);
 /// Container::start). A container that waits at no gate is a conflict. Removes the gate.
 Result<> open_gate(const Fd& state_directory);
 
-/// Does a container wait there? Asks without starting it.
-bool waits_at_gate(const Fd& state_directory);
+/// What another program needs to get into a container that waits. Its first process is the stage, which lets
+/// nobody look into it (by /proc), and gives this to who reaches the gate.
+struct Entrance {
+  std::vector<OpenNamespace> namespaces;
+  Fd root;
+};
+Result<Entrance> ask_at_gate(const Fd& state_directory);
 
 }  // namespace ecrin::run

@@ -48,10 +48,15 @@ Result<std::optional<ExitStatus>> wait_until(Child& child, std::optional<Clock::
   return std::optional(TRY(child.wait()));
 }
 
-Result<> run_to_the_end(const oci::Hook& hook, const std::string& state) {
+Result<> run_to_the_end(const oci::Hook& hook, const std::string& state,
+                        const std::vector<std::string>* environment) {
   const Fd input = TRY(posix::sealed_memory_file("ecrin-state", as_bytes(state)));
   const Fd errors = TRY(make_stderr_file());
-  Command command{.argv = hook.args, .program = hook.path, .environment = hook.env};
+  Command command{.argv = hook.args, .program = hook.path};
+  if (!hook.env.empty())
+    command.environment = hook.env;
+  else if (environment != nullptr)
+    command.environment = *environment;
   if (command.argv.empty()) command.argv.push_back(hook.path);
   command.descriptors = {{&input, 0}, {&errors, 2}};
   command.own_session = true;
@@ -68,11 +73,19 @@ Result<> run_to_the_end(const oci::Hook& hook, const std::string& state) {
 
 }  // namespace
 
-Result<> run_hook(const oci::Hook& hook, std::string_view kind, const std::string& state) {
-  auto done = run_to_the_end(hook, state);
+Result<> run_hook(const oci::Hook& hook, std::string_view name, const std::string& state,
+                  const std::vector<std::string>* environment) {
+  auto done = run_to_the_end(hook, state, environment);
   if (done) return {};
   return fail(done.error().kind() == ErrorKind::limit ? ErrorKind::limit : ErrorKind::system,
-              "the {} hook '{}' failed: {}", kind, printable(hook.path), done.error().message());
+              "error running {}: '{}' failed: {}", name, printable(hook.path), done.error().message());
+}
+
+Result<> run_hooks(const std::vector<oci::Hook>& hooks, std::string_view kind, const std::string& state,
+                   const std::vector<std::string>* environment) {
+  for (std::size_t index = 0; index < hooks.size(); ++index)
+    TRY(run_hook(hooks[index], fmt::format("{} hook #{}", kind, index), state, environment));
+  return {};
 }
 
 }  // namespace ecrin::run

@@ -1,18 +1,14 @@
 #include "run/hooks.hpp"
 
 #include "base/log.hpp"
-#include "run/hook_process.hpp"
+#include "base/text.hpp"
 
 namespace ecrin::run {
 
-Result<> run_hooks(const std::vector<oci::Hook>& hooks, std::string_view kind, const std::string& state) {
-  for (const oci::Hook& hook : hooks) TRY(run_hook(hook, kind, state));
-  return {};
-}
-
 void run_late_hooks(const std::vector<oci::Hook>& hooks, std::string_view kind, const std::string& state) {
-  for (const oci::Hook& hook : hooks)
-    if (const auto done = run_hook(hook, kind, state); !done) log::warning("{}", done.error().message());
+  for (std::size_t index = 0; index < hooks.size(); ++index)
+    if (const auto done = run_hook(hooks[index], fmt::format("{} hook #{}", kind, index), state); !done)
+      log::warning("{}", done.error().message());
 }
 
 }  // namespace ecrin::run

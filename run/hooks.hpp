@@ -9,18 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.hpp"
-#include "oci/runtime_config.hpp"
+#include "run/hook_process.hpp"
 
 namespace ecrin::run {
 
 /// The container's state as JSON for a status ("creating", "created", "running", "stopped") and pid (0: there
 /// is no process).
 using StateText = std::function<std::string(std::string_view status, pid_t pid)>;
-
-/// Runs them in order, here. One that fails, or runs longer than its timeout, is an error that names it and
-/// ends the sequence. `kind`: "prestart", "createRuntime", ...
-Result<> run_hooks(const std::vector<oci::Hook>& hooks, std::string_view kind, const std::string& state);
 
 /// For poststart and poststop, whose failures stop nothing: all are run, what fails is a warning.
 void run_late_hooks(const std::vector<oci::Hook>& hooks, std::string_view kind, const std::string& state);

@@ -23,4 +23,10 @@ Result<std::optional<Message>> receive_message(const Fd& socket) {
   return message;
 }
 
+Error error_of(const Message& message) {
+  std::optional<Error> error = Error::parse(message.payload);
+  if (error) return std::move(*error);
+  return Error(ErrorKind::invalid, "the stage of the container failed and cannot say why");
+}
+
 }  // namespace ecrin::run

@@ -23,5 +23,7 @@ Result<> send_message(const Fd& socket, StageMessage kind, std::string_view payl
                       const Fd* descriptor = nullptr);
 /// Empty at the end of the stream.
 Result<std::optional<Message>> receive_message(const Fd& socket);
+/// What a message of the kind `error` says.
+Error error_of(const Message& message);
 
 }  // namespace ecrin::run

@@ -49,4 +49,16 @@ constexpr std::string_view namespace_name(oci::Namespace kind) {
   return "";
 }
 
+/// Its name below /proc/PID/ns.
+constexpr std::string_view namespace_file_name(oci::Namespace kind) {
+  switch (kind) {
+    case oci::Namespace::network:
+      return "net";
+    case oci::Namespace::mount:
+      return "mnt";
+    default:
+      return namespace_name(kind);
+  }
+}
+
 }  // namespace ecrin::run

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/gate.hpp"
+#include "run/process_stat.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -22,26 +23,6 @@ constexpr std::size_t k_longest_id = 255;  // it is the name of a directory
 
 Error no_container(const std::string& id) {
   return Error(ErrorKind::not_found, fmt::format("container '{}' does not exist", printable(id, 100)));
-}
-
-// Fields 3 (state) and 22 (start time) of /proc/PID/stat; the second field is a name that may hold anything.
-struct ProcessFacts {
-  char state = 'X';
-  std::uint64_t start_time = 0;
-};
-
-Result<ProcessFacts> process_facts(pid_t pid) {
-  const std::string text = TRY(posix::read_file(fmt::format("/proc/{}/stat", pid), 4096));
-  const std::size_t name_end = text.rfind(')');
-  const std::vector<std::string> fields = name_end == std::string::npos
-                                              ? std::vector<std::string>()
-                                              : split(std::string_view(text).substr(name_end + 1), ' ');
-  constexpr std::size_t k_state = 1;  // of what follows the name and a blank
-  constexpr std::size_t k_start_time = 20;
-  if (fields.size() <= k_start_time || fields[k_state].size() != 1)
-    return fail(ErrorKind::invalid, "cannot understand /proc/{}/stat", pid);
-  const std::uint64_t start_time = TRY(parse_unsigned(fields[k_start_time]));
-  return ProcessFacts{.state = fields[k_state][0], .start_time = start_time};
 }
 
 Result<std::string> boot_id() {
@@ -86,15 +67,15 @@ std::string_view to_string(ContainerStatus status) {
 }
 
 Result<ProcessName> name_process(pid_t pid) {
-  const ProcessFacts facts = TRY(process_facts(pid));
+  const ProcessStat facts = TRY(read_process_stat(pid));
   std::string boot = TRY(boot_id());
   return ProcessName{.pid = pid, .start_time = facts.start_time, .boot = std::move(boot)};
 }
 
 bool is_alive(const ProcessName& process) {
   if (process.pid <= 0) return false;
-  const auto facts = process_facts(process.pid);
-  if (!facts || facts->state == 'Z' || facts->state == 'X') return false;
+  const auto facts = read_process_stat(process.pid);
+  if (!facts || facts->has_ended()) return false;
   if (facts->start_time != process.start_time) return false;
   const auto boot = boot_id();
   return boot && *boot == process.boot;
@@ -113,6 +94,7 @@ Json record_to_json(const ContainerRecord& record) {
               {"annotations", record.annotations},
               {"cgroup", cgroup_state_to_json(record.cgroup)},
               {"ownPidNamespace", record.own_pid_namespace},
+              {"sharesMounts", record.shares_mounts},
               {"lateHooks", record.late_hooks}};
 }
 
@@ -134,6 +116,7 @@ Result<ContainerRecord> record_from_json(std::string_view text) {
   if (const Json* cgroup = TRY(json_object(json, "cgroup", what)))
     record.cgroup = TRY(cgroup_state_from_json(*cgroup));
   record.own_pid_namespace = TRY(json_bool(json, "ownPidNamespace", what)).value_or(true);
+  record.shares_mounts = TRY(json_bool(json, "sharesMounts", what)).value_or(false);
   record.late_hooks = TRY(json_bool(json, "lateHooks", what)).value_or(false);
   return record;
 }

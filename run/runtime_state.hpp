@@ -43,6 +43,7 @@ struct ContainerRecord {
   std::map<std::string, std::string> annotations;
   CgroupState cgroup;
   bool own_pid_namespace = true;  // all of its processes end with the first
+  bool shares_mounts = false;     // its mounts are the runtime's too (shared_mounts.hpp)
   bool late_hooks = false;        // config.json has some for after the start or the end
   bool operator==(const ContainerRecord&) const = default;
 };

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <mutex>
 
+#include "base/pidfd.hpp"
 #include "base/posix.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
@@ -136,8 +136,9 @@ Result<> StageProcess::adopt(const std::string& text) {
   const auto pid = static_cast<pid_t>(TRY(parse_unsigned(text, INT32_MAX)));
   TRY(m_child.wait());
   // It is our child that nobody has waited for, so the number is its own.
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  m_child = Child::adopt(pid, std::move(pidfd));
+  auto pidfd = posix::open_pidfd(pid);
+  m_child = Child::adopt(pid, pidfd ? std::move(*pidfd) : Fd());
+  if (!pidfd) return std::unexpected(std::move(pidfd).error());
   return send_message(m_control, StageMessage::proceed);
 }
 
@@ -173,11 +174,8 @@ Result<StageProcess::Reached> StageProcess::follow(const Answers& answers) {
       case StageMessage::ready:
         ready = true;
         break;
-      case StageMessage::error: {
-        std::optional<Error> error = Error::parse(message->payload);
-        if (error) return std::unexpected(std::move(*error));
-        return fail(ErrorKind::invalid, "the stage of the container failed and cannot say why");
-      }
+      case StageMessage::error:
+        return std::unexpected(error_of(*message));
       default:
         return fail(ErrorKind::invalid, "the stage of the container says what nobody understands");
     }

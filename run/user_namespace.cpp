@@ -202,7 +202,7 @@ Result<Identity> join_user_namespace(const Fd& user_namespace) {
     return enter_identity(std::move(identity));
   const MapChoice maps = choose_maps(identity_request(), identity.outer_uid, identity.outer_gid);
   if (::setns(user_namespace.get(), CLONE_NEWUSER) != 0)
-    return fail_errno("cannot enter the user namespace that the network belongs to");
+    return fail_errno("cannot enter the user namespace of another process");
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");
   TRY(become_root());
   identity = TRY(read_back(std::move(identity)));
@@ -210,7 +210,7 @@ Result<Identity> join_user_namespace(const Fd& user_namespace) {
   if (identity.outer_uid != 0 && !single) {
     // What is in the store has owners by our own maps.
     if (identity.uids != maps.uids || identity.gids != maps.gids)
-      return fail(ErrorKind::unsupported, "the network belongs to a user namespace with other ids than ours");
+      return fail(ErrorKind::unsupported, "the user namespace of the other process has other ids than ours");
   }
   identity.mode = single ? IdentityMode::single : IdentityMode::mapped;
   record_owners_if_needed(identity);

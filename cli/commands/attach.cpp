@@ -18,6 +18,10 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (records.size() > 1)
     return std::unexpected(Error(ErrorKind::invalid, "only one container can be attached to at a time"));
   if (records.empty()) return std::move(errors).outcome({});
+  if (records.front().state.status == run::LifeStatus::paused)
+    return std::unexpected(
+        Error(ErrorKind::conflict, fmt::format("container '{}' is paused", records.front().name))
+            .hint(fmt::format("let it go on: ecrin unpause {}", records.front().name)));
   const StoredRequest stored = TRY(decode_request(records.front().request));
   const bool input = stored.request.interactive && !arguments.on("no-stdin");
   std::string keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")));

@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.hpp"
 #include "cli/containers/create.hpp"
+#include "cli/containers/inherited_volumes.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/table.hpp"
 
@@ -11,7 +12,8 @@ namespace ecrin::cli {
 namespace {
 
 Outcome run(Session& session, const Arguments& arguments) {
-  const ContainerRequest request = TRY(container_request(arguments, session.environment()));
+  ContainerRequest request = TRY(container_request(arguments, session.environment()));
+  TRY(inherit_volumes(session, request));
   const NewContainer made = TRY(create_container(session, request, arguments));
   print_line(made.record.id);
   return 0;

@@ -1,6 +1,8 @@
 // verb: enter
 #include "cli/commands/commands.hpp"
+#include "cli/container_request.hpp"
 #include "cli/entered_system.hpp"
+#include "cli/registries.hpp"
 #include "cli/registry_options.hpp"
 #include "cli/session.hpp"
 
@@ -17,16 +19,6 @@ std::vector<Flag> flags() {
       {.name = "entrypoint",
        .value = "COMMAND",
        .help = "with --program: instead of the image's; one word or a JSON list"},
-      {.name = "env",
-       .letter = 'e',
-       .value = "NAME[=VALUE]",
-       .help = "set a variable; without a value: from the environment",
-       .occurs = Occurs::often},
-      {.name = "env-file",
-       .value = "FILE",
-       .help = "set the variables of a file",
-       .occurs = Occurs::often,
-       .completion = Completion::file},
       {.name = "network",
        .value = "MODE",
        .help = "host (default) or none",
@@ -34,12 +26,6 @@ std::vector<Flag> flags() {
        .words = {"host", "none"}},
       {.name = "platform", .value = "OS/ARCH[/VARIANT]", .help = "the image for this platform"},
       {.name = "program", .value = "", .help = "run what the image runs; COMMAND and ARG are its arguments"},
-      {.name = "pull",
-       .value = "WHEN",
-       .help = "an image: missing (default), always, newer or never",
-       .completion = Completion::word,
-       .words = {"missing", "always", "newer", "never"}},
-      {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"},
       {.name = "volume",
        .letter = 'v',
        .value = "SOURCE:PATH[:OPTIONS]",
@@ -60,7 +46,7 @@ const Verb& enter_verb() {
           "A shell, or COMMAND, with the programs of a directory ('/' or '.' in front) or an image, but your "
           "user, your home directory, /tmp, the work directory and the network of this machine. What is "
           "changed in an image is thrown away; a directory is written to. The exit code is the program's.",
-      .flags = with_flags(flags(), registry_flags()),
+      .flags = with_flags(with_flags(with_flags(flags(), variable_flags()), pull_flags()), registry_flags()),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

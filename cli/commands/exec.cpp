@@ -5,14 +5,23 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/container_request.hpp"
+#include "cli/container_root.hpp"
+#include "cli/containers/attachment.hpp"
 #include "cli/containers/exec_request.hpp"
 #include "cli/containers/selection.hpp"
+#include "cli/registry_options.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "run/monitor/control.hpp"
 
 namespace ecrin::cli {
 namespace {
+
+Failure refusal(std::string_view payload) {
+  Error error = run::decode_failure(payload).first;
+  const int code = exit_code_of_start(error);
+  return Failure(std::move(error), code);
+}
 
 // The program has ended when the monitor says so.
 Outcome hear_end(const Fd& socket) {
@@ -22,8 +31,7 @@ Outcome hear_end(const Fd& socket) {
       return std::unexpected(
           Failure(Error(ErrorKind::system, "the container ended, and the program with it"), 137));
     if (packet->kind == run::PacketKind::error) {
-      auto [error, code] = run::decode_failure(packet->payload);
-      return std::unexpected(Failure(std::move(error), code));
+      return std::unexpected(refusal(packet->payload));
     }
     if (packet->kind != run::PacketKind::ended) continue;  // answers to signals
     const Json json = TRY(parse_json(packet->payload, "the end of a program"));
@@ -38,14 +46,13 @@ std::expected<Fd, Failure> start_program(const Fd& socket, const ExecRequest& re
   auto packet = TRY(run::receive_control(socket));
   if (!packet) return std::unexpected(Failure(Error(ErrorKind::system, "the container ended")));
   if (packet->kind == run::PacketKind::error) {
-    auto [error, code] = run::decode_failure(packet->payload);
-    return std::unexpected(Failure(std::move(error), code));
+    return std::unexpected(refusal(packet->payload));
   }
   return packet->descriptors.empty() ? Fd() : std::move(packet->descriptors.front());
 }
 
 Outcome execute(Session&, Containers& containers, const run::StoredContainer& record,
-                const ExecRequest& request, bool interactive) {
+                const ExecRequest& request, bool interactive, const std::string& detach_keys) {
   const Fd socket = TRY(containers.connect(record));
   const SignalQueue signals = TRY(SignalQueue::open());
   Fd input = TRY(interactive ? standard_stream(0) : posix::open("/dev/null", O_RDONLY));
@@ -60,11 +67,22 @@ Outcome execute(Session&, Containers& containers, const run::StoredContainer& re
     (void)run::send_control(socket, run::PacketKind::request,
                             dump_json({{"verb", "signal-exec"}, {"signal", number}}));
   };
-  const Attended attended{
-      .ended = socket, .terminal = request.terminal ? &terminal : nullptr, .signal = signal, .is_end = [&] {
-        return run::waiting_packet(socket) != run::PacketKind::answer;
-      }};
-  TRY(attend(attended, signals, interactive ? Input::standard : Input::none));
+  DetachFilter keys(request.terminal ? detach_keys : "");
+  const auto detaches = [&keys](std::string& typed) {
+    bool detached = false;
+    typed = keys.pass(typed, detached);
+    return detached;
+  };
+  const Attended attended{.ended = socket,
+                          .terminal = request.terminal ? &terminal : nullptr,
+                          .signal = signal,
+                          .is_end = [&] { return run::waiting_packet(socket) != run::PacketKind::answer; },
+                          .detaches = detaches};
+  if (TRY(attend(attended, signals, interactive ? Input::standard : Input::none)) == Leave::detached) {
+    // It may have ended meanwhile.
+    (void)run::ask(socket, {{"verb", "detach-exec"}});
+    return 0;
+  }
   return hear_end(socket);
 }
 
@@ -82,7 +100,8 @@ Outcome run(Session& session, const Arguments& arguments) {
                       .privileged = arguments.on("privileged"),
                       .detach = arguments.on("detach")};
   if (request.terminal) request.size = terminal_size(TRY(standard_stream(1)));
-  return execute(session, containers, record, request, arguments.on("interactive"));
+  const std::string keys = TRY(parse_detach_keys(arguments.value("detach-keys", "ctrl-p,ctrl-q")));
+  return execute(session, containers, record, request, arguments.on("interactive"), keys);
 }
 
 }  // namespace
@@ -96,19 +115,12 @@ const Verb& exec_verb() {
           "With the environment, user and limits of the container. The exit code is the program's, 126 or "
           "127 "
           "when it cannot be executed or found, 125 when ecrin fails. Flags end at CONTAINER.",
-      .flags =
+      .flags = with_flags(
           {
               {.name = "detach", .letter = 'd', .value = "", .help = "leave the program in the background"},
-              {.name = "env",
-               .letter = 'e',
-               .value = "NAME=VALUE",
-               .help = "set a variable; NAME alone takes it from the environment",
-               .occurs = Occurs::often},
-              {.name = "env-file",
-               .value = "FILE",
-               .help = "set variables from lines of a file",
-               .occurs = Occurs::often,
-               .completion = Completion::file},
+              {.name = "detach-keys",
+               .value = "KEYS",
+               .help = "what to type at its terminal to leave it running (default ctrl-p,ctrl-q)"},
               {.name = "interactive", .letter = 'i', .value = "", .help = "give the program standard input"},
               {.name = "latest",
                .letter = 'l',
@@ -122,6 +134,7 @@ const Verb& exec_verb() {
                .help = "who runs the program: names or numbers"},
               {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
           },
+          variable_flags()),
       .order = Order::flags_first,
       .run = run,
   };

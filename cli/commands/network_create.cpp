@@ -1,6 +1,7 @@
 // verb: network create
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/key_values.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
 #include "run/network/network_store.hpp"
@@ -12,17 +13,6 @@ Result<run::IpAddress> parse_address(const std::string& text, std::string_view f
   const auto address = run::IpAddress::parse(text);
   if (!address) return fail(ErrorKind::invalid, "--{} is an address, not '{}'", flag, printable(text, 200));
   return *address;
-}
-
-Result<std::map<std::string, std::string>> parse_pairs(const Arguments& arguments, std::string_view flag) {
-  std::map<std::string, std::string> pairs;
-  for (const std::string& text : arguments.values(flag)) {
-    const std::size_t equals = text.find('=');
-    if (equals == 0 || text.empty())
-      return fail(ErrorKind::invalid, "--{} is KEY=VALUE, not '{}'", flag, printable(text, 200));
-    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  }
-  return pairs;
 }
 
 // "10.89.0.128/25", or "10.89.0.10-10.89.0.20" as newer podmans have it too.
@@ -61,8 +51,8 @@ Outcome run(Session& session, const Arguments& arguments) {
                             .internal = arguments.on("internal"),
                             .dns = !arguments.on("disable-dns")};
   config.subnets = TRY(parse_subnets(arguments));
-  config.labels = TRY(parse_pairs(arguments, "label"));
-  config.options = TRY(parse_pairs(arguments, "opt"));
+  config.labels = TRY(parse_key_values(arguments.values("label"), "label"));
+  config.options = TRY(parse_key_values(arguments.values("opt"), "opt"));
   for (const std::string& text : arguments.values("dns"))
     config.nameservers.push_back(TRY(parse_address(text, "dns")));
   for (const auto& [key, value] : config.options) {

@@ -5,7 +5,9 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/containers/filter.hpp"
+#include "cli/containers/port_lines.hpp"
 #include "cli/containers/selection.hpp"
+#include "cli/containers/shown_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/table.hpp"
 
@@ -28,6 +30,8 @@ std::string status_text(const run::ContainerState& state, std::int64_t now) {
       return "Created";
     case run::LifeStatus::running:
       return state.health.empty() ? up : fmt::format("{} ({})", up, state.health);
+    case run::LifeStatus::paused:
+      return "Paused";
     case run::LifeStatus::stopping:
       return "Stopping";
     case run::LifeStatus::restarting:
@@ -38,16 +42,30 @@ std::string status_text(const run::ContainerState& state, std::int64_t now) {
   return "";
 }
 
-std::vector<std::string> command_of(const run::StoredContainer& record) {
-  const auto stored = decode_request(record.request);
-  if (!stored) return {};
-  const auto config = runtime_config(stored->request, stored->image);
-  return config ? config->process.args : std::vector<std::string>{};
+// A container, and what its request says: nothing, when another version of ecrin made it.
+struct Listed {
+  run::StoredContainer record;
+  std::optional<StoredRequest> stored;
+  std::vector<std::string> command;
+  std::vector<run::PublishedPort> ports;
+  std::vector<MountSpec> mounts;
+};
+
+Result<Listed> listed(Containers& containers, run::StoredContainer record) {
+  Listed container{.record = std::move(record), .stored = {}, .command = {}, .ports = {}, .mounts = {}};
+  auto stored = decode_request(container.record.request);
+  if (!stored) return container;
+  container.stored = std::move(*stored);
+  if (const auto config = runtime_config(container.stored->request, container.stored->image))
+    container.command = config->process.args;
+  container.ports = shown_ports(container.record, *container.stored);
+  container.mounts = TRY(shown_mounts(containers, container.record, *container.stored));
+  return container;
 }
 
-Json row_of(const run::StoredContainer& record, std::int64_t now, bool whole) {
-  const std::vector<std::string> args = command_of(record);
-  std::string command = printable(join(args, " "));
+Json row_of(const Listed& container, std::int64_t now, bool whole) {
+  const run::StoredContainer& record = container.record;
+  std::string command = printable(join(container.command, " "));
   if (!whole && command.size() > k_short_command) command = command.substr(0, k_short_command - 3) + "...";
   std::vector<std::string> labels;
   for (const auto& [key, value] : record.labels) labels.push_back(fmt::format("{}={}", key, value));
@@ -62,7 +80,7 @@ Json row_of(const run::StoredContainer& record, std::int64_t now, bool whole) {
           {"RunningFor", since},
           {"Status", status_text(record.state, now)},
           {"State", run::to_string(record.state.status)},
-          {"Ports", ""},
+          {"Ports", ports_column(container.ports)},
           {"Names", record.name},
           {"Labels", join(labels, ",")},
           {"Pid", record.state.pid},
@@ -72,21 +90,22 @@ Json row_of(const run::StoredContainer& record, std::int64_t now, bool whole) {
           {"Health", record.state.health}};
 }
 
-Json document_of(const run::StoredContainer& record, std::int64_t now) {
-  const auto stored = decode_request(record.request);
+Json document_of(const Listed& container, std::int64_t now) {
+  const run::StoredContainer& record = container.record;
+  const auto& stored = container.stored;
   Json mounts = Json::array();
+  for (const MountSpec& mount : container.mounts) mounts.push_back(mount.destination);
   Json networks = Json::array();
   bool removes = false;
   if (stored) {
-    for (const MountSpec& mount : stored->request.mounts) mounts.push_back(mount.destination);
-    networks.push_back(stored->network);
+    networks = stored->networks;
     removes = stored->request.life.remove;
   }
   return {{"Id", record.id},
           {"Names", {record.name}},
           {"Image", record.image},
           {"ImageID", record.image_id.substr(record.image_id.find(':') + 1)},
-          {"Command", command_of(record)},
+          {"Command", container.command},
           {"Created", record.created / k_second},
           {"CreatedAt", time_ago(record.created / k_second, now)},
           {"Status", status_text(record.state, now)},
@@ -99,14 +118,13 @@ Json document_of(const run::StoredContainer& record, std::int64_t now) {
           {"Labels", Json(record.labels)},
           {"Mounts", std::move(mounts)},
           {"Networks", std::move(networks)},
-          {"Ports", Json::array()},
+          {"Ports", ports_document(container.ports)},
           {"Restarts", record.state.restarts},
           {"Health", record.state.health},
           {"AutoRemove", removes}};
 }
 
-Result<std::vector<run::StoredContainer>> chosen(Containers& containers, const Arguments& arguments,
-                                                 std::int64_t now) {
+Result<std::vector<Listed>> chosen(Containers& containers, const Arguments& arguments, std::int64_t now) {
   const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), now));
   std::uint64_t last = UINT64_MAX;
   if (const auto text = arguments.find("last"); text && *text != "-1") {
@@ -117,38 +135,41 @@ Result<std::vector<run::StoredContainer>> chosen(Containers& containers, const A
   if (arguments.on("latest")) last = 1;
   const bool all = arguments.on("all") || last != UINT64_MAX || filter.asks_for_state();
   const std::vector<run::StoredContainer> records = TRY(containers.list());
-  std::vector<run::StoredContainer> result;
+  std::vector<Listed> result;
   // The newest first.
   for (auto record = records.rbegin(); record != records.rend() && result.size() < last; ++record) {
     if (!all && !is_active(record->state)) continue;
-    if (TRY(filter.accepts(*record, records))) result.push_back(*record);
+    if (TRY(filter.accepts(*record, records))) result.push_back(TRY(listed(containers, *record)));
   }
   const std::string sort = arguments.value("sort", "created");
   const auto by = [&](const auto& key) { std::ranges::stable_sort(result, {}, key); };
-  if (sort == "id") by(&run::StoredContainer::id);
-  if (sort == "image") by(&run::StoredContainer::image);
-  if (sort == "names") by(&run::StoredContainer::name);
-  if (sort == "status") by([](const auto& record) { return record.state.status; });
-  if (sort == "runningfor") by([](const auto& record) { return -record.state.started; });
-  if (sort == "command") by(command_of);
+  if (sort == "id") by([](const Listed& one) { return one.record.id; });
+  if (sort == "image") by([](const Listed& one) { return one.record.image; });
+  if (sort == "names") by([](const Listed& one) { return one.record.name; });
+  if (sort == "status") by([](const Listed& one) { return one.record.state.status; });
+  if (sort == "runningfor") by([](const Listed& one) { return -one.record.state.started; });
+  if (sort == "command") by([](const Listed& one) { return one.command; });
   return result;
 }
 
 Outcome run(Session& session, const Arguments& arguments) {
   Containers containers = TRY(Containers::open(session));
   const std::int64_t now = session.now();
-  const auto records = TRY(chosen(containers, arguments, now));
+  const std::vector<Listed> all = TRY(chosen(containers, arguments, now));
   const bool whole = arguments.on("no-trunc");
   const std::string format = arguments.value("format");
   if (arguments.on("quiet")) {
-    for (const auto& record : records) print_line(whole ? record.id : record.id.substr(0, k_short_id));
+    for (const Listed& container : all) {
+      const std::string& id = container.record.id;
+      print_line(whole ? id : id.substr(0, k_short_id));
+    }
     return 0;
   }
   std::vector<Json> rows;
   if (format == "json") {
-    for (const auto& record : records) rows.push_back(document_of(record, now));
+    for (const Listed& container : all) rows.push_back(document_of(container, now));
   } else {
-    for (const auto& record : records) rows.push_back(row_of(record, now, whole));
+    for (const Listed& container : all) rows.push_back(row_of(container, now, whole));
   }
   if (!format.empty()) {
     TRY(print_formatted(format, rows));

@@ -1,8 +1,6 @@
 // verb: rm
 #include <set>
 
-#include "base/posix.hpp"
-#include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/containers/life_request.hpp"
 #include "cli/containers/removal.hpp"
@@ -57,14 +55,8 @@ Result<> remove_all(Removal& removal, FirstError& errors) {
 
 Outcome run(Session& session, const Arguments& arguments) {
   const bool all = arguments.on("all");
-  std::vector<std::string> words = arguments.operands();
-  for (const std::string& file : arguments.values("cidfile"))
-    words.emplace_back(trim(TRY(posix::read_file(file, 4096))));
   const bool latest = arguments.on("latest");
-  if (int(all) + int(latest) + int(!words.empty()) != 1)
-    return std::unexpected(
-        Error(ErrorKind::invalid, all || latest ? "--all and --latest take no names"
-                                                : "'ecrin rm' needs CONTAINER..., --latest or --all"));
+  const std::vector<std::string> words = TRY(named_containers(arguments));
   // Where mounts of this session can be taken down.
   if (shared_namespace(session.environment())) TRY(session.stay_in_namespace());
   Store& store = TRY(session.workshop(Store::Purpose::freeing))->store();

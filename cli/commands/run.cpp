@@ -4,6 +4,7 @@
 #include "cli/registries.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/run_container.hpp"
+#include "cli/user_mapping.hpp"
 #include "cli/working_steps.hpp"
 
 namespace ecrin::cli {
@@ -31,6 +32,12 @@ std::vector<Flag> flags() {
        .value = "CAPABILITY",
        .help = "take a capability away, or ALL",
        .occurs = Occurs::often},
+      {.name = "arch", .value = "ARCH", .help = "the image's processor; default: this machine's"},
+      {.name = "cdi-spec-dir",
+       .value = "DIR",
+       .help = "where vendors' devices are described (default /etc/cdi and /var/run/cdi)",
+       .occurs = Occurs::often,
+       .completion = Completion::directory},
       {.name = "detach",
        .letter = 'd',
        .value = "",
@@ -39,22 +46,12 @@ std::vector<Flag> flags() {
        .value = "KEYS",
        .help = "what to type to leave it running (default ctrl-p,ctrl-q)"},
       {.name = "device",
-       .value = "HOST[:PATH]",
-       .help = "a device of the host, or a directory of them",
+       .value = "HOST[:PATH]|KIND=NAME",
+       .help = "a device of the host, a directory of them, or a vendor's (CDI): vendor.com/class=name",
        .occurs = Occurs::often},
       {.name = "entrypoint",
        .value = "COMMAND",
        .help = "instead of the image's: one word or a JSON list; '' for none"},
-      {.name = "env",
-       .letter = 'e',
-       .value = "NAME=VALUE",
-       .help = "set a variable; NAME alone takes it from the environment",
-       .occurs = Occurs::often},
-      {.name = "env-file",
-       .value = "FILE",
-       .help = "set variables from lines of a file",
-       .occurs = Occurs::often,
-       .completion = Completion::file},
       {.name = "hostname", .letter = 'h', .value = "NAME", .help = "the container's host name"},
       {.name = "image-volume",
        .value = "KIND",
@@ -74,14 +71,16 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "name", .value = "NAME", .help = "a name that no other container has"},
       {.name = "no-cache", .value = "", .help = "with --into: run the step even if its result is there"},
+      {.name = "os", .value = "OS", .help = "the image's operating system; default: linux"},
+      {.name = "passwd",
+       .value = "",
+       .help = "a user's number that the image has no name for gets an entry (default true)"},
       {.name = "platform", .value = "OS/ARCH", .help = "the image's platform; default: this machine's"},
-      {.name = "pull",
-       .value = "WHEN",
-       .help = "missing (default), always, newer or never",
-       .completion = Completion::word,
-       .words = {"missing", "always", "newer", "never"}},
-      {.name = "quiet", .letter = 'q', .value = "", .help = "say nothing while an image is pulled"},
       {.name = "read-only", .value = "", .help = "the root file system cannot be written to"},
+      {.name = "read-only-tmpfs",
+       .value = "",
+       .help = "with --read-only: /run, /tmp and /var/tmp can be written to (default true)"},
+      {.name = "replace", .value = "", .help = "remove the container that has the name before"},
       {.name = "rm", .value = "", .help = "remove the container at its end"},
       {.name = "rootfs", .value = "", .help = "the first operand is a directory to run in, not an image"},
       {.name = "secret",
@@ -90,10 +89,11 @@ std::vector<Flag> flags() {
        .occurs = Occurs::often},
       {.name = "security-opt",
        .value = "OPTION",
-       .help = "seccomp=unconfined, no-new-privileges=false, unmask=ALL",
+       .help = "seccomp=FILE|unconfined, no-new-privileges=false, mask=PATH, unmask=PATH|ALL",
        .occurs = Occurs::often},
       {.name = "shm-size", .value = "SIZE", .help = "of /dev/shm (default 64m)"},
       {.name = "sig-proxy", .value = "", .help = "pass signals on to the program (default true)"},
+      systemd_flag(),
       {.name = "tmpfs",
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",
@@ -107,14 +107,28 @@ std::vector<Flag> flags() {
        .letter = 'u',
        .value = "USER[:GROUP]",
        .help = "who runs the program: names or numbers"},
+      user_mapping_flag(),
+      {.name = "variant", .value = "VARIANT", .help = "the variant of the image's processor"},
       {.name = "volume",
        .letter = 'v',
        .value = "SOURCE:PATH[:OPTIONS]",
        .help = "mount a host path (with '/' or '.' in front) or a named volume",
        .occurs = Occurs::often,
        .completion = Completion::directory},
+      {.name = "volumes-from",
+       .value = "CONTAINER[:ro]",
+       .help = "the volumes and bind mounts of another container",
+       .occurs = Occurs::often},
       {.name = "workdir", .letter = 'w', .value = "PATH", .help = "the program's working directory"},
   };
+}
+
+std::vector<Flag> all_flags() {
+  std::vector<Flag> all = flags();
+  for (const auto& more : {variable_flags(), surroundings_flags(), life_flags(), network_flags(),
+                           resource_flags(), pull_flags(), registry_flags()})
+    all = with_flags(std::move(all), more);
+  return all;
 }
 
 }  // namespace
@@ -135,9 +149,7 @@ const Verb& run_verb() {
           "With --into CONTAINER there is no IMAGE: the command is a step of a build in that working "
           "container, as RUN "
           "in a recipe, and comes from the cache when it ran before on the same tree.",
-      .flags = with_flags(
-          with_flags(with_flags(with_flags(flags(), life_flags()), network_flags()), resource_flags()),
-          registry_flags()),
+      .flags = all_flags(),
       .least_operands = 1,
       .order = Order::flags_first,
       .completion = Completion::image,

@@ -11,8 +11,9 @@ namespace {
 
 // Those of `ecrin run`, but for what a shell decides itself.
 std::vector<Flag> flags() {
-  constexpr std::array<std::string_view, 10> k_own = {
-      "detach", "entrypoint", "interactive", "into", "no-cache", "restart", "rm", "rootfs", "secret", "tty"};
+  constexpr std::array<std::string_view, 11> k_own = {"detach",   "entrypoint", "interactive", "into",
+                                                      "no-cache", "restart",    "rm",          "rootfs",
+                                                      "secret",   "systemd",    "tty"};
   std::vector<Flag> flags;
   for (const Flag& flag : run_verb().flags)
     if (std::ranges::find(k_own, flag.name) == k_own.end()) flags.push_back(flag);
@@ -25,9 +26,9 @@ Outcome run(Session& session, const Arguments& arguments) {
     request.command.erase(request.command.begin());
   request.terminal = has_terminal();
   request.interactive = true;
-  request.shell = true;
+  request.systemd = SystemdMode::off;
   request.life.remove = true;
-  return run_in_foreground(session, request, arguments);
+  return run_in_foreground(session, request, arguments, Program::shell);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // verb: start
 #include "cli/containers/start.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/containers/filter.hpp"
 #include "cli/containers/selection.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/run_container.hpp"
@@ -34,13 +35,23 @@ Outcome start_attached(Session& session, const run::StoredContainer& record, con
   return attached_outcome(session, started.end->code, started.end->out_of_memory, stored.request.resources);
 }
 
+Result<std::vector<run::StoredContainer>> chosen(Session& session, const Arguments& arguments,
+                                                 FirstError& errors) {
+  Containers containers = TRY(Containers::open(session));
+  if (!arguments.has("filter")) return selected_containers(containers, arguments, errors);
+  if (!arguments.operands().empty() || arguments.on("latest"))
+    return fail(ErrorKind::invalid, "names, --latest and --filter do not go together");
+  const ContainerFilter filter = TRY(ContainerFilter::parse(arguments.values("filter"), session.now()));
+  const std::vector<run::StoredContainer> all = TRY(containers.list());
+  std::vector<run::StoredContainer> records;
+  for (const run::StoredContainer& record : all)
+    if (TRY(filter.accepts(record, all))) records.push_back(record);
+  return records;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   FirstError errors(session.console());
-  std::vector<run::StoredContainer> records;
-  {
-    Containers containers = TRY(Containers::open(session));
-    records = TRY(selected_containers(containers, arguments, errors));
-  }
+  const std::vector<run::StoredContainer> records = TRY(chosen(session, arguments, errors));
   const bool attach = arguments.on("attach") || arguments.on("interactive");
   if (attach) {
     if (records.size() > 1)
@@ -58,6 +69,11 @@ std::vector<Flag> flags() {
       {.name = "detach-keys",
        .value = "KEYS",
        .help = "what to type to leave it running (default ctrl-p,ctrl-q)"},
+      {.name = "filter",
+       .letter = 'f',
+       .value = "KEY=VALUE",
+       .help = "those that fit, as 'ecrin ps' has it, in place of names",
+       .occurs = Occurs::often},
       {.name = "interactive", .letter = 'i', .value = "", .help = "attach, and give it standard input"},
       {.name = "sig-proxy",
        .value = "",

@@ -2,6 +2,7 @@
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/first_error.hpp"
+#include "cli/key_values.hpp"
 #include "cli/prompt.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
@@ -16,17 +17,11 @@ Outcome run_create(Session& session, const Arguments& arguments) {
     return std::unexpected(
         Error(ErrorKind::unsupported, fmt::format("there is no volume driver '{}'", printable(driver)))
             .hint("volumes are directories of the store: the driver local"));
+  KeyValues labels = TRY(parse_key_values(arguments.values("label"), "label"));
   build::Volume volume{.name = words.empty() ? build::new_volume_name() : words.front(),
                        .created = session.now(),
-                       .labels = {},
+                       .labels = std::move(labels),
                        .anonymous = false};
-  for (const std::string& text : arguments.values("label")) {
-    const std::size_t equals = text.find('=');
-    if (equals == 0 || text.empty())
-      return std::unexpected(
-          Error(ErrorKind::invalid, fmt::format("a label is KEY[=VALUE], not '{}'", printable(text))));
-    volume.labels[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  }
   build::Workshop* workshop = TRY(session.workshop());
   build::Volumes volumes = TRY(build::Volumes::open(workshop->store()));
   if (auto made = volumes.create(volume); !made) {

@@ -62,7 +62,7 @@ Result<std::chrono::milliseconds> parse_interval(const std::string& text) {
 
 Outcome run(Session& session, const Arguments& arguments) {
   const std::vector<std::string> conditions = arguments.words("condition");
-  constexpr std::string_view k_known[] = {"created", "exited",  "healthy",  "restarting",
+  constexpr std::string_view k_known[] = {"created", "exited",  "healthy",  "paused",   "restarting",
                                           "running", "stopped", "stopping", "unhealthy"};
   for (const std::string& condition : conditions) {
     if (std::ranges::find(k_known, condition) == std::end(k_known))

@@ -1,61 +1,20 @@
 #include "cli/containers/create.hpp"
 #include "build/volumes.hpp"
 
-#include <chrono>
 #include <random>
 
-#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
-#include "build/image_steps.hpp"
 #include "build/working_containers.hpp"
+#include "cli/chosen_image.hpp"
 #include "cli/containers/container_names.hpp"
+#include "cli/containers/removal.hpp"
 #include "cli/containers/stored_request.hpp"
-#include "cli/image_names.hpp"
-#include "cli/registries.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 constexpr int k_name_tries = 200;
-
-struct ChosenImage {
-  oci::Image image;
-  std::string manifest;
-  std::vector<std::string> layers;
-};
-
-Result<ChosenImage> choose_image(Session& session, const ContainerRequest& request,
-                                 const Arguments& arguments) {
-  // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
-  const Interrupts interrupts;
-  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
-  const auto registries = TRY(open_registries(session, arguments, interrupts));
-  build::Workshop& workshop = *TRY(session.workshop());
-  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
-  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
-  const StepName name = TRY(parse_step_name(request.image));
-  const oci::Platform wanted = request.platform.value_or(oci::Platform::host());
-  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
-  oci::Image image = TRY(workshop.images().load(record.manifest));
-  if (!wanted.accepts(image.config.platform))
-    log::warning("'{}' is an image for {}, not for {}", printable(request.image, 300),
-                 printable(image.config.platform.to_string(), 100), wanted.to_string());
-  if (name.step) {
-    build::ImageAtStep at = TRY(build::image_at_step(workshop.store().database(), image, *name.step));
-    if (!at.settings_known)
-      session.console().print(
-          "note: the image was not built here: environment, user and work directory are those "
-          "of the whole image");
-    image = std::move(at.image);
-  }
-  ChosenImage chosen{.image = {}, .manifest = record.manifest.to_string(), .layers = {}};
-  for (const fs::Layer& layer :
-       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(request.image)))
-    chosen.layers.push_back(layer.id);
-  chosen.image = std::move(image);
-  return chosen;
-}
 
 // A name that is free, or the user's.
 Result<> add_named(Store& store, run::StoredContainer& record, const std::string& wanted) {
@@ -78,6 +37,18 @@ Result<> add_named(Store& store, run::StoredContainer& record, const std::string
   }
 }
 
+// --replace
+Result<> remove_namesake(Store& store, const std::string& name) {
+  if (name.empty()) return fail(ErrorKind::invalid, "--replace needs --name");
+  Containers containers = TRY(Containers::open(store));
+  for (const run::StoredContainer& record : TRY(containers.list())) {
+    if (record.name != name) continue;
+    TRY_WHILE(remove_container(containers, record, EndRunning::yes, std::chrono::seconds(10)),
+              "removing the container that has the name");
+  }
+  return {};
+}
+
 Result<> write_cidfile(const Arguments& arguments, const std::string& id) {
   const auto path = arguments.find("cidfile");
   if (!path) return {};
@@ -96,10 +67,19 @@ std::map<std::string, std::string> all_labels(const oci::ImageConfig& image,
   return labels;
 }
 
+// A shell of the image, or the command, in place of what the image runs.
+ContainerRequest with_shell(ContainerRequest request, const oci::ImageConfig& image) {
+  request.entrypoint.emplace();
+  if (request.command.empty())
+    request.entrypoint->push_back(image.shell.empty() ? "/bin/sh" : image.shell.front());
+  return request;
+}
+
 }  // namespace
 
-Result<NewContainer> create_container(Session& session, const ContainerRequest& request,
-                                      const Arguments& arguments) {
+Result<NewContainer> create_container(Session& session, const ContainerRequest& asked,
+                                      const Arguments& arguments, Program program) {
+  ContainerRequest request = asked;
   if (const auto path = arguments.find("cidfile"); path && posix::open(*path, O_PATH))
     return std::unexpected(Error(ErrorKind::conflict, fmt::format("'{}' exists already", printable(*path)))
                                .hint("--cidfile never overwrites a file: remove it first"));
@@ -108,24 +88,24 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   if (request.is_rootfs) {
     TRY(posix::open(TRY(absolute_path(request.image)), O_PATH | O_DIRECTORY));
   } else {
-    ChosenImage chosen = TRY(choose_image(session, request, arguments));
+    ChosenImage chosen = TRY(choose_image(session, request.image, request.platform, arguments));
     record.image = request.image;
     record.image_id = chosen.image.id().digest.to_string();
-    record.manifest = std::move(chosen.manifest);
-    record.layers = std::move(chosen.layers);
+    record.manifest = chosen.manifest.to_string();
+    for (const fs::Layer& layer : chosen.layers) record.layers.push_back(layer.id);
     config = std::move(chosen.image.config);
   }
+  if (program == Program::shell) request = with_shell(std::move(request), config);
   // What is wrong with the command is told before anything is made.
   TRY(runtime_config(request, config));
-  record.id = TRY(run::make_container_id());
-  record.created = std::chrono::duration_cast<std::chrono::nanoseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
+  record.id = run::make_container_id();
+  record.created = run::nanoseconds_now();
   record.labels = all_labels(config, request);
   record.request = encode_request(TRY(lasting_words(arguments, request)), config);
   Store& store = TRY(session.workshop())->store();
   run::ContainerPlace::Made made = TRY(run::ContainerPlace::make(store, record.id));
   const auto recorded = [&]() -> Result<> {
+    if (arguments.on("replace")) TRY(remove_namesake(store, request.name));
     TRY(add_named(store, record, request.name));
     return write_cidfile(arguments, record.id);
   }();
@@ -134,6 +114,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
     return std::unexpected(recorded.error());
   }
   return NewContainer{.record = std::move(record),
+                      .request = std::move(request),
                       .image = std::move(config),
                       .place = std::move(made.place),
                       .lock = std::move(made.lock)};

@@ -11,14 +11,16 @@ namespace ecrin::cli {
 
 struct NewContainer {
   run::StoredContainer record;
+  ContainerRequest request;  // with the program that was chosen
   oci::ImageConfig image;
   run::ContainerPlace place;
   FileLock lock;
 };
 
+enum class Program { of_image, shell };
 /// `arguments` say how an image that is missing is pulled. --cidfile is written.
-Result<NewContainer> create_container(Session& session, const ContainerRequest& request,
-                                      const Arguments& arguments);
+Result<NewContainer> create_container(Session& session, const ContainerRequest& asked,
+                                      const Arguments& arguments, Program program = Program::of_image);
 
 /// Takes a container away with all that belongs to it; with its lock held, inside the user namespace.
 Result<> remove_container(Store& store, const std::string& id);

@@ -144,7 +144,10 @@ Result<bool> ContainerFilter::accepts(const run::StoredContainer& record,
   if (m_volumes.empty() && m_networks.empty() && m_restart_policies.empty()) return true;
   const StoredRequest stored = TRY(decode_request(record.request));
   return any_or_none(m_volumes, [&](const std::string& words) { return has_mount(stored, words); }) &&
-         any_or_none(m_networks, [&](const std::string& name) { return stored.network == name; }) &&
+         any_or_none(m_networks,
+                     [&](const std::string& name) {
+                       return std::ranges::find(stored.networks, name) != stored.networks.end();
+                     }) &&
          any_or_none(m_restart_policies, [&](const std::string& policy) {
            const std::string whole = run::to_string(stored.request.life.restart);
            return whole == policy || whole.substr(0, whole.find(':')) == policy;

@@ -7,6 +7,8 @@
 
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
+#include "cli/containers/port_lines.hpp"
+#include "cli/containers/shown_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "run/monitor/container_log.hpp"
 
@@ -20,10 +22,11 @@ std::string time_text(std::int64_t nanoseconds) {
 }
 
 Json state_json(const run::ContainerState& state) {
-  const bool alive = is_active(state) && state.status != LifeStatus::restarting;
+  const bool paused = state.status == LifeStatus::paused;
+  const bool alive = is_active(state) && !paused && state.status != LifeStatus::restarting;
   Json json = {{"Status", run::to_string(state.status)},
                {"Running", alive},
-               {"Paused", false},
+               {"Paused", paused},
                {"Restarting", state.status == LifeStatus::restarting},
                {"OOMKilled", state.out_of_memory},
                {"Dead", false},
@@ -78,7 +81,7 @@ Json or_zero(const std::optional<T>& value) {
   return value ? Json(*value) : Json(0);
 }
 
-Json host_config_json(const StoredRequest& stored, const std::string& directory) {
+Json host_config_json(const StoredRequest& stored, const std::string& directory, Json ports) {
   const ContainerRequest& request = stored.request;
   const oci::Resources& resources = request.resources;
   Json binds = Json::array();
@@ -97,8 +100,8 @@ Json host_config_json(const StoredRequest& stored, const std::string& directory)
            {{"Type", logs ? "k8s-file" : "none"},
             {"Path", logs ? directory + "/log" : ""},
             {"Size", human_size(request.life.log_size)}}},
-          {"NetworkMode", stored.network},
-          {"PortBindings", Json::object()},
+          {"NetworkMode", stored.networks.front()},
+          {"PortBindings", std::move(ports)},
           {"RestartPolicy",
            {{"Name", policy.substr(0, policy.find(':'))}, {"MaximumRetryCount", restart.most.value_or(0)}}},
           {"AutoRemove", request.life.remove},
@@ -157,11 +160,17 @@ Result<Json> inspect_container(Containers& containers, const run::StoredContaine
   const std::string store = containers.store().path();
   const std::string directory = fmt::format("{}/containers/{}", store, record.id);
   Json mounts = Json::array();
-  for (const MountSpec& mount : stored.request.mounts) mounts.push_back(mount_json(mount, store));
+  for (const MountSpec& mount : TRY(shown_mounts(containers, record, stored)))
+    mounts.push_back(mount_json(mount, store));
   std::vector<std::string> lowers;
   for (auto layer = record.layers.rbegin(); layer != record.layers.rend(); ++layer)
     lowers.push_back(fmt::format("{}/layers/{}/diff", store, *layer));
   const std::vector<std::string>& args = config.process.args;
+  const std::vector<run::PublishedPort> ports = shown_ports(record, stored);
+  std::vector<run::ExposedPort> exposed = stored.request.network.exposed;
+  for (const std::string& text : stored.image.exposed_ports)
+    if (const auto of_image = run::parse_exposed_ports(text))
+      exposed.insert(exposed.end(), of_image->begin(), of_image->end());
   Json json = {{"Id", record.id},
                {"Created", time_text(record.created)},
                {"Path", args.front()},
@@ -182,10 +191,11 @@ Result<Json> inspect_container(Containers& containers, const run::StoredContaine
                    {"MergedDir", directory + "/scratch/merged"}}}}},
                {"Mounts", std::move(mounts)},
                {"LogPath", stored.request.life.log_size > 0 ? directory + "/log" : ""},
-               {"NetworkSettings", {{"Ports", Json::object()}, {"Networks", Json::object()}}},
+               {"NetworkSettings", {{"Ports", port_bindings(ports, exposed)}, {"Networks", Json::object()}}},
                {"Config", config_json(record, stored, config)},
-               {"HostConfig", host_config_json(stored, directory)}};
-  json["NetworkSettings"]["Networks"][stored.network] = Json::object();
+               {"HostConfig", host_config_json(stored, directory, port_bindings(ports, {}))}};
+  for (const std::string& network : stored.networks)
+    json["NetworkSettings"]["Networks"][network] = Json::object();
   return json;
 }
 

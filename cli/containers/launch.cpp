@@ -3,18 +3,27 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "base/atomic_file.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/cdi_devices.hpp"
 #include "cli/container_root.hpp"
+#include "cli/containers/accounts.hpp"
 #include "cli/containers/exec_request.hpp"
+#include "cli/containers/update_request.hpp"
+#include "cli/entered_system.hpp"
+#include "cli/network_flags.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
+#include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
 #include "run/seccomp/seccomp.hpp"
+#include "run/seccomp/seccomp_config.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::cli {
@@ -24,35 +33,74 @@ constexpr std::size_t k_hostname_size = 12;  // of the ID
 
 Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
   if (!request.hostname.empty()) return request.hostname;
-  if (request.network.mode() != run::NetworkMode::host) return id.substr(0, k_hostname_size);
+  if (request.network.mode() != run::NetworkMode::host && !request.surroundings.shares_uts)
+    return id.substr(0, k_hostname_size);
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
 }
 
-Result<> apply_user(oci::RuntimeProcess& process, const Fd& rootfs, const std::string& user) {
-  const run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+void apply_user(oci::RuntimeProcess& process, const run::UserIdentity& identity) {
   process.uid = identity.uid;
   process.gid = identity.gid;
   if (process.uid != 0) process.capabilities.keep_bounding_only();
   process.additional_gids = identity.additional_gids;
   const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
   if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
-  return {};
+}
+
+// Who is kept has the numbers of outside, unless others were said.
+Person person_inside(Person person, const UserMapping& mapping) {
+  person.uid = mapping.uid.value_or(person.uid);
+  person.gid = mapping.gid.value_or(person.gid);
+  return person;
+}
+
+Result<> write_number(const std::string& path, pid_t number) {
+  if (path.empty()) return {};
+  const Fd file = TRY(posix::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  return posix::write_full(file, std::string_view(std::to_string(number) + "\n"));
+}
+
+bool needs_systemd_cgroup(const ContainerRequest& request) {
+  return request.systemd == SystemdMode::always || request.systemd == SystemdMode::boot;
+}
+// The image's command decides, or the container may do without.
+bool may_boot_systemd(const ContainerRequest& request) {
+  return request.systemd == SystemdMode::program || boots_systemd(request, {});
 }
 
 }  // namespace
 
-Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request) {
+Result<StartSurroundings> StartSurroundings::open(Session& session, const ContainerRequest& request,
+                                                  Cgroups cgroups) {
   StartSurroundings surroundings;
+  if (request.user_mapping.keeps) surroundings.person = this_person(session.environment());
   surroundings.network = TRY(open_network_namespaces(session, request.network));
-  surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  const bool for_systemd = needs_systemd_cgroup(request);
+  if (!request.resources.empty()) {
+    surroundings.cgroups = TRY(open_cgroups(session, request.resources));
+  } else if (cgroups == Cgroups::where_possible || for_systemd || may_boot_systemd(request)) {
+    auto opened =
+        run::CgroupPlace::open({}, service_manager_addresses(session.environment(), session.user()));
+    if (!opened && for_systemd)
+      return std::unexpected(
+          std::move(opened).error().context("looking for a cgroup for systemd in the container"));
+    if (opened) {
+      surroundings.cgroups = std::move(*opened);
+    } else {
+      surroundings.no_cgroup = std::move(opened).error();
+    }
+  } else {
+    surroundings.no_cgroup = Error(ErrorKind::unsupported, "it was started in the foreground without limits")
+                                 .hint("start it with --detach, or with a limit like --pids-limit");
+  }
   return surroundings;
 }
 
 Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
                const ContainerRequest& request, const oci::ImageConfig& image,
-               const run::ContainerPlace& place, const StartSurroundings& surroundings)
+               const run::ContainerPlace& place, StartSurroundings& surroundings)
     : m_session(session),
       m_workshop(workshop),
       m_record(record),
@@ -60,7 +108,12 @@ Launch::Launch(Session& session, build::Workshop& workshop, const run::StoredCon
       m_image(image),
       m_place(place),
       m_cgroups(surroundings.cgroups),
-      m_opened(surroundings.network) {}
+      m_no_cgroup(surroundings.no_cgroup),
+      m_resources(request.resources),
+      m_ports(record.state.ports),
+      m_person(surroundings.person),
+      m_opened(surroundings.network),
+      m_wanted_network(request.network) {}
 
 Launch::~Launch() {
   ended();
@@ -78,6 +131,89 @@ Result<> Launch::open_tree() {
   return {};
 }
 
+Result<> Launch::choose_user(run::ContainerOptions& options, const Fd& rootfs) {
+  oci::RuntimeConfig& config = options.config;
+  const UserMapping& mapping = m_request.user_mapping;
+  const Person person = person_inside(m_person, mapping);
+  std::string user = m_request.user.value_or(m_image.user);
+  if (mapping.keeps) {
+    keep_user(config, *TRY(m_session.enter_namespace()), person.uid, person.gid);
+    if (!m_request.user) user = fmt::format("{}:{}", person.uid, person.gid);
+  }
+  run::UserIdentity identity = TRY(run::look_up_user(rootfs, user));
+  if (m_request.passwd) {
+    std::vector<Person> people;
+    if (mapping.keeps) {
+      people.push_back(person);
+      people.back().shell = "/bin/sh";
+      // Their home, where it is mounted.
+      std::vector<std::string> places;
+      for (const MountSpec& mount : m_request.mounts) places.push_back(mount.destination);
+      if (!is_within(person.home, places)) people.back().home = config.process.cwd;
+      if (identity.name.empty() && identity.uid == person.uid) identity.home = people.back().home;
+    }
+    if (identity.name.empty() && identity.uid != 0)
+      people.push_back(nameless_person(identity.uid, identity.gid, config.process.cwd));
+    if (!people.empty()) options.managed_files = account_files(rootfs, people);
+  }
+  apply_user(config.process, identity);
+  if (auto zone = TRY(time_zone_file(m_request.surroundings)))
+    options.managed_files.emplace_back("/etc/localtime", std::move(*zone));
+  return add_groups(m_request.surroundings, rootfs, config.process);
+}
+
+Result<> Launch::prepare_systemd(oci::RuntimeConfig& config) {
+  for (const std::string& line : systemd_variables(m_record.id)) set_variable(config.process.env, line);
+  if (m_cgroup) {
+    open_cgroup_mount(config);
+    const auto uid = id_outside(config.uid_mappings, 0);
+    const auto gid = id_outside(config.gid_mappings, 0);
+    if (config.uid_mappings.empty() || !uid || !gid) return {};
+    return m_cgroup->container().give_to(*uid, *gid);
+  }
+  const Error reason = m_no_cgroup.value_or(Error(ErrorKind::unsupported, "there is no cgroup for it"));
+  if (m_request.systemd != SystemdMode::words)
+    return std::unexpected(Error(reason).context("looking for a cgroup for systemd in the container"));
+  log::warning("systemd in the container will not work: {}", reason.message());
+  return {};
+}
+
+// They look at the container by its bundle: the directory with its config.json.
+Result<> Launch::prepare_hooks(run::ContainerOptions& options) {
+  m_hooks = options.config.hooks;
+  if (m_hooks == oci::Hooks{}) return {};
+  oci::RuntimeConfig config = options.config;
+  config.root_path = m_root;
+  AtomicFile file = TRY(AtomicFile::create(m_place.directory(), "config.json", 0600));
+  TRY(posix::write_full(file.file(), std::string_view(oci::runtime_config_json(config))));
+  TRY(file.commit(AtomicFile::Sync::no));
+  options.state = [this](std::string_view status, pid_t pid) { return state_text(status, pid); };
+  return {};
+}
+
+std::string Launch::state_text(std::string_view status, pid_t pid) const {
+  Json state = {{"ociVersion", oci::RuntimeConfig{}.version},
+                {"id", m_record.id},
+                {"status", std::string(status)},
+                {"bundle", m_place.path()}};
+  if (pid != 0) state["pid"] = pid;
+  return dump_json(state);
+}
+
+Result<> Launch::open_cgroup(run::ContainerOptions& options) {
+  if (!m_cgroups) return {};
+  const auto made = [&]() -> Result<> {
+    m_cgroup.emplace(TRY(m_cgroups->create(m_resources)));
+    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+    return {};
+  }();
+  if (made || !m_resources.empty()) return made;
+  // Nobody asked for it.
+  m_cgroup.reset();
+  m_no_cgroup = made.error();
+  return {};
+}
+
 Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   run::ContainerOptions options{.config = TRY(runtime_config(m_request, m_image)), .rootfs = m_root};
   oci::RuntimeConfig& config = options.config;
@@ -86,27 +222,39 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   m_own_home = std::ranges::any_of(config.process.env,
                                    [](const std::string& line) { return line.starts_with("HOME="); });
   m_capabilities = config.process.capabilities;
-  TRY(apply_user(config.process, rootfs, m_request.user.value_or(m_image.user)));
-  config.hostname = TRY(choose_hostname(m_request, m_record.id));
+  TRY(choose_user(options, rootfs));
+  const std::string hostname = TRY(choose_hostname(m_request, m_record.id));
+  if (!m_request.surroundings.shares_uts) config.hostname = hostname;
   const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
   if (std::ranges::none_of(config.process.env, is_hostname))
-    config.process.env.push_back("HOSTNAME=" + config.hostname);
+    config.process.env.push_back("HOSTNAME=" + hostname);
   m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
   options.network = m_request.network.mode();
   options.init = m_request.init;
-  if (m_cgroups) {
-    m_cgroup.emplace(TRY(m_cgroups->create(m_request.resources)));
-    options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  TRY(open_cgroup(options));
+  if (boots_systemd(m_request, m_image)) {
+    options.init = false;
+    TRY(prepare_systemd(config));
   }
   options.stdio = std::move(stdio);
-  const NetworkedContainer networked{.id = m_record.id, .name = m_record.name, .hostname = config.hostname};
-  m_network.emplace(TRY(open_network(m_session, m_request.network, m_image, networked, m_opened)));
+  const NetworkedContainer networked{
+      .id = m_record.id, .name = m_record.name, .hostname = hostname, .earlier_ports = m_ports};
+  m_network.emplace(TRY(open_network(m_session, m_wanted_network, m_image, networked, m_opened)));
+  m_ports = m_network->ports();
   options.network_namespace = m_network->network_namespace();
-  options.managed_files = m_network->files();
+  const auto& files = m_network->files();
+  options.managed_files.insert(options.managed_files.end(), files.begin(), files.end());
   build::RunSettings settings = m_request.settings;
-  settings.resources = m_request.resources;
+  settings.resources = m_resources;
   build::apply(settings, options);
+  if (m_request.security.labels)
+    log::warning("labels of SELinux are not set: 'label' of --security-opt does nothing");
+  TRY(choose_seccomp(m_request.security, config));
+  m_seccomp = config.seccomp;
+  for (const oci::CdiEdits& edits : TRY(find_cdi_devices(m_request.cdi_devices, m_request.cdi_directories)))
+    oci::apply_cdi_edits(edits, config);
+  TRY(prepare_hooks(options));
   m_process = config.process;
   return options;
 }
@@ -116,9 +264,12 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
   auto started = run::Container::start(TRY(options(std::move(stdio))));
   if (!started && ran_out_of_memory())
     return fail(ErrorKind::limit, "the set-up of the container was {}",
-                run::out_of_memory_message(m_request.resources));
+                run::out_of_memory_message(m_resources));
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
+  run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
+  TRY(write_number(m_request.life.pid_file, container.pid()));
+  TRY(write_number(m_request.life.monitor_pid_file, ::getpid()));
   return container;
 }
 
@@ -127,7 +278,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
   options.target_pidfd = TRY(container.pidfd().duplicate());
   options.owners = container.owners();
-  if (m_cgroup) options.cgroup_entries.push_back(TRY(m_cgroup->processes()));
+  if (m_cgroup) options.cgroup_entries = TRY(m_cgroup->container().processes(container.pid()));
   oci::RuntimeProcess& process = options.process;
   process.args = request.args;
   process.terminal = request.terminal;
@@ -141,14 +292,22 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
     if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
     if (!request.privileged) process.capabilities = m_capabilities;
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
-    TRY(apply_user(process, rootfs, *request.user));
+    apply_user(process, TRY(run::look_up_user(rootfs, *request.user)));
   }
   if (request.terminal &&
       std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))
     process.env.emplace_back("TERM=xterm");
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
-  if (!request.privileged && m_request.settings.seccomp)
-    options.seccomp = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+  if (!request.privileged) {
+    // The same as the container's.
+    run::SeccompFilter filter;
+    if (m_seccomp)
+      filter = TRY(run::compile_seccomp_config(*m_seccomp));
+    else if (m_request.security.seccomp == SecurityOptions::Seccomp::usual)
+      filter.program = TRY(run::seccomp_filter(TRY(run::parse_capabilities(process.capabilities.bounding))));
+    options.seccomp = std::move(filter.program);
+    options.seccomp_flags = filter.flags;
+  }
   return run::ExecProcess::start(std::move(options));
 }
 
@@ -156,7 +315,60 @@ bool Launch::ran_out_of_memory() const {
   return m_cgroup && m_cgroup->out_of_memory_kills() > 0;
 }
 
+Result<const run::Cgroup*> Launch::cgroup() const {
+  if (m_cgroup) return &*m_cgroup;
+  const Error reason = m_no_cgroup.value_or(Error(ErrorKind::unsupported, "it does not run"));
+  return std::unexpected(Error(reason.kind(), "the container has no cgroup of its own: " + reason.message())
+                             .hint(reason.hint_text()));
+}
+
+Result<> Launch::update(const std::vector<std::string>& words) {
+  LimitChange change = TRY(parse_limit_change(words));
+  const run::Cgroup* own = TRY(cgroup());
+  TRY(own->limit(change.change));
+  m_resources = std::move(change.all);
+  return {};
+}
+
+// Its nameservers are others now. What the user mounted there stays as it is.
+Result<> Launch::renew_resolver(const run::Container& container) const {
+  constexpr std::string_view k_path = "/etc/resolv.conf";
+  for (const MountSpec& mount : m_request.mounts)
+    if (mount.destination == k_path || k_path.starts_with(mount.destination + "/")) return {};
+  const Fd root = TRY(posix::open(fmt::format("/proc/{}/root", container.pid()), O_PATH | O_DIRECTORY));
+  const auto file = posix::open_in_root(root, k_path, O_WRONLY | O_NONBLOCK);
+  if (!file) return {};  // the image has no place for it
+  if (!S_ISREG(TRY(posix::stat_fd(*file)).st_mode)) return {};
+  if (::ftruncate(file->get(), 0) != 0) return fail_errno("cannot write the container's resolv.conf");
+  return posix::write_full(*file, std::string_view(m_network->resolv_conf()));
+}
+
+Result<> Launch::connect(const std::string& network, const run::Container& container) {
+  run::NetworkAttachment attachment = TRY(parse_named_network(network));
+  if (m_wanted_network.kind != run::NetworkRequest::Kind::named || !m_network)
+    return fail(ErrorKind::unsupported, "the container is on no named network");
+  const run::NetworkStore store = TRY(run::NetworkStore::open(TRY(m_session.root())));
+  run::UsedNetwork used = TRY(store.use(attachment.network));
+  TRY(m_network->connect(used.config, attachment));
+  m_opened.networks.push_back(std::move(used));
+  m_wanted_network.attachments.push_back(std::move(attachment));
+  return renew_resolver(container);
+}
+
+Result<> Launch::disconnect(const std::string& network, const run::Container& container) {
+  const auto found = std::ranges::find_if(
+      m_opened.networks, [&network](const auto& used) { return used.config.name == network; });
+  if (found == m_opened.networks.end() || !m_network)
+    return fail(ErrorKind::not_found, "the container is not on the network '{}'", printable(network, 200));
+  TRY(m_network->disconnect(network));
+  m_wanted_network.attachments.erase(m_wanted_network.attachments.begin() +
+                                     (found - m_opened.networks.begin()));
+  m_opened.networks.erase(found);
+  return renew_resolver(container);
+}
+
 void Launch::ended() {
+  run::run_late_hooks(std::exchange(m_hooks, {}).poststop, "poststop", state_text("stopped", 0));
   if (m_request.is_rootfs && !m_mount_points.empty()) remove_made_mount_points(m_root, m_mount_points);
   m_mount_points.clear();
   m_cgroup.reset();

@@ -10,6 +10,7 @@
 #include "cli/container_mounts.hpp"
 #include "cli/containers/stored_request.hpp"
 #include "cli/network_session.hpp"
+#include "cli/person.hpp"
 #include "cli/session.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
@@ -23,14 +24,19 @@ namespace ecrin::cli {
 struct StartSurroundings {
   OpenedNetwork network;
   std::shared_ptr<run::CgroupPlace> cgroups;
-  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request);
+  std::optional<Error> no_cgroup;  // why there are none, and what the user can do
+  Person person;                   // who starts it; inside the user namespace everybody is root
+  /// A container that others will look after gets a cgroup where that is possible, so that it can be paused,
+  /// counted and limited later; with limits, and for systemd, each gets one, or is refused.
+  enum class Cgroups { for_limits, where_possible };
+  static Result<StartSurroundings> open(Session& session, const ContainerRequest& request, Cgroups cgroups);
 };
 
 class Launch {
 public:
   Launch(Session& session, build::Workshop& workshop, const run::StoredContainer& record,
          const ContainerRequest& request, const oci::ImageConfig& image, const run::ContainerPlace& place,
-         const StartSurroundings& surroundings);
+         StartSurroundings& surroundings);
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
   ~Launch();
@@ -40,12 +46,26 @@ public:
   Result<run::ExecProcess> exec(const Json& request, run::Stdio stdio, const run::Container& container);
   /// Was a process of it killed because its limit of memory was reached?
   bool ran_out_of_memory() const;
+  Result<const run::Cgroup*> cgroup() const;
+  /// Other limits (update_request.hpp), now and for later starts.
+  Result<> update(const std::vector<std::string>& words);
+  /// A named network, as --network has it; and by its name. For later starts, too.
+  Result<> connect(const std::string& network, const run::Container& container);
+  Result<> disconnect(const std::string& network, const run::Container& container);
+  /// As they were chosen at the last start, by this monitor or an earlier one.
+  const std::vector<run::PublishedPort>& ports() const { return m_ports; }
   /// Takes everything down again, after the last of its processes.
   void ended();
 
 private:
   Result<> open_tree();
+  Result<> renew_resolver(const run::Container& container) const;
+  Result<> open_cgroup(run::ContainerOptions& options);
   Result<run::ContainerOptions> options(run::Stdio stdio);
+  Result<> prepare_systemd(oci::RuntimeConfig& config);
+  Result<> prepare_hooks(run::ContainerOptions& options);
+  std::string state_text(std::string_view status, pid_t pid) const;
+  Result<> choose_user(run::ContainerOptions& options, const Fd& rootfs);
   Session& m_session;
   build::Workshop& m_workshop;
   const run::StoredContainer& m_record;
@@ -53,14 +73,21 @@ private:
   const oci::ImageConfig& m_image;
   const run::ContainerPlace& m_place;
   std::shared_ptr<run::CgroupPlace> m_cgroups;
+  std::optional<Error> m_no_cgroup;
   std::optional<run::Cgroup> m_cgroup;
-  std::string m_root;                // path of the tree
-  oci::RuntimeProcess m_process;     // the container's own
-  oci::Capabilities m_capabilities;  // of its root
-  bool m_own_home = false;           // somebody said what HOME is
+  oci::Resources m_resources;
+  std::vector<run::PublishedPort> m_ports;
+  std::string m_root;                           // path of the tree
+  oci::RuntimeProcess m_process;                // the container's own
+  oci::Capabilities m_capabilities;             // of its root
+  std::optional<oci::SeccompConfig> m_seccomp;  // of a profile
+  oci::Hooks m_hooks;
+  bool m_own_home = false;  // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
   std::optional<ContainerMounts> m_mounts;
-  const OpenedNetwork& m_opened;
+  const Person& m_person;
+  OpenedNetwork& m_opened;
+  run::NetworkRequest m_wanted_network;
   std::optional<run::ContainerNetwork> m_network;
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
 };

@@ -6,6 +6,7 @@
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/import_changes.hpp"
+#include "cli/key_values.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -15,23 +16,15 @@ constexpr std::uint64_t k_least_log_size = 4096;
 constexpr std::chrono::milliseconds k_least_interval{100};
 constexpr std::chrono::seconds k_year{365 * 24 * 3600};
 
-Result<> add_label(std::map<std::string, std::string>& labels, const std::string& text) {
-  const std::size_t equals = text.find('=');
-  const std::string key = text.substr(0, equals);
-  if (key.empty()) return fail(ErrorKind::invalid, "--label is KEY=VALUE, not '{}'", printable(text));
-  labels[key] = equals == std::string::npos ? "" : text.substr(equals + 1);
-  return {};
-}
-
-Result<std::map<std::string, std::string>> parse_labels(const Arguments& arguments) {
-  std::map<std::string, std::string> labels;
+Result<KeyValues> parse_labels(const Arguments& arguments) {
+  KeyValues labels;
   for (const std::string& file : arguments.values("label-file")) {
     for (const std::string& raw : split(TRY(posix::read_file(file)), '\n')) {
       const std::string line(trim(raw));
-      if (!line.empty() && !line.starts_with('#')) TRY(add_label(labels, line));
+      if (!line.empty() && !line.starts_with('#')) TRY(add_key_value(labels, line, "label-file"));
     }
   }
-  for (const std::string& text : arguments.values("label")) TRY(add_label(labels, text));
+  for (const std::string& text : arguments.values("label")) TRY(add_key_value(labels, text, "label"));
   return labels;
 }
 
@@ -132,6 +125,10 @@ std::vector<Flag> life_flags() {
        .value = "FILE",
        .help = "write the container's ID to a new file",
        .completion = Completion::file},
+      {.name = "conmon-pidfile",
+       .value = "FILE",
+       .help = "write the process number of the container's monitor to a file",
+       .completion = Completion::file},
       {.name = "health-cmd",
        .value = "COMMAND",
        .help = "tells by its exit code whether the container is well; none for no check"},
@@ -163,6 +160,10 @@ std::vector<Flag> life_flags() {
        .help = "max-size=SIZE: when a new log file is begun (default 64m)",
        .occurs = Occurs::often},
       {.name = "no-healthcheck", .value = "", .help = "do not check what the image says"},
+      {.name = "pidfile",
+       .value = "FILE",
+       .help = "write the number of the container's first process to a file",
+       .completion = Completion::file},
       {.name = "restart",
        .value = "POLICY",
        .help = "start it again: no (default), on-failure[:N], always or unless-stopped"},
@@ -183,6 +184,8 @@ Result<LifeRequest> life_request(const Arguments& arguments) {
   if (const auto text = arguments.find("stop-signal")) life.stop_signal = TRY(parse_signal(*text));
   if (const auto text = arguments.find("stop-timeout")) life.stop_timeout = TRY(parse_stop_timeout(*text));
   life.labels = TRY(parse_labels(arguments));
+  life.pid_file = arguments.value("pidfile");
+  life.monitor_pid_file = arguments.value("conmon-pidfile");
   life.log_size = TRY(parse_log(arguments));
   TRY(parse_health(arguments, life));
   return life;

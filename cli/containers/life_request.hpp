@@ -21,7 +21,9 @@ struct LifeRequest {
   std::optional<int> stop_signal;  // none: the image's, else SIGTERM
   std::chrono::seconds stop_timeout{10};
   std::map<std::string, std::string> labels;
-  std::uint64_t log_size = 0;  // bound of the log's file; 0: no log
+  std::string pid_file;          // gets the number of the container's first process; "" = none
+  std::string monitor_pid_file;  // the same of its monitor
+  std::uint64_t log_size = 0;    // bound of the log's file; 0: no log
   bool no_health_check = false;
   std::optional<std::vector<std::string>> health_command;  // none: the image's
   std::optional<std::chrono::milliseconds> health_interval, health_timeout, health_start_period;

@@ -115,7 +115,7 @@ StartOutcome wait_for_start(const Fd& socket, const SignalQueue& signals, EarlyS
     if (packet->kind == PacketKind::error) {
       auto [error, code] = run::decode_failure(packet->payload);
       (void)child.wait();  // it tidies up
-      return std::unexpected(Failure(std::move(error), code));
+      return std::unexpected(Failure(std::move(error), code == 0 ? 125 : code));
     }
     constexpr std::string_view k_what = "the start of a container";
     const Json json = TRY(parse_json(packet->payload, k_what));
@@ -137,6 +137,11 @@ bool gives_input_away(const Companion& companion) {
 }
 
 }  // namespace
+
+StartSurroundings::Cgroups wanted_cgroups(const Companion& companion) {
+  using Cgroups = StartSurroundings::Cgroups;
+  return companion.presence == Presence::foreground ? Cgroups::for_limits : Cgroups::where_possible;
+}
 
 StartOutcome start_monitor(Session& session, const Companion& companion, const MonitorWork& work) {
   SocketPair sockets = TRY(SocketPair::create(SOCK_SEQPACKET));
@@ -174,7 +179,8 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const bool present = companion.presence != Presence::detached;
   Fd input;
   if (gives_input_away(companion)) input = TRY(standard_stream(0));
-  const std::string& signal = container.image.stop_signal;
+  std::string signal = container.image.stop_signal;
+  if (signal.empty() && boots_systemd(request, container.image)) signal = k_halt_signal;
   const int image_signal = signal.empty() ? SIGTERM : parse_signal(signal).value_or(SIGTERM);
   Launch launch(session, workshop, record, request, container.image, container.place, container.surroundings);
   run::MonitorOptions options{.id = record.id,
@@ -198,6 +204,13 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
        .exec = [&](const Json& asked, run::Stdio stdio,
                    const run::Container& in) { return launch.exec(asked, std::move(stdio), in); },
        .ran_out_of_memory = [&] { return launch.ran_out_of_memory(); },
+       .cgroup = [&] { return launch.cgroup(); },
+       .update = [&](const std::vector<std::string>& words) { return launch.update(words); },
+       .connect = [&](const std::string& network,
+                      const run::Container& in) { return launch.connect(network, in); },
+       .disconnect = [&](const std::string& network,
+                         const run::Container& in) { return launch.disconnect(network, in); },
+       .ports = [&] { return launch.ports(); },
        .ended = [&] { launch.ended(); }}));
   const auto remove = [&]() -> std::string {
     if (!request.life.remove) return "";

@@ -43,13 +43,16 @@ using StartOutcome = std::expected<StartedContainer, Failure>;
 /// Forks; the store that `session` had open is closed before (Session::close_store).
 StartOutcome start_monitor(Session& session, const Companion& companion, const MonitorWork& work);
 
+/// One that ends with its user needs no cgroup to be looked after.
+StartSurroundings::Cgroups wanted_cgroups(const Companion& companion);
+
 /// In the child: the container's whole life, with its lock held by the caller.
 struct MonitoredContainer {
   const run::StoredContainer& record;
   const ContainerRequest& request;
   const oci::ImageConfig& image;
   const run::ContainerPlace& place;
-  const StartSurroundings& surroundings;
+  StartSurroundings& surroundings;
 };
 Outcome monitor_container(Session& session, const Companion& companion, Fd client,
                           const MonitoredContainer& container);

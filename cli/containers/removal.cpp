@@ -16,7 +16,11 @@ Result<> remove_container(Containers& containers, const run::StoredContainer& re
     if (end == EndRunning::no)
       return std::unexpected(Error(ErrorKind::conflict, fmt::format("container '{}' is running", record.name))
                                  .hint(fmt::format("stop it first: ecrin stop {}; or give -f", record.name)));
-    TRY(stop_containers(containers, {record}, {.timeout = timeout, .signal = {}}).front());
+    // One that is paused hears no signal but the last one.
+    const bool paused = record.state.status == run::LifeStatus::paused;
+    TRY(stop_containers(containers, {record},
+                        {.timeout = paused ? std::chrono::seconds(0) : timeout, .signal = {}})
+            .front());
   }
   const auto lock = [&]() -> Result<std::optional<FileLock>> {
     return TRY(containers.place(record)).lock(k_patience);

@@ -14,18 +14,6 @@ namespace {
 
 constexpr int k_killed = 128 + SIGKILL;
 
-std::int64_t nanoseconds_now() {
-  using namespace std::chrono;
-  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-}
-
-Result<std::vector<std::string>> named(const Arguments& arguments) {
-  std::vector<std::string> words = arguments.operands();
-  for (const std::string& file : arguments.values("cidfile"))
-    words.emplace_back(trim(TRY(posix::read_file(file, 4096))));
-  return words;
-}
-
 }  // namespace
 
 bool is_active(const run::ContainerState& state) {
@@ -61,7 +49,7 @@ Result<> Containers::settle(run::StoredContainer& record) {
   }
   record.state.status = run::LifeStatus::exited;
   record.state.exit_code = k_killed;
-  record.state.finished = nanoseconds_now();
+  record.state.finished = run::nanoseconds_now();
   record.state.pid = 0;
   record.state.monitor = 0;
   record.state.error = "the container's monitor was killed";
@@ -115,13 +103,20 @@ std::vector<Flag> selection_flags() {
   };
 }
 
-Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,
-                                                              const Arguments& arguments,
-                                                              FirstError& errors) {
-  const std::vector<std::string> words = TRY(named(arguments));
+Result<std::vector<std::string>> named_containers(const Arguments& arguments) {
+  std::vector<std::string> words = arguments.operands();
+  for (const std::string& file : arguments.values("cidfile"))
+    words.emplace_back(trim(TRY(posix::read_file(file, 4096))));
   const int ways = int(arguments.on("all")) + int(arguments.on("latest")) + int(!words.empty());
   if (ways == 0) return fail(ErrorKind::invalid, "name a container, or give --all or --latest");
   if (ways > 1) return fail(ErrorKind::invalid, "names, --all and --latest do not go together");
+  return words;
+}
+
+Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,
+                                                              const Arguments& arguments,
+                                                              FirstError& errors) {
+  const std::vector<std::string> words = TRY(named_containers(arguments));
   if (arguments.on("all")) return containers.list();
   std::vector<run::StoredContainer> records;
   if (arguments.on("latest")) {

@@ -42,6 +42,8 @@ bool is_active(const run::ContainerState& state);
 
 /// --all, --latest, --cidfile and --ignore, for verbs that take CONTAINER...
 std::vector<Flag> selection_flags();
+/// The names that were given, with those in --cidfile: some, or one of --all and --latest.
+Result<std::vector<std::string>> named_containers(const Arguments& arguments);
 /// Those that the words mean, in their order; none twice. What is missing is an error of `errors`, unless
 /// --ignore was given.
 Result<std::vector<run::StoredContainer>> selected_containers(Containers& containers,

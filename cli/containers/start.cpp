@@ -16,7 +16,8 @@ Outcome lock_and_run(Session& session, const std::string& id, const Companion& c
     record = TRY(containers.find(id));
     stored = TRY(decode_request(record.request));
   }
-  const StartSurroundings surroundings = TRY(StartSurroundings::open(session, stored->request));
+  StartSurroundings surroundings =
+      TRY(StartSurroundings::open(session, stored->request, wanted_cgroups(companion)));
   Containers containers = TRY(Containers::open(TRY(session.workshop())->store()));
   const run::ContainerPlace place = TRY(containers.place(record));
   const auto lock = TRY(place.lock(k_patience));

@@ -17,9 +17,10 @@ constexpr std::uint64_t k_version = 1;
 constexpr std::string_view k_what = "the request of a container";
 
 // Said once, or resolved below.
-constexpr std::array<std::string_view, 14> k_passing = {
-    "cidfile",    "detach", "detach-keys", "env",  "env-file", "into",   "label",
-    "label-file", "name",   "no-cache",    "pull", "quiet",    "secret", "sig-proxy"};
+constexpr std::array<std::string_view, 20> k_passing = {
+    "cidfile", "detach", "detach-keys", "entrypoint", "env",      "env-file",    "interactive",
+    "into",    "label",  "label-file",  "name",       "no-cache", "pull",        "quiet",
+    "replace", "rm",     "secret",      "sig-proxy",  "tty",      "volumes-from"};
 
 bool is_passing(std::string_view flag) {
   if (std::ranges::find(k_passing, flag) != k_passing.end()) return true;
@@ -44,6 +45,19 @@ Result<std::string> with_absolute_mount_source(const std::string& mount) {
   return join(parts, ",");
 }
 
+Result<std::string> with_absolute_profile(const std::string& option) {
+  const SecurityOptions options = TRY(parse_security_options({option}));
+  if (options.seccomp != SecurityOptions::Seccomp::profile) return option;
+  return "seccomp=" + TRY(absolute_path(options.seccomp_profile));
+}
+
+std::vector<std::string> network_names(const Arguments& arguments, const run::NetworkRequest& request) {
+  if (request.attachments.empty()) return {arguments.value("network", "private")};
+  std::vector<std::string> names;
+  for (const run::NetworkAttachment& attachment : request.attachments) names.push_back(attachment.network);
+  return names;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const ContainerRequest& request) {
@@ -52,10 +66,20 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
     if (is_passing(flag.name)) continue;
     for (std::string value : arguments.values(flag.name)) {
       if (flag.name == "volume") value = TRY(with_absolute_source(value));
+      if (flag.name == "cdi-spec-dir" || flag.name == "pidfile" || flag.name == "conmon-pidfile")
+        value = TRY(absolute_path(value));
+      if (flag.name == "security-opt") value = TRY(with_absolute_profile(value));
       if (flag.name == "mount") value = TRY(with_absolute_mount_source(value));
       words.push_back(fmt::format("--{}={}", flag.name, value));
     }
   }
+  if (request.interactive) words.emplace_back("--interactive=true");
+  if (request.terminal) words.emplace_back("--tty=true");
+  if (request.life.remove) words.emplace_back("--rm=true");
+  if (request.entrypoint)
+    words.push_back("--entrypoint=" +
+                    (request.entrypoint->empty() ? "" : dump_json(Json(*request.entrypoint))));
+  words.insert(words.end(), request.inherited.begin(), request.inherited.end());
   for (const std::string& line : request.env) words.push_back("--env=" + line);
   for (const auto& [key, value] : request.life.labels)
     words.push_back(fmt::format("--label={}={}", key, value));
@@ -81,9 +105,9 @@ Result<StoredRequest> decode_request(const std::string& text) {
   StoredRequest stored;
   stored.words = TRY(json_strings(json, "words", k_what)).value_or(std::vector<std::string>{});
   const Arguments arguments = TRY(parse_arguments(run_verb(), stored.words));
-  stored.network = arguments.value("network", "private");
   const auto no_environment = [](const std::string&) -> std::optional<std::string> { return std::nullopt; };
   stored.request = TRY(container_request(arguments, no_environment));
+  stored.networks = network_names(arguments, stored.request.network);
   stored.image = TRY(oci::ImageConfig::parse(TRY(json_string(json, "image", k_what)).value_or("{}"), k_what));
   return stored;
 }

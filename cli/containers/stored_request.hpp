@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/container_request.hpp"
 #include "oci/image_config.hpp"
@@ -11,10 +12,10 @@
 namespace ecrin::cli {
 
 struct StoredRequest {
-  std::vector<std::string> words;  // of `ecrin run`, operands at the end
-  ContainerRequest request;        // what they say
-  oci::ImageConfig image;          // without history
-  std::string network;             // as --network has it
+  std::vector<std::string> words;     // of `ecrin run`, operands at the end
+  ContainerRequest request;           // what they say
+  oci::ImageConfig image;             // without history
+  std::vector<std::string> networks;  // as --network has them, without options
 };
 
 /// Paths become absolute, variables get their values; what is said once (--name, --detach, --pull ...) is

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/defer.hpp"
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/resource_flags.hpp"
@@ -12,10 +13,12 @@
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
+#include "run/console_socket.hpp"
 #include "run/container.hpp"
 #include "run/container_processes.hpp"
 #include "run/gate.hpp"
 #include "run/hooks.hpp"
+#include "run/shared_mounts.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -115,10 +118,15 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   if (!config.has_process)
     return fail(ErrorKind::invalid, "config.json has no process: there is nothing to start");
 
+  Fd pidfd_socket;
+  if (const auto path = arguments.find("pidfd-socket"))
+    pidfd_socket = TRY(run::connect_pidfd_socket(TRY(absolute_path(*path))));
+
   run::ContainerDirectory directory = TRY(run::ContainerDirectory::create(context.root, id));
   Creation made{.directory = std::move(directory), .record = {}, .cgroup = {}};
   Defer undo([&made] {
     (void)made.cgroup.kill();
+    if (made.record.shares_mounts) (void)run::take_off_mounts(made.record.rootfs);
     (void)made.cgroup.remove();
     (void)made.directory.remove();
   });
@@ -134,6 +142,7 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
                  .annotations = config.annotations,
                  .cgroup = made.cgroup.state(),
                  .own_pid_namespace = pid_namespace != nullptr && pid_namespace->path.empty(),
+                 .shares_mounts = oci::find_namespace(config, oci::Namespace::mount) == nullptr,
                  .late_hooks = !config.hooks.poststart.empty() || !config.hooks.poststop.empty()};
   TRY(made.directory.write(made.record));
   TRY(give_cgroup(made.cgroup, config));
@@ -141,6 +150,7 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   // A terminal that run relays has the user's size from the first moment on.
   if (!detached && config.process.terminal && !config.process.console_size)
     config.process.console_size = terminal_size(TRY(standard_stream(1)));
+  use_all_processors();
   run::ContainerOptions options;
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, config.process.env));
   options.config = config;
@@ -169,6 +179,8 @@ Result<Created> create(const RuntimeContext& context, const Arguments& arguments
   made.record.process = TRY(run::name_process(container->pid()));
   TRY(made.directory.write(made.record));
   if (const auto path = arguments.find("pid-file")) TRY(write_pid_file(*path, container->pid()));
+  if (pidfd_socket) TRY(run::send_pidfd(pidfd_socket, container->pidfd()));
+  log::debug("container '{}': process {} waits to be started", id, container->pid());
   undo.dismiss();
   return Created{
       .made = std::move(made), .container = std::move(*container), .config = std::move(bundle.config)};
@@ -210,6 +222,9 @@ Result<int> run_run(const RuntimeContext& context, const Arguments& arguments) {
   Creation& made = created.made;
   OpenedContainer opened{
       .directory = std::move(made.directory), .record = made.record, .status = run::ContainerStatus::created};
+  const bool relays = created.config.process.terminal && !arguments.has("console-socket");
+  // Before the start: the program may write at once.
+  if (relays && ::isatty(STDOUT_FILENO) == 0) keep_line_ends(created.container.terminal());
   const auto started = start(opened.directory, opened.record, created.config.hooks.poststart);
   if (started && detached) {
     created.container.detach();
@@ -218,7 +233,6 @@ Result<int> run_run(const RuntimeContext& context, const Arguments& arguments) {
   Result<int> code = 0;
   if (started) {
     opened.directory.unlock();  // others may act on it while it runs
-    const bool relays = created.config.process.terminal && !arguments.has("console-socket");
     const auto status = attend(created.container, *signals, relays, Input::standard);
     code = status ? Result<int>(status->shell_code()) : Result<int>(std::unexpected(status.error()));
   } else {
@@ -249,6 +263,10 @@ std::vector<Flag> bundle_flags() {
       {.name = "console-socket",
        .value = "SOCKET",
        .help = "a unix socket that gets the container's terminal",
+       .completion = Completion::file},
+      {.name = "pidfd-socket",
+       .value = "SOCKET",
+       .help = "a unix socket that gets a descriptor of the container's first process",
        .completion = Completion::file},
       {.name = "pid-file",
        .value = "FILE",

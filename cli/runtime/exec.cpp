@@ -2,7 +2,9 @@
 #include "run/exec.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
+#include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/container_request.hpp"
@@ -11,6 +13,7 @@
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
 #include "run/capabilities.hpp"
+#include "run/console_socket.hpp"
 #include "run/container_processes.hpp"
 #include "run/seccomp/seccomp_config.hpp"
 
@@ -31,9 +34,14 @@ Result<> apply_user(oci::RuntimeProcess& process, const std::string& text) {
 }
 
 Result<> add_capabilities(oci::Capabilities& sets, const std::vector<std::string>& names) {
-  for (const std::string& name : run::capability_names(TRY(run::parse_capabilities(names))))
-    for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted})
-      if (std::ranges::find(*set, name) == set->end()) set->push_back(name);
+  const auto add = [](std::vector<std::string>& set, const std::string& name) {
+    if (std::ranges::find(set, name) == set.end()) set.push_back(name);
+  };
+  for (const std::string& name : run::capability_names(TRY(run::parse_capabilities(names)))) {
+    for (auto* set : {&sets.bounding, &sets.effective, &sets.permitted}) add(*set, name);
+    // A program of another user than root has it only so.
+    if (std::ranges::find(sets.inheritable, name) != sets.inheritable.end()) add(sets.ambient, name);
+  }
   return {};
 }
 
@@ -76,37 +84,72 @@ Result<> check_status(const OpenedContainer& container, const Arguments& argumen
                 run::to_string(container.status));
   if (container.status == run::ContainerStatus::paused && !arguments.on("ignore-paused"))
     return std::unexpected(
-        Error(ErrorKind::conflict, fmt::format("cannot exec in container '{}': it is paused", id))
+        Error(ErrorKind::conflict, fmt::format("cannot exec in a paused container ('{}')", id))
             .hint("'resume' it first; with --ignore-paused the program waits for that"));
   return {};
 }
 
-// Descriptors by which the program joins cgroups below the container's: "[CONTROLLER:]PATH".
+// One --cgroup: "[CONTROLLER[,CONTROLLER...]:]PATH".
+struct CgroupBelow {
+  std::vector<std::string> controllers;  // none: of all hierarchies that have such a cgroup
+  std::string path;
+};
+
+Result<CgroupBelow> parse_cgroup_below(const std::string& text) {
+  const std::size_t colon = text.find(':');
+  CgroupBelow below{.controllers = {}, .path = colon == std::string::npos ? text : text.substr(colon + 1)};
+  if (colon != std::string::npos) below.controllers = split(text.substr(0, colon), ',');
+  for (const std::string& part : split(below.path, '/'))
+    if (part == "..")
+      return fail(
+          ErrorKind::invalid,
+          "--cgroup: bad sub cgroup path '{}': `..` components are not allowed, which lead out of the "
+          "container's cgroup",
+          printable(text));
+  return below;
+}
+
+bool names_any_of(const CgroupBelow& below, const run::CgroupDirectory& directory) {
+  return std::ranges::any_of(below.controllers, [&](const std::string& name) {
+    return std::ranges::find(directory.controllers, name) != directory.controllers.end();
+  });
+}
+
+// The hierarchies of version 1 differ in what is below the container's cgroup: without a controller's name
+// those count that have it.
+Result<> go_below(run::CgroupState& state, const CgroupBelow& below) {
+  for (const std::string& name : below.controllers)
+    if (std::ranges::none_of(state.directories, [&](const run::CgroupDirectory& directory) {
+          return std::ranges::find(directory.controllers, name) != directory.controllers.end();
+        }))
+      return fail(ErrorKind::invalid, "--cgroup: unknown controller '{}'", printable(name));
+  std::optional<Error> missing;
+  bool found = false;
+  for (run::CgroupDirectory& directory : state.directories) {
+    if (!below.controllers.empty() && !names_any_of(below, directory)) continue;
+    const std::string path = directory.path + "/" + below.path;
+    auto opened = posix::open(path, O_PATH | O_DIRECTORY);
+    if (!opened && opened.error().code() != ENOENT) return std::unexpected(std::move(opened).error());
+    if (!opened) {
+      missing = Error::from_errno(ENOENT, fmt::format("--cgroup: error adding pid to '{}'", printable(path)));
+      if (!below.controllers.empty()) break;
+      continue;
+    }
+    directory.path = path;
+    found = true;
+  }
+  if (missing && (!found || !below.controllers.empty())) return std::unexpected(std::move(*missing));
+  return {};
+}
+
+// Descriptors by which the program joins the container's cgroups, or those below.
 Result<std::vector<Fd>> cgroup_entries(const run::ContainerRecord& record, const Arguments& arguments) {
   const std::vector<std::string> below = arguments.values("cgroup");
   if (below.empty()) return run::ContainerCgroup(record.cgroup).processes(record.process.pid);
   run::CgroupState state = record.cgroup;
   if (state.version == 0)
     return fail(ErrorKind::unsupported, "the container has no cgroup, so there is none below it (--cgroup)");
-  for (const std::string& text : below) {
-    const std::size_t colon = text.find(':');
-    const std::string controller = colon == std::string::npos ? "" : text.substr(0, colon);
-    const std::string path = colon == std::string::npos ? text : text.substr(colon + 1);
-    for (const std::string& part : split(path, '/'))
-      if (part == "..")
-        return fail(ErrorKind::invalid, "--cgroup '{}' leads out of the container's", printable(text));
-    bool known = false;
-    for (run::CgroupDirectory& directory : state.directories) {
-      const bool meant = controller.empty() ||
-                         std::ranges::find(directory.controllers, controller) != directory.controllers.end();
-      if (!meant) continue;
-      directory.path += "/" + path;
-      known = true;
-      TRY_WHILE(posix::open(directory.path, O_PATH | O_DIRECTORY), "looking for --cgroup");
-    }
-    if (!known)
-      return fail(ErrorKind::invalid, "--cgroup: there is no controller '{}'", printable(controller));
-  }
+  for (const std::string& text : below) TRY(go_below(state, TRY(parse_cgroup_below(text))));
   return run::ContainerCgroup(state).processes();
 }
 
@@ -116,6 +159,7 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
   TRY(check_status(container, arguments));
   const oci::RuntimeConfig config = TRY(oci::parse_runtime_config(TRY(container.directory.read_config())));
 
+  use_all_processors();
   run::ExecOptions options;
   options.process = TRY(wanted_process(arguments, config.process));
   const bool has_socket = arguments.has("console-socket");
@@ -130,6 +174,7 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
     options.process.console_size = terminal_size(TRY(standard_stream(1)));
   options.preserved_descriptors = TRY(preserved_descriptors(context, arguments, options.process.env));
   options.target = container.record.process.pid;
+  if (container.status == run::ContainerStatus::created) options.gate = &container.directory.directory();
   options.target_pidfd = TRY(run::open_first_process(container.record));
   options.stdio.inherited = true;
   options.cgroup_entries = TRY(cgroup_entries(container.record, arguments));
@@ -146,10 +191,16 @@ Result<int> run_exec(const RuntimeContext& context, const Arguments& arguments) 
   }
   if (has_socket) options.console_socket = TRY(absolute_path(arguments.value("console-socket")));
 
+  Fd pidfd_socket;
+  if (const auto path = arguments.find("pidfd-socket"))
+    pidfd_socket = TRY(run::connect_pidfd_socket(TRY(absolute_path(*path))));
+
   std::optional<SignalQueue> signals;
   if (!detached) signals.emplace(TRY(SignalQueue::open()));
   run::ExecProcess process = TRY(run::ExecProcess::start(std::move(options)));
+  log::debug("container '{}': executed in process {}", container.record.id, process.pid());
   if (const auto path = arguments.find("pid-file")) TRY(write_pid_file(*path, process.pid()));
+  if (pidfd_socket) TRY(run::send_pidfd(pidfd_socket, process.pidfd()));
   if (detached) {
     process.detach();
     return 0;
@@ -166,6 +217,10 @@ std::vector<Flag> exec_flags() {
       {.name = "console-socket",
        .value = "SOCKET",
        .help = "a unix socket that gets the program's terminal",
+       .completion = Completion::file},
+      {.name = "pidfd-socket",
+       .value = "SOCKET",
+       .help = "a unix socket that gets a descriptor of the program's process",
        .completion = Completion::file},
       {.name = "cwd", .value = "DIR", .help = "working directory in the container"},
       {.name = "env",

@@ -61,22 +61,35 @@ Result<int> for_each(const std::vector<std::string>& ids,
   return 0;
 }
 
+// Also waits a moment for the first one's end.
+Result<> kill_all(const run::ContainerRecord& record) {
+  TRY(run::signal_all_processes(record, SIGKILL));
+  (void)run::kill_first_process(record);
+  return {};
+}
+
 Result<> kill_one(const RuntimeContext& context, const std::string& id, int number, bool all) {
   const OpenedContainer container = TRY(open_container(context, id, Changes::no));
   // What a container without a pid namespace of its own started can outlive its first process.
   if (all) return run::signal_all_processes(container.record, number);
+  // Without a pid namespace of its own the other processes live on when the first one has ended.
+  if (number == SIGKILL && container.status == run::ContainerStatus::stopped &&
+      !container.record.own_pid_namespace && !TRY(run::container_processes(container.record)).empty())
+    return run::signal_all_processes(container.record, number);
   if (container.status == run::ContainerStatus::stopped || container.status == run::ContainerStatus::creating)
     return fail(ErrorKind::conflict, "cannot send a signal to '{}': container not running", id);
   // In version 1 what is frozen does not end before it is thawed, which goes with the killing of all.
   const auto frozen = run::ContainerCgroup(container.record.cgroup).frozen();
   if (number == SIGKILL && ((frozen && *frozen) || !container.record.own_pid_namespace))
-    return run::signal_all_processes(container.record, number);
+    return kill_all(container.record);
+  if (number == SIGKILL) return run::kill_first_process(container.record);
   return run::signal_first_process(container.record, number);
 }
 
 Result<int> run_kill(const RuntimeContext& context, const Arguments& arguments) {
   const std::vector<std::string>& operands = arguments.operands();
-  const int number = TRY(parse_signal(operands.size() > 1 ? operands[1] : "TERM"));
+  const std::string signal = operands.size() > 1 ? operands[1] : "TERM";
+  const int number = signal == "0" ? 0 : TRY(parse_signal(signal));  // 0: does it live?
   return for_each(TRY(matching_ids(context, arguments)),
                   [&](const std::string& id) { return kill_one(context, id, number, arguments.on("all")); });
 }

@@ -114,14 +114,16 @@ Result<int> run_update(const RuntimeContext& context, const Arguments& arguments
   return 0;
 }
 
-Json event(std::string_view type, const std::string& id) {
-  return {{"type", std::string(type)}, {"id", id}};
+// Type and id come first: some look for them in the text.
+std::string event(std::string_view type, const std::string& id, const Json* data = nullptr) {
+  const std::string more = data != nullptr ? ",\"data\":" + dump_json(*data) : "";
+  return fmt::format("{{\"type\":{},\"id\":{}{}}}", dump_json(Json(std::string(type))), dump_json(Json(id)),
+                     more);
 }
 
-Json statistics_event(const run::ContainerCgroup& cgroup, const std::string& id) {
-  Json stats = event("stats", id);
-  stats["data"] = run::statistics_event_data(cgroup.statistics());
-  return stats;
+std::string statistics_event(const run::ContainerCgroup& cgroup, const std::string& id) {
+  const Json data = run::statistics_event_data(cgroup.statistics());
+  return event("stats", id, &data);
 }
 
 Result<int> run_events(const RuntimeContext& context, const Arguments& arguments) {
@@ -134,17 +136,17 @@ Result<int> run_events(const RuntimeContext& context, const Arguments& arguments
   if (interval < k_second / 1000) return fail(ErrorKind::invalid, "--interval must be at least 1ms");
   const run::ContainerCgroup cgroup = TRY(cgroup_of(container, "be measured by"));
   if (arguments.on("stats")) {
-    print_line(dump_json(statistics_event(cgroup, id)));
+    print_line(statistics_event(cgroup, id));
     return 0;
   }
   std::uint64_t kills = cgroup.out_of_memory_kills();
   const auto tell_of_kills = [&] {
     for (const std::uint64_t now = cgroup.out_of_memory_kills(); kills < now; ++kills)
-      print_line(dump_json(event("oom", id)));
+      print_line(event("oom", id));
   };
   while (run::is_alive(container.record.process)) {
     tell_of_kills();
-    print_line(dump_json(statistics_event(cgroup, id)));
+    print_line(statistics_event(cgroup, id));
     TRY(finish_output());
     const struct timespec pause = {.tv_sec = interval / k_second, .tv_nsec = interval % k_second};
     ::nanosleep(&pause, nullptr);

@@ -1,7 +1,10 @@
 #include "cli/runtime/opened.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "base/atomic_file.hpp"
 #include "base/json.hpp"
@@ -9,6 +12,7 @@
 #include "oci/runtime_config_json.hpp"
 #include "run/container_processes.hpp"
 #include "run/hooks.hpp"
+#include "run/shared_mounts.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -57,6 +61,14 @@ Result<unsigned> preserved_descriptors(const RuntimeContext& context, const Argu
   return count + static_cast<unsigned>(*more);
 }
 
+void use_all_processors() {
+  constexpr std::size_t k_most = 8192;
+  std::array<unsigned char, k_most / 8> all;
+  all.fill(0xff);
+  // The kernel takes those of them that there are.
+  (void)::sched_setaffinity(0, all.size(), reinterpret_cast<const cpu_set_t*>(all.data()));
+}
+
 Result<> write_pid_file(const std::string& path, pid_t pid) {
   TRY_WHILE(write_file_atomically(path, std::to_string(pid), 0644), "writing the pid file");
   return {};
@@ -64,6 +76,7 @@ Result<> write_pid_file(const std::string& path, pid_t pid) {
 
 Result<> remove_container(OpenedContainer& container) {
   const run::ContainerCgroup cgroup(container.record.cgroup);
+  if (container.record.shares_mounts) TRY(run::take_off_mounts(container.record.rootfs));
   TRY_WHILE(cgroup.remove(), "deleting the container");
   if (container.record.late_hooks) {
     const oci::RuntimeConfig config = TRY(oci::parse_runtime_config(TRY(container.directory.read_config())));

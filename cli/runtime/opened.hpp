@@ -29,6 +29,9 @@ std::string hook_state(const run::ContainerRecord& record, std::string_view stat
 Result<unsigned> preserved_descriptors(const RuntimeContext& context, const Arguments& arguments,
                                        std::vector<std::string>& program_environment);
 
+/// The engine may be kept to a few processors; a container has those of its cgroup.
+void use_all_processors();
+
 /// The number alone, without a newline, as engines read it; there whole or not at all.
 Result<> write_pid_file(const std::string& path, pid_t pid);
 

@@ -7,6 +7,7 @@
 #include "cli/table.hpp"
 #include "oci/runtime_config_json.hpp"
 #include "oci/runtime_features.hpp"
+#include "run/cgroup/cgroup_facts.hpp"
 #include "run/known_features.hpp"
 
 namespace ecrin::cli {
@@ -16,7 +17,10 @@ Result<int> run_spec(const RuntimeContext&, const Arguments& arguments) {
   const std::string bundle = arguments.value("bundle", ".");
   const Fd directory = TRY_WHILE(posix::open(bundle, O_PATH | O_DIRECTORY), "opening the bundle");
   const bool rootless = arguments.on("rootless");
-  const oci::RuntimeConfig config = oci::example_runtime_config(rootless, ::geteuid(), ::getegid());
+  oci::RuntimeConfig config = oci::example_runtime_config(rootless, ::geteuid(), ::getegid());
+  // As other runtimes do it: what is made for hosts of version 1 adds it, or reads the cgroup's whole path.
+  if (run::read_cgroup_facts().layout != run::CgroupLayout::version2)
+    std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::cgroup));
   auto file = posix::open_at(directory, "config.json", O_WRONLY | O_CREAT | O_EXCL, 0666);
   if (!file && file.error().code() == EEXIST)
     return std::unexpected(

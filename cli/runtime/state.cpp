@@ -1,5 +1,6 @@
 // verbs: runtime state, list
 #include <pwd.h>
+#include <time.h>
 
 #include <nlohmann/json.hpp>
 
@@ -22,9 +23,20 @@ Json full_state(const OpenedContainer& container) {
   return state;
 }
 
+// One that is being created is asked for by who waits for it, or by one of its hooks, for which it stays so.
+Result<OpenedContainer> settled_container(const RuntimeContext& context, const std::string& id) {
+  constexpr int k_tries = 25;
+  const struct timespec pause = {.tv_sec = 0, .tv_nsec = 20'000'000};
+  OpenedContainer container = TRY(open_container(context, id, Changes::no));
+  for (int tries = 0; tries < k_tries && container.status == run::ContainerStatus::creating; ++tries) {
+    ::nanosleep(&pause, nullptr);
+    TRY(read_again(container));
+  }
+  return container;
+}
+
 Result<int> run_state(const RuntimeContext& context, const Arguments& arguments) {
-  print(
-      dump_json_pretty(full_state(TRY(open_container(context, arguments.operands().front(), Changes::no)))));
+  print(dump_json_pretty(full_state(TRY(settled_container(context, arguments.operands().front())))));
   return 0;
 }
 
@@ -45,7 +57,16 @@ Result<int> run_list(const RuntimeContext& context, const Arguments& arguments) 
     states.push_back(full_state(*container));
   }
   if (arguments.value("format") == "json") {
-    print_line(dump_json(states));
+    // In the order of other runtimes: some look for it in the text.
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const Json& state : states) {
+      nlohmann::ordered_json ordered;
+      for (const char* key : {"ociVersion", "id", "pid", "status", "bundle", "rootfs", "created"})
+        ordered[key] = state[key];
+      for (const auto& [key, value] : state.items()) ordered[key] = value;
+      list.push_back(std::move(ordered));
+    }
+    print_line(list.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
     return 0;
   }
   std::vector<std::vector<std::string>> rows;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "oci/registry/curl_library.hpp"
 #include "oci/registry/http_internal.hpp"
 
 namespace ecrin::oci {
@@ -70,6 +71,7 @@ void HttpLoop::State::post(Command command) {
 
 // With the mutex held.
 Result<> HttpLoop::State::start_thread() {
+  TRY(load_curl());
   static std::once_flag once;
   static CURLcode initialised = CURLE_OK;
   std::call_once(once, [] { initialised = curl_global_init(CURL_GLOBAL_DEFAULT); });

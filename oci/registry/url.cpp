@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/text.hpp"
+#include "oci/registry/curl_library.hpp"
 #include "oci/registry/http.hpp"
 
 namespace ecrin::oci {
@@ -25,6 +26,7 @@ std::string part_of(const Handle& handle, CURLUPart part, unsigned flags = 0) {
 }
 
 Handle parse(const std::string& text, unsigned flags = 0) {
+  if (!load_curl()) return Handle();
   Handle handle(curl_url());
   if (handle && curl_url_set(handle.get(), CURLUPART_URL, text.c_str(), flags) != CURLUE_OK) handle.reset();
   return handle;
@@ -54,10 +56,12 @@ Result<Url> take_apart(const Handle& handle) {
 }  // namespace
 
 Result<Url> parse_url(const std::string& text) {
+  TRY(load_curl());
   return take_apart(parse(text));
 }
 
 Result<Url> resolve_url(const Url& base, const std::string& reference) {
+  TRY(load_curl());
   Handle handle = parse(base.text);
   if (handle && curl_url_set(handle.get(), CURLUPART_URL, reference.c_str(), CURLU_URLENCODE) != CURLUE_OK)
     handle.reset();

@@ -46,12 +46,21 @@ Error explain_no_place(const std::vector<std::string>& needed, const CgroupFacts
   const std::string place = facts.directory.empty() ? "its cgroup cannot be seen from here"
                                                     : printable(facts.directory) + " is not its own";
   return Error(ErrorKind::unsupported,
-               fmt::format("limits of {} cannot be set: no cgroup is delegated to this user ({}; {})",
-                           join(needed, ", "), place, refusal.message()))
+               fmt::format("{}no cgroup is delegated to this user ({}; {})",
+                           needed.empty() ? "" : "limits of " + join(needed, ", ") + " cannot be set: ",
+                           place, refusal.message()))
       .hint(
           "log in as this user (ssh, machinectl shell), so that a systemd of the user runs and "
           "XDG_RUNTIME_DIR names its directory, or start ecrin by 'systemd-run --user --scope -p "
           "Delegate=yes' or, as root, 'systemd-run --uid=USER --pty -p Delegate=yes'");
+}
+
+// Does this host have them where a user could get them?
+Result<> check_layout(const CgroupFacts& facts, const std::vector<std::string>& needed) {
+  if (facts.mount.empty() || (facts.layout == CgroupLayout::hybrid &&
+                              !missing_controllers(needed, available_controllers(facts.mount)).empty()))
+    return std::unexpected(explain_layout(facts.layout, needed));
+  return {};
 }
 
 }  // namespace
@@ -85,9 +94,7 @@ Result<std::shared_ptr<CgroupPlace>> CgroupPlace::open(const oci::Resources& res
                                                        const std::vector<std::string>& buses) {
   const std::vector<std::string> needed = needed_controllers(TRY(cgroup_settings(resources)));
   CgroupFacts facts = read_cgroup_facts();
-  if (facts.mount.empty() || (facts.layout == CgroupLayout::hybrid &&
-                              !missing_controllers(needed, available_controllers(facts.mount)).empty()))
-    return std::unexpected(explain_layout(facts.layout, needed));
+  TRY(check_layout(facts, needed));
 
   std::shared_ptr<CgroupPlace> place(new CgroupPlace);
   bool is_scope = false;
@@ -137,15 +144,24 @@ CgroupPlace::~CgroupPlace() {
   ::rmdir(m_leaf.c_str());
 }
 
-Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
+Result<> Cgroup::limit(const oci::Resources& resources) const {
   std::vector<CgroupSetting> settings = TRY(cgroup_settings(resources));
   if (auto swap = usual_swap(resources.memory)) settings.push_back(std::move(*swap));
+  const std::string directory = m_container.directory();
+  const std::vector<std::string> needed = needed_controllers(settings);
+  if (const auto missing = missing_controllers(needed, available_controllers(directory)); !missing.empty()) {
+    TRY(check_layout(read_cgroup_facts(), missing));
+    return std::unexpected(explain_missing(missing, directory));
+  }
+  return write_cgroup_settings(settings, [&](const std::string&) { return directory; });
+}
+
+Result<Cgroup> CgroupPlace::create(const oci::Resources& resources) {
   const std::string directory = fmt::format("{}/{}{}-{}", m_directory, k_name, ::getpid(), ++m_made);
   if (::mkdir(directory.c_str(), 0755) != 0)
     return fail_errno("cannot make the cgroup {}", printable(directory));
   Cgroup cgroup(CgroupState{.version = 2, .directories = {{{}, directory}}, .unit = {}, .bus = {}});
-  TRY_WHILE(write_cgroup_settings(settings, [&](const std::string&) { return directory; }),
-            "setting the limits of a container");
+  TRY_WHILE(cgroup.limit(resources), "setting the limits of a container");
   return cgroup;
 }
 

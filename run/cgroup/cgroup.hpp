@@ -1,6 +1,7 @@
 // A container's cgroup, and the place where a process of ours makes them.
 //
-// A place is opened only when a limit is asked for. It is, in this order:
+// A place is opened when a limit is asked for, and for containers that can be paused and given limits later.
+// It is, in this order:
 //   1. a scope of the user's systemd, which is asked for over D-Bus;
 //   2. the cgroup of this process, when it is ours alone and can be written to: this process moves to a leaf
 //   of
@@ -38,6 +39,8 @@ public:
   std::uint64_t out_of_memory_kills() const { return m_container.out_of_memory_kills(); }
   /// What can be done with it and read from it while the container runs.
   const ContainerCgroup& container() const { return m_container; }
+  /// Other limits: those that are named, `k_unlimited` for none; all else stays.
+  Result<> limit(const oci::Resources& resources) const;
 
 private:
   friend class CgroupPlace;

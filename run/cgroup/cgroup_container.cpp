@@ -194,6 +194,13 @@ Result<> ContainerCgroup::thaw() const {
   return run::thaw(freezer_of(m_state));
 }
 
+void ContainerCgroup::take_back(pid_t process) const {
+  const std::string directory = m_state.version == 1 ? directory_of(m_state, "freezer") : std::string();
+  if (directory.empty()) return;
+  (void)thaw();
+  (void)write_cgroup_file(directory + "/cgroup.procs", std::to_string(process));
+}
+
 Result<bool> ContainerCgroup::frozen() const {
   return is_frozen(freezer_of(m_state));
 }

@@ -66,6 +66,8 @@ public:
   Result<> freeze() const;  // waits until all are
   Result<> thaw() const;
   Result<bool> frozen() const;
+  /// Into the container's own freezer of version 1, thawed: for a killed process that another one holds.
+  void take_back(pid_t process) const;
   /// All processes in it and in cgroups below, as this pid namespace numbers them, sorted.
   Result<std::vector<pid_t>> pids() const;
   /// A signal to each of them. SIGKILL reaches also those that are made meanwhile, and frozen ones.

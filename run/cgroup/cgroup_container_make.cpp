@@ -67,17 +67,6 @@ Result<> settle_type(const std::string& directory, const Names& needed) {
   return write_cgroup_file(file, "threaded");
 }
 
-// One that is there already is as good, unless somebody is in it.
-Result<> check_free(const std::string& directory) {
-  const bool is_frozen = trim(read_cgroup_file(directory + "/cgroup.freeze").value_or("")) == "1" ||
-                         trim(read_cgroup_file(directory + "/freezer.state").value_or("")) == "FROZEN";
-  if (is_frozen) return fail(ErrorKind::conflict, "the cgroup {} is frozen", printable(directory));
-  if (TRY(cgroup_processes(directory)).empty()) return {};
-  return std::unexpected(
-      Error(ErrorKind::conflict, fmt::format("the cgroup {} has processes already", printable(directory)))
-          .hint("another container may have the same linux.cgroupsPath"));
-}
-
 Result<> make_directory(const std::string& directory, Made& made) {
   if (::mkdir(directory.c_str(), 0755) == 0) {
     made.add(directory);
@@ -115,7 +104,6 @@ Result<std::string> make_version2(const CgroupFacts& facts, const CgroupPath& pa
     TRY(settle_type(directory, needed));
   }
   TRY(check_open(directory));
-  TRY(check_free(directory));
   return directory;
 }
 
@@ -206,6 +194,21 @@ Result<CgroupState> make_directories(const CgroupFacts& facts, int version, cons
     if (state || state.error().code() != ENOENT) break;
   }
   return state;
+}
+
+// One that is there already is as good, unless somebody is in it. A frozen one would hold the stage for ever.
+Result<> check_free(const std::string& directory) {
+  const bool is_frozen = trim(read_cgroup_file(directory + "/cgroup.freeze").value_or("")) == "1" ||
+                         trim(read_cgroup_file(directory + "/freezer.state").value_or("THAWED")) != "THAWED";
+  if (is_frozen)
+    return std::unexpected(
+        Error(ErrorKind::conflict, "the container's cgroup unexpectedly frozen: " + printable(directory))
+            .hint("thaw it first, or choose another linux.cgroupsPath"));
+  if (TRY(cgroup_processes(directory)).empty()) return {};
+  return std::unexpected(Error(ErrorKind::conflict, fmt::format("the container's cgroup is not empty: {} has "
+                                                                "processes already",
+                                                                printable(directory)))
+                             .hint("another container may have the same linux.cgroupsPath"));
 }
 
 // ---- systemd ----
@@ -306,6 +309,7 @@ Result<ContainerCgroup> create_container_cgroup(const CgroupRequest& request, co
     if (may_go_without && is_refusal(state.error())) return ContainerCgroup();
     return std::unexpected(explain_refusal(std::move(state).error(), needed));
   }
+  for (const CgroupDirectory& directory : state->directories) TRY(check_free(directory.path));
   ContainerCgroup cgroup(std::move(*state));
   TRY(write_limits(cgroup.state(), TRY(plan_limits(cgroup.state(), request.resources))));
   made.keep();

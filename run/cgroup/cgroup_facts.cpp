@@ -114,7 +114,8 @@ std::vector<std::string> missing_controllers(const std::vector<std::string>& nee
 }
 
 Error explain_layout(CgroupLayout layout, const std::vector<std::string>& needed) {
-  const std::string what = fmt::format("limits of {} cannot be set", words(needed));
+  const std::string what = needed.empty() ? "containers cannot have cgroups"
+                                          : fmt::format("limits of {} cannot be set", words(needed));
   constexpr const char* k_fix =
       "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's command line: users get limits from "
       "cgroup "

@@ -1,10 +1,9 @@
 #include "run/monitor/container_place.hpp"
 
-#include <sys/random.h>
-
 #include <thread>
 
 #include "base/posix.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
 #include "fs/tree.hpp"
 
@@ -17,12 +16,8 @@ constexpr std::chrono::milliseconds k_look_again{10};
 
 }  // namespace
 
-Result<std::string> make_container_id() {
-  unsigned char bytes[32];
-  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return fail_errno("cannot get random bytes");
-  std::string id;
-  for (const unsigned char byte : bytes) id += fmt::format("{:02x}", byte);
-  return id;
+std::string make_container_id() {
+  return random_hexadecimal(64);
 }
 
 Result<ContainerPlace::Made> ContainerPlace::make(Store& store, const std::string& id) {

@@ -20,7 +20,7 @@
 namespace ecrin::run {
 
 /// 64 random hexadecimal digits.
-Result<std::string> make_container_id();
+std::string make_container_id();
 
 class ContainerPlace {
 public:

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -11,9 +12,17 @@
 #include <string_view>
 #include <vector>
 
+#include "run/network/published_port.hpp"
+
 namespace ecrin::run {
 
-enum class LifeStatus { created, running, stopping, restarting, exited };
+/// The times of a container: nanoseconds since 1970.
+inline std::int64_t nanoseconds_now() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+enum class LifeStatus { created, running, paused, stopping, restarting, exited };
 std::string_view to_string(LifeStatus status);
 std::optional<LifeStatus> parse_status(std::string_view word);
 
@@ -24,10 +33,11 @@ struct ContainerState {
   pid_t pid = 0;                           // of its first process, as the host counts
   pid_t monitor = 0;
   bool out_of_memory = false;
-  unsigned restarts = 0;  // by its policy, since it was started
-  std::string error;      // why the last start failed
-  std::string health;     // "" = nothing checks it, "starting", "healthy", "unhealthy"
-  unsigned failing = 0;   // health checks in a row
+  unsigned restarts = 0;             // by its policy, since it was started
+  std::string error;                 // why the last start failed
+  std::string health;                // "" = nothing checks it, "starting", "healthy", "unhealthy"
+  unsigned failing = 0;              // health checks in a row
+  std::vector<PublishedPort> ports;  // as they were chosen when it was started last
   bool operator==(const ContainerState&) const = default;
 };
 

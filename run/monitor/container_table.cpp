@@ -29,15 +29,18 @@ constexpr std::string_view k_columns =
     "id, name, created, image, image_id, manifest, layers, labels, request, state";
 constexpr std::size_t k_least_prefix = 1;
 
-constexpr std::array<std::pair<LifeStatus, std::string_view>, 5> k_words = {{
+constexpr std::array<std::pair<LifeStatus, std::string_view>, 6> k_words = {{
     {LifeStatus::created, "created"},
     {LifeStatus::running, "running"},
+    {LifeStatus::paused, "paused"},
     {LifeStatus::stopping, "stopping"},
     {LifeStatus::restarting, "restarting"},
     {LifeStatus::exited, "exited"},
 }};
 
 std::string encode_state(const ContainerState& state) {
+  Json ports = Json::array();
+  for (const PublishedPort& port : state.ports) ports.push_back(port.to_string());
   return dump_json({{"status", to_string(state.status)},
                     {"exitCode", state.exit_code},
                     {"started", state.started},
@@ -48,7 +51,8 @@ std::string encode_state(const ContainerState& state) {
                     {"restarts", state.restarts},
                     {"error", state.error},
                     {"health", state.health},
-                    {"failing", state.failing}});
+                    {"failing", state.failing},
+                    {"ports", std::move(ports)}});
 }
 
 Result<ContainerState> decode_state(const std::string& text) {
@@ -77,6 +81,9 @@ Result<ContainerState> decode_state(const std::string& text) {
   state.error = TRY(json_string(json, "error", what)).value_or("");
   state.health = TRY(json_string(json, "health", what)).value_or("");
   state.failing = static_cast<unsigned>(TRY(number("failing")));
+  for (const std::string& port_text :
+       TRY(json_strings(json, "ports", what)).value_or(std::vector<std::string>{}))
+    for (const PublishedPort& port : TRY(parse_published_ports(port_text))) state.ports.push_back(port);
   return state;
 }
 
@@ -184,6 +191,11 @@ Result<std::vector<StoredContainer>> ContainerTable::list() {
 Result<> ContainerTable::set_state(const std::string& id, const ContainerState& state) {
   auto update = TRY(m_database->prepare("UPDATE containers SET state = ?2 WHERE id = ?1"));
   return update.bind(1, id).bind(2, encode_state(state)).run();
+}
+
+Result<> ContainerTable::set_request(const std::string& id, const std::string& request) {
+  auto update = TRY(m_database->prepare("UPDATE containers SET request = ?2 WHERE id = ?1"));
+  return update.bind(1, id).bind(2, request).run();
 }
 
 Result<> ContainerTable::set_name(const std::string& id, const std::string& name) {

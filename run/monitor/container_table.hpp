@@ -25,6 +25,7 @@ public:
   Result<StoredContainer> find(const std::string& words);
   Result<std::vector<StoredContainer>> list();  // the oldest first
   Result<> set_state(const std::string& id, const ContainerState& state);
+  Result<> set_request(const std::string& id, const std::string& request);
   Result<> set_name(const std::string& id, const std::string& name);
   Result<> remove(const std::string& id);  // it may be gone already
 

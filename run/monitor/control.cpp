@@ -55,7 +55,7 @@ std::string encode_failure(const Error& error, int exit_code) {
 }
 
 std::pair<Error, int> decode_failure(std::string_view payload) {
-  const int code = payload.empty() ? 125 : static_cast<unsigned char>(payload.front());
+  const int code = payload.empty() ? 0 : static_cast<unsigned char>(payload.front());
   auto error = payload.empty() ? std::nullopt : Error::parse(payload.substr(1));
   if (!error) return {Error(ErrorKind::system, "the container's monitor failed and cannot say why"), code};
   return {std::move(*error), code};

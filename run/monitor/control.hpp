@@ -43,8 +43,8 @@ Result<std::optional<Packet>> receive_control(const Fd& socket);
 /// `ended` when the other end is gone.
 PacketKind waiting_packet(const Fd& socket);
 
-std::string encode_failure(const Error& error, int exit_code);
-/// The error, and the exit code that goes with it.
+/// `exit_code`: of a verb, when the other process does its work; 0: none.
+std::string encode_failure(const Error& error, int exit_code = 0);
 std::pair<Error, int> decode_failure(std::string_view payload);
 
 /// The socket "control" in a container's directory. The path is reached through the descriptor: it may be

@@ -1,10 +1,10 @@
 #include "run/monitor/join.hpp"
 
-#include <sched.h>
-#include <sys/mount.h>
+#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "base/posix.hpp"
+#include "run/user_namespace.hpp"
 
 namespace ecrin::run {
 
@@ -13,16 +13,8 @@ Result<> join_monitor(const Fd& control) {
   socklen_t size = sizeof peer;
   if (::getsockopt(control.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
     return fail_errno("cannot see who is at the other end of a socket");
-  const Fd process(static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0)));
-  if (!process) return fail_errno("cannot open the process of a container's monitor");
-  if (::setns(process.get(), CLONE_NEWUSER) != 0)
-    return fail_errno("cannot enter the user namespace of a container's monitor");
-  if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");
-  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0)
-    return fail_errno("cannot become root of the user namespace");
-  // Nothing that is mounted here may spread.
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return fail_errno("cannot make the mounts of the new namespace private");
+  const Fd user_namespace = TRY(posix::open(fmt::format("/proc/{}/ns/user", peer.pid), O_RDONLY));
+  TRY_WHILE(join_user_namespace(user_namespace), "entering the user namespace of a container's monitor");
   return {};
 }
 

@@ -21,10 +21,6 @@ namespace {
 
 using namespace std::chrono;
 
-std::int64_t nanoseconds_now() {
-  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
-}
-
 sigset_t own_signals() {
   sigset_t set;
   ::sigemptyset(&set);
@@ -83,6 +79,7 @@ Result<> Monitor::State::start_program() {
   state.error.clear();
   state.health = options.health.args.empty() ? "" : k_starting;
   state.failing = 0;
+  state.ports = watched.ports();
   if (!options.health.args.empty()) check_at = started_at + options.health.interval;
   save();
   return {};
@@ -148,6 +145,8 @@ void Monitor::State::signal_program(int number) {
 void Monitor::State::begin_stop(int number, milliseconds patience) {
   stopped_by_user = true;
   if (!container) return;
+  // What is frozen hears nothing but SIGKILL.
+  if (state.status == LifeStatus::paused && patience > milliseconds(0)) (void)unpause();
   if (state.status != LifeStatus::stopping) {
     state.status = LifeStatus::stopping;
     save();
@@ -277,6 +276,9 @@ Result<> Monitor::State::turn() {
   for (const ExecSession& session : execs) polled.push_back(watch(&session.process.pidfd(), POLLIN));
   const std::size_t health = polled.size();
   polled.push_back(watch(check ? &check->pidfd() : nullptr, POLLIN));
+  std::size_t terminal = polled.size();
+  for (const ExecSession& session : execs)
+    polled.push_back(watch(session.drains ? &session.process.terminal() : nullptr, POLLIN));
   if (::poll(polled.data(), polled.size(), poll_timeout()) < 0) {
     if (errno == EINTR) return {};
     return fail_errno("cannot wait for the container");
@@ -291,6 +293,9 @@ Result<> Monitor::State::turn() {
     if ((events & POLLOUT) != 0) clients.flush(*those[i]);
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) hear(*those[i]);
   }
+  // Requests that were heard just now may have added some.
+  for (auto session = execs.begin(); session != execs.end() && terminal < polled.size(); ++session)
+    if (polled[terminal++].revents != 0) session->drain();
   std::size_t at = first_exec;
   for (auto session = execs.begin(); session != execs.end() && at < health; ++at) {
     const auto current = session++;

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "base/json.hpp"
+#include "run/cgroup/cgroup.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
 #include "run/monitor/container_place.hpp"
@@ -44,6 +45,15 @@ struct Watched {
   /// One more program in it: the request is a client's (see monitor_requests.cpp).
   std::function<Result<ExecProcess>(const Json& request, Stdio stdio, const Container& container)> exec;
   std::function<bool()> ran_out_of_memory;
+  /// The container's cgroup while it runs; the error says why it has none, and what the user can do.
+  std::function<Result<const Cgroup*>()> cgroup;
+  /// Other limits, for this run and the next ones: the flags of `ecrin update`. All of it, or nothing is
+  /// changed.
+  std::function<Result<>(const std::vector<std::string>& words)> update;
+  /// One more named network, as --network has it, and one less, by its name.
+  std::function<Result<>(const std::string&network, const Container&container)> connect, disconnect;
+  /// Its published ports, as they were chosen.
+  std::function<std::vector<PublishedPort>()> ports;
   /// All its processes are gone: what was made for it can be taken down.
   std::function<void()> ended;
 };

@@ -58,8 +58,8 @@ void Clients::answer(Client& client, const Json& json) {
   send(client, PacketKind::answer, dump_json(json));
 }
 
-void Clients::refuse(Client& client, const Error& error, int exit_code) {
-  send(client, PacketKind::error, encode_failure(error, exit_code));
+void Clients::refuse(Client& client, const Error& error) {
+  send(client, PacketKind::error, encode_failure(error));
 }
 
 void Clients::broadcast(PacketKind kind, std::string_view bytes) {

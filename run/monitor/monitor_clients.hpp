@@ -40,7 +40,7 @@ public:
   void send(Client& client, PacketKind kind, std::string payload);
   void send_descriptor(Client& client, const Json& answer, const Fd& descriptor);
   void answer(Client& client, const Json& json);
-  void refuse(Client& client, const Error& error, int exit_code);
+  void refuse(Client& client, const Error& error);
   /// To all that are attached.
   void broadcast(PacketKind kind, std::string_view bytes);
   /// Tries again to get rid of what is waiting.

@@ -1,6 +1,8 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
+#include <array>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "base/posix.hpp"
@@ -21,12 +23,6 @@ Result<int> signal_number(const Json& request, int otherwise) {
   return static_cast<int>(number);
 }
 
-// podman and docker: 127 no such program, 126 it cannot be executed, 125 anything before.
-int exit_code_of(const Error& error) {
-  if (error.kind() == ErrorKind::program_not_found) return 127;
-  return error.kind() == ErrorKind::program_not_executable ? 126 : 125;
-}
-
 Result<unsigned short> cells(const Json& request, const char* key) {
   const auto number = TRY(json_unsigned(request, key, k_what)).value_or(0);
   if (number > 0xffff) return fail(ErrorKind::invalid, "a terminal cannot be {} cells large", number);
@@ -37,6 +33,10 @@ Result<unsigned short> cells(const Json& request, const char* key) {
 
 Result<> Monitor::State::execute(Client& client, const Json& request, std::vector<Fd> descriptors) {
   if (!container) return fail(ErrorKind::conflict, "the container is not running");
+  if (state.status == LifeStatus::paused)
+    return std::unexpected(
+        Error(ErrorKind::conflict, "the container is paused: nothing can run in it")
+            .hint(fmt::format("let it go on: ecrin unpause {}", options.id.substr(0, 12))));
   const bool terminal = TRY(json_bool(request, "terminal", k_what)).value_or(false);
   const bool detach = TRY(json_bool(request, "detach", k_what)).value_or(false);
   if (execs.size() >= k_most_execs)
@@ -48,8 +48,10 @@ Result<> Monitor::State::execute(Client& client, const Json& request, std::vecto
     stdio.error = std::move(descriptors[2]);
   }
   ExecProcess process = TRY(watched.exec(request, std::move(stdio), *container));
-  ExecSession& session = execs.emplace_back(
-      ExecSession{.process = std::move(process), .client = detach ? nullptr : &client, .terminal = terminal});
+  ExecSession& session = execs.emplace_back(ExecSession{.process = std::move(process),
+                                                        .client = detach ? nullptr : &client,
+                                                        .terminal = terminal,
+                                                        .drains = terminal && detach});
   const Json answer = {{"pid", session.process.pid()}};
   if (terminal && !detach) {
     clients.send_descriptor(client, answer, session.process.terminal());
@@ -63,6 +65,20 @@ Result<> Monitor::State::signal_execs(const Client& client, int number) {
   for (ExecSession& session : execs)
     if (session.client == &client) TRY(session.process.signal(number));
   return {};
+}
+
+void Monitor::State::leave_execs(const Client& client) {
+  for (ExecSession& session : execs) {
+    if (session.client != &client) continue;
+    session.client = nullptr;
+    session.drains = session.terminal;
+  }
+}
+
+void ExecSession::drain() {
+  std::array<std::byte, 16384> buffer;
+  const auto count = posix::read_some(process.terminal(), buffer);
+  if (count ? *count == 0 : count.error().code() != EAGAIN) drains = false;
 }
 
 Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<Fd> descriptors) {
@@ -79,6 +95,9 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
   } else if (verb == "signal-exec") {
     TRY(signal_execs(client, TRY(signal_number(request, SIGTERM))));
     clients.answer(client, Json::object());
+  } else if (verb == "detach-exec") {
+    leave_execs(client);
+    clients.answer(client, Json::object());
   } else if (verb == "root") {
     if (!container) return fail(ErrorKind::conflict, "the container is not running");
     const std::string path = fmt::format("/proc/{}/root", container->pid());
@@ -90,8 +109,26 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
     const auto patience =
         TRY(json_integer(request, "timeout", k_what)).value_or(options.stop_timeout.count());
     const int number = TRY(signal_number(request, options.stop_signal));
+    if (state.status == LifeStatus::paused && patience > 0)
+      return std::unexpected(
+          Error(ErrorKind::conflict, "the container is paused: its program cannot stop")
+              .hint(fmt::format("let it go on with 'ecrin unpause {0}', or end it with 'ecrin kill {0}'",
+                                options.id.substr(0, 12))));
     client.waits_for_end = true;
     begin_stop(number, std::chrono::milliseconds(std::clamp<std::int64_t>(patience, 0, k_longest_wait)));
+  } else if (verb == "pause" || verb == "unpause") {
+    TRY(verb == "pause" ? pause() : unpause());
+    clients.answer(client, Json::object());
+  } else if (verb == "update") {
+    TRY(update(request));
+    clients.answer(client, Json::object());
+  } else if (verb == "connect" || verb == "disconnect") {
+    if (!container) return fail(ErrorKind::conflict, "the container is not running");
+    const std::string network = TRY(json_string(request, "network", k_what)).value_or("");
+    TRY((verb == "connect" ? watched.connect : watched.disconnect)(network, *container));
+    clients.answer(client, Json::object());
+  } else if (verb == "usage") {
+    clients.answer(client, TRY(usage()));
   } else if (verb == "wait") {
     client.waits_for_exit = true;
   } else if (verb == "attach") {
@@ -151,7 +188,7 @@ void Monitor::State::hear(Client& client) {
       const Json request = TRY(parse_json(heard.payload, k_what));
       return obey(client, request, std::move(heard.descriptors));
     }();
-    if (!done) clients.refuse(client, done.error(), exit_code_of(done.error()));
+    if (!done) clients.refuse(client, done.error());
   }
 }
 

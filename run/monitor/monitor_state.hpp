@@ -1,5 +1,5 @@
 // What a monitor works with. Internal to run/monitor: monitor.cpp is its loop, monitor_requests.cpp what
-// clients ask for.
+// clients ask for, monitor_cgroup.cpp what of it is done with the container's cgroup.
 #pragma once
 
 #include <chrono>
@@ -18,6 +18,8 @@ struct ExecSession {
   ExecProcess process;
   Client* client;  // nullptr: gone
   bool terminal = false;
+  bool drains = false;  // what it writes to its terminal is for nobody
+  void drain();
 };
 
 struct Monitor::State {
@@ -56,6 +58,12 @@ struct Monitor::State {
   void hear_signals();
   Result<> turn();
 
+  // monitor_cgroup.cpp
+  Result<> pause();
+  Result<> unpause();
+  Result<> update(const Json& request);
+  Result<Json> usage() const;
+
   void exec_ended(ExecSession& session);
   void begin_check();
   void check_ended(CheckResult result);
@@ -65,6 +73,7 @@ struct Monitor::State {
   void hear(Client& client);
   void acknowledge_input();
   Result<> execute(Client& client, const Json& request, std::vector<Fd> descriptors);
+  void leave_execs(const Client& client);
   Result<> signal_execs(const Client& client, int number);
   Result<> obey(Client& client, const Json& request, std::vector<Fd> descriptors);
 };

@@ -9,6 +9,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/process_stat.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -34,11 +35,23 @@ std::string command_line(const std::string& directory, const std::string& name) 
 std::optional<ProcessEntry> read_process(const std::string& directory, pid_t host_pid) {
   const auto stat = posix::read_file(directory + "/stat", k_file_limit);
   const auto status = posix::read_file(directory + "/status", k_file_limit);
-  ProcessEntry entry;
-  if (!stat || !status || !parse_process_stat(*stat, entry, ::sysconf(_SC_CLK_TCK))) return {};
-  entry.host_pid = host_pid;
-  entry.pid = parse_inner_pid(*status);
-  entry.resident *= static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (!stat || !status) return {};
+  const auto parsed = parse_process_stat(*stat);
+  if (!parsed) return {};
+  const auto milliseconds = [](std::uint64_t ticks) {
+    return ticks * 1000 / static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_CLK_TCK)));
+  };
+  ProcessEntry entry{.pid = parse_inner_pid(*status),
+                     .parent = parsed->parent,
+                     .host_pid = host_pid,
+                     .state = parsed->state,
+                     .terminal = parsed->terminal,
+                     .cpu = milliseconds(parsed->user_ticks + parsed->system_ticks),
+                     .children_cpu = milliseconds(parsed->children_ticks),
+                     .started = milliseconds(parsed->start_time),
+                     .resident = parsed->resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)),
+                     .command = {},
+                     .name = printable(parsed->name, 64)};
   if (const std::size_t at = status->find("\nUid:\t"); at != std::string::npos) {
     const std::string_view rest = std::string_view(*status).substr(at + 6);
     entry.uid = static_cast<uid_t>(parse_unsigned(rest.substr(0, rest.find('\t'))).value_or(0));
@@ -48,38 +61,6 @@ std::optional<ProcessEntry> read_process(const std::string& directory, pid_t hos
 }
 
 }  // namespace
-
-bool parse_process_stat(std::string_view text, ProcessEntry& entry, long ticks_per_second) {
-  // The name is the program's choice and may have anything in it, so its end is looked for from behind.
-  const std::size_t open = text.find('(');
-  const std::size_t close = text.rfind(')');
-  if (open == std::string_view::npos || close == std::string_view::npos || close < open ||
-      close + 2 >= text.size() || ticks_per_second <= 0)
-    return false;
-  entry.name = printable(text.substr(open + 1, close - open - 1), 64);
-  const std::vector<std::string> fields = split(trim(text.substr(close + 2)), ' ');
-  constexpr std::size_t k_least_fields = 22;
-  if (fields.size() < k_least_fields) return false;
-  const auto number = [&](std::size_t index) { return parse_unsigned(fields[index]).value_or(0); };
-  const auto milliseconds = [&](std::uint64_t ticks) {
-    return ticks * 1000 / static_cast<std::uint64_t>(ticks_per_second);
-  };
-  entry.state = fields[0].empty() ? '?' : fields[0].front();
-  entry.parent = static_cast<pid_t>(number(1));
-  entry.terminal = static_cast<int>(number(4));
-  entry.cpu = milliseconds(number(11) + number(12));
-  entry.started = milliseconds(number(19));
-  entry.resident = number(21);  // pages
-  return true;
-}
-
-pid_t parse_inner_pid(std::string_view status) {
-  const std::size_t at = status.find("\nNSpid:");
-  if (at == std::string_view::npos) return 0;
-  std::string_view line = status.substr(at + 7);
-  line = line.substr(0, line.find('\n'));
-  return static_cast<pid_t>(parse_unsigned(line.substr(line.rfind('\t') + 1)).value_or(0));
-}
 
 Result<std::vector<ProcessEntry>> list_processes(pid_t first) {
   const std::string wanted = namespace_of(fmt::format("/proc/{}", first));

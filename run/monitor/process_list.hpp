@@ -19,18 +19,14 @@ struct ProcessEntry {
   pid_t host_pid = 0;  // as the process that looked sees it
   uid_t uid = 0;       // in the container
   char state = '?';
-  int terminal = 0;            // device number; 0: none
-  std::uint64_t cpu = 0;       // milliseconds
-  std::uint64_t started = 0;   // milliseconds after the machine
-  std::uint64_t resident = 0;  // bytes
-  std::string command;         // with its arguments, for people
+  int terminal = 0;                // device number; 0: none
+  std::uint64_t cpu = 0;           // milliseconds
+  std::uint64_t children_cpu = 0;  // of those that have ended and were waited for
+  std::uint64_t started = 0;       // milliseconds after the machine
+  std::uint64_t resident = 0;      // bytes
+  std::string command;             // with its arguments, for people
   std::string name;
 };
-
-/// What /proc/PID/stat says. Pure; false: it is none.
-bool parse_process_stat(std::string_view text, ProcessEntry& entry, long ticks_per_second);
-/// The container's own pids out of /proc/PID/status ("NSpid:", the last number).
-pid_t parse_inner_pid(std::string_view status);
 
 /// All in the pid namespace of this process, oldest first; for who may look into it.
 Result<std::vector<ProcessEntry>> list_processes(pid_t first);

@@ -31,7 +31,8 @@ struct NetworkContext {
   std::string container_id;
   std::string container_name;  // "" = none
   std::vector<ExposedPort> exposed_by_image;
-  JoinedNetwork joined;  // Kind::container and Kind::path
+  std::vector<PublishedPort> earlier_ports;  // which free ones were chosen when it was started before
+  JoinedNetwork joined;                      // Kind::container and Kind::path
   // Kind::named: as many networks as the request has attachments, and a connection to the keeper whose user
   // namespace we are in.
   std::vector<NetworkConfig> networks;
@@ -50,19 +51,30 @@ public:
   const std::vector<std::pair<std::string, std::string>>& files() const { return m_files; }
   /// With the numbers of the host's ports that were chosen.
   const std::vector<PublishedPort>& ports() const { return m_ports; }
+  /// The text of /etc/resolv.conf, as the container is connected now.
+  std::string resolv_conf() const;
+
+  /// Kind::named, while the container runs: one more network, and one less.
+  Result<> connect(const NetworkConfig& network, const NetworkAttachment& attachment);
+  Result<> disconnect(const std::string& network);
 
 private:
   ContainerNetwork() = default;
   Result<> open_private(const NetworkRequest& request, const NetworkContext& context);
   Result<> open_named(const NetworkRequest& request, NetworkContext& context);
-  std::string resolv_conf(const NetworkRequest& request, const NetworkContext& context) const;
-  Result<> make_files(const NetworkRequest& request, const NetworkContext& context);
+  AttachRequest attach_request(const std::vector<NetworkConfig>& networks,
+                               const std::vector<NetworkAttachment>& attachments) const;
+  Result<> make_files(const NetworkRequest& request);
 
+  NetworkRequest m_request;
+  std::string m_hostname, m_id, m_name, m_host_resolv_conf;  // as NetworkContext has them
+  std::size_t m_interfaces = 0;                              // how many it had on named networks
   NetworkMode m_mode = NetworkMode::none;
   std::optional<PrivateNetwork> m_private;
   JoinedNetwork m_joined;
   std::optional<KeeperConnection> m_keeper;
   AttachReply m_attached;
+  std::vector<NetworkConfig> m_networks;  // that it is on
   Fd m_namespace;
   std::vector<std::pair<std::string, std::string>> m_files;
   std::vector<PublishedPort> m_ports;

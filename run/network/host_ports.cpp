@@ -109,16 +109,30 @@ Result<std::vector<HostSocket>> bind_port(PublishedPort& port) {
   return sockets;
 }
 
+// The number that a port had earlier. Empty: it cannot be had again.
+std::vector<HostSocket> bind_again(PublishedPort& port, std::uint16_t number) {
+  if (number == 0) return {};
+  PublishedPort again = port;
+  again.host_port = number;
+  auto sockets = bind_port(again);
+  if (!sockets || sockets->empty()) return {};
+  port = again;
+  return std::move(*sockets);
+}
+
 }  // namespace
 
-Result<HostPorts> HostPorts::bind(std::vector<PublishedPort> ports) {
+Result<HostPorts> HostPorts::bind(std::vector<PublishedPort> ports,
+                                  const std::vector<PublishedPort>& earlier) {
   HostPorts result;
+  const std::vector<std::uint16_t> numbers = earlier_numbers(ports, earlier);
   result.m_ports = std::move(ports);
   // Those with a number first, so that none of them is taken for a free one.
   for (const bool any : {false, true}) {
-    for (PublishedPort& port : result.m_ports) {
+    for (std::size_t index = 0; index < result.m_ports.size(); ++index) {
+      PublishedPort& port = result.m_ports[index];
       if ((port.host_port == 0) != any) continue;
-      std::vector<HostSocket> sockets;
+      std::vector<HostSocket> sockets = bind_again(port, numbers[index]);
       // A port that is free for one family may be taken for the other.
       for (unsigned tries = 0; sockets.empty() && tries < (any ? k_tries_for_a_free_port : 1); ++tries)
         sockets = TRY(bind_port(port));

@@ -17,8 +17,10 @@ struct HostSocket {
 
 class HostPorts {
 public:
-  /// In the calling thread's network namespace. Ports that are 0 become free ones.
-  static Result<HostPorts> bind(std::vector<PublishedPort> ports);
+  /// In the calling thread's network namespace. Ports that are 0 become free ones: the numbers that they had
+  /// in `earlier`, when those are free.
+  static Result<HostPorts> bind(std::vector<PublishedPort> ports,
+                                const std::vector<PublishedPort>& earlier = {});
   /// With the numbers that were chosen.
   const std::vector<PublishedPort>& ports() const { return m_ports; }
   std::vector<HostSocket> take_sockets() { return std::move(m_sockets); }

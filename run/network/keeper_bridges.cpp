@@ -78,7 +78,19 @@ void KeeperBridges::give_back(const AttachRequest& request) {
     for (const IpAddress& address : attachment.addresses) m_used[attachment.network].erase(address);
 }
 
-void KeeperBridges::detach(Cable cable) {
+void KeeperBridges::detach(Cable& cable, std::size_t index) {
+  AttachRequest& request = cable.request;
+  auto descriptor = cable.network_namespace.duplicate();
+  if (!descriptor) return log::debug("{}", descriptor.error().message());
+  Cable part{.request = request, .network_namespace = std::move(*descriptor)};
+  part.request.networks = {request.networks[index]};
+  part.request.attachments = {request.attachments[index]};
+  detach(part);
+  request.networks.erase(request.networks.begin() + static_cast<std::ptrdiff_t>(index));
+  request.attachments.erase(request.attachments.begin() + static_cast<std::ptrdiff_t>(index));
+}
+
+void KeeperBridges::detach(const Cable& cable) {
   if (const auto done = run_netavark("teardown", cable); !done) log::debug("{}", done.error().message());
   give_back(cable.request);
 }

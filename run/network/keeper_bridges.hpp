@@ -20,7 +20,9 @@ public:
     Fd network_namespace;
   };
   Result<std::pair<Cable, AttachReply>> attach(AttachRequest request, Fd network_namespace);
-  void detach(Cable cable);
+  void detach(const Cable& cable);
+  /// From one of its networks; what is left stays.
+  void detach(Cable& cable, std::size_t index);
 
 private:
   Result<std::string> run_netavark(const std::string& verb, const Cable& cable) const;

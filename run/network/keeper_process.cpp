@@ -109,7 +109,7 @@ Result<Fd> watch_for_the_end() {
 
 struct Guest {
   Fd socket;
-  std::optional<KeeperBridges::Cable> cable;
+  std::vector<KeeperBridges::Cable> cables;  // one for each time that it was attached
 };
 
 class Keeper {
@@ -169,28 +169,49 @@ private:
   void welcome(const Fd& user_namespace) {
     Fd socket(::accept4(m_listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (socket && send_keeper_packet(socket, KeeperMessage::welcome, "", &user_namespace))
-      m_guests.push_back({.socket = std::move(socket), .cable = std::nullopt});
+      m_guests.push_back({.socket = std::move(socket), .cables = {}});
+  }
+
+  static Result<AttachReply> attach(Guest& guest, KeeperPacket packet, const Result<PrivateNetwork>& network,
+                                    KeeperBridges& bridges) {
+    if (!network) return std::unexpected(network.error());
+    AttachRequest request = TRY(parse_attach_request(packet.text));
+    auto [cable, reply] = TRY(bridges.attach(std::move(request), std::move(packet.descriptor)));
+    guest.cables.push_back(std::move(cable));
+    return reply;
+  }
+
+  static Result<AttachReply> detach(Guest& guest, const std::string& network, KeeperBridges& bridges) {
+    for (KeeperBridges::Cable& cable : guest.cables) {
+      const auto& attachments = cable.request.attachments;
+      const auto found = std::ranges::find(attachments, network, &NetworkAttachment::network);
+      if (found == attachments.end()) continue;
+      bridges.detach(cable, static_cast<std::size_t>(found - attachments.begin()));
+      std::erase_if(guest.cables, [](const auto& left) { return left.request.attachments.empty(); });
+      return AttachReply{};
+    }
+    return fail(ErrorKind::not_found, "the container is not on the network '{}'", printable(network, 200));
   }
 
   static void hear(Guest& guest, const Result<PrivateNetwork>& network, KeeperBridges& bridges) {
     auto packet = receive_keeper_packet(guest.socket);
-    if (!packet || !*packet || (*packet)->kind != KeeperMessage::attach || guest.cable) {
-      if (guest.cable) bridges.detach(std::move(*guest.cable));
+    const bool is_request =
+        packet && *packet &&
+        ((*packet)->kind == KeeperMessage::attach || (*packet)->kind == KeeperMessage::detach);
+    if (!is_request) {
+      for (const KeeperBridges::Cable& cable : guest.cables) bridges.detach(cable);
+      guest.cables.clear();
       guest.socket.reset();
       return;
     }
-    const auto attached = [&]() -> Result<AttachReply> {
-      if (!network) return std::unexpected(network.error());
-      AttachRequest request = TRY(parse_attach_request((*packet)->text));
-      auto [cable, reply] = TRY(bridges.attach(std::move(request), std::move((*packet)->descriptor)));
-      guest.cable.emplace(std::move(cable));
-      return reply;
-    }();
+    const auto done = (*packet)->kind == KeeperMessage::attach
+                          ? attach(guest, std::move(**packet), network, bridges)
+                          : detach(guest, (*packet)->text, bridges);
     // Whoever does not hear the answer is gone, which the next round sees.
-    if (attached) {
-      (void)send_keeper_packet(guest.socket, KeeperMessage::attached, format_attach_reply(*attached));
+    if (done) {
+      (void)send_keeper_packet(guest.socket, KeeperMessage::attached, format_attach_reply(*done));
     } else {
-      (void)send_keeper_packet(guest.socket, KeeperMessage::failed, attached.error().serialise());
+      (void)send_keeper_packet(guest.socket, KeeperMessage::failed, done.error().serialise());
     }
   }
 

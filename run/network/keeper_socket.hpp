@@ -12,7 +12,8 @@ namespace ecrin::run {
 enum class KeeperMessage : char {
   welcome = 'w',   // from the keeper, with its user namespace
   attach = 'a',    // to it, with a network namespace: AttachRequest
-  attached = 'r',  // AttachReply
+  detach = 'd',    // to it: the name of a network
+  attached = 'r',  // AttachReply; to `detach` an empty one
   failed = 'e',    // Error::serialise
 };
 

@@ -49,6 +49,16 @@ Result<KeeperConnection> KeeperConnection::start(const Fd& directory, const std:
 Result<AttachReply> KeeperConnection::attach(const AttachRequest& request, const Fd& network_namespace) {
   TRY(send_keeper_packet(m_socket, KeeperMessage::attach, format_attach_request(request),
                          &network_namespace));
+  return answer();
+}
+
+Result<> KeeperConnection::detach(const std::string& network) {
+  TRY(send_keeper_packet(m_socket, KeeperMessage::detach, network));
+  TRY(answer());
+  return {};
+}
+
+Result<AttachReply> KeeperConnection::answer() {
   const std::optional<KeeperPacket> packet = TRY(receive_keeper_packet(m_socket));
   if (packet && packet->kind == KeeperMessage::attached) return parse_attach_reply(packet->text);
   if (packet && packet->kind == KeeperMessage::failed) {

@@ -28,10 +28,13 @@ public:
   static Result<KeeperConnection> start(const Fd& directory, const std::string& search_path);
 
   const Fd& user_namespace() const { return m_user_namespace; }
-  /// Until this object is gone.
+  /// Until this object is gone, or detach(). May be called again, for more networks.
   Result<AttachReply> attach(const AttachRequest& request, const Fd& network_namespace);
+  /// From one of the networks.
+  Result<> detach(const std::string& network);
 
 private:
+  Result<AttachReply> answer();
   KeeperConnection(Fd socket, Fd user_namespace)
       : m_socket(std::move(socket)), m_user_namespace(std::move(user_namespace)) {}
   Fd m_socket;

@@ -87,8 +87,13 @@ std::string PublishedPort::host_side() const {
   return text.contains(':') ? fmt::format("[{}]:{}", text, host_port) : fmt::format("{}:{}", text, host_port);
 }
 
+std::string PublishedPort::to_string() const {
+  const std::string host = address ? host_side() : std::to_string(host_port);
+  return fmt::format("{}:{}", host, container_side());
+}
+
 std::string PublishedPort::container_side() const {
-  return fmt::format("{}/{}", container_port, to_string(protocol));
+  return fmt::format("{}/{}", container_port, run::to_string(protocol));
 }
 
 Result<std::vector<PublishedPort>> parse_published_ports(std::string_view text) {
@@ -142,6 +147,23 @@ Result<std::vector<ExposedPort>> parse_ports_of_image(const std::vector<std::str
     }
   }
   return std::vector<ExposedPort>(ports.begin(), ports.end());
+}
+
+std::vector<std::uint16_t> earlier_numbers(const std::vector<PublishedPort>& ports,
+                                           const std::vector<PublishedPort>& earlier) {
+  std::vector<std::uint16_t> numbers;
+  std::vector<bool> taken(earlier.size(), false);
+  for (const PublishedPort& port : ports) {
+    std::uint16_t& number = numbers.emplace_back(std::uint16_t{0});
+    for (std::size_t index = 0; port.host_port == 0 && number == 0 && index < earlier.size(); ++index) {
+      PublishedPort same = earlier[index];
+      same.host_port = 0;
+      if (taken[index] || same != port) continue;
+      number = earlier[index].host_port;
+      taken[index] = true;
+    }
+  }
+  return numbers;
 }
 
 Result<> check_published_ports(const std::vector<PublishedPort>& ports) {

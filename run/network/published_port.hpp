@@ -24,6 +24,8 @@ struct PublishedPort {
 
   /// "0.0.0.0:8080", "[::1]:8080": the host's side, as `port` prints it.
   std::string host_side() const;
+  /// As --publish takes it: "8080:80/tcp", "[::1]:8080:80/udp".
+  std::string to_string() const;
   /// "80/tcp"
   std::string container_side() const;
 };
@@ -44,6 +46,9 @@ Result<std::vector<PublishedPort>> parse_published_ports(std::string_view text);
 Result<std::vector<ExposedPort>> parse_exposed_ports(std::string_view text);
 /// All that an image exposes, each port once. A line that means nothing is left out with a warning.
 Result<std::vector<ExposedPort>> parse_ports_of_image(const std::vector<std::string>& lines);
+/// For each port the number that it had earlier when it is to be chosen now; else 0.
+std::vector<std::uint16_t> earlier_numbers(const std::vector<PublishedPort>& ports,
+                                           const std::vector<PublishedPort>& earlier);
 /// Refuses a port of the host that two of them want, and too many ports.
 Result<> check_published_ports(const std::vector<PublishedPort>& ports);
 

@@ -12,30 +12,22 @@
 namespace ecrin::run {
 namespace {
 
-// Names below /proc/PID/ns.
-std::string_view file_name(oci::Namespace kind) {
-  switch (kind) {
-    case oci::Namespace::network:
-      return "net";
-    case oci::Namespace::mount:
-      return "mnt";
-    default:
-      return namespace_name(kind);
-  }
-}
-
 Result<bool> is_ours(const Fd& file, oci::Namespace kind) {
   struct stat own {};
-  const std::string path = fmt::format("/proc/self/ns/{}", file_name(kind));
+  const std::string path = fmt::format("/proc/self/ns/{}", namespace_file_name(kind));
   if (::stat(path.c_str(), &own) != 0) return fail_errno("cannot read '{}'", path);
   const struct stat other = TRY(posix::stat_fd(file));
   return own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
+Result<> check_kind(const Fd& file, oci::Namespace kind, std::uint64_t flag, std::string_view name) {
+  if (const int type = ::ioctl(file.get(), NS_GET_NSTYPE); type == static_cast<int>(flag)) return {};
+  return fail(ErrorKind::invalid, "{} is not a {} namespace", name, namespace_name(kind));
+}
+
 Result<Fd> open_namespace(const std::string& path, oci::Namespace kind, std::uint64_t flag) {
   Fd file = TRY(posix::open(path, O_RDONLY | O_NONBLOCK));
-  if (const int type = ::ioctl(file.get(), NS_GET_NSTYPE); type != static_cast<int>(flag))
-    return fail(ErrorKind::invalid, "'{}' is not a {} namespace", printable(path), namespace_name(kind));
+  TRY(check_kind(file, kind, flag, fmt::format("'{}'", printable(path))));
   return file;
 }
 
@@ -81,19 +73,29 @@ Result<std::vector<OpenNamespace>> open_joined_namespaces(const oci::RuntimeConf
   return opened;
 }
 
+Result<std::vector<OpenNamespace>> without_own(std::vector<OpenNamespace> opened) {
+  std::vector<OpenNamespace> others;
+  for (const auto& [kind, flag] : k_namespace_flags)
+    for (OpenNamespace& one : opened) {
+      if (one.flag != flag || !one.file) continue;
+      TRY(check_kind(one.file, kind, flag, "what the container's first process gave"));
+      if (!TRY(is_ours(one.file, kind))) others.push_back({.flag = flag, .file = std::move(one.file)});
+    }
+  return others;
+}
+
 Result<std::vector<OpenNamespace>> open_namespaces_of(pid_t pid) {
   std::vector<OpenNamespace> opened;
   for (const auto& [kind, flag] : k_namespace_flags) {
-    auto file = open_namespace(fmt::format("/proc/{}/ns/{}", pid, file_name(kind)), kind, flag);
+    auto file = open_namespace(fmt::format("/proc/{}/ns/{}", pid, namespace_file_name(kind)), kind, flag);
     // A kernel may have been made without some kinds.
     if (!file && file.error().kind() == ErrorKind::not_found &&
         (kind == oci::Namespace::time || kind == oci::Namespace::cgroup))
       continue;
     if (!file) return std::unexpected(std::move(file).error());
-    if (TRY(is_ours(*file, kind))) continue;
     opened.push_back({.flag = flag, .file = std::move(*file)});
   }
-  return opened;
+  return without_own(std::move(opened));
 }
 
 }  // namespace ecrin::run

@@ -24,6 +24,8 @@ struct OpenNamespace {
 /// Those that are joined by path, in the order of k_namespace_flags. One that is no namespace of its kind is
 /// an error; a user namespace that is ours already is left out.
 Result<std::vector<OpenNamespace>> open_joined_namespaces(const oci::RuntimeConfig& config);
+/// Those that are not this process's own, in that order.
+Result<std::vector<OpenNamespace>> without_own(std::vector<OpenNamespace> opened);
 /// All that this process has otherwise, in that order.
 Result<std::vector<OpenNamespace>> open_namespaces_of(pid_t pid);
 

@@ -37,6 +37,18 @@ const Owner* owner_of(const std::string& path) {
   return found == k_owners.end() ? nullptr : &*found;
 }
 
+// The names have properties of their own. Other runtimes take no host name from here at all.
+Result<> check_name(const oci::RuntimeConfig& config, const std::string& path, const std::string& value) {
+  if (path == "kernel/hostname")
+    return std::unexpected(
+        Error(ErrorKind::invalid, "the sysctl 'kernel.hostname' conflicts with the property 'hostname'")
+            .hint("name the host in 'hostname' of config.json"));
+  if (path == "kernel/domainname" && !config.domainname.empty() && config.domainname != value)
+    return fail(ErrorKind::invalid, "the sysctl 'kernel.domainname' contradicts the domain name '{}'",
+                printable(config.domainname));
+  return {};
+}
+
 }  // namespace
 
 Result<> plan_sysctls(PlanParts& parts) {
@@ -55,9 +67,7 @@ Result<> plan_sysctls(PlanParts& parts) {
       return fail(ErrorKind::invalid,
                   "the sysctl '{}' would be the host's: the container has its {} namespace", printable(key),
                   owner->name);
-    if (path == "kernel/hostname" && !parts.config.hostname.empty() && parts.config.hostname != value)
-      return fail(ErrorKind::invalid, "the sysctl '{}' contradicts the host name '{}'", printable(key),
-                  printable(parts.config.hostname));
+    TRY(check_name(parts.config, path, value));
     parts.add({.kind = SetupKind::sysctl, .target = path, .source = value});
   }
   return {};

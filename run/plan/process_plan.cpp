@@ -7,6 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
+#include <span>
 
 #include "base/log.hpp"
 #include "base/text.hpp"
@@ -34,14 +37,31 @@ Result<> check_mapped(const fs::IdMap& map, std::uint32_t id, std::string_view k
       "more ids need ranges in /etc/subuid and /etc/subgid and the programs newuidmap and newgidmap"));
 }
 
-Result<CapabilitySet> parse_set(const std::vector<std::string>& names, CapabilitySet kernel) {
-  const CapabilitySet wanted = TRY(parse_capabilities(names));
-  const bool all = std::ranges::any_of(names, [](const std::string& name) { return name == "ALL"; });
-  if (!all)
-    for (const std::string& name : capability_names(wanted & ~kernel))
-      log::warning("this kernel has no capability {}: it is left out", name);
-  return wanted & kernel;
-}
+// What nobody can grant is no reason to stop: config.md ("Linux Process") wants a warning.
+class CapabilityReader {
+public:
+  explicit CapabilityReader(CapabilitySet kernel) : m_kernel(kernel) {}
+  CapabilitySet read(const std::vector<std::string>& names) {
+    CapabilitySet wanted = 0;
+    for (const std::string& name : names) {
+      const auto parsed = parse_capabilities(std::span(&name, 1));
+      if (!parsed)
+        tell(name, parsed.error().message());
+      else if ((*parsed & m_kernel) == 0)
+        tell(name, fmt::format("this kernel has no capability {}", name));
+      wanted |= parsed.value_or(0);
+    }
+    return wanted & m_kernel;
+  }
+
+private:
+  // Most are in several sets.
+  void tell(const std::string& name, const std::string& why) {
+    if (m_told.insert(name).second) log::warning("{}: it is left out", why);
+  }
+  CapabilitySet m_kernel;
+  std::set<std::string> m_told;
+};
 
 Result<> check_within(CapabilitySet part, std::string_view part_name, CapabilitySet whole,
                       std::string_view whole_name) {
@@ -93,6 +113,21 @@ Result<std::vector<ResourceLimit>> parse_limits(const std::vector<oci::Rlimit>& 
   return parsed;
 }
 
+// Each variable once: programs disagree which of several counts, and the shell's is not getenv's.
+std::vector<std::string> last_values(const std::vector<std::string>& env) {
+  std::vector<std::string> kept;
+  std::map<std::string_view, std::size_t> places;
+  for (const std::string& line : env) {
+    const auto [place, is_new] =
+        places.emplace(std::string_view(line).substr(0, line.find('=')), kept.size());
+    if (is_new)
+      kept.push_back(line);
+    else
+      kept[place->second] = line;
+  }
+  return kept;
+}
+
 Result<> check_texts(const oci::RuntimeProcess& process) {
   for (const auto* texts : {&process.args, &process.env})
     for (const std::string& text : *texts)
@@ -121,7 +156,7 @@ Result<ProcessPlan> make_process_plan(const oci::RuntimeProcess& from, const Pla
   const CapabilitySets capabilities = TRY(parse_capability_sets(from.capabilities, facts.capabilities));
   std::vector<gid_t> groups = TRY(usable_groups(from, facts));
   ProcessPlan process{.args = from.args,
-                      .env = from.env,
+                      .env = last_values(from.env),
                       .cwd = from.cwd,
                       .uid = from.uid,
                       .gid = from.gid,
@@ -142,19 +177,20 @@ Result<ProcessPlan> make_process_plan(const oci::RuntimeProcess& from, const Pla
 }
 
 Result<CapabilitySets> parse_capability_sets(const oci::Capabilities& names, CapabilitySet kernel) {
+  CapabilityReader reader(kernel);
   CapabilitySets sets;
-  sets.bounding = TRY(parse_set(names.bounding, kernel));
-  sets.effective = TRY(parse_set(names.effective, kernel));
-  sets.permitted = TRY(parse_set(names.permitted, kernel));
-  sets.inheritable = TRY(parse_set(names.inheritable, kernel));
-  sets.ambient = TRY(parse_set(names.ambient, kernel));
+  sets.bounding = reader.read(names.bounding);
+  sets.effective = reader.read(names.effective);
+  sets.permitted = reader.read(names.permitted);
+  sets.inheritable = reader.read(names.inheritable);
+  sets.ambient = reader.read(names.ambient);
   // The kernel's rules, of which it says no more than EPERM.
   TRY(check_within(sets.effective, "effective", sets.permitted, "permitted"));
   // The kernel has none in the ambient set that is not in both of these. Engines write them there all the
   // same (buildah names all of its capabilities), and mean what becomes of it.
   if (const CapabilitySet beyond = sets.ambient & ~(sets.permitted & sets.inheritable); beyond != 0) {
-    log::debug("capabilities that are not permitted and inheritable cannot be ambient: {} left out",
-               join(capability_names(beyond), ", "));
+    for (const std::string& name : capability_names(beyond))
+      log::warning("can't raise ambient capability {}: it is not both permitted and inheritable", name);
     sets.ambient &= ~beyond;
   }
   TRY(check_within(sets.inheritable, "inheritable", sets.bounding, "in the bounding set"));

@@ -243,7 +243,8 @@ std::string encode_plan(const SetupPlan& plan) {
   out.put(std::uint64_t{plan.ops.size()});
   for (const SetupOp& op : plan.ops) put_op(out, op);
   put_process(out, plan.process);
-  out.put_flag(plan.init).put_flag(plan.pid_namespace).put_flag(plan.reports_prepared);
+  out.put_flag(plan.init).put_flag(plan.pid_namespace).put_flag(plan.shares_mounts);
+  out.put_flag(plan.reports_prepared);
   put_hooks(out, plan.create_container);
   put_hooks(out, plan.start_container);
   put_signed(out, plan.control);
@@ -264,6 +265,7 @@ Result<SetupPlan> decode_plan(std::string_view bytes) {
   plan.process = get_process(in);
   plan.init = in.get_flag();
   plan.pid_namespace = in.get_flag();
+  plan.shares_mounts = in.get_flag();
   plan.reports_prepared = in.get_flag();
   plan.create_container = get_hooks(in);
   plan.start_container = get_hooks(in);

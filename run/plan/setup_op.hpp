@@ -157,6 +157,7 @@ struct SetupPlan {
   ProcessPlan process;
   bool init = true;               // the stage stays as pid 1
   bool pid_namespace = true;      // pid 1 is really 1
+  bool shares_mounts = false;     // no mount namespace of its own: the parent's
   bool reports_prepared = false;  // there are hooks: it stops before pivot_root until it is told to go on
   std::vector<oci::Hook> create_container, start_container;
   int control = -1;   // numbers of the stage's descriptors
@@ -183,6 +184,7 @@ enum class StageMessage : char {
   // to the stage
   proceed = 'g',  // the answer to user_namespace and prepared; then with the states for hooks (a file)
   start = 's',    // at the gate
+  enter = 'n',    // at the gate, and its answers: a descriptor each of the namespaces and the root directory
 };
 constexpr std::size_t k_stage_message_limit = 64 * 1024;
 /// What hooks of the stage read: the container's state in the statuses creating and created.
@@ -192,6 +194,9 @@ struct HookStates {
 };
 std::string encode_states(const HookStates& states);
 Result<HookStates> decode_states(std::string_view bytes);
+
+/// What the stage's own tmpfs on the root directory is called in /proc/PID/mountinfo.
+constexpr const char* k_scratch_source = "ecrin-container";
 
 /// The plan is always this descriptor of the stage.
 constexpr int k_stage_plan_descriptor = 3;

@@ -5,6 +5,7 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.hpp"
 #include "run/plan/namespace_plan.hpp"
@@ -47,6 +48,13 @@ public:
     plan_namespaces();
     setup.init = m_request.init;
     setup.pid_namespace = !m_parts.shared.pid;
+    setup.shares_mounts = !oci::find_namespace(m_config, oci::Namespace::mount);
+    if (setup.shares_mounts && oci::find_namespace(m_config, oci::Namespace::user))
+      return std::unexpected(
+          Error(ErrorKind::unsupported,
+                "the container has its mount namespace from the runtime, where its user namespace may mount "
+                "nothing")
+              .hint("add a mount namespace to linux.namespaces of config.json"));
     setup.process = TRY(process());
     plan_hooks();
     const std::vector<std::uint64_t> propagation = TRY(root_propagation());
@@ -57,8 +65,11 @@ public:
       m_parts.add(SetupKind::file, TRY(path_in_root(path, "file")), content);
     TRY(plan_sysctls(m_parts));
     m_parts.add(SetupKind::directory, TRY(path_in_root(m_config.process.cwd, "working directory")));
-    for (const std::string& path : m_config.masked_paths)
-      m_parts.add(SetupKind::mask, TRY(path_in_root(path, "masked path")));
+    std::set<std::string> masked;  // what is hidden twice is hidden once
+    for (const std::string& path : m_config.masked_paths) {
+      std::string place = TRY(path_in_root(path, "masked path"));
+      if (masked.insert(place).second) m_parts.add(SetupKind::mask, std::move(place));
+    }
     for (const std::string& path : m_config.read_only_paths)
       m_parts.add(SetupKind::read_only, TRY(path_in_root(path, "read-only path")));
     TRY(plan_names(m_parts));
@@ -84,13 +95,12 @@ private:
     return std::vector{*kind};
   }
 
-  // New ones. The mount namespace is never shared: the root directory is made in it.
+  // New ones.
   std::uint64_t namespaces() const {
     std::uint64_t flags = 0;
     for (const auto& [kind, flag] : k_namespace_flags) {
       const oci::RuntimeNamespace* found = oci::find_namespace(m_config, kind);
-      if (kind == oci::Namespace::mount ? !found || found->path.empty() : found && found->path.empty())
-        flags |= flag;
+      if (found && found->path.empty()) flags |= flag;
     }
     if (m_parts.shared.network || m_request.joins_network) flags &= ~std::uint64_t{CLONE_NEWNET};
     return flags;

@@ -44,7 +44,13 @@ Result<std::optional<Fd>> find_on_host(const SetupOp& op) {
 
 Result<> bind_from_host(Stage& stage, const SetupOp& op) {
   const std::optional<Fd> source = TRY(find_on_host(op));
-  if (source) return attach_as(stage, op, *source, TargetKind::file);
+  if (source) {
+    // A device is neither executed nor a program of another user. (The container may not take that off
+    // again.)
+    SetupOp inert = op;
+    inert.attributes.set |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+    return attach_as(stage, inert, *source, TargetKind::file);
+  }
   if (!op.node->required) return {};
   auto error =
       fail(ErrorKind::unsupported,

@@ -84,6 +84,9 @@ Error run_init(Stage& stage) {
   const CapabilitySet kill = capability_bit(CAP_KILL);
   const ThreadCapabilities only_kill{.effective = kill, .permitted = kill, .inheritable = 0};
   if (!set_capabilities(only_kill)) ::_exit(k_killed);
+  // Who is frozen cannot watch the lifeline: then the kernel's own way ends it, and the namespace with it. It
+  // is the end of the thread that made the container that counts there, which none comes before.
+  if (stage.lifeline && stage.plan.pid_namespace) (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   supervise(stage, program, signals);
 }
 

@@ -39,11 +39,13 @@ Result<> set_oom_score(const ProcessPlan& process) {
 
 Result<> open_host_proc(Stage& stage) {
   const ProcessPlan& process = stage.plan.process;
-  if (process.apparmor_profile.empty() && process.selinux_label.empty()) return {};
+  const bool has_label = !process.apparmor_profile.empty() || !process.selinux_label.empty();
+  if (!has_label && !stage.gate) return {};
   stage.proc = TRY(posix::open("/proc", O_PATH | O_DIRECTORY));
   struct statfs file_system {};
-  if (::fstatfs(stage.proc.get(), &file_system) != 0 || file_system.f_type != PROC_SUPER_MAGIC)
-    return fail(ErrorKind::unsupported, "there is no /proc, which a label of a process needs");
+  if (::fstatfs(stage.proc.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC) return {};
+  if (has_label) return fail(ErrorKind::unsupported, "there is no /proc, which a label of a process needs");
+  stage.proc.reset();
   return {};
 }
 

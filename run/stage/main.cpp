@@ -47,8 +47,12 @@ Result<> report_prepared(stage::Stage& stage) {
   TRY(stage::report(stage, StageMessage::prepared));
   const Message answer = TRY(stage::wait_for_answer(stage));
   HookStates states = TRY(decode_states(TRY(posix::read_fd(answer.descriptor, k_plan_limit))));
-  for (const oci::Hook& hook : stage.plan.create_container)
-    TRY(run_hook(hook, "createContainer", states.creating));
+  // Other runtimes run them in the container's root directory, so they look for its files there.
+  if (stage.root && ::fchdir(stage.root.get()) != 0)
+    return fail_errno("cannot enter the root directory of the container");
+  // They are programs of the host, so they have none of the container's variables: an image may have chosen
+  // LD_PRELOAD.
+  TRY(run_hooks(stage.plan.create_container, "createContainer", states.creating));
   stage.created_state = std::move(states.created);
   stage.listener_state = std::move(states.listener);
   return {};

@@ -40,9 +40,10 @@ Result<Fd> open_mount_point(const Stage& stage, const SetupOp& op, TargetKind ki
     place = posix::open_beneath_no_symlinks(stage.root, op.target, O_PATH);
   }
   if (!place && place.error().code() == ELOOP)
-    return fail(ErrorKind::invalid,
-                "'/{}' in the container is a symlink: the kernel's files are not mounted there",
-                printable(op.target));
+    return fail(
+        ErrorKind::invalid,
+        "the kernel's files must be mounted on ordinary directory: '/{}' in the container is a symlink",
+        printable(op.target));
   if (place && TRY(kind_of(*place)) != kind)
     return fail(ErrorKind::invalid, "'/{}' in the container is not a directory", printable(op.target));
   return place;

@@ -49,18 +49,19 @@ Result<> enter_working_directory(const std::string& path) {
 
 // "/dev/stdout" is opened by name, also by programs that are not root: a pipe must belong to them. Nothing
 // but pipes without a name is touched; files and terminals are the user's.
-void give_away_pipes(uid_t uid) {
+void give_away_pipes(uid_t uid, gid_t gid) {
   for (int number = 0; number < 3; ++number) {
     struct stat status {};
     struct statfs file_system {};
     if (::fstat(number, &status) != 0 || !S_ISFIFO(status.st_mode) || status.st_uid == uid) continue;
     if (::fstatfs(number, &file_system) != 0 || file_system.f_type != PIPEFS_MAGIC) continue;
-    (void)!::fchown(number, uid, static_cast<gid_t>(-1));
+    (void)!::fchown(number, uid, gid);
   }
 }
 
 // Programs expect one; an engine that does not know the image leaves it to who can read its /etc/passwd.
 void set_home(ProcessPlan& process) {
+  std::erase(process.env, "HOME=");  // as good as none
   const auto is_home = [](const std::string& variable) { return variable.starts_with("HOME="); };
   if (std::ranges::any_of(process.env, is_home)) return;
   std::string home = "/";
@@ -80,7 +81,7 @@ Result<> prepare(Stage& stage) {
   TRY(set_priorities(process));
   auto entered = enter_working_directory(process.cwd);
   if (!entered && entered.error().code() != EACCES) return entered;
-  give_away_pipes(process.uid);
+  give_away_pipes(process.uid, process.gid);
   ::umask(process.umask.value_or(022));
   TRY(set_exec_labels(stage));
   TRY(change_identity(process));
@@ -93,9 +94,8 @@ Result<> prepare(Stage& stage) {
 Result<> pass_gate(Stage& stage) {
   if (stage.gate) TRY(look_up_program(stage.plan.process));
   TRY(wait_at_gate(stage));
-  for (const oci::Hook& hook : stage.plan.start_container)
-    TRY(run_hook(hook, "startContainer", stage.created_state));
-  return {};
+  return run_hooks(stage.plan.start_container, "startContainer", stage.created_state,
+                   &stage.plan.process.env);
 }
 
 // Without pid 1 of ours nobody watches the lifeline. The kernel's own way works, but it is the *thread* that

@@ -62,7 +62,8 @@ Result<> hide_kernel_files(const Stage& stage) {
 }
 
 // Then its mounts are others' too: none of them may be taken away.
-bool in_joined_mounts(const Stage& stage) {
+bool has_others_mounts(const Stage& stage) {
+  if (stage.plan.shares_mounts) return true;
   const auto& joined = stage.plan.entry.joined;
   return std::ranges::any_of(joined, [](const auto& entry) { return entry.kind == CLONE_NEWNS; });
 }
@@ -95,14 +96,15 @@ Result<> enter_root(Stage& stage, const SetupOp& op) {
     TRY(set_propagation(stage.root, {MS_SLAVE | MS_REC}, ""));
   }
   // Nothing that is mounted here may spread to the host, whatever the parent's namespace looked like.
-  if (!in_joined_mounts(stage) && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+  if (!has_others_mounts(stage) && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
     return fail_errno("cannot make the mounts of the container private");
   if (!stage.root) stage.root = TRY(clone_mount(place.get(), "", Depth::recursive));
   // Before Linux 6.15 files can be bound out of a mount only while it is attached somewhere. Below the root
   // it is out of the container's sight, and pivot_root takes it away.
-  stage.scratch =
-      TRY(new_mount({.type = "tmpfs", .source = "", .options = {"mode=0755"}, .attributes = k_inert}));
+  stage.scratch = TRY(new_mount(
+      {.type = "tmpfs", .source = k_scratch_source, .options = {"mode=0755"}, .attributes = k_inert}));
   TRY(attach(stage.scratch, place, ""));
+  if (stage.plan.shares_mounts) TRY(set_propagation(stage.scratch, {MS_PRIVATE}, ""));
   TRY(attach(stage.root, stage.scratch, ""));
   TRY(posix::mkdir_at(stage.scratch, "empty", 0755));
   stage.root_mount = TRY(mount_id(stage.root));
@@ -115,7 +117,7 @@ Result<> make_root_read_only(Stage& stage) {
 
 Result<> pivot(Stage& stage) {
   if (::fchdir(stage.root.get()) != 0) return fail_errno("cannot enter the root directory of the container");
-  if (in_joined_mounts(stage)) return leave_mounts(stage);
+  if (has_others_mounts(stage)) return leave_mounts(stage);
   // pivot_root(2), "pivot_root(".", ".")": the old root lies on top of the new one, and is taken off again.
   if (::syscall(SYS_pivot_root, ".", ".") != 0) {
     const int code = errno;
@@ -132,9 +134,9 @@ Result<> pivot(Stage& stage) {
 }
 
 Result<> move_root(Stage& stage) {
-  if (!in_joined_mounts(stage)) TRY(hide_kernel_files(stage));
+  if (!has_others_mounts(stage)) TRY(hide_kernel_files(stage));
   if (::fchdir(stage.root.get()) != 0) return fail_errno("cannot enter the root directory of the container");
-  if (in_joined_mounts(stage)) return leave_mounts(stage);
+  if (has_others_mounts(stage)) return leave_mounts(stage);
   if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0)
     return fail_errno("cannot move the root directory of the container over the host's");
   return leave_mounts(stage);

@@ -89,6 +89,14 @@ private:
   unsigned m_symlinks = 0;
 };
 
+// What is made in /dev shall be in /dev: the root directory's owner could otherwise choose where it appears.
+Result<> check_device_directory(const Stage& stage, const std::string& path) {
+  if (path != "dev" && !path.starts_with("dev/")) return {};
+  const auto found = posix::open_beneath_no_symlinks(stage.root, "dev", O_PATH);
+  if (found || found.error().code() != ELOOP) return {};
+  return fail(ErrorKind::invalid, "'/dev' in the container is a symlink: no devices are made there");
+}
+
 }  // namespace
 
 Result<std::uint64_t> mount_id(const Fd& fd) {
@@ -120,6 +128,7 @@ Result<Fd> open_existing(const Stage& stage, const std::string& path, int flags)
 }
 
 Result<Fd> open_target(const Stage& stage, const std::string& path, TargetKind kind) {
+  TRY(check_device_directory(stage, path));
   auto found = posix::open_in_root(stage.root, path, O_PATH);
   if (!found && found.error().code() == ENOENT) found = Maker(stage, path, kind).make();
   if (!found) return found;

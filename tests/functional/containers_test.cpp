@@ -499,3 +499,20 @@ TEST_CASE("eight processes start, stop and remove containers at once") {
   CHECK(files_of_containers(ecrin).empty());
   CHECK(ecrin.left_behind().empty());
 }
+
+TEST_CASE("process numbers of a container and its monitor are written to files", "[any-driver]") {
+  Ecrin ecrin;
+  const std::string files = ecrin.scratch() / "pids";
+  make_directory(files);
+  ecrin.must({"run", "-d", "--name", "c", "--network", "none", "--stop-timeout", "0", "--pidfile",
+              files + "/first", "--conmon-pidfile", files + "/monitor", "busybox", "sleep", "1000"});
+  const auto stat_of = [&](const char* name) {
+    return "/proc/" + trimmed(read_file(files + "/" + name)) + "/stat";
+  };
+  const std::string before = read_file(files + "/first");
+  CHECK_FALSE(read_file(stat_of("first")).empty());
+  CHECK_FALSE(read_file(stat_of("monitor")).empty());
+  ecrin.must({"restart", "c"});
+  CHECK(read_file(files + "/first") != before);
+  ecrin.must({"rm", "-f", "c"});
+}

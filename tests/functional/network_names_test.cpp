@@ -24,14 +24,16 @@ Invocation server(const Ecrin& ecrin, Arguments flags) {
 
 // The image has no C library that asks name servers: nslookup asks them itself.
 enum class Family { v4, v6 };
-Outcome ask(const Ecrin& ecrin, Arguments flags, const std::string& name, Family family = Family::v4) {
+std::string ask_by_name(const std::string& name, Family family) {
   const std::string pattern = family == Family::v4 ? "[0-9.]*" : ".*:.*";
+  return "address=$(nslookup " + name + " | sed -n 's/^Address: \\(" + pattern +
+         "\\)$/\\1/p' | tail -n 1); test-init ask tcp \"$address\" 80 hello";
+}
+
+Outcome ask(const Ecrin& ecrin, Arguments flags, const std::string& name, Family family = Family::v4) {
   Arguments arguments = {"run", "--rm"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
-  arguments.insert(arguments.end(),
-                   {"busybox", "sh", "-c",
-                    "address=$(nslookup " + name + " | sed -n 's/^Address: \\(" + pattern +
-                        "\\)$/\\1/p' | tail -n 1); test-init ask tcp \"$address\" 80 hello"});
+  arguments.insert(arguments.end(), {"busybox", "sh", "-c", ask_by_name(name, family)});
   return ecrin(arguments);
 }
 
@@ -146,6 +148,49 @@ TEST_CASE("two containers on a named network find each other by name", "[any-dri
   CHECK(ecrin({"network", "rm", "shared"}).code == 0);
 }
 
+TEST_CASE("a container is connected to networks while it runs, and at its later starts", "[any-driver]") {
+  Ecrin ecrin;
+  const auto asks = [&](const std::string& container, const std::string& name) {
+    return contains(ecrin({"exec", container, "sh", "-c", ask_by_name(name, Family::v4)}).out,
+                    "tcp 80 hello from");
+  };
+  ecrin.must({"network", "create", "one"});
+  ecrin.must({"network", "create", "--subnet", "10.99.7.0/24", "two"});
+  ecrin.must({"run", "-d", "--name", "web", "--network", "two", "busybox", "test-init", "serve", "80"});
+  ecrin.must({"run", "-d", "--name", "guest", "--network", "one", "--network-alias", "known", "busybox",
+              "sleep", "1000"});
+  CHECK_FALSE(asks("guest", "web"));
+  ecrin.must({"network", "connect", "--ip", "10.99.7.77", "--alias", "visitor", "two", "guest"});
+  CHECK(asks("guest", "web"));
+  CHECK(contains(ecrin.must({"exec", "guest", "cat", "/proc/net/fib_trie"}), "10.99.7.77"));
+  CHECK(contains(ecrin.must({"exec", "guest", "cat", "/etc/resolv.conf"}), "10.99.7.1"));
+  CHECK(ecrin({"network", "connect", "two", "guest"}).code == 125);
+  CHECK(ecrin({"network", "rm", "two"}).code == 2);
+  CHECK(ecrin.inspect("guest")["NetworkSettings"]["Networks"].size() == 2);
+  ecrin.must({"stop", "-t", "0", "guest"});
+  ecrin.must({"start", "guest"});
+  CHECK(asks("guest", "web"));
+  // From one of those that it was started with.
+  ecrin.must({"network", "disconnect", "one", "guest"});
+  CHECK(asks("guest", "web"));
+  CHECK_FALSE(contains(ecrin.must({"exec", "guest", "cat", "/proc/net/dev"}), "eth0"));
+  const Outcome last = ecrin({"network", "disconnect", "two", "guest"});
+  CHECK(one_error(last));
+  CHECK(contains(last.err, "only network"));
+  ecrin.must({"network", "connect", "one", "guest"});
+  ecrin.must({"network", "disconnect", "two", "guest"});
+  CHECK_FALSE(asks("guest", "web"));
+  CHECK(one_error(ecrin({"network", "disconnect", "two", "guest"})));
+  ecrin.must({"rm", "-f", "web"});
+  CHECK(ecrin({"network", "rm", "two"}).code == 0);
+  ecrin.must({"run", "-d", "--name", "apart", "busybox", "sleep", "1000"});
+  const Outcome refused = ecrin({"network", "connect", "one", "apart"});
+  CHECK(one_error(refused));
+  CHECK(contains(refused.err, "no named network"));
+  ecrin.must({"rm", "-fa"});
+  CHECK(keeper_is_gone(ecrin));
+}
+
 TEST_CASE("addresses: asked for, and never given twice", "[any-driver]") {
   Ecrin ecrin;
   ecrin.must({"network", "create", "--subnet", "10.77.3.0/29", "small"});
@@ -183,6 +228,9 @@ TEST_CASE("what a killed container had on a network is taken back", "[any-driver
     REQUIRE(other.wait_for_output("ready"));
     killed.signal(SIGKILL);
     killed.wait();
+    // Its monitor, which was not killed, removes it.
+    for (int tries = 0; tries < 200 && !ecrin.must({"ps", "-aq", "--filter", "name=^web$"}).empty(); ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
     // What the killed one had is taken back: its name is nobody's, and another may have it.
     Running again(server(ecrin, {"--name", "web", "--network", "bridge"}));
     REQUIRE(again.wait_for_output("ready"));

@@ -204,4 +204,10 @@ TEST_CASE("odd passwd and group files neither hang nor lie") {
   CHECK(run_as("someone").out == "1000\n");
   run(host_command({"truncate", "-s", "10G", tree + "/etc/passwd"}));
   run_as("someone");
+  run(host_command({"rm", tree + "/etc/passwd"}));
+  run(host_command({"truncate", "-s", "10G", tree + "/etc/group"}));
+  run_as("1000:somegroup");
+  run(host_command({"rm", tree + "/etc/group"}));
+  run(host_command({"mkfifo", tree + "/etc/group"}));
+  run_as("1000:somegroup");
 }

@@ -12,27 +12,6 @@
 
 using namespace ecrin::tests;
 
-namespace {
-
-Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command = {},
-               const std::string& image = "busybox") {
-  Arguments arguments = {"run", "--rm"};
-  arguments.insert(arguments.end(), flags.begin(), flags.end());
-  arguments.push_back(image);
-  arguments.insert(arguments.end(), command.begin(), command.end());
-  return ecrin(std::move(arguments));
-}
-
-std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command,
-                   const std::string& image = "busybox") {
-  const Outcome outcome = run_in(ecrin, std::move(flags), std::move(command), image);
-  INFO(outcome.description);
-  REQUIRE(outcome.code == 0);
-  return outcome.out;
-}
-
-}  // namespace
-
 TEST_CASE("exit codes are the program's, or 125, 126, 127 and 128 plus the signal") {
   Ecrin ecrin;
   CHECK(run_in(ecrin, {}, {"sh", "-c", "exit 42"}).code == 42);

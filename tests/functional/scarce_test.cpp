@@ -1,5 +1,7 @@
 // Hosts that have too little: a disk that is full, a user with one id. What can work does; the rest is one
 // error with the fix, and the store stays whole.
+#include <unistd.h>
+
 #include "tests/support/catch.hpp"
 #include "tests/support/ecrin.hpp"
 #include "tests/support/setting.hpp"
@@ -159,6 +161,9 @@ steps:
     CHECK(ran.code == 0);
     return ran.out;
   };
+  // keep-id has a user namespace of its own.
+  CHECK(said(one, {"run", "--rm", "--userns=keep-id", "one", "/bin/busybox", "id", "-u"}, true) ==
+        std::to_string(getuid()) + "\n");
   // What programs see, of layers that were built here.
   const std::string look =
       "cd /; for f in made made/* made/group/inner/* owned tree/program joes joes/*; do stat -c '%n %u:%g %a "

@@ -8,26 +8,6 @@
 
 using namespace ecrin::tests;
 
-namespace {
-
-Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command, const std::string& image = "busybox") {
-  Arguments words = {"run", "--rm", "--network", "none"};
-  words.insert(words.end(), flags.begin(), flags.end());
-  words.push_back(image);
-  words.insert(words.end(), command.begin(), command.end());
-  return ecrin(std::move(words));
-}
-
-std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command,
-                   const std::string& image = "busybox") {
-  const Outcome outcome = run_in(ecrin, std::move(flags), std::move(command), image);
-  INFO(outcome.description);
-  REQUIRE(outcome.code == 0);
-  return outcome.out;
-}
-
-}  // namespace
-
 TEST_CASE("volumes are made, listed, looked at and removed", "[any-driver]") {
   Ecrin ecrin(Ecrin::Base::none);
   CHECK(ecrin.must({"volume", "create", "-l", "team=a", "--label", "x", "data"}) == "data");
@@ -177,4 +157,29 @@ TEST_CASE("U gives a directory to the container's user, and mounts on mounts com
   const std::string other = ecrin.scratch() / "other";
   write_file(other + "/seen", "");
   CHECK(out_of(ecrin, {"-v", other + ":/a/sub", "-v", host + ":/a"}, {"ls", "/a/sub"}) == "seen\n");
+}
+
+TEST_CASE("a container gets the volumes of another one, and keeps them") {
+  Ecrin ecrin;
+  const std::string host = ecrin.scratch() / "host";
+  write_file(host + "/file", "host\n");
+  ecrin.must({"create", "--name", "first", "--network", "none", "-v", "data:/data", "-v", "/anon", "-v",
+              host + ":/in", "--tmpfs", "/t", "busybox", "sh", "-c", "echo d > /data/x; echo a > /anon/x"});
+  ecrin.must({"start", "-a", "first"});
+  CHECK(out_of(ecrin, {"--network", "none", "--volumes-from", "first:ro"},
+               {"sh", "-c",
+                "cat /data/x /anon/x /in/file; touch /data/no 2>/dev/null || echo kept; ls -d /t || true"}) ==
+        "d\na\nhost\nkept\n");
+  // One's own mounts win.
+  CHECK(out_of(ecrin, {"--network", "none", "--volumes-from", "first", "--tmpfs", "/data"}, {"ls", "/data"})
+            .empty());
+  ecrin.must({"run", "-d", "--name", "second", "--network", "none", "--stop-timeout", "0", "--volumes-from",
+              "first", "busybox", "sleep", "1000"});
+  ecrin.must({"rm", "first"});
+  ecrin.must({"restart", "second"});
+  CHECK(ecrin.must({"exec", "second", "cat", "/anon/x", "/in/file"}) == "a\nhost");
+  ecrin.must({"rm", "-f", "second"});
+  const Outcome missing = run_in(ecrin, {"--volumes-from", "first"}, {"true"});
+  CHECK(missing.code == 125);
+  CHECK(one_error(missing));
 }

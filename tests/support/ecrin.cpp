@@ -128,6 +128,21 @@ std::vector<std::string> Ecrin::left_now() const {
   return names;
 }
 
+Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command, const std::string& image) {
+  Arguments arguments = {"run", "--rm"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  arguments.push_back(image);
+  arguments.insert(arguments.end(), command.begin(), command.end());
+  return ecrin(std::move(arguments));
+}
+
+std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command, const std::string& image) {
+  const Outcome outcome = run_in(ecrin, std::move(flags), std::move(command), image);
+  INFO(outcome.description);
+  REQUIRE(outcome.code == 0);
+  return outcome.out;
+}
+
 std::vector<StepReport> step_reports(const Outcome& build) {
   static const std::set<std::string> k_states = {"done", "cached", "failed", "cancelled"};
   std::vector<StepReport> steps;

@@ -64,6 +64,12 @@ private:
   std::string m_root;
 };
 
+/// `ecrin run --rm FLAGS IMAGE COMMAND...`, and what it writes to standard output where it must succeed.
+Outcome run_in(const Ecrin& ecrin, Arguments flags, Arguments command = {},
+               const std::string& image = "busybox");
+std::string out_of(const Ecrin& ecrin, Arguments flags, Arguments command,
+                   const std::string& image = "busybox");
+
 /// The JSON lines on standard error of a build with --progress json.
 std::vector<StepReport> step_reports(const Outcome& build);
 std::size_t count_state(const std::vector<StepReport>& steps, const std::string& state);

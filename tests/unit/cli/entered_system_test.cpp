@@ -4,16 +4,6 @@
 
 using namespace ecrin;
 using namespace ecrin::cli;
-using Map = std::vector<oci::IdMapping>;
-
-TEST_CASE("the user keeps its number, and everybody has one") {
-  CHECK(exchanged_ids(65'537, 0) == Map{{0, 0, 65'537}});
-  CHECK(exchanged_ids(65'537, 1000) == Map{{1000, 0, 1}, {0, 1000, 1}, {1, 1, 999}, {1001, 1001, 64'536}});
-  CHECK(exchanged_ids(1, 1000) == Map{{1000, 0, 1}});
-  CHECK(exchanged_ids(65'537, 100'000) == Map{{100'000, 0, 1}, {1, 1, 65'536}});
-  CHECK(exchanged_ids(3, 1) == Map{{1, 0, 1}, {0, 1, 1}, {2, 2, 1}});
-  CHECK(exchanged_ids(3, 2) == Map{{2, 0, 1}, {0, 2, 1}, {1, 1, 1}});
-}
 
 TEST_CASE("a person is found in a system's passwd and group, once") {
   const Person person{.uid = 1000,

@@ -10,7 +10,7 @@ using namespace ecrin;
 using namespace ecrin::run;
 
 TEST_CASE("the family of a process is its descendants and those in its pid namespace") {
-  const std::vector<ProcessFacts> processes = {
+  const std::vector<Relative> processes = {
       {.pid = 1, .parent = 0, .pid_namespace = 1},   {.pid = 10, .parent = 1, .pid_namespace = 7},
       {.pid = 12, .parent = 11, .pid_namespace = 7}, {.pid = 11, .parent = 10, .pid_namespace = 7},
       {.pid = 20, .parent = 1, .pid_namespace = 7},   // executed in it by somebody outside

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/posix.hpp"
+#include "base/unix_socket.hpp"
 #include "run/console_socket.hpp"
 #include "run/message_socket.hpp"
 #include "tests/support/catch.hpp"
@@ -15,6 +16,11 @@ using namespace ecrin;
 using namespace ecrin::run;
 
 namespace {
+
+// Does a stage wait there? Asks without starting it.
+bool waits_at(const Fd& state_directory) {
+  return connect_unix_socket(state_directory, k_gate_name, SocketKind::packets).has_value();
+}
 
 struct State {
   test::TempDirectory directory;
@@ -39,14 +45,14 @@ std::thread stage(const Fd& gate, const std::optional<Error>& error, bool ready)
 
 TEST_CASE("a container that waits at no gate is in another state") {
   const State state;
-  CHECK_FALSE(waits_at_gate(state.fd));
+  CHECK_FALSE(waits_at(state.fd));
   const auto opened = open_gate(state.fd);
   REQUIRE_FALSE(opened);
   CHECK(opened.error().kind() == ErrorKind::conflict);
   CHECK(opened.error().message() == "the container is not in the state created");
   // The rest of one that ended.
   { const Fd gate = make_gate(state.fd).value(); }
-  CHECK_FALSE(waits_at_gate(state.fd));
+  CHECK_FALSE(waits_at(state.fd));
   CHECK(open_gate(state.fd).error().kind() == ErrorKind::conflict);
 }
 
@@ -57,7 +63,7 @@ TEST_CASE("a start is told how it went, and asking starts nothing") {
     const std::optional<Error> error =
         works ? std::nullopt : std::optional(Error(ErrorKind::program_not_found, "there is no such program"));
     std::thread other = stage(gate, error, works);
-    CHECK(waits_at_gate(state.fd));
+    CHECK(waits_at(state.fd));
     const auto opened = open_gate(state.fd);
     other.join();
     CHECK(opened.has_value() == works);
@@ -83,7 +89,7 @@ TEST_CASE("a gate's directory may have any length") {
   REQUIRE(posix::make_directories(path, 0700));
   const Fd fd = posix::open(path, O_RDONLY | O_DIRECTORY).value();
   const Fd gate = make_gate(fd).value();
-  CHECK(waits_at_gate(fd));
+  CHECK(waits_at(fd));
 }
 
 TEST_CASE("a console socket is a socket") {

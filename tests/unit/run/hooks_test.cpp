@@ -1,5 +1,7 @@
 #include "run/hooks.hpp"
 
+#include <stdlib.h>
+
 #include "base/posix.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
@@ -29,18 +31,36 @@ TEST_CASE("the first hook that fails ends the sequence") {
   const auto done =
       run_hooks({shell("echo because >&2; exit 3"), shell("echo > " + path)}, "createRuntime", "");
   REQUIRE_FALSE(done);
-  CHECK(done.error().message() == "the createRuntime hook '/bin/sh' failed: exit status 3: because");
+  CHECK(done.error().message() ==
+        "error running createRuntime hook #0: '/bin/sh' failed: exit status 3: because");
   CHECK_FALSE(posix::read_file(path));
   CHECK(run_hooks({{.path = "/does/not/exist"}}, "prestart", "").error().message() ==
-        "the prestart hook '/does/not/exist' failed: cannot execute '/does/not/exist': No such file or "
+        "error running prestart hook #0: '/does/not/exist' failed: cannot execute '/does/not/exist': No such "
+        "file or "
         "directory");
+}
+
+TEST_CASE("a hook without variables of its own has those that it is given, or this process's") {
+  const test::TempDirectory directory;
+  const std::string path = directory.path() + "/log";
+  oci::Hook hook = shell("echo ${GIVEN-none} > " + path);
+  hook.env.clear();
+  const std::vector<std::string> given = {"GIVEN=yes"};
+  REQUIRE(run_hooks({hook}, "startContainer", "", &given));
+  CHECK(posix::read_file(path).value() == "yes\n");
+  REQUIRE(::setenv("GIVEN", "ours", 1) == 0);
+  const auto done = run_hooks({hook}, "prestart", "");
+  ::unsetenv("GIVEN");
+  REQUIRE(done);
+  CHECK(posix::read_file(path).value() == "ours\n");
 }
 
 TEST_CASE("a hook that runs too long is killed, with what it started") {
   const auto done = run_hooks({shell("sleep 1000 & sleep 1000", 1)}, "prestart", "");
   REQUIRE_FALSE(done);
   CHECK(done.error().kind() == ErrorKind::limit);
-  CHECK(done.error().message() == "the prestart hook '/bin/sh' failed: it still ran after 1 seconds");
+  CHECK(done.error().message() ==
+        "error running prestart hook #0: '/bin/sh' failed: it still ran after 1 seconds");
 }
 
 TEST_CASE("a hook may leave a process behind, and need not read its state") {

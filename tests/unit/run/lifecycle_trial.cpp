@@ -26,6 +26,11 @@ using namespace ecrin::run;
 
 namespace {
 
+// Does a stage wait there? Asks without starting it.
+bool waits_at(const Fd& state_directory) {
+  return connect_unix_socket(state_directory, k_gate_name, SocketKind::packets).has_value();
+}
+
 std::string make_directory(const char* pattern) {
   std::string path = pattern;
   REQUIRE(::mkdtemp(path.data()));
@@ -139,12 +144,12 @@ TEST_CASE("created, then started", "[lifecycle]") {
   trial.options.config.hostname = "made";
   Container container = trial.create();
   CHECK(::kill(container.pid(), 0) == 0);
-  CHECK(waits_at_gate(trial.state));
+  CHECK(waits_at(trial.state));
   CHECK(::kill(container.pid(), 0) == 0);
   REQUIRE(open_gate(trial.state));
   CHECK(posix::read_fd(trial.output.read).value() == "0\n1\nmade\n0\n1\n2\n3\n");
   CHECK(container.wait().value().success());
-  CHECK_FALSE(waits_at_gate(trial.state));
+  CHECK_FALSE(waits_at(trial.state));
   CHECK(open_gate(trial.state).error().kind() == ErrorKind::conflict);
 }
 
@@ -375,7 +380,7 @@ TEST_CASE("who waits to be started ends with its parent, unless it is detached",
     REQUIRE(pid > 0);
     REQUIRE(::waitpid(parent, nullptr, 0) == parent);
     ::usleep(300'000);
-    CHECK(waits_at_gate(trial.state) == detached);
+    CHECK(waits_at(trial.state) == detached);
     if (detached) ::kill(pid, SIGKILL);
   }
 }

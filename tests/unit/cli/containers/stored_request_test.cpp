@@ -91,7 +91,28 @@ TEST_CASE("a stored request says what was asked for, without the surroundings") 
   CHECK(stored.image.stop_signal == "SIGINT");
   CHECK(stored.image.env == std::vector<std::string>{"A=1"});
   CHECK(stored.image.history.empty());
-  CHECK(stored.network == "private");
+  CHECK(stored.networks == std::vector<std::string>{"private"});
+}
+
+TEST_CASE("the program of a stored request is the one that runs") {
+  const StoredRequest stored =
+      there_and_back({"--rm", "-i", "--entrypoint", R"(["sh","-c","a b"])", "image", "x"});
+  CHECK(stored.request.entrypoint == std::vector<std::string>{"sh", "-c", "a b"});
+  CHECK(stored.request.life.remove);
+  CHECK(stored.request.interactive);
+  // What a verb says beside its flags is kept, too: a shell is one in a container that goes with it.
+  const auto arguments = parse_arguments(run_verb(), std::vector<std::string>{"image"});
+  REQUIRE(arguments);
+  auto request = container_request(*arguments, environment);
+  REQUIRE(request);
+  request->terminal = request->interactive = request->life.remove = true;
+  request->entrypoint = {"/bin/sh"};
+  const auto shell = decode_request(encode_request(lasting_words(*arguments, *request).value(), {}));
+  REQUIRE(shell);
+  CHECK(shell->request.entrypoint == std::vector<std::string>{"/bin/sh"});
+  CHECK(shell->request.terminal);
+  CHECK(shell->request.interactive);
+  CHECK(shell->request.life.remove);
 }
 
 TEST_CASE("paths of a stored request are absolute") {

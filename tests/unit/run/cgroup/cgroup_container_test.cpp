@@ -121,6 +121,35 @@ TEST_CASE("a cgroup with processes is not taken") {
   CHECK(tree.has("v2/a"));
 }
 
+TEST_CASE("a cgroup of version 1 with processes is not taken, nor a frozen one") {
+  Tree tree;
+  const CgroupFacts facts = hybrid(tree);
+  for (const char* name :
+       {"cpuset/cpuset.cpus", "cpuset/cpuset.mems", "cpuset/a/cpuset.cpus", "cpuset/a/cpuset.mems"}) {
+    tree.directory("cpuset/a");
+    tree.file(name, "0\n");
+  }
+  for (const char* name : {"memory", "pids", "cpuset", "freezer", "v2"}) {
+    tree.directory(std::string(name) + "/a");
+    tree.file(std::string(name) + "/a/cgroup.procs");
+  }
+  tree.file("freezer/a/freezer.state", "THAWED\n");
+  CHECK(create_container_cgroup(request("/a"), facts));
+  tree.file("memory/a/cgroup.procs", "1\n");
+  const auto full = create_container_cgroup(request("/a"), facts);
+  REQUIRE_FALSE(full);
+  CHECK(full.error().kind() == ErrorKind::conflict);
+  CHECK(full.error().message().find("is not empty") != std::string::npos);
+  tree.file("memory/a/cgroup.procs");
+  for (const char* state : {"FROZEN\n", "FREEZING\n"}) {
+    tree.file("freezer/a/freezer.state", state);
+    const auto frozen = create_container_cgroup(request("/a"), facts);
+    REQUIRE_FALSE(frozen);
+    CHECK(frozen.error().message().find("frozen") != std::string::npos);
+  }
+  CHECK(tree.has("freezer/a"));
+}
+
 TEST_CASE("among threaded cgroups a new one is threaded") {
   Tree tree;
   tree.directory("v2/a");

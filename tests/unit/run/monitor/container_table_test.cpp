@@ -88,3 +88,21 @@ TEST_CASE("states have words") {
     CHECK(parse_status(to_string(status)).value() == status);
   CHECK_FALSE(parse_status("gone"));
 }
+
+TEST_CASE("states and requests of containers are kept") {
+  const TempDirectory directory;
+  auto store = Store::open(directory.path() + "/store");
+  REQUIRE(store);
+  REQUIRE(ContainerTable::migrate((*store)->database()));
+  ContainerTable table((*store)->database());
+  const StoredContainer one = record("abc1", "one");
+  REQUIRE(table.add(one));
+  ContainerState state;
+  state.status = LifeStatus::paused;
+  state.ports = parse_published_ports("8080-8081:80-81").value();
+  state.ports.push_back(parse_published_ports("[::1]:53:53/udp").value().front());
+  REQUIRE(table.set_state(one.id, state));
+  REQUIRE(table.set_request(one.id, R"({"a":1})"));
+  CHECK(table.find("one")->state == state);
+  CHECK(table.find("one")->request == R"({"a":1})");
+}

@@ -125,3 +125,29 @@ TEST_CASE("ports need a network of the container's own") {
   request.kind = NetworkRequest::Kind::container;
   CHECK_FALSE(check_network_request(request));
 }
+
+TEST_CASE("published ports: as text and back") {
+  for (const char* text :
+       {"8080:80/tcp", "0:80/tcp", "127.0.0.1:8080:80/udp", "[::1]:8080:80/tcp", "127.0.0.1:0:80/tcp"}) {
+    const auto ports = parse_published_ports(text);
+    REQUIRE(ports);
+    CHECK(ports->front().to_string() == text);
+  }
+}
+
+TEST_CASE("published ports: free ones get the numbers that they had") {
+  const auto all = [](std::initializer_list<std::string_view> texts) {
+    std::vector<PublishedPort> ports;
+    for (const std::string_view text : texts) {
+      const auto parsed = parse_published_ports(text);
+      REQUIRE(parsed);
+      ports.insert(ports.end(), parsed->begin(), parsed->end());
+    }
+    return ports;
+  };
+  using Numbers = std::vector<std::uint16_t>;
+  CHECK(earlier_numbers(all({"80", "8080:81", "80", "82", "80/udp"}),
+                        all({"1000:80", "2000:81", "3000:80", "127.0.0.1:4000:82", "5000:80/udp"})) ==
+        Numbers{1000, 0, 3000, 0, 5000});
+  CHECK(earlier_numbers(all({"80"}), {}) == Numbers{0});
+}

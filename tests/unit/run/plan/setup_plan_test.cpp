@@ -183,6 +183,26 @@ TEST_CASE("namespaces shared with the host") {
   CHECK(error_of(config).kind() == ErrorKind::invalid);
 }
 
+TEST_CASE("without a mount namespace in the list the container has the runtime's") {
+  oci::RuntimeConfig config = default_config();
+  std::erase(config.namespaces, oci::RuntimeNamespace(oci::Namespace::mount));
+  const auto plan = make_setup_plan(config, facts(), {.rootfs = "/r"});
+  REQUIRE(plan);
+  CHECK_FALSE(plan->clone_namespaces & CLONE_NEWNS);
+  CHECK(plan->setup.shares_mounts);
+  config.namespaces.emplace_back(oci::Namespace::user);
+  config.uid_mappings = config.gid_mappings = {{0, 1000, 1}};
+  CHECK(error_of(config).kind() == ErrorKind::unsupported);
+  CHECK_FALSE(make_setup_plan(default_config(), facts(), {.rootfs = "/r"})->setup.shares_mounts);
+}
+
+TEST_CASE("what is masked twice is masked once") {
+  oci::RuntimeConfig config = default_config();
+  config.masked_paths = {"/proc/keys", "/proc/./keys", "/proc/x"};
+  CHECK(std::ranges::count_if(plan_lines(config, {.rootfs = "/r"}),
+                              [](const std::string& line) { return line.starts_with("mask "); }) == 2);
+}
+
 TEST_CASE("with a single id the terminals' group is left out") {
   const auto all = plan_lines(default_config(), {.rootfs = "/r"}, facts(k_single));
   CHECK(line_of(all, "mount devpts") ==
@@ -424,6 +444,12 @@ TEST_CASE("sysctls") {
     config.sysctl = {{key, "1"}};
     CHECK(make_setup_plan(config, facts(), {.rootfs = "/r"}));
   }
+  config.domainname = "home";
+  CHECK(error_of(config).message().find("domain name 'home'") != std::string::npos);
+  config.sysctl = {{"kernel.domainname", "home"}};
+  CHECK(make_setup_plan(config, facts(), {.rootfs = "/r"}));
+  config.sysctl = {{"kernel.hostname", config.hostname}};
+  CHECK(error_of(config).message().find("'hostname'") != std::string::npos);
   for (const char* key : {"kernel.panic", "vm.swappiness", "fs.file-max", "kernel/core_pattern"}) {
     INFO(key);
     config.sysctl = {{key, "1"}};

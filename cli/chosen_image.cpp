@@ -1,0 +1,41 @@
+#include "cli/chosen_image.hpp"
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "build/image_steps.hpp"
+#include "cli/image_names.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/registries.hpp"
+
+namespace ecrin::cli {
+
+Result<ChosenImage> choose_image(Session& session, const std::string& words,
+                                 const std::optional<oci::Platform>& platform, const Arguments& arguments) {
+  // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
+  const Interrupts interrupts;
+  const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
+  const auto registries = TRY(open_registries(session, arguments, interrupts));
+  build::Workshop& workshop = *TRY(session.workshop());
+  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
+  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
+  const StepName name = TRY(parse_step_name(words));
+  const oci::Platform wanted = platform.value_or(oci::Platform::host());
+  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
+  oci::Image image = TRY(workshop.images().load(record.manifest));
+  if (!wanted.accepts(image.config.platform))
+    log::warning("'{}' is an image for {}, not for {}", printable(words, 300),
+                 printable(image.config.platform.to_string(), 100), wanted.to_string());
+  if (name.step) {
+    build::ImageAtStep at = TRY(build::image_at_step(workshop.store().database(), image, *name.step));
+    if (!at.settings_known)
+      session.console().print(
+          "note: the image was not built here: environment, user and work directory are those "
+          "of the whole image");
+    image = std::move(at.image);
+  }
+  std::vector<fs::Layer> layers =
+      TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(words));
+  return ChosenImage{.image = std::move(image), .manifest = record.manifest, .layers = std::move(layers)};
+}
+
+}  // namespace ecrin::cli
