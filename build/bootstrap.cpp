@@ -42,7 +42,18 @@ Result<> check_ids() {
   return std::unexpected(std::move(error).hint("add ranges for this user to /etc/subuid and /etc/subgid"));
 }
 
+// apt gives them to a user of its own when that one can get to them, which depends on the host.
+constexpr const char* k_of_root[] = {"var/cache/apt/archives/partial", "var/lib/apt/lists/partial"};
+
 Result<> tidy(const Fd& tree) {
+  for (const std::string path : k_of_root) {
+    const std::size_t slash = path.rfind('/');
+    const auto directory =
+        posix::open_beneath_no_symlinks(tree, path.substr(0, slash), O_RDONLY | O_DIRECTORY);
+    if (!directory || TRY(posix::exists_at(*directory, path.substr(slash + 1))) == posix::Exists::no)
+      continue;
+    TRY(fs::set_owner_at(*directory, path.substr(slash + 1), 0, 0));
+  }
   for (const char* path : k_left_behind) {
     const std::string text = path;
     const std::size_t slash = text.rfind('/');

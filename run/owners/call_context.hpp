@@ -55,6 +55,8 @@ Result<CallAnswer> link_name(const CallContext& call, int from_directory, std::u
 Result<CallAnswer> tell_status(const CallContext& call, int directory, std::optional<std::uint64_t> path,
                                std::uint64_t buffer, int flags);
 Result<CallAnswer> tell_extended_status(const CallContext& call);
+Result<CallAnswer> change_mount(const CallContext& call);          // mount(2)
+Result<CallAnswer> change_mount_setting(const CallContext& call);  // fsconfig(2)
 
 enum class IdCall {
   setuid,

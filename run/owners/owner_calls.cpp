@@ -142,6 +142,8 @@ const std::vector<Call>& calls() {
       changing("setfsgid", SYS_setfsgid, ids<IdCall::setfsgid>),
       changing("setgroups", SYS_setgroups, ids<IdCall::setgroups>),
       keeping_capabilities(),
+      asking("mount", SYS_mount, change_mount),
+      asking("fsconfig", SYS_fsconfig, change_mount_setting),
       changing("getuid", SYS_getuid, ids<IdCall::getuid>),
       changing("geteuid", SYS_geteuid, ids<IdCall::geteuid>),
       changing("getgid", SYS_getgid, ids<IdCall::getgid>),
