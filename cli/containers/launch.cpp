@@ -16,6 +16,7 @@
 #include "cli/containers/update_request.hpp"
 #include "cli/entered_system.hpp"
 #include "cli/network_flags.hpp"
+#include "cli/pid_file.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -54,12 +55,6 @@ Person person_inside(Person person, const UserMapping& mapping) {
   person.uid = mapping.uid.value_or(person.uid);
   person.gid = mapping.gid.value_or(person.gid);
   return person;
-}
-
-Result<> write_number(const std::string& path, pid_t number) {
-  if (path.empty()) return {};
-  const Fd file = TRY(posix::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  return posix::write_full(file, std::string_view(std::to_string(number) + "\n"));
 }
 
 bool needs_systemd_cgroup(const ContainerRequest& request) {
@@ -268,8 +263,9 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
   run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
-  TRY(write_number(m_request.life.pid_file, container.pid()));
-  TRY(write_number(m_request.life.monitor_pid_file, ::getpid()));
+  const LifeRequest& life = m_request.life;
+  if (!life.pid_file.empty()) TRY(write_pid_file(life.pid_file, container.pid()));
+  if (!life.monitor_pid_file.empty()) TRY(write_pid_file(life.monitor_pid_file, ::getpid()));
   return container;
 }
 

@@ -8,6 +8,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "cli/container_request.hpp"
+#include "cli/pid_file.hpp"
 #include "cli/runtime/opened.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
