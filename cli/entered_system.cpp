@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/container_mounts.hpp"
 #include "cli/container_root.hpp"
 #include "cli/import_changes.hpp"

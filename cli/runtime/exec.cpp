@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/container_request.hpp"
 #include "cli/pid_file.hpp"
 #include "cli/runtime/opened.hpp"

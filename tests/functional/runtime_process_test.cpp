@@ -203,6 +203,20 @@ TEST_CASE("a socket gets a descriptor of the process", "[runtime][any-driver]") 
   CHECK(contains(refused.err, "pidfd socket"));
 }
 
+TEST_CASE("a word without a value leaves the variables of an executed program alone",
+          "[runtime][any-driver]") {
+  Bundle bundle;
+  bundle.config["process"]["env"] = {"FIRST=1", "PATH=/bin"};
+  bundle.write("exec sleep 1000");
+  must(bundle, {"run", "--detach", "--bundle", bundle.path(), "box"});
+  const Outcome outcome =
+      run(bundle.runtime({"exec", "--env", "BARE", "box", "sh", "-c", "/bin/busybox env"}));
+  INFO(outcome.description);
+  CHECK(run(bundle.runtime({"kill", "box", "KILL"})).code == 0);
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.out, "FIRST=1\n"));
+}
+
 TEST_CASE("the list and the log have what others look for", "[runtime][any-driver]") {
   Bundle bundle;
   bundle.write("exec sleep 1000");
