@@ -7,6 +7,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/log.hpp"
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "base/variables.hpp"
@@ -31,12 +32,10 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr std::size_t k_hostname_size = 12;  // of the ID
-
 Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
   if (!request.hostname.empty()) return request.hostname;
   if (request.network.mode() != run::NetworkMode::host && !request.surroundings.shares_uts)
-    return id.substr(0, k_hostname_size);
+    return std::string(short_id(id));
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
