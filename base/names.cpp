@@ -12,4 +12,8 @@ bool is_plain_name(std::string_view name, std::size_t limit) {
                              [&](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
+std::string_view short_id(std::string_view id) {
+  return id.substr(0, 12);
+}
+
 }  // namespace ecrin

@@ -5,6 +5,7 @@
 #include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "build/image_state.hpp"
 
 namespace ecrin::build {

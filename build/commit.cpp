@@ -1,6 +1,7 @@
 #include "build/commit.hpp"
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "build/image_edit.hpp"
 #include "build/image_steps.hpp"
 #include "oci/mutate.hpp"
@@ -62,10 +63,7 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
   for (const auto& [name, value] : settings.annotations) parts.manifest.annotations[name] = value;
   for (const auto& [name, value] : settings.labels) parts.config.labels[name] = value;
   for (const auto& [name, value] : settings.env) set_variable(parts.config.env, name, value);
-  for (const std::string& name : settings.unset_env) {
-    std::erase_if(parts.config.env,
-                  [&](const std::string& variable) { return variable.starts_with(name + "="); });
-  }
+  for (const std::string& name : settings.unset_env) erase_variable(parts.config.env, name);
   return parts;
 }
 

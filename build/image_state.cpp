@@ -3,31 +3,10 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "build/pattern.hpp"
 
 namespace ecrin::build {
-
-void set_variable(std::vector<std::string>& environment, const std::string& name, const std::string& value) {
-  const std::string prefix = name + "=";
-  for (std::string& variable : environment) {
-    if (variable.starts_with(prefix)) {
-      variable = prefix + value;
-      return;
-    }
-  }
-  environment.push_back(prefix + value);
-}
-
-const std::string* find_variable(const std::vector<std::string>& environment, std::string_view name,
-                                 std::string& storage) {
-  for (const std::string& variable : environment) {
-    if (variable.size() > name.size() && variable.starts_with(name) && variable[name.size()] == '=') {
-      storage = variable.substr(name.size() + 1);
-      return &storage;
-    }
-  }
-  return nullptr;
-}
 
 std::string absolute_path(const oci::ImageConfig& config, std::string_view path) {
   const std::string from = config.working_dir.empty() ? "/" : config.working_dir;

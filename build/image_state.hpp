@@ -16,12 +16,6 @@ namespace ecrin::build {
 /// Where a script that is a file of the recipe stands while it runs.
 inline constexpr std::string_view k_script_directory = "/dev/pipes";
 
-/// Sets NAME=value, in the place of an earlier one, else at the end.
-void set_variable(std::vector<std::string>& environment, const std::string& name, const std::string& value);
-/// The value, or nullptr.
-const std::string* find_variable(const std::vector<std::string>& environment, std::string_view name,
-                                 std::string& storage);
-
 /// A path as steps write it, made absolute with the work directory in force; cleaned, a trailing slash stays
 /// (it says "a directory").
 std::string absolute_path(const oci::ImageConfig& config, std::string_view path);

@@ -4,6 +4,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "build/executor.hpp"
 #include "build/run_mounts.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
@@ -21,14 +22,13 @@ constexpr int k_poll_milliseconds = 100;
 std::vector<std::string> environment(const Session& session, const StepScope& scope,
                                      const recipes::RunStep& run, const run::UserIdentity& user,
                                      const RunMounts& mounts, std::vector<std::string> environment) {
-  std::string unused;
-  if (!find_variable(environment, "HOME", unused)) set_variable(environment, "HOME", user.home);
-  if (!session.options.current_time && !find_variable(environment, "SOURCE_DATE_EPOCH", unused)) {
+  if (!find_variable(environment, "HOME")) set_variable(environment, "HOME", user.home);
+  if (!session.options.current_time && !find_variable(environment, "SOURCE_DATE_EPOCH")) {
     set_variable(environment, "SOURCE_DATE_EPOCH", std::to_string(session.time.clamp));
   }
   // Of this host, so neither in keys nor in images; what the recipe says wins.
   for (const auto& [name, value] : session.options.proxy_environment) {
-    if (!find_variable(scope.step.before->env, name, unused)) set_variable(environment, name, value);
+    if (!find_variable(scope.step.before->env, name)) set_variable(environment, name, value);
   }
   for (const auto& [name, value] : run.env) set_variable(environment, name, value);
   for (const auto& [name, value] : mounts.environment()) set_variable(environment, name, value);

@@ -179,7 +179,7 @@ Result<> Volumes::remove(const std::string& name) {
       Error error(ErrorKind::conflict, fmt::format("volume '{}' is in use", name));
       if (containers.empty()) return std::unexpected(std::move(error).hint("a container mounts it: stop it"));
       return std::unexpected(std::move(error).hint(
-          fmt::format("remove its container first: ecrin rm {}", containers.front().substr(0, 12))));
+          fmt::format("remove its container first: ecrin rm {}", short_id(containers.front()))));
     }
     TRY(retire(name));
     TRY(transaction.commit());

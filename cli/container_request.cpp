@@ -6,6 +6,7 @@
 #include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/cdi_devices.hpp"
 #include "cli/import_changes.hpp"
 #include "cli/network_flags.hpp"
@@ -56,17 +57,6 @@ std::vector<Flag> variable_flags() {
            .help = "set variables from lines of a file",
            .occurs = Occurs::often,
            .completion = Completion::file}};
-}
-
-void set_variable(std::vector<std::string>& env, const std::string& assignment) {
-  const std::string prefix = assignment.substr(0, assignment.find('=') + 1);
-  const auto same = [&prefix](const std::string& line) { return line.starts_with(prefix); };
-  const auto found = std::ranges::find_if(env, same);
-  if (found == env.end()) {
-    env.push_back(assignment);
-  } else {
-    *found = assignment;
-  }
 }
 
 std::vector<std::string> parse_env_file(std::string_view text, const Environment& environment) {
@@ -213,7 +203,7 @@ void leave_out_variables(std::vector<std::string>& env, const ContainerRequest& 
                          const oci::ImageConfig& image) {
   const std::vector<std::string>& names = request.surroundings.unset_names;
   std::erase_if(env, [&](const std::string& line) {
-    const std::string name = line.substr(0, line.find('='));
+    const std::string_view name = variable_name(line);
     const bool is_said = std::ranges::find(names, name) != names.end();
     const bool is_own = name != "PATH" && std::ranges::find(image.env, line) != image.env.end();
     return is_said || (request.surroundings.unsets_all && is_own);
@@ -261,8 +251,7 @@ Result<oci::RuntimeConfig> runtime_config(const ContainerRequest& request, const
             .hint(fmt::format("name one: ecrin run {} COMMAND", shell_quote(request.image))));
   }
   if (request.terminal) {
-    const auto is_term = [](const std::string& line) { return line.starts_with("TERM="); };
-    if (std::ranges::none_of(process.env, is_term)) process.env.emplace_back("TERM=xterm");
+    if (!find_variable(process.env, "TERM")) process.env.emplace_back("TERM=xterm");
   }
   leave_out_variables(process.env, request, image);
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);

@@ -71,8 +71,6 @@ Result<std::vector<std::string>> requested_variables(const Arguments& arguments,
                                                      const Environment& environment);
 std::vector<Flag> variable_flags();
 
-/// Sets NAME=VALUE in a list of variables, replacing an earlier one.
-void set_variable(std::vector<std::string>& env, const std::string& assignment);
 /// The lines of an --env-file: NAME=VALUE, NAME (taken from the environment), # comments.
 std::vector<std::string> parse_env_file(std::string_view text, const Environment& environment);
 /// The default capabilities with --cap-add and --cap-drop; ALL is understood in both.

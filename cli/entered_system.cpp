@@ -9,6 +9,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/container_mounts.hpp"
 #include "cli/container_root.hpp"
 #include "cli/import_changes.hpp"
@@ -17,6 +18,7 @@
 #include "cli/terminal.hpp"
 #include "cli/user_mapping.hpp"
 #include "run/container.hpp"
+#include "run/root_file.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -30,13 +32,9 @@ bool is_directory(const std::string& path) {
 
 // A text file of the system; what is no such file, or too large for one, is left out.
 std::string text_in(const Fd& rootfs, const char* path) {
-  const auto file = posix::open_in_root(rootfs, path, O_RDONLY | O_NONBLOCK);
-  if (!file) return "";
-  const auto status = posix::stat_fd(*file);
-  if (!status || !S_ISREG(status->st_mode)) return "";
-  auto text = posix::read_fd(*file, k_account_limit);
+  auto text = run::read_root_file(rootfs, path, k_account_limit);
   if (!text) log::warning("'{}' of the system is not read: {}", path, text.error().message());
-  return text.value_or("");
+  return text.value_or(std::nullopt).value_or("");
 }
 
 bool has_program(const Fd& rootfs, const std::string& path) {

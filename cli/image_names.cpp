@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 
 namespace ecrin::cli {
@@ -36,7 +37,7 @@ std::pair<std::string, std::string> split_name(const std::string& name) {
 }
 
 std::string short_id(const oci::ImageId& id) {
-  return id.digest.hex().substr(0, 12);
+  return std::string(ecrin::short_id(id.digest.hex()));
 }
 
 namespace {

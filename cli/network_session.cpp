@@ -13,6 +13,7 @@
 #include "cli/environment.hpp"
 #include "run/monitor/control.hpp"
 #include "run/network/joined_network.hpp"
+#include "run/root_file.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -51,12 +52,7 @@ Result<> check_own_network(const Fd& network_namespace, const std::string& name)
 
 // As the container sees it; none when it has no such file.
 std::optional<std::string> text_of_container(const Fd& root, std::string_view path) {
-  const auto file = posix::open_in_root(root, path, O_RDONLY | O_NONBLOCK);
-  if (!file) return std::nullopt;
-  const auto status = posix::stat_fd(*file);
-  if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-  auto text = posix::read_fd(*file, k_largest_file);
-  return text ? std::optional(std::move(*text)) : std::nullopt;
+  return run::read_root_file(root, path, k_largest_file).value_or(std::nullopt);
 }
 
 Result<run::JoinedNetwork> join_container(Session& session, const std::string& words) {

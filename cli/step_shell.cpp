@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 
@@ -40,9 +41,8 @@ Outcome enter_step(Session& session, build::Workshop& workshop, const build::Kep
       return {};
     }
     process.console_size = terminal_size(TRY(standard_stream(1)));
-    const auto is_term = [](const std::string& line) { return line.starts_with("TERM="); };
     const std::string term = session.environment()("TERM").value_or("xterm");
-    if (std::ranges::none_of(process.env, is_term)) process.env.push_back("TERM=" + term);
+    if (!find_variable(process.env, "TERM")) process.env.push_back("TERM=" + term);
     return {};
   };
   request.attend = [&](run::Container& container) {

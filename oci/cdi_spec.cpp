@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "oci/runtime_config_parts.hpp"
 
 namespace ecrin::oci {
@@ -112,11 +113,7 @@ std::optional<CdiName> parse_cdi_name(std::string_view text) {
 }
 
 void apply_cdi_edits(const CdiEdits& edits, RuntimeConfig& config) {
-  for (const std::string& line : edits.env) {
-    const std::string prefix = line.substr(0, line.find('=') + 1);
-    std::erase_if(config.process.env, [&](const std::string& other) { return other.starts_with(prefix); });
-    config.process.env.push_back(line);
-  }
+  for (const std::string& line : edits.env) set_variable(config.process.env, line);
   const auto add_mount = [&](RuntimeMount mount) {
     // Two devices may need the same.
     if (std::ranges::find(config.mounts, mount) == config.mounts.end())

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "oci/mutate_parts.hpp"
 
 namespace ecrin::oci {
@@ -124,29 +125,6 @@ void apply(const ConfigChanges& changes, ImageConfig& config) {
 }
 
 }  // namespace
-
-const std::string* find_variable(const std::vector<std::string>& env, const std::string& name) {
-  const auto found =
-      std::ranges::find_if(env, [&](const std::string& line) { return variable_name(line) == name; });
-  return found == env.end() ? nullptr : &*found;
-}
-
-std::string variable_name(const std::string& line) {
-  return line.substr(0, line.find('='));
-}
-
-void set_variable(std::vector<std::string>& env, const std::string& name, const std::string& value) {
-  for (std::string& line : env) {
-    if (variable_name(line) != name) continue;
-    line = name + "=" + value;
-    return;
-  }
-  env.push_back(name + "=" + value);
-}
-
-void erase_variable(std::vector<std::string>& env, const std::string& name) {
-  std::erase_if(env, [&](const std::string& line) { return variable_name(line) == name; });
-}
 
 NewImage unchanged(const Image& image) {
   return {.config_bytes = image.config_bytes,

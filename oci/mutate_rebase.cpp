@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "oci/mutate_parts.hpp"
 
 namespace ecrin::oci {
@@ -27,21 +28,20 @@ public:
                  const std::vector<std::string>& next) {
     std::vector<std::string> merged = next;
     for (const std::string& line : old) {
-      const std::string name = variable_name(line);
+      const std::string name(variable_name(line));
       if (find_variable(mine, name)) continue;
       if (const std::string* other = find_variable(next, name); other && *other != line)
         m_conflicts.push_back("env " + name);
       erase_variable(merged, name);
     }
     for (const std::string& line : mine) {
-      const std::string name = variable_name(line);
+      const std::string name(variable_name(line));
       const std::string* before = find_variable(old, name);
       if (before && *before == line) continue;
       const std::string* other = find_variable(next, name);
       const bool base_changed = other ? !before || *before != *other : before != nullptr;
       if (base_changed && (!other || *other != line)) m_conflicts.push_back("env " + name);
-      const std::size_t equals = line.find('=');
-      set_variable(merged, name, equals == std::string::npos ? "" : line.substr(equals + 1));
+      set_variable(merged, line);
     }
     mine = std::move(merged);
   }

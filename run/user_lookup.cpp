@@ -1,12 +1,10 @@
 #include "run/user_lookup.hpp"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/root_file.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -27,23 +25,9 @@ struct GroupEntry {
   std::vector<std::string> members;
 };
 
-// "" where there is no such file. The image may have put anything there: a FIFO must not make us wait, nor a
-// device; a symlink is followed as if the image's root were the root.
-Result<std::string> read_account_file(const Fd& rootfs, const std::string& path) {
-  auto file = posix::open_in_root(rootfs, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file) {
-    if (file.error().kind() == ErrorKind::not_found || file.error().code() == ENOTDIR) return std::string();
-    // A socket, or a device without a driver: not a regular file.
-    if (file.error().code() == ENXIO)
-      return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
-    return std::unexpected(std::move(file).error());
-  }
-  const struct stat status = TRY(posix::stat_fd(*file));
-  if (!S_ISREG(status.st_mode))
-    return fail(ErrorKind::invalid, "'/{}' of the image is not a regular file", path);
-  if (static_cast<std::uint64_t>(status.st_size) > k_file_limit)
-    return fail(ErrorKind::limit, "'/{}' of the image has more than {}", path, human_size(k_file_limit));
-  return posix::read_fd(*file, k_file_limit);
+// "" where there is no such file.
+Result<std::string> read_account_file(const Fd& rootfs, const char* path) {
+  return TRY(read_root_file(rootfs, path, k_file_limit)).value_or("");
 }
 
 std::optional<std::uint32_t> parse_id(std::string_view text) {
@@ -84,7 +68,7 @@ std::optional<GroupEntry> parse_group(const std::vector<std::string>& fields) {
 
 // By name first: an account may be called "1000". Then by number.
 Result<std::optional<PasswdEntry>> find_user(const Fd& rootfs, const std::string& wanted) {
-  const std::string text = TRY(read_account_file(rootfs, "etc/passwd"));
+  const std::string text = TRY(read_account_file(rootfs, "/etc/passwd"));
   const auto number = parse_id(wanted);
   std::optional<PasswdEntry> by_name;
   std::optional<PasswdEntry> by_number;
@@ -102,7 +86,7 @@ Result<std::optional<PasswdEntry>> find_user(const Fd& rootfs, const std::string
 }
 
 Result<gid_t> find_group(const Fd& rootfs, const std::string& wanted) {
-  const std::string text = TRY(read_account_file(rootfs, "etc/group"));
+  const std::string text = TRY(read_account_file(rootfs, "/etc/group"));
   std::optional<gid_t> gid;
   for_each_line(text, [&](const std::vector<std::string>& fields) {
     const auto entry = parse_group(fields);
@@ -116,7 +100,7 @@ Result<gid_t> find_group(const Fd& rootfs, const std::string& wanted) {
 
 Result<std::vector<gid_t>> groups_of(const Fd& rootfs, const std::string& user) {
   std::vector<gid_t> groups;
-  const std::string text = TRY(read_account_file(rootfs, "etc/group"));
+  const std::string text = TRY(read_account_file(rootfs, "/etc/group"));
   for_each_line(text, [&](const std::vector<std::string>& fields) {
     const auto entry = parse_group(fields);
     if (entry && std::ranges::find(entry->members, user) != entry->members.end())

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/image_mounts.hpp"
@@ -27,7 +28,7 @@ Result<> list_mounts(Session& session, const std::string& format) {
                     {"Repositories", names},
                     {"mountpoint", mounts.path(mount)},
                     {"kind", build::to_string(mount.kind)}});
-    lines += fmt::format("{}  {}\n", names.empty() ? id.substr(0, 12) : names.front(), mounts.path(mount));
+    lines += fmt::format("{}  {}\n", names.empty() ? ecrin::short_id(id) : names.front(), mounts.path(mount));
   }
   if (!format.empty()) return print_formatted(format, rows);
   print(lines);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/network_filter.hpp"
@@ -12,8 +13,6 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr std::size_t k_short_id = 12;
-
 Result<Json> document(const run::NetworkConfig& config) {
   return parse_json(run::format_network_config(config), "a network");
 }
@@ -22,7 +21,7 @@ Result<Json> document(const run::NetworkConfig& config) {
 Json facts(const run::NetworkConfig& config, bool full) {
   std::vector<std::string> labels;
   for (const auto& [key, value] : config.labels) labels.push_back(key + "=" + value);
-  return {{"ID", full ? config.id : config.id.substr(0, k_short_id)},
+  return {{"ID", std::string(full ? config.id : short_id(config.id))},
           {"Name", config.name},
           {"Driver", config.driver},
           {"Labels", join(labels, ",")}};
@@ -48,7 +47,7 @@ Outcome list(Session& session, const Arguments& arguments) {
   for (const run::NetworkConfig& config : networks) {
     std::vector<std::string> subnets;
     for (const run::NetworkSubnet& subnet : config.subnets) subnets.push_back(subnet.subnet.to_string());
-    cells.push_back({full ? config.id : config.id.substr(0, k_short_id), config.name, config.driver,
+    cells.push_back({std::string(full ? config.id : short_id(config.id)), config.name, config.driver,
                      join(subnets, ", ")});
   }
   print(format_table({"NETWORK ID", "NAME", "DRIVER", "SUBNETS"}, cells,

@@ -1,4 +1,5 @@
 // verb: port
+#include "base/names.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/containers/port_lines.hpp"
 #include "cli/containers/selection.hpp"
@@ -6,8 +7,6 @@
 
 namespace ecrin::cli {
 namespace {
-
-constexpr std::size_t k_short_id = 12;
 
 Result<std::vector<run::PublishedPort>> ports_of(const run::StoredContainer& record) {
   return shown_ports(record, TRY(decode_request(record.request)));
@@ -21,7 +20,7 @@ Outcome run(Session& session, const Arguments& arguments) {
       return std::unexpected(Error(ErrorKind::invalid, "names, --all and --latest do not go together"));
     for (const run::StoredContainer& record : TRY(containers.list()))
       for (const std::string& line : port_lines(TRY(ports_of(record))))
-        print_line(fmt::format("{}\t{}", record.id.substr(0, k_short_id), line));
+        print_line(fmt::format("{}\t{}", short_id(record.id), line));
     return 0;
   }
   const run::StoredContainer record = TRY(latest_or_first(containers, arguments, words));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "cli/containers/filter.hpp"
@@ -15,7 +16,6 @@ namespace ecrin::cli {
 namespace {
 
 constexpr std::int64_t k_second = 1'000'000'000;
-constexpr std::size_t k_short_id = 12;
 constexpr std::size_t k_short_command = 20;
 
 std::string without_ago(std::string text) {
@@ -70,7 +70,7 @@ Json row_of(const Listed& container, std::int64_t now, bool whole) {
   std::vector<std::string> labels;
   for (const auto& [key, value] : record.labels) labels.push_back(fmt::format("{}={}", key, value));
   const std::string since = time_ago(record.created / k_second, now);
-  return {{"ID", whole ? record.id : record.id.substr(0, k_short_id)},
+  return {{"ID", whole ? record.id : short_id(record.id)},
           {"Image", record.image},
           {"ImageID", record.image_id.substr(record.image_id.find(':') + 1)},
           {"Command", command},
@@ -161,7 +161,7 @@ Outcome run(Session& session, const Arguments& arguments) {
   if (arguments.on("quiet")) {
     for (const Listed& container : all) {
       const std::string& id = container.record.id;
-      print_line(whole ? id : id.substr(0, k_short_id));
+      print_line(whole ? id : short_id(id));
     }
     return 0;
   }

@@ -24,7 +24,6 @@ constexpr std::string_view k_clear = "\x1b[H\x1b[2J";
 using Usages = std::map<std::string, run::ContainerUsage>;  // by ID
 
 struct Chosen {
-  const Arguments& arguments;
   std::vector<std::string> ids;  // of those that were named; none: all that run
   bool all = false;
 };
@@ -84,7 +83,7 @@ Result<> show(const std::vector<run::StoredContainer>& records, const Usages& be
 }
 
 Result<Chosen> chosen_by(Containers& containers, const Arguments& arguments) {
-  Chosen chosen{.arguments = arguments, .ids = {}, .all = arguments.on("all")};
+  Chosen chosen{.ids = {}, .all = arguments.on("all")};
   const std::vector<std::string>& names = arguments.operands();
   if (int(chosen.all) + int(arguments.on("latest")) + int(!names.empty()) > 1)
     return fail(ErrorKind::invalid, "names, --all and --latest do not go together");

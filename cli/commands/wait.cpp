@@ -85,7 +85,7 @@ std::vector<Flag> flags() {
   std::vector<Flag> flags = {
       {.name = "condition",
        .value = "STATE",
-       .help = "wait for this state, not for the end: running, exited, healthy ...",
+       .help = "wait for this state, not for the end: running, paused, exited, healthy ...",
        .occurs = Occurs::often},
       {.name = "interval",
        .letter = 'i',

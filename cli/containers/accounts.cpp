@@ -1,13 +1,12 @@
 #include "cli/containers/accounts.hpp"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/root_file.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -25,21 +24,6 @@ bool has_number(const std::string& text, std::uint32_t number) {
 std::string with_line(std::string text, const std::string& line) {
   if (!text.empty() && !text.ends_with('\n')) text += '\n';
   return text + line + '\n';
-}
-
-// None: it is no text that something could be added to.
-std::optional<std::string> text_of(const Fd& rootfs, const char* path) {
-  const auto file = posix::open_in_root(rootfs, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file)
-    return file.error().kind() == ErrorKind::not_found ? std::optional<std::string>("") : std::nullopt;
-  const auto status = posix::stat_fd(*file);
-  if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-  auto text = posix::read_fd(*file, k_file_limit);
-  if (!text) {
-    log::debug("'{}' of the container gets no entry: {}", path, text.error().message());
-    return std::nullopt;
-  }
-  return std::move(*text);
 }
 
 }  // namespace
@@ -69,19 +53,23 @@ std::vector<std::pair<std::string, std::string>> account_files(const Fd& rootfs,
                                                                const std::vector<Person>& people) {
   std::vector<std::pair<std::string, std::string>> files;
   const auto add = [&](const char* path, const auto& with_entry) {
-    std::optional<std::string> text = text_of(rootfs, path);
-    if (!text) return;
+    const auto found = run::read_root_file(rootfs, path, k_file_limit);
+    if (!found) {
+      log::debug("'{}' of the container gets no entry: {}", path, found.error().message());
+      return;
+    }
+    std::string text = found->value_or("");
     bool is_changed = false;
     for (const Person& person : people) {
-      auto more = with_entry(*text, person);
+      auto more = with_entry(text, person);
       if (!more) continue;
-      text = std::move(more);
+      text = std::move(*more);
       is_changed = true;
     }
-    if (is_changed) files.emplace_back(std::string("/") + path, std::move(*text));
+    if (is_changed) files.emplace_back(path, std::move(text));
   };
-  add("etc/passwd", with_user_added);
-  add("etc/group", with_group_added);
+  add("/etc/passwd", with_user_added);
+  add("/etc/group", with_group_added);
   return files;
 }
 

@@ -68,11 +68,9 @@ Result<> inherit_volumes(Session& session, ContainerRequest& request) {
     const StoredRequest stored = TRY(decode_request(record.request));
     const std::map<std::string, std::string> volumes = TRY(table.attached(record.id));
     std::vector<std::string> words = stored.words;
+    words.resize(count_flag_words(words));
     // What its image declares has no word.
     for (const auto& [place, name] : volumes) words.push_back(fmt::format("{}{}:{}", k_volume, name, place));
-    const std::size_t operands = stored.request.command.size() + 1;
-    words.erase(words.begin() + static_cast<std::ptrdiff_t>(stored.words.size() - operands),
-                words.begin() + static_cast<std::ptrdiff_t>(stored.words.size()));
     for (const std::string& word : words) {
       const auto inherited = TRY(inherited_word(word, from.options, volumes));
       if (!inherited) continue;

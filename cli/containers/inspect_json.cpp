@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/containers/port_lines.hpp"
@@ -134,7 +135,7 @@ Json config_json(const run::StoredContainer& record, const StoredRequest& stored
       request.entrypoint.value_or(stored.image.entrypoint.value_or(std::vector<std::string>{}));
   std::vector<std::string> cmd = config.process.args;
   cmd.erase(cmd.begin(), cmd.begin() + static_cast<std::ptrdiff_t>(std::min(entrypoint.size(), cmd.size())));
-  return {{"Hostname", request.hostname.empty() ? record.id.substr(0, 12) : request.hostname},
+  return {{"Hostname", request.hostname.empty() ? short_id(record.id) : request.hostname},
           {"User", request.user.value_or(stored.image.user)},
           {"Tty", request.terminal},
           {"OpenStdin", request.interactive},

@@ -7,8 +7,10 @@
 
 #include "base/atomic_file.hpp"
 #include "base/log.hpp"
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "base/variables.hpp"
 #include "cli/cdi_devices.hpp"
 #include "cli/container_root.hpp"
 #include "cli/containers/accounts.hpp"
@@ -16,6 +18,7 @@
 #include "cli/containers/update_request.hpp"
 #include "cli/entered_system.hpp"
 #include "cli/network_flags.hpp"
+#include "cli/pid_file.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
@@ -29,12 +32,10 @@
 namespace ecrin::cli {
 namespace {
 
-constexpr std::size_t k_hostname_size = 12;  // of the ID
-
 Result<std::string> choose_hostname(const ContainerRequest& request, const std::string& id) {
   if (!request.hostname.empty()) return request.hostname;
   if (request.network.mode() != run::NetworkMode::host && !request.surroundings.shares_uts)
-    return id.substr(0, k_hostname_size);
+    return std::string(short_id(id));
   char name[65] = "";
   if (::gethostname(name, sizeof name - 1) != 0) return fail_errno("cannot get the host's name");
   return std::string(name);
@@ -45,8 +46,7 @@ void apply_user(oci::RuntimeProcess& process, const run::UserIdentity& identity)
   process.gid = identity.gid;
   if (process.uid != 0) process.capabilities.keep_bounding_only();
   process.additional_gids = identity.additional_gids;
-  const auto is_home = [](const std::string& line) { return line.starts_with("HOME="); };
-  if (std::ranges::none_of(process.env, is_home)) process.env.push_back("HOME=" + identity.home);
+  if (!find_variable(process.env, "HOME")) process.env.push_back("HOME=" + identity.home);
 }
 
 // Who is kept has the numbers of outside, unless others were said.
@@ -54,12 +54,6 @@ Person person_inside(Person person, const UserMapping& mapping) {
   person.uid = mapping.uid.value_or(person.uid);
   person.gid = mapping.gid.value_or(person.gid);
   return person;
-}
-
-Result<> write_number(const std::string& path, pid_t number) {
-  if (path.empty()) return {};
-  const Fd file = TRY(posix::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  return posix::write_full(file, std::string_view(std::to_string(number) + "\n"));
 }
 
 bool needs_systemd_cgroup(const ContainerRequest& request) {
@@ -219,15 +213,12 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
   oci::RuntimeConfig& config = options.config;
   if (m_request.terminal) config.process.console_size = terminal_size(TRY(standard_stream(1)));
   const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
-  m_own_home = std::ranges::any_of(config.process.env,
-                                   [](const std::string& line) { return line.starts_with("HOME="); });
+  m_own_home = find_variable(config.process.env, "HOME") != nullptr;
   m_capabilities = config.process.capabilities;
   TRY(choose_user(options, rootfs));
   const std::string hostname = TRY(choose_hostname(m_request, m_record.id));
   if (!m_request.surroundings.shares_uts) config.hostname = hostname;
-  const auto is_hostname = [](const std::string& line) { return line.starts_with("HOSTNAME="); };
-  if (std::ranges::none_of(config.process.env, is_hostname))
-    config.process.env.push_back("HOSTNAME=" + hostname);
+  if (!find_variable(config.process.env, "HOSTNAME")) config.process.env.push_back("HOSTNAME=" + hostname);
   m_mounts.emplace(TRY(ContainerMounts::open(m_workshop, m_record.id)));
   TRY(m_mounts->add(config, m_request, m_image, rootfs));
   options.network = m_request.network.mode();
@@ -268,8 +259,9 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
   run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
-  TRY(write_number(m_request.life.pid_file, container.pid()));
-  TRY(write_number(m_request.life.monitor_pid_file, ::getpid()));
+  const LifeRequest& life = m_request.life;
+  if (!life.pid_file.empty()) TRY(write_pid_file(life.pid_file, container.pid()));
+  if (!life.monitor_pid_file.empty()) TRY(write_pid_file(life.monitor_pid_file, ::getpid()));
   return container;
 }
 
@@ -289,14 +281,12 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
         oci::Capabilities::of(TRY(choose_capabilities(oci::default_capabilities(), {"ALL"}, {})));
   if (request.user) {
     // The home of the other user, unless the container was given one.
-    if (!m_own_home) std::erase_if(process.env, [](const auto& line) { return line.starts_with("HOME="); });
+    if (!m_own_home) erase_variable(process.env, "HOME");
     if (!request.privileged) process.capabilities = m_capabilities;
     const Fd rootfs = TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
     apply_user(process, TRY(run::look_up_user(rootfs, *request.user)));
   }
-  if (request.terminal &&
-      std::ranges::none_of(process.env, [](const auto& line) { return line.starts_with("TERM="); }))
-    process.env.emplace_back("TERM=xterm");
+  if (request.terminal && !find_variable(process.env, "TERM")) process.env.emplace_back("TERM=xterm");
   for (const std::string& assignment : request.env) set_variable(process.env, assignment);
   if (!request.privileged) {
     // The same as the container's.

@@ -92,10 +92,11 @@ private:
   std::vector<std::string> m_mount_points;  // made in a directory of the user's
 };
 
-/// The tree of a container: its layers, and what was written to it before.
-/// The layers that its tree stands on, bottom first.
+/// The layers that a container's tree stands on, bottom first.
 Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
                                                 const run::StoredContainer& record);
+
+/// The tree of a container: its layers, and what was written to it before.
 struct ContainerTree {
   std::string path;
   std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is

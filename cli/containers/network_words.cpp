@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "cli/containers/stored_request.hpp"
+
 namespace ecrin::cli {
 namespace {
 
@@ -18,12 +20,6 @@ struct Outside {
 constexpr std::array<Outside, 4> k_outside = {
     {{"--ip=", "ip="}, {"--ip6=", "ip6="}, {"--mac-address=", "mac="}, {"--network-alias=", "alias="}}};
 
-// The flags of a stored request are one word each.
-std::size_t count_flags(const std::vector<std::string>& words) {
-  const auto end = std::ranges::find_if(words, [](const auto& word) { return !word.starts_with("--"); });
-  return static_cast<std::size_t>(end - words.begin());
-}
-
 void add_option(std::string& network, std::string_view option, std::string_view value) {
   const bool is_first = network.find(':') == std::string::npos;
   network += fmt::format("{}{}{}", is_first ? ":" : ",", option, value);
@@ -32,7 +28,7 @@ void add_option(std::string& network, std::string_view option, std::string_view 
 // What stands outside of the networks' own words goes into them.
 std::vector<std::string> with_options_inside(const std::vector<std::string>& words) {
   std::vector<std::string> result;
-  const std::size_t flags = count_flags(words);
+  const std::size_t flags = count_flag_words(words);
   std::vector<std::pair<std::string_view, std::string>> options;
   for (std::size_t index = 0; index < words.size(); ++index) {
     const std::string& word = words[index];
@@ -44,7 +40,7 @@ std::vector<std::string> with_options_inside(const std::vector<std::string>& wor
       result.push_back(word);
     }
   }
-  const std::size_t left = count_flags(result);
+  const std::size_t left = count_flag_words(result);
   for (std::size_t index = 0; index < left; ++index)
     if (result[index].starts_with(k_network))
       for (const auto& [option, value] : options) add_option(result[index], option, value);
@@ -56,14 +52,14 @@ std::vector<std::string> with_options_inside(const std::vector<std::string>& wor
 std::vector<std::string> with_network(const std::vector<std::string>& words, const std::string& network) {
   std::vector<std::string> result = with_options_inside(words);
   // After the others: their order is that of the interfaces.
-  result.insert(result.begin() + static_cast<std::ptrdiff_t>(count_flags(result)),
+  result.insert(result.begin() + static_cast<std::ptrdiff_t>(count_flag_words(result)),
                 std::string(k_network) + network);
   return result;
 }
 
 std::vector<std::string> without_network(const std::vector<std::string>& words, std::size_t index) {
   std::vector<std::string> result = with_options_inside(words);
-  const auto end = result.begin() + static_cast<std::ptrdiff_t>(count_flags(result));
+  const auto end = result.begin() + static_cast<std::ptrdiff_t>(count_flag_words(result));
   for (auto word = result.begin(); word != end; ++word) {
     if (!word->starts_with(k_network)) continue;
     if (index-- > 0) continue;

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 
 namespace ecrin::cli {
 namespace {
 
 constexpr std::string_view k_unknown = "--";
-constexpr std::size_t k_short_id = 12;
 constexpr double k_second = 1e9;
 
 using run::Count;
@@ -62,7 +62,7 @@ std::string cpu_time(std::uint64_t nanoseconds) {
 
 Json stats_row(const run::StoredContainer& record, const UsagePair& pair, bool whole_id) {
   const run::ContainerUsage usage = pair.now.value_or(run::ContainerUsage{});
-  const std::string id = whole_id ? record.id : record.id.substr(0, k_short_id);
+  const std::string id = whole_id ? record.id : std::string(short_id(record.id));
   const std::string processes = usage.processes ? std::to_string(*usage.processes) : std::string(k_unknown);
   const std::string cpu = percent_text(cpu_percent(pair));
   return {{"ID", id},

@@ -88,6 +88,11 @@ Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const
   return words;
 }
 
+std::size_t count_flag_words(const std::vector<std::string>& words) {
+  const auto end = std::ranges::find_if(words, [](const auto& word) { return !word.starts_with("--"); });
+  return static_cast<std::size_t>(end - words.begin());
+}
+
 std::string encode_request(const std::vector<std::string>& words, const oci::ImageConfig& image) {
   oci::ImageConfig config = image;
   config.history.clear();

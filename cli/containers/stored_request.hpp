@@ -22,6 +22,9 @@ struct StoredRequest {
 /// left out.
 Result<std::vector<std::string>> lasting_words(const Arguments& arguments, const ContainerRequest& request);
 
+/// How many of them are flags, which are one word each; the operands follow.
+std::size_t count_flag_words(const std::vector<std::string>& words);
+
 std::string encode_request(const std::vector<std::string>& words, const oci::ImageConfig& image);
 Result<StoredRequest> decode_request(const std::string& text);
 

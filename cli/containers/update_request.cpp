@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/containers/stored_request.hpp"
 #include "cli/resource_flags.hpp"
 
 namespace ecrin::cli {
@@ -15,9 +16,9 @@ bool is_flag(std::string_view word, std::string_view name) {
          word.substr(2 + name.size()).starts_with('=');
 }
 
-// Where the operands begin: the flags of a stored request are one word each.
+// Where the operands begin.
 auto end_of_flags(auto& words) {
-  return std::ranges::find_if(words, [](const std::string& word) { return !word.starts_with("--"); });
+  return words.begin() + static_cast<std::ptrdiff_t>(count_flag_words(words));
 }
 
 void erase_flag(std::vector<std::string>& words, std::string_view name) {

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "cli/pid_file.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/runtime/opened.hpp"
 #include "cli/standard_streams.hpp"

@@ -6,7 +6,6 @@
 
 #include <array>
 
-#include "base/atomic_file.hpp"
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "oci/runtime_config_json.hpp"
@@ -67,11 +66,6 @@ void use_all_processors() {
   all.fill(0xff);
   // The kernel takes those of them that there are.
   (void)::sched_setaffinity(0, all.size(), reinterpret_cast<const cpu_set_t*>(all.data()));
-}
-
-Result<> write_pid_file(const std::string& path, pid_t pid) {
-  TRY_WHILE(write_file_atomically(path, std::to_string(pid), 0644), "writing the pid file");
-  return {};
 }
 
 Result<> remove_container(OpenedContainer& container) {

@@ -32,9 +32,6 @@ Result<unsigned> preserved_descriptors(const RuntimeContext& context, const Argu
 /// The engine may be kept to a few processors; a container has those of its cgroup.
 void use_all_processors();
 
-/// The number alone, without a newline, as engines read it; there whole or not at all.
-Result<> write_pid_file(const std::string& path, pid_t pid);
-
 /// Everything of it but its files: cgroup and processes, then the poststop hooks, then its directory.
 Result<> remove_container(OpenedContainer& container);
 

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/log.hpp"
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "run/monitor/container_log.hpp"
 #include "run/monitor/monitor_state.hpp"
@@ -56,7 +57,7 @@ Result<Monitor> Monitor::open(MonitorOptions options, Watched watched) {
 void Monitor::State::save() {
   ContainerTable table(*options.database);
   if (auto saved = table.set_state(options.id, state); !saved)
-    log::warning("the state of container {} cannot be written: {}", options.id.substr(0, 12),
+    log::warning("the state of container {} cannot be written: {}", short_id(options.id),
                  saved.error().message());
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/names.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/monitor/monitor_state.hpp"
@@ -34,9 +35,8 @@ Result<unsigned short> cells(const Json& request, const char* key) {
 Result<> Monitor::State::execute(Client& client, const Json& request, std::vector<Fd> descriptors) {
   if (!container) return fail(ErrorKind::conflict, "the container is not running");
   if (state.status == LifeStatus::paused)
-    return std::unexpected(
-        Error(ErrorKind::conflict, "the container is paused: nothing can run in it")
-            .hint(fmt::format("let it go on: ecrin unpause {}", options.id.substr(0, 12))));
+    return std::unexpected(Error(ErrorKind::conflict, "the container is paused: nothing can run in it")
+                               .hint(fmt::format("let it go on: ecrin unpause {}", short_id(options.id))));
   const bool terminal = TRY(json_bool(request, "terminal", k_what)).value_or(false);
   const bool detach = TRY(json_bool(request, "detach", k_what)).value_or(false);
   if (execs.size() >= k_most_execs)
@@ -113,7 +113,7 @@ Result<> Monitor::State::obey(Client& client, const Json& request, std::vector<F
       return std::unexpected(
           Error(ErrorKind::conflict, "the container is paused: its program cannot stop")
               .hint(fmt::format("let it go on with 'ecrin unpause {0}', or end it with 'ecrin kill {0}'",
-                                options.id.substr(0, 12))));
+                                short_id(options.id))));
     client.waits_for_end = true;
     begin_stop(number, std::chrono::milliseconds(std::clamp<std::int64_t>(patience, 0, k_longest_wait)));
   } else if (verb == "pause" || verb == "unpause") {

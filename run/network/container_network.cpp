@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "base/names.hpp"
 #include "base/text.hpp"
 #include "run/network/network_namespace.hpp"
 
 namespace ecrin::run {
 
 using Kind = NetworkRequest::Kind;
-
-namespace {
-
-constexpr std::size_t k_short_id = 12;  // as people see IDs, and name containers by them
-
-}  // namespace
 
 Result<> ContainerNetwork::open_private(const NetworkRequest& request, const NetworkContext& context) {
   PrivateNetworkOptions options{.helper = request.helper};
@@ -35,7 +30,7 @@ AttachRequest ContainerNetwork::attach_request(const std::vector<NetworkConfig>&
   for (std::size_t index = 0; index < networks.size(); ++index) {
     NetworkAttachment& attachment = wanted.attachments[index];
     attachment.network = networks[index].name;  // the user may have said its ID
-    for (const std::string& name : {m_hostname, m_id.substr(0, k_short_id)}) {
+    for (const std::string& name : {m_hostname, std::string(short_id(m_id))}) {
       if (name != wanted.container_name &&
           std::ranges::find(attachment.aliases, name) == attachment.aliases.end())
         attachment.aliases.push_back(name);

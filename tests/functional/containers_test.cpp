@@ -506,9 +506,7 @@ TEST_CASE("process numbers of a container and its monitor are written to files",
   make_directory(files);
   ecrin.must({"run", "-d", "--name", "c", "--network", "none", "--stop-timeout", "0", "--pidfile",
               files + "/first", "--conmon-pidfile", files + "/monitor", "busybox", "sleep", "1000"});
-  const auto stat_of = [&](const char* name) {
-    return "/proc/" + trimmed(read_file(files + "/" + name)) + "/stat";
-  };
+  const auto stat_of = [&](const char* name) { return "/proc/" + read_file(files + "/" + name) + "/stat"; };
   const std::string before = read_file(files + "/first");
   CHECK_FALSE(read_file(stat_of("first")).empty());
   CHECK_FALSE(read_file(stat_of("monitor")).empty());

@@ -197,3 +197,24 @@ TEST_CASE("pid 1 cannot be traced, read or walked through", "[any-driver]") {
   const Outcome outcome = in_busybox(ecrin, "readlink /proc/1/fd/* | wc -l");
   CHECK(trimmed(outcome.out) == "0");
 }
+
+TEST_CASE("a container's monitor cannot be seen, traced or killed by its root", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.must({"run", "-d", "--name", "c", "--cap-add", "ALL", "--security-opt", "seccomp=unconfined",
+              "--network", "host", "busybox", "sleep", "1000"});
+  const json state = ecrin.inspect("c").at("State");
+  const std::string monitor = std::to_string(state.at("ConmonPid").get<int>());
+  REQUIRE(monitor != "0");
+  for (const std::string& pid : {monitor, std::to_string(state.at("Pid").get<int>())}) {
+    for (const std::string& attempt :
+         {"kill -9 " + pid, "cat /proc/" + pid + "/mem", "ls /proc/" + pid + "/root/"}) {
+      const Outcome outcome = ecrin({"exec", "c", "sh", "-c", attempt});
+      INFO(outcome.description);
+      CHECK(outcome.code != 0);
+      CHECK(outcome.out.empty());
+    }
+  }
+  CHECK(ecrin.must({"exec", "c", "echo", "here"}) == "here");
+  CHECK(ecrin.inspect("c").at("State").at("ConmonPid").get<int>() == std::stoi(monitor));
+  ecrin.must({"rm", "-f", "-t", "0", "c"});
+}

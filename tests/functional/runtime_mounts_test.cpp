@@ -1,17 +1,15 @@
 // What config.json says about mounts, devices, settings of the kernel and the filter of system calls.
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <thread>
 
 #include "tests/support/bundle.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/descriptor_socket.hpp"
 
 using namespace ecrin::tests;
 using nlohmann::json;
@@ -164,31 +162,13 @@ TEST_CASE("a filter of system calls from the config", "[runtime][any-driver]") {
 TEST_CASE("somebody else answers for system calls", "[runtime][any-driver]") {
   Bundle bundle;
   const std::string path = bundle.scratch() / "agent";
-  const int server = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  REQUIRE(path.size() < sizeof address.sun_path);
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  REQUIRE(::bind(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(server, 1) == 0);
+  const DescriptorSocket server(path);
   std::string told;
   // One call is refused with EXDEV; after that nobody listens any more.
   std::thread agent([&] {
-    const int connection = ::accept4(server, nullptr, nullptr, SOCK_CLOEXEC);
-    std::array<char, 65536> text{};
-    iovec part{.iov_base = text.data(), .iov_len = text.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const ssize_t size = ::recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
-    if (size > 0) told.assign(text.data(), static_cast<std::size_t>(size));
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr) {
-      int listener = -1;
-      std::memcpy(&listener, CMSG_DATA(header), sizeof listener);
+    ReceivedDescriptor received = server.receive();
+    told = std::move(received.text);
+    if (const int listener = received.descriptor; listener >= 0) {
       seccomp_notif request{};
       if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) == 0) {
         seccomp_notif_resp answer{};
@@ -198,7 +178,6 @@ TEST_CASE("somebody else answers for system calls", "[runtime][any-driver]") {
       }
       ::close(listener);
     }
-    ::close(connection);
   });
   bundle.config["linux"]["seccomp"] = {
       {"defaultAction", "SCMP_ACT_ALLOW"},
@@ -207,9 +186,8 @@ TEST_CASE("somebody else answers for system calls", "[runtime][any-driver]") {
       {"syscalls", {{{"names", {"mkdir", "mkdirat"}}, {"action", "SCMP_ACT_NOTIFY"}}}}};
   const Outcome outcome = bundle.run("mkdir /tmp/x");
   // Whatever happened, the agent is not waited for in vain.
-  ::shutdown(server, SHUT_RDWR);
+  server.stop();
   agent.join();
-  ::close(server);
   INFO(outcome.description << told);
   CHECK(outcome.code != 0);
   CHECK(contains(outcome.err, "ross-device link"));

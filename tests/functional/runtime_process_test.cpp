@@ -1,59 +1,16 @@
 // What the program of a bundle gets from ecrin-runtime, and what engines rely on around it.
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 #include "tests/support/bundle.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/descriptor_socket.hpp"
 
 using namespace ecrin::tests;
 using nlohmann::json;
 
 namespace {
-
-// A unix socket that somebody else is told to send descriptors to.
-class Listener {
-public:
-  explicit Listener(const std::string& path) : m_socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    struct sockaddr_un address {};
-    address.sun_family = AF_UNIX;
-    REQUIRE(path.size() < sizeof address.sun_path);
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(m_socket, reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(m_socket, 1) == 0);
-  }
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-  ~Listener() { ::close(m_socket); }
-
-  // -1: there was none.
-  int descriptor() const {
-    const int connection = ::accept(m_socket, nullptr, nullptr);
-    char text[256];
-    struct iovec part {
-      .iov_base = text, .iov_len = sizeof text
-    };
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    struct msghdr message {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    int received = -1;
-    if (::recvmsg(connection, &message, 0) > 0)
-      if (const struct cmsghdr* carried = CMSG_FIRSTHDR(&message))
-        std::memcpy(&received, CMSG_DATA(carried), sizeof received);
-    ::close(connection);
-    return received;
-  }
-
-private:
-  int m_socket;
-};
 
 Outcome quiet(const Bundle& bundle, const Arguments& arguments) {
   Invocation made = bundle.runtime(arguments);
@@ -234,9 +191,9 @@ TEST_CASE("a socket gets a descriptor of the process", "[runtime][any-driver]") 
   Bundle bundle;
   bundle.write("exec sleep 1000");
   const std::string path = bundle.scratch() / "pidfd";
-  const Listener listener(path);
+  const DescriptorSocket listener(path);
   must(bundle, {"run", "--detach", "--bundle", bundle.path(), "--pidfd-socket", path, "box"});
-  const int process = listener.descriptor();
+  const int process = listener.receive().descriptor;
   REQUIRE(process >= 0);
   CHECK(::syscall(SYS_pidfd_send_signal, process, SIGKILL, nullptr, 0) == 0);
   ::close(process);
@@ -244,6 +201,20 @@ TEST_CASE("a socket gets a descriptor of the process", "[runtime][any-driver]") 
                                          bundle.scratch() / "nobody", "other"});
   CHECK(refused.code == 1);
   CHECK(contains(refused.err, "pidfd socket"));
+}
+
+TEST_CASE("a word without a value leaves the variables of an executed program alone",
+          "[runtime][any-driver]") {
+  Bundle bundle;
+  bundle.config["process"]["env"] = {"FIRST=1", "PATH=/bin"};
+  bundle.write("exec sleep 1000");
+  must(bundle, {"run", "--detach", "--bundle", bundle.path(), "box"});
+  const Outcome outcome =
+      run(bundle.runtime({"exec", "--env", "BARE", "box", "sh", "-c", "/bin/busybox env"}));
+  INFO(outcome.description);
+  CHECK(run(bundle.runtime({"kill", "box", "KILL"})).code == 0);
+  CHECK(outcome.code == 0);
+  CHECK(contains(outcome.out, "FIRST=1\n"));
 }
 
 TEST_CASE("the list and the log have what others look for", "[runtime][any-driver]") {

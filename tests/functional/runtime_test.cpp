@@ -1,14 +1,13 @@
 // ecrin-runtime as engines call it: as an ordinary user with a config of `spec --rootless`, and as root of a
 // user namespace, as under podman.
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "tests/support/catch.hpp"
+#include "tests/support/descriptor_socket.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/scratch.hpp"
 #include "tests/support/setting.hpp"
@@ -288,31 +287,12 @@ TEST_CASE("a terminal is relayed by run, and given to a console socket by create
   }
   SECTION("create") {
     const std::string path = runtime.scratch() / "console";
-    const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_un address {};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(listener, reinterpret_cast<struct sockaddr*>(&address), sizeof address) == 0);
-    REQUIRE(::listen(listener, 1) == 0);
+    const DescriptorSocket console(path);
     const Outcome created = runtime.create("c1", {"--console-socket", path});
     INFO(created.description);
     REQUIRE(created.code == 0);
-    const int connection = ::accept(listener, nullptr, nullptr);
-    char text[256];
-    struct iovec part {
-      .iov_base = text, .iov_len = sizeof text
-    };
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    struct msghdr message {};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    REQUIRE(::recvmsg(connection, &message, 0) > 0);
-    const struct cmsghdr* carried = CMSG_FIRSTHDR(&message);
-    REQUIRE(carried != nullptr);
-    int master = -1;
-    memcpy(&master, CMSG_DATA(carried), sizeof master);
+    const int master = console.receive().descriptor;
+    REQUIRE(master >= 0);
     runtime.must({"start", "c1"});
     std::string screen;
     char buffer[256];
@@ -320,8 +300,6 @@ TEST_CASE("a terminal is relayed by run, and given to a console socket by create
       screen.append(buffer, static_cast<std::size_t>(count));
     CHECK(contains(screen, "done-here\r\n"));
     ::close(master);
-    ::close(connection);
-    ::close(listener);
     CHECK(runtime.becomes("c1", "stopped"));
   }
 }

@@ -93,11 +93,15 @@ TEST_CASE("another machine takes from a registry what one has built", "[any-driv
     INFO(step.text);
     CHECK((step.state == "cached" || contains(step.text, "one.txt")));  // running that one is faster
   }
-  // The tools' own layer is not needed, nothing is sent, and nothing is fetched twice.
+  // The tools' own layer is not needed, nothing is sent that was there, and nothing is fetched twice. The
+  // copy, which was quick for the first, may have been slow enough here to be worth a layer.
   CHECK(blob_downloads(cache.registry, "build-cache") <= layers - 1);
   CHECK(blob_downloads(cache.registry, "build-cache") >= 3);
-  CHECK(cache.registry.uploads().requests == 0);
-  CHECK(cache.registry.count("PUT ") == 0);
+  const auto now = nlohmann::json::parse(cache.registry.manifest("team/app", "build-cache"));
+  const bool has_more = now.at("layers").size() > layers;
+  CHECK(now.at("layers").size() <= layers + 1);
+  CHECK(cache.registry.uploads().requests == (has_more ? 2 : 0));
+  CHECK(cache.registry.count("PUT ") == (has_more ? 3 : 0));
   CHECK(second.in_container(id, {"stat", "-c", "%u:%g", "/made"}) == "7:8\n");
 
   // And then it is in the second's store: rows are read, layers are not.

@@ -13,3 +13,8 @@ TEST_CASE("names of things have letters, digits and few signs") {
   CHECK(is_plain_name(std::string(10, 'a'), 10));
   CHECK_FALSE(is_plain_name(std::string(11, 'a'), 10));
 }
+
+TEST_CASE("a short ID is its first 12 digits") {
+  CHECK(short_id("0123456789abcdef0123") == "0123456789ab");
+  CHECK(short_id("0123") == "0123");
+}

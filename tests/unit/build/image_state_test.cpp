@@ -6,17 +6,6 @@ using namespace ecrin;
 using namespace ecrin::build;
 using namespace ecrin::recipes;
 
-TEST_CASE("a variable keeps its place when it is set again") {
-  std::vector<std::string> environment = {"A=1", "AB=2", "C=3"};
-  set_variable(environment, "A", "9");
-  set_variable(environment, "D", "4");
-  CHECK(environment == std::vector<std::string>{"A=9", "AB=2", "C=3", "D=4"});
-  std::string value;
-  CHECK(find_variable(environment, "B", value) == nullptr);
-  REQUIRE(find_variable(environment, "AB", value) != nullptr);
-  CHECK(value == "2");
-}
-
 TEST_CASE("paths are taken from the work directory, a slash at the end stays") {
   oci::ImageConfig config;
   CHECK(absolute_path(config, "a") == "/a");

@@ -54,7 +54,7 @@ TEST_CASE("a description of devices is read from YAML") {
   oci::apply_cdi_edits(spec->edits, config);
   oci::apply_cdi_edits(spec->devices[0].edits, config);
   oci::apply_cdi_edits(spec->devices[0].edits, config);
-  CHECK(config.process.env == std::vector<std::string>{"A=b", "COMMON=yes", "GADGET=one"});
+  CHECK(config.process.env == std::vector<std::string>{"GADGET=one", "A=b", "COMMON=yes"});
   CHECK(config.process.additional_gids == std::vector<gid_t>{0, 44});
   REQUIRE(config.mounts.size() == 3);
   CHECK(config.mounts[0].source == "/dev/zero");

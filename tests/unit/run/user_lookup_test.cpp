@@ -144,7 +144,7 @@ TEST_CASE("hostile: /etc/passwd is a FIFO") {
   REQUIRE(::mkfifo((root.path() + "/etc/passwd").c_str(), 0644) == 0);
   const auto found = look_up_user(root.fd(), "www");
   REQUIRE_FALSE(found);
-  CHECK(found.error().message() == "'/etc/passwd' of the image is not a regular file");
+  CHECK(found.error().message() == "'/etc/passwd' of the root file system is not a regular file");
 }
 
 TEST_CASE("hostile: /etc/passwd is a directory") {
