@@ -96,8 +96,8 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
   }
   if (options.owners) TRY(options.owners->supervise(request, ids_number));
   TRY(check_target(options.target_pidfd, options.target));
-  auto state = std::make_unique<State>(
-      State{.owners = options.owners, .stage = TRY(StageProcess::spawn(std::move(request)))});
+  StageProcess stage = TRY(StageProcess::spawn(std::move(request)));
+  auto state = std::make_unique<State>(State{.owners = options.owners, .stage = std::move(stage)});
   const auto states = [&](pid_t process) -> Result<HookStates> {
     HookStates told;
     told.listener =

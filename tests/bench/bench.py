@@ -6,7 +6,7 @@ taken in turn (A B C, A B C, ...), so that a slow minute hits all of them. Media
 
     bench.py --ecrin PATH [--reps N] [--work DIR] [--results FILE] [WORKLOAD...]
 
-Workloads: start noop steps files pull. Started by root it goes on as an ordinary user, because that is what is promised.
+Workloads: start noop steps files packages pull. Started by root it goes on as an ordinary user, because that is what is promised.
 """
 
 import argparse
@@ -24,12 +24,22 @@ FILES_SCRIPT = ("i=0; while [ $i -lt 200 ]; do mkdir -p /data/$i; j=0; "
                 "while [ $j -lt 100 ]; do echo $i.$j > /data/$i/$j; j=$((j+1)); done; i=$((i+1)); done")
 
 
+PACKAGES = ("at bsdextrautils chrony cron dnsmasq-base fping fuse3 g++ iproute2 iputils-ping less libcap2-bin "
+            "lockfile-progs logrotate lsof make man-db mtr-tiny netcat-openbsd nginx-light openssh-client plocate procps "
+            "python3-minimal rsync screen sudo tcpdump tmux vim-tiny")
+# A user for whom nobody wrote lines into /etc/subuid and /etc/subgid.
+ONE_ID = ["unshare", "--user", "--map-current-user", "--keep-caps", "--mount", "sh", "-c",
+          'mount --bind /dev/null /etc/subuid && mount --bind /dev/null /etc/subgid && exec "$@"', "sh"]
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
         self.work = options.work
         self.home = os.path.join(self.work, "home")
         self.rootfs = os.path.join(self.work, "rootfs")
+        os.makedirs(self.home, exist_ok=True)
+        os.makedirs(os.path.join(self.work, "run"), mode=0o700, exist_ok=True)
         self.log = open(os.path.join(self.work, "commands.log"), "a", encoding="utf-8")
         self.ecrin = [options.ecrin, "--root", os.path.join(self.work, "ecrin")]
         graph = os.path.join(self.work, "containers")
@@ -114,8 +124,6 @@ class Bench:
         return shutil.which(program, path=self.environment["PATH"]) is not None
 
     def set_up(self):
-        os.makedirs(self.home, exist_ok=True)
-        os.makedirs(os.path.join(self.work, "run"), mode=0o700, exist_ok=True)
         self.write("home/.config/containers/policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}')
         recipe = self.write("base.yaml", "name: bench-base\nfrom: {bootstrap: debian, suite: bookworm, "
                                          "include: [build-essential, cmake]}\n")
@@ -204,6 +212,24 @@ class Bench:
                  "/proc", "--dev", "/dev", "/bin/sh", "-c", FILES_SCRIPT])
         self.compare("files", tools)
 
+    def packages(self):
+        """What it costs to have one id. The packages themselves are downloaded before, into a cache mount."""
+        base = self.write("debian/recipe.yaml", "name: bench-debian\nfrom: {bootstrap: debian, suite: bookworm}\n")
+        mounts = "    mounts:\n      - cache: /var/cache/apt/archives\n      - cache: /var/lib/apt/lists\n"
+        apt = "apt-get -q -y --no-install-recommends"
+        step = (f"name: packages\nfrom: bench-debian\nsteps:\n- run:\n    command: '@BEFORE@ DEBIAN_FRONTEND=noninteractive "
+                f"{apt} @HOW@ install {PACKAGES}'\n{mounts}")
+        fill = self.write("packages-fill/recipe.yaml",
+                          step.replace("@BEFORE@", "apt-get update &&").replace("@HOW@", "--download-only"))
+        install = self.write("packages/recipe.yaml", step.replace("@BEFORE@", "").replace("@HOW@", "--no-download"))
+        tools = {}
+        for name, before in (("ecrin", []), ("ecrin with one id", ONE_ID)):
+            ecrin = [*before, self.ecrin[0], "--root", os.path.join(self.work, name.replace(" ", "-") + "-packages")]
+            for recipe in (base, fill):
+                self.call([*ecrin, "build", "-q", recipe])
+            tools[name] = ([], [*ecrin, "build", "-q", "--no-cache", install])
+        self.compare("packages", tools)
+
     # ---- a registry on loopback ---------------------------------------------------------------------------------
 
     def start_registry(self):
@@ -271,6 +297,7 @@ class Bench:
                   "noop": "no-op build: 10 steps, nothing changed",
                   "steps": "20 small steps on a Debian image with a compiler, nothing cached",
                   "files": "one step that writes 20,000 files, nothing cached",
+                  "packages": "apt-get install of 30 packages, downloaded before",
                   "pull-small gzip": "pull and unpack into an empty store: a small image, gzip",
                   "pull-small zstd": "pull and unpack into an empty store: a small image, zstd",
                   "pull-large gzip": "pull and unpack: a large image of six layers, gzip",
@@ -328,7 +355,7 @@ def main():
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--work", default="/var/tmp/ecrin-bench")
     parser.add_argument("--results", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "RESULTS.md"))
-    parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files", "pull"])
+    parser.add_argument("workloads", nargs="*", default=["start", "noop", "steps", "files", "packages", "pull"])
     options = parser.parse_args()
     options.results = os.path.abspath(options.results)
     results = options.results
@@ -353,7 +380,8 @@ def main():
         os.setuid(user.pw_uid)
     os.makedirs(options.work, exist_ok=True)
     bench = Bench(options)
-    bench.set_up()
+    if set(options.workloads) - {"packages"}:  # that one has a base of its own
+        bench.set_up()
     for workload in options.workloads:
         print(workload, flush=True)
         getattr(bench, workload)()
