@@ -11,7 +11,7 @@ struct CallContext {
   const Caller& caller;
   OwnerRecords& records;
   ProgramIdsTable& table;
-  std::uint32_t number;  // of its ids
+  std::uint32_t number;  // of its ids; not known in calls that do not need them
   ProgramIds ids;
   std::array<std::uint64_t, 6> arguments;  // as the caller gave them
 

@@ -22,6 +22,7 @@ struct Call {
   long number = -1;
   Answer* answer = nullptr;
   OnError on_error = OnError::tell;
+  bool needs_ids = true;
 };
 
 Call changing(const char* name, long number, Answer* answer) {
@@ -35,6 +36,12 @@ Call changing(const char* name, long number, Answer* answer) {
 Call asking(const char* name, long number, Answer* answer) {
   Call call = changing(name, number, answer);
   call.on_error = OnError::proceed;
+  return call;
+}
+// Who asks does not matter.
+Call asking_for_anybody(const char* name, long number, Answer* answer) {
+  Call call = asking(name, number, answer);
+  call.needs_ids = false;
   return call;
 }
 // Only with flags that make files.
@@ -85,32 +92,35 @@ const std::vector<Call>& calls() {
       changing("mkdir", SYS_mkdir, [](C c) { return make_directory(c, AT_FDCWD, c.address(0), c.word(1)); }),
       changing("symlink", SYS_symlink,
                [](C c) { return make_symlink(c, c.address(0), AT_FDCWD, c.address(1)); }),
-      asking("stat", SYS_stat, [](C c) { return tell_status(c, AT_FDCWD, c.address(0), c.address(1), 0); }),
-      asking("lstat", SYS_lstat,
-             [](C c) { return tell_status(c, AT_FDCWD, c.address(0), c.address(1), AT_SYMLINK_NOFOLLOW); }),
+      asking_for_anybody("stat", SYS_stat,
+                         [](C c) { return tell_status(c, AT_FDCWD, c.address(0), c.address(1), 0); }),
+      asking_for_anybody(
+          "lstat", SYS_lstat,
+          [](C c) { return tell_status(c, AT_FDCWD, c.address(0), c.address(1), AT_SYMLINK_NOFOLLOW); }),
       opening("open", SYS_open, 1,
               [](C c) { return create_file(c, AT_FDCWD, c.address(0), c.descriptor(1), c.word(2)); }),
       asking("creat", SYS_creat,
              [](C c) {
                return create_file(c, AT_FDCWD, c.address(0), O_CREAT | O_WRONLY | O_TRUNC, c.word(1));
              }),
-      asking("rename", SYS_rename,
-             [](C c) { return move_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
-      asking(
+      asking_for_anybody("rename", SYS_rename,
+                         [](C c) { return move_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
+      asking_for_anybody(
           "renameat", SYS_renameat,
           [](C c) { return move_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3), 0); }),
-      asking("link", SYS_link,
-             [](C c) { return link_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
+      asking_for_anybody("link", SYS_link,
+                         [](C c) { return link_name(c, AT_FDCWD, c.address(0), AT_FDCWD, c.address(1), 0); }),
 #endif
-      asking("renameat2", SYS_renameat2,
-             [](C c) {
-               return move_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3), c.word(4));
-             }),
-      asking("linkat", SYS_linkat,
-             [](C c) {
-               return link_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3),
-                                c.descriptor(4));
-             }),
+      asking_for_anybody("renameat2", SYS_renameat2,
+                         [](C c) {
+                           return move_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3),
+                                            c.word(4));
+                         }),
+      asking_for_anybody("linkat", SYS_linkat,
+                         [](C c) {
+                           return link_name(c, c.descriptor(0), c.address(1), c.descriptor(2), c.address(3),
+                                            c.descriptor(4));
+                         }),
       changing("fchown", SYS_fchown,
                [](C c) { return change_owner(c, c.descriptor(0), std::nullopt, c.word(1), c.word(2), 0); }),
       changing("fchownat", SYS_fchownat,
@@ -126,12 +136,12 @@ const std::vector<Call>& calls() {
       opening("openat", SYS_openat, 2,
               [](C c) { return create_file(c, c.descriptor(0), c.address(1), c.descriptor(2), c.word(3)); }),
       asking("openat2", SYS_openat2, open_with),
-      asking(
+      asking_for_anybody(
           "newfstatat", SYS_newfstatat,
           [](C c) { return tell_status(c, c.descriptor(0), c.address(1), c.address(2), c.descriptor(3)); }),
-      asking("fstat", SYS_fstat,
-             [](C c) { return tell_status(c, c.descriptor(0), std::nullopt, c.address(1), 0); }),
-      asking("statx", SYS_statx, tell_extended_status),
+      asking_for_anybody("fstat", SYS_fstat,
+                         [](C c) { return tell_status(c, c.descriptor(0), std::nullopt, c.address(1), 0); }),
+      asking_for_anybody("statx", SYS_statx, tell_extended_status),
       changing("setuid", SYS_setuid, ids<IdCall::setuid>),
       changing("setgid", SYS_setgid, ids<IdCall::setgid>),
       changing("setreuid", SYS_setreuid, ids<IdCall::setreuid>),
@@ -142,8 +152,8 @@ const std::vector<Call>& calls() {
       changing("setfsgid", SYS_setfsgid, ids<IdCall::setfsgid>),
       changing("setgroups", SYS_setgroups, ids<IdCall::setgroups>),
       keeping_capabilities(),
-      asking("mount", SYS_mount, change_mount),
-      asking("fsconfig", SYS_fsconfig, change_mount_setting),
+      asking_for_anybody("mount", SYS_mount, change_mount),
+      asking_for_anybody("fsconfig", SYS_fsconfig, change_mount_setting),
       changing("getuid", SYS_getuid, ids<IdCall::getuid>),
       changing("geteuid", SYS_geteuid, ids<IdCall::geteuid>),
       changing("getgid", SYS_getgid, ids<IdCall::getgid>),
@@ -180,14 +190,13 @@ CallAnswer OwnerCalls::answer(const Fd& listener, const seccomp_notif& notificat
   if (number >= m_kinds.size() || m_kinds[number] < 0) return {};
   const Call& call = calls()[static_cast<std::size_t>(m_kinds[number])];
   const Caller caller(listener, notification.id, static_cast<pid_t>(notification.pid));
-  CallContext context{.caller = caller,
-                      .records = m_records,
-                      .table = m_ids,
-                      .number = caller.ids_number(),
-                      .ids = {},
-                      .arguments = {}};
-  context.ids = m_ids.find(context.number).value_or(ProgramIds());
-  if (context.ids.keeper != 0 && caller.program() != context.ids.keeper) context.ids.keeper = 0;
+  CallContext context{
+      .caller = caller, .records = m_records, .table = m_ids, .number = 0, .ids = {}, .arguments = {}};
+  if (call.needs_ids) {
+    context.number = caller.ids_number();
+    context.ids = m_ids.find(context.number).value_or(ProgramIds());
+    if (context.ids.keeper != 0 && caller.program() != context.ids.keeper) context.ids.keeper = 0;
+  }
   std::ranges::copy(notification.data.args, context.arguments.begin());
   auto answer = call.answer(context);
   if (answer) return std::move(*answer);
