@@ -6,6 +6,7 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/registries.hpp"
+#include "run/emulation/platform_support.hpp"
 
 namespace ecrin::cli {
 
@@ -36,6 +37,15 @@ Result<ChosenImage> choose_image(Session& session, const std::string& words,
   std::vector<fs::Layer> layers =
       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(words));
   return ChosenImage{.image = std::move(image), .manifest = record.manifest, .layers = std::move(layers)};
+}
+
+Result<> support_programs(Session& session, const oci::ImageConfig& image,
+                          const std::optional<oci::Platform>& platform) {
+  TRY(session.enter_namespace());
+  if (platform) TRY(run::support_platform(*platform, session.search_path()));
+  // A directory of the user's says nothing about what is in it.
+  if (!image.platform.architecture.empty()) TRY(run::support_platform(image.platform, session.search_path()));
+  return {};
 }
 
 }  // namespace ecrin::cli
