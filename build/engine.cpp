@@ -41,7 +41,7 @@ private:
   Result<> schedule();
   void settle(std::size_t index);
   Result<> adopt(std::size_t index, const CancelToken& stop);
-  Result<> prepare_steps();
+  Result<> check_steps();
   Result<> execute(std::size_t index, const CancelToken& stop);
   Result<> finish(std::size_t index, const StepOutcome& outcome, double seconds, const KeyInputs& inputs);
   void export_step(std::size_t index);
@@ -265,16 +265,16 @@ void Engine::settle(std::size_t index) {
 }
 
 // What cannot be done on this host is told before anything else is done.
-Result<> Engine::prepare_steps() {
+Result<> Engine::check_steps() {
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
     if (m_fates.of(i) != Fate::runs || m_session.start_of(plan(i))) continue;
-    TRY_WHILE(m_executor.prepare(m_session.steps[i]), "{}", doing(i));
+    TRY_WHILE(m_executor.check(m_session.steps[i]), "{}", doing(i));
   }
   return {};
 }
 
 Result<> Engine::schedule() {
-  TRY(prepare_steps());
+  TRY(check_steps());
   std::vector<Task> tasks;
   std::vector<std::optional<std::size_t>> task_of(m_session.steps.size());
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {

@@ -92,7 +92,7 @@ public:
   explicit RealExecutor(Session& session)
       : m_session(session), m_networks(session.workshop.options().search_path) {}
 
-  Result<> prepare(const PreparedStep& step) override {
+  Result<> check(const PreparedStep& step) override {
     if (step.plan->as<recipes::RunStep>() || step.plan->from_as<recipes::FromBootstrap>())
       TRY(run::support_platform(step.platform, m_session.workshop.options().search_path));
     return {};
