@@ -7,7 +7,7 @@
 #include <cstddef>
 
 // This program's own header: the linker says where it is.
-extern "C" const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char own_elf_header[] __asm__("__ehdr_start") __attribute__((visibility("hidden")));
 
 namespace ecrin::run {
 namespace {
@@ -94,7 +94,7 @@ const Machine* find_machine(const ElfKind& elf) {
 }
 
 const Machine* own_machine() {
-  const auto own = read_elf_kind({__ehdr_start, k_elf_kind_size});
+  const auto own = read_elf_kind({own_elf_header, k_elf_kind_size});
   return own ? find_machine(*own) : nullptr;
 }
 
