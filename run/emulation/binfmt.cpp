@@ -24,7 +24,7 @@ constexpr ino_t k_first_user_namespace = 0xEFFFFFFD;  // the number is part of t
 // against it), and tells it the program's own name for itself (P).
 constexpr std::string_view k_emulator_flags = "POCF";
 
-// The size of one field, and what is in it.
+// In the byte order of the file.
 void put_number(std::string& bytes, std::size_t place, std::uint16_t value, ByteOrder order) {
   const bool is_little = order == ByteOrder::little_end;
   bytes[place + (is_little ? 0 : 1)] = static_cast<char>(value);
