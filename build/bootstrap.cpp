@@ -227,11 +227,6 @@ Result<StepOutcome> execute_bootstrap(Session& session, const StepScope& scope,
         Error(ErrorKind::not_found, fmt::format("cannot bootstrap without the program '{}'", program));
     return std::unexpected(std::move(error).hint(fmt::format("install the package {}", package)));
   }
-  const oci::Platform host = oci::Platform::host();
-  if (!host.accepts(scope.step.platform)) {
-    return fail(ErrorKind::unsupported, "cannot bootstrap {} on this {} host",
-                scope.step.platform.to_string(), host.to_string());
-  }
   return Bootstrap(session, scope, bootstrap).run();
 }
 

@@ -41,6 +41,7 @@ private:
   Result<> schedule();
   void settle(std::size_t index);
   Result<> adopt(std::size_t index, const CancelToken& stop);
+  Result<> check_steps();
   Result<> execute(std::size_t index, const CancelToken& stop);
   Result<> finish(std::size_t index, const StepOutcome& outcome, double seconds, const KeyInputs& inputs);
   void export_step(std::size_t index);
@@ -62,6 +63,11 @@ private:
     // Trees that stand already are no steps of this build; their stages are nothing else, but for the last.
     return {m_session.number_of(plan(index)), m_session.plan.steps.size() - m_session.starts.size(),
             stage_of(index).name, plan(index).text};
+  }
+  // For errors.
+  std::string doing(std::size_t index) const {
+    return fmt::format("building stage '{}', {}:{} ({})", printable(stage_of(index).name),
+                       m_session.recipe.file, plan(index).location.line, printable(plan(index).text, 80));
   }
   Slot slot(std::size_t index) const {
     const BuildOptions& options = m_session.options;
@@ -159,9 +165,7 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
     m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });
     if (cancelled) return std::unexpected(std::move(outcome).error());
     note_failure(index, failure);
-    return std::unexpected(std::move(outcome).error().context(
-        fmt::format("building stage '{}', {}:{} ({})", printable(step.stage), m_session.recipe.file,
-                    plan(index).location.line, printable(step.text, 80))));
+    return std::unexpected(std::move(outcome).error().context(doing(index)));
   }
   for (std::string& reason : found_reasons(index, outcome->found)) {
     result.reasons.push_back(std::move(reason));
@@ -260,7 +264,17 @@ void Engine::settle(std::size_t index) {
   report_cached(index);
 }
 
+// What cannot be done on this host is told before anything else is done.
+Result<> Engine::check_steps() {
+  for (std::size_t i = 0; i < m_session.steps.size(); ++i) {
+    if (m_fates.of(i) != Fate::runs || m_session.start_of(plan(i))) continue;
+    TRY_WHILE(m_executor.check(m_session.steps[i]), "{}", doing(i));
+  }
+  return {};
+}
+
 Result<> Engine::schedule() {
+  TRY(check_steps());
   std::vector<Task> tasks;
   std::vector<std::optional<std::size_t>> task_of(m_session.steps.size());
   for (std::size_t i = 0; i < m_session.steps.size(); ++i) {

@@ -3,6 +3,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "build/layer_hasher.hpp"
+#include "run/emulation/platform_support.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::build {
@@ -90,6 +91,12 @@ class RealExecutor final : public StepExecutor {
 public:
   explicit RealExecutor(Session& session)
       : m_session(session), m_networks(session.workshop.options().search_path) {}
+
+  Result<> check(const PreparedStep& step) override {
+    if (step.plan->as<recipes::RunStep>() || step.plan->from_as<recipes::FromBootstrap>())
+      TRY(run::support_platform(step.platform, m_session.workshop.options().search_path));
+    return {};
+  }
 
   Result<StepOutcome> execute(const StepScope& scope) override {
     const PlanStep& step = *scope.step.plan;

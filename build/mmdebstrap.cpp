@@ -38,6 +38,9 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
   if (task == Mmdebstrap::Task::simulate)
     command.argv.insert(command.argv.end(), {"--simulate", "--verbose"});
   command.argv.push_back("--architectures=" + debian_architecture(platform));
+  // It would look for an emulator that the host has registered, and copy it into the tree. Ours was tried.
+  if (platform.architecture != oci::Platform::host().architecture)
+    command.argv.push_back("--skip=check/qemu");
   if (!bootstrap.include.empty()) command.argv.push_back("--include=" + join(bootstrap.include, ","));
   // An old snapshot's lists have run out long ago; that is what it is for.
   if (!bootstrap.snapshot.empty()) command.argv.push_back("--aptopt=Acquire::Check-Valid-Until \"false\"");

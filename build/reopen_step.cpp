@@ -6,6 +6,7 @@
 #include "base/text.hpp"
 #include "build/executor.hpp"
 #include "build/step_spec.hpp"
+#include "run/emulation/platform_support.hpp"
 
 namespace ecrin::build {
 
@@ -142,6 +143,7 @@ Result<> Reopening::select_binds() {
 }
 
 Result<ExitStatus> Reopening::run() {
+  TRY(run::support_platform(m_spec.platform, m_session.workshop.options().search_path));
   m_session.time = {.clamp = m_spec.clamp, .created = m_spec.clamp};
   drop_secrets();
   drop_volumes();

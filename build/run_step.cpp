@@ -175,11 +175,6 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
 
 Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run) {
-  const oci::Platform host = oci::Platform::host();
-  if (!host.accepts(scope.step.platform)) {
-    return fail(ErrorKind::unsupported, "cannot run programs for {} on this {} host",
-                scope.step.platform.to_string(), host.to_string());
-  }
   const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
   TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::writable));
   auto end = run_program(session, networks, scope, run, mount);

@@ -107,6 +107,8 @@ struct StepScope {
 class StepExecutor {
 public:
   virtual ~StepExecutor() = default;
+  /// Asked of each step that will be executed, before the first one is: what is missing for it on this host?
+  virtual Result<> check(const PreparedStep&) { return {}; }
   virtual Result<StepOutcome> execute(const StepScope& scope) = 0;
 };
 

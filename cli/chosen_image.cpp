@@ -6,6 +6,8 @@
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/registries.hpp"
+#include "run/emulation/machine.hpp"
+#include "run/emulation/platform_support.hpp"
 
 namespace ecrin::cli {
 
@@ -36,6 +38,16 @@ Result<ChosenImage> choose_image(Session& session, const std::string& words,
   std::vector<fs::Layer> layers =
       TRY_WHILE(workshop.unpack(image, &interrupts.token()), "unpacking {}", printable(words));
   return ChosenImage{.image = std::move(image), .manifest = record.manifest, .layers = std::move(layers)};
+}
+
+Result<> support_programs(Session& session, const oci::ImageConfig& image,
+                          const std::optional<oci::Platform>& platform) {
+  TRY(session.enter_namespace());
+  if (platform) TRY(run::support_platform(*platform, session.search_path()));
+  // Images that were made by hand say all sorts of things, and a directory of the user's says nothing.
+  const auto said = oci::Platform::parse(image.platform.to_string());
+  if (said && run::find_machine(said->architecture)) TRY(run::support_platform(*said, session.search_path()));
+  return {};
 }
 
 }  // namespace ecrin::cli

@@ -20,4 +20,9 @@ struct ChosenImage {
 Result<ChosenImage> choose_image(Session& session, const std::string& words,
                                  const std::optional<oci::Platform>& platform, const Arguments& arguments);
 
+/// Programs of the image shall be started, and those for the platform that was asked for. An error says what
+/// is missing for them on this host.
+Result<> support_programs(Session& session, const oci::ImageConfig& image,
+                          const std::optional<oci::Platform>& platform);
+
 }  // namespace ecrin::cli

@@ -10,6 +10,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "base/variables.hpp"
+#include "cli/chosen_image.hpp"
 #include "cli/container_mounts.hpp"
 #include "cli/container_root.hpp"
 #include "cli/import_changes.hpp"
@@ -123,6 +124,7 @@ Result<oci::RuntimeConfig> config_of(const EnterRequest& request, const oci::Ima
 
 Outcome run_entered(Session& session, const EnterRequest& request, const RootTree& root,
                     const Surroundings& around) {
+  TRY(support_programs(session, root.image, request.platform));
   const Fd rootfs = TRY(posix::open(root.path, O_PATH | O_DIRECTORY));
   const std::string shell = choose_shell(rootfs, around.person);
   run::ContainerOptions options;

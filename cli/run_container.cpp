@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "cli/chosen_image.hpp"
 #include "cli/containers/inherited_volumes.hpp"
 #include "cli/containers/monitor_process.hpp"
 #include "cli/error_report.hpp"
@@ -18,6 +19,8 @@ MonitorWork make_and_run(const ContainerRequest& request, const Arguments& argum
   return [&, program](Session& session, const Companion& companion, Fd client) -> Outcome {
     StartSurroundings surroundings =
         TRY(StartSurroundings::open(session, request, wanted_cgroups(companion)));
+    // Before an image is pulled for it.
+    TRY(support_programs(session, {}, request.platform));
     ContainerRequest complete = request;
     TRY(inherit_volumes(session, complete));
     const NewContainer made = TRY(create_container(session, complete, arguments, program));

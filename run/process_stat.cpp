@@ -26,6 +26,7 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
   stat.children_ticks = number(13) + number(14);
   stat.start_time = number(19);
   stat.resident_pages = number(21);
+  if (fields.size() > 25) stat.start_of_stack = number(25);
   return stat;
 }
 

@@ -22,6 +22,7 @@ struct ProcessStat {
   std::uint64_t children_ticks = 0;  // both, of those that have ended and were waited for
   std::uint64_t start_time = 0;      // ticks since the boot
   std::uint64_t resident_pages = 0;
+  std::uint64_t start_of_stack = 0;  // address, another one for each execution; 0: it is not told
   bool has_ended() const { return state == 'Z' || state == 'X'; }
 };
 

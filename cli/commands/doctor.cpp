@@ -7,6 +7,7 @@
 #include "cli/commands/commands.hpp"
 #include "cli/session.hpp"
 #include "cli/table.hpp"
+#include "run/emulation/platform_finding.hpp"
 #include "run/host_features.hpp"
 
 namespace ecrin::cli {
@@ -66,6 +67,7 @@ std::vector<Finding> examine(Session& session) {
     return findings;
   }
   findings.push_back({.name = "store", .fact = (*workshop)->store().path()});
+  findings.push_back(run::probe_other_platforms(session.search_path()));
   for (Finding& finding : driver_findings(**workshop)) findings.push_back(std::move(finding));
   return findings;
 }

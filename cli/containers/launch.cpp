@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "base/variables.hpp"
 #include "cli/cdi_devices.hpp"
+#include "cli/chosen_image.hpp"
 #include "cli/container_root.hpp"
 #include "cli/containers/accounts.hpp"
 #include "cli/containers/exec_request.hpp"
@@ -251,6 +252,7 @@ Result<run::ContainerOptions> Launch::options(run::Stdio stdio) {
 }
 
 Result<run::Container> Launch::start(run::Stdio stdio) {
+  TRY(support_programs(m_session, m_image, m_request.platform));
   TRY(open_tree());
   auto started = run::Container::start(TRY(options(std::move(stdio))));
   if (!started && ran_out_of_memory())

@@ -17,6 +17,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/plan/setup_op.hpp"
+#include "run/process_stat.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -167,7 +168,10 @@ Result<> Caller::set_ids_number(std::uint32_t number) const {
 
 std::uint64_t Caller::program() const {
   struct stat status {};
-  return ::stat(proc("exe").c_str(), &status) == 0 ? status.st_ino : 0;
+  if (::stat(proc("exe").c_str(), &status) != 0) return 0;
+  const auto text = posix::read_file(proc("stat"), k_page);
+  const auto process = parse_process_stat(text.value_or(""));
+  return status.st_ino ^ (process ? process->start_of_stack : 0);
 }
 
 }  // namespace ecrin::run

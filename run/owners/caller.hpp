@@ -49,7 +49,8 @@ public:
   std::uint32_t ids_number() const;
   Result<> set_ids_number(std::uint32_t number) const;
 
-  /// The inode of the program that it executes; 0: not known.
+  /// Tells the program that it executes from those before and after it, although they may have the same file:
+  /// an emulator's. Children have the same. 0: not known.
   std::uint64_t program() const;
 
 private:

@@ -66,6 +66,10 @@ Result<> SeccompCompiler::add_architecture(const std::string& name) {
   return outcome == -EEXIST ? Result<>() : check(outcome, name);
 }
 
+Result<> SeccompCompiler::pass_other_architectures() {
+  return check(::seccomp_attr_set(m_context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW), "other ABIs");
+}
+
 Result<> SeccompCompiler::add(std::string_view name, std::uint32_t action,
                               std::span<const SeccompCondition> conditions) {
   const std::string text(name);

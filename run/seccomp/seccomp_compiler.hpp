@@ -36,6 +36,8 @@ public:
 
   /// One more ABI whose programs are filtered, by libseccomp's name: "x86", "x32", "arm".
   Result<> add_architecture(const std::string& name);
+  /// Programs for all other ABIs are not filtered. Else they are killed.
+  Result<> pass_other_architectures();
   /// All conditions must hold. A system call that this libseccomp does not know cannot be in the filter: it
   /// falls under the default.
   Result<> add(std::string_view name, std::uint32_t action,

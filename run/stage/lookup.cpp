@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <functional>
 
+#include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/emulation/machine.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
@@ -42,11 +45,28 @@ Error not_found(const std::string& program, std::string message) {
   return hint.empty() ? error : std::move(error).hint(hint);
 }
 
+// What the kernel says nothing about: what the file is instead of a program of this machine.
+Error not_executable(const std::string& what, const std::string& file) {
+  const auto opened = posix::open(file, O_RDONLY | O_NONBLOCK);
+  std::array<std::byte, k_elf_kind_size> head{};
+  const auto size = opened ? posix::read_some(*opened, head) : Result<std::size_t>(0);
+  const auto kind = read_elf_kind({reinterpret_cast<const char*>(head.data()), size.value_or(0)});
+  const Machine* machine = kind ? find_machine(*kind) : nullptr;
+  const auto failed = [&](const std::string& reason) {
+    return Error(ErrorKind::program_not_executable, what + ": Exec format error" + reason);
+  };
+  if (kind && !machine)
+    return failed(fmt::format(": it is a program for another processor (number {} of ELF)", kind->machine));
+  if (machine && machine != own_machine())
+    return failed(fmt::format(": it is a program for {}", machine->architecture))
+        .hint(fmt::format("with --platform linux/{} such programs are run by qemu-user",
+                          machine->architecture));
+  return failed("").hint(kind ? "the file is damaged" : "the file is no ELF program and has no #! line");
+}
+
 Error exec_error(int code, const std::string& program, const std::string& file) {
   const std::string what = fmt::format("cannot run '{}' in the container", printable(program));
-  if (code == ENOEXEC)
-    return Error(ErrorKind::program_not_executable, what + ": Exec format error")
-        .hint("the file has no #! line, or is for another processor architecture");
+  if (code == ENOEXEC) return not_executable(what, file);
   if (code == ENOENT && ::access(file.c_str(), F_OK) == 0)
     return Error(ErrorKind::program_not_found, what + ": its interpreter or dynamic loader does not exist")
         .hint(

@@ -21,6 +21,12 @@ namespace {
 class FakeExecutor final : public StepExecutor {
 public:
   explicit FakeExecutor(Session& session) : m_session(session) {}
+  Result<> check(const PreparedStep& step) override {
+    const auto* run = step.plan->as<RunStep>();
+    if (run && std::get<std::string>(run->command) == impossible)
+      return fail(ErrorKind::unsupported, "this host lacks something");
+    return {};
+  }
   Result<StepOutcome> execute(const StepScope& scope) override {
     const auto* run = scope.step.plan->as<RunStep>();
     const std::string script = run ? std::get<std::string>(run->command) : "copied";
@@ -41,6 +47,7 @@ public:
     return outcome;
   }
   std::map<std::string, KeyInputs> found;  // by its script: what running the step tells
+  std::string impossible;                  // the script that this host cannot run
   std::vector<std::string> ran;
   std::map<std::string, std::size_t> below;
 
@@ -75,6 +82,7 @@ struct Fixture {
   std::unique_ptr<Workshop> workshop = testing::open_workshop(scratch.path() + "/store");
   BuildOptions options;
   std::map<std::string, KeyInputs> found;
+  std::string impossible;
 
   Fixture() {
     REQUIRE(posix::make_directories(context, 0755));
@@ -91,6 +99,7 @@ struct Fixture {
     if (auto prepared = prepare(session); !prepared) return {std::unexpected(prepared.error()), {}, {}, {}};
     FakeExecutor executor(session);
     executor.found = found;
+    executor.impossible = impossible;
     auto result = run_build(session, executor, observer);
     return {std::move(result), executor.ran, executor.below, observer};
   }
@@ -210,6 +219,21 @@ TEST_CASE("after a failure, what finished is cached, and the failure says where"
   const Built again = fixture.build(single({script("a"), script("good"), script("b")}));
   REQUIRE(again.result);
   CHECK(again.ran == Words{"good", "b"});
+}
+
+TEST_CASE("what this host lacks for a step that must run is told before any step runs") {
+  Fixture fixture;
+  REQUIRE(fixture.build(single({script("b")})).result);
+  fixture.impossible = "b";
+  const Built refused = fixture.build(single({script("a"), script("b")}));
+  REQUIRE_FALSE(refused.result);
+  CHECK(refused.ran.empty());
+  CHECK(refused.observer.started == 0);
+  CHECK(refused.result.error().kind() == ErrorKind::unsupported);
+  REQUIRE(refused.result.error().trace().size() == 1);
+  CHECK(refused.result.error().trace().front().find("run: b") != std::string::npos);
+  // It is not asked where the result is there already.
+  CHECK(fixture.build(single({script("b")})).result);
 }
 
 TEST_CASE("without the cache everything runs, and what follows uses the new results") {

@@ -34,6 +34,8 @@ TEST_CASE("a process finds itself") {
   REQUIRE(own);
   CHECK(own->parent == ::getppid());
   CHECK(own->start_time > 0);
+  int here = 0;
+  CHECK(own->start_of_stack > reinterpret_cast<std::uint64_t>(&here));
   CHECK_FALSE(read_process_stat(0));
 }
 
