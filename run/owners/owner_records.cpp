@@ -10,7 +10,8 @@ Result<std::optional<fs::RecordedOwner>> OwnerRecords::find(const Fd& file, cons
     const std::scoped_lock lock(m_mutex);
     if (m_memory.empty()) return std::optional<fs::RecordedOwner>();
   }
-  const Place place{status.st_dev, TRY(fs::birth_mark(file))};
+  const fs::BirthMark mark = TRY(fs::birth_mark(file));
+  const Place place{status.st_dev, mark};
   const std::scoped_lock lock(m_mutex);
   const auto found = m_memory.find(place);
   if (found == m_memory.end()) return std::optional<fs::RecordedOwner>();
@@ -20,7 +21,8 @@ Result<std::optional<fs::RecordedOwner>> OwnerRecords::find(const Fd& file, cons
 Result<> OwnerRecords::record(const Fd& file, const struct stat& status, const fs::RecordedOwner& owner) {
   auto recorded = fs::record_owner(file, status, owner);
   if (recorded || recorded.error().code() != ENOTSUP) return recorded;
-  const Place place{status.st_dev, TRY(fs::birth_mark(file))};
+  const fs::BirthMark mark = TRY(fs::birth_mark(file));
+  const Place place{status.st_dev, mark};
   const std::scoped_lock lock(m_mutex);
   m_memory.insert_or_assign(place, owner);
   return {};
