@@ -124,8 +124,9 @@ Result<> copy_file_data(const Fd& from, const Fd& to, std::uint64_t size) {
   if (S_ISREG(source.st_mode) && source.st_size < end) {
     return fail(ErrorKind::invalid, "'{}' has {} bytes instead of {}", describe(from), source.st_size, size);
   }
-  // Empty first: whatever is not written is a hole, and nothing older shows through.
-  if (::ftruncate(to.get(), 0) != 0) return failed("truncate", to);
+  // Empty first: whatever is not written is a hole, and nothing older shows through. A new file is left
+  // alone: ext4 writes one that was truncated to nothing to the disk as soon as it is closed.
+  if (TRY(stat_fd(to)).st_size > 0 && ::ftruncate(to.get(), 0) != 0) return failed("truncate", to);
   if (size > 0 && ::ioctl(to.get(), FICLONE, from.get()) == 0) {
     const struct stat clone = TRY(stat_fd(to));
     if (clone.st_size < end) {

@@ -6,6 +6,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/file_owners.hpp"
+#include "run/plan/plan_facts.hpp"
 
 namespace ecrin::build {
 
@@ -28,7 +29,8 @@ Command command_for(const Session& session, const recipes::FromBootstrap& bootst
   command.search_path = session.workshop.options().search_path;
   // Namespaces of its own: when it must stop, apt and dpkg stop with it, whatever they are doing, and no
   // mount stays. One that is supervised has them.
-  if (!fs::owners_are_recorded())
+  command.own_session = !run::may_mount_here();  // where there are no namespaces
+  if (!fs::owners_are_recorded() && !command.own_session)
     command.argv = {"unshare", "--mount", "--pid", "--fork", "--kill-child", "--"};
   command.argv.insert(command.argv.end(),
                       {"mmdebstrap", "--mode=root", "--format=tar", "--variant=" + bootstrap.variant,

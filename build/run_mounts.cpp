@@ -15,6 +15,7 @@
 #include "build/shared_build.hpp"
 #include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
+#include "run/plan/plan_facts.hpp"
 
 namespace ecrin::build {
 
@@ -39,15 +40,19 @@ Result<std::unique_ptr<MemoryDirectory>> MemoryDirectory::create(Workshop& works
   const std::string path = workshop.store().temporary_path() + "/" + name;
   // Our own mount namespace: it goes with this process, however that ends.
   const unsigned long flags = MS_NOSUID | MS_NODEV | (programs == Programs::yes ? 0 : MS_NOEXEC);
-  if (::mount("tmpfs", path.c_str(), "tmpfs", flags, "mode=0700,size=16m") != 0) {
-    return fail_errno("cannot mount a tmpfs for secrets on '{}'", path);
-  }
-  return std::unique_ptr<MemoryDirectory>(new MemoryDirectory(path));
+  if (::mount("tmpfs", path.c_str(), "tmpfs", flags, "mode=0700,size=16m") == 0)
+    return std::unique_ptr<MemoryDirectory>(new MemoryDirectory(path));
+  // Where nothing can be mounted, steps get copies of what is in it (run/chroot): on the disk in any case.
+  if (errno == EPERM && !run::may_mount_here())
+    return std::unique_ptr<MemoryDirectory>(new MemoryDirectory(path));
+  return fail_errno("cannot mount a tmpfs for secrets on '{}'", path);
 }
 
 MemoryDirectory::~MemoryDirectory() {
   m_relays.clear();
   ::umount2(m_path.c_str(), MNT_DETACH);
+  if (const auto directory = posix::open(m_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+    (void)fs::clear_directory(*directory);  // nothing is left of a tmpfs
   ::rmdir(m_path.c_str());
 }
 
@@ -265,6 +270,7 @@ Result<> RunMounts::add(const recipes::Mount& mount, std::size_t position) {
     case Type::bind:
     case Type::cache: {
       std::string source = TRY(mount.type == Type::bind ? bind_source(mount, position) : cache_source(mount));
+      if (mount.type == Type::cache && !mount.read_only) m_kept_sources.insert(source);
       m_mounts.push_back({target, "bind", std::move(source), access});
       return {};
     }

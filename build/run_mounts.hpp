@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@
 
 namespace ecrin::build {
 
-/// A directory in memory, mounted in our mount namespace: what is in it never reaches a disk.
+/// A directory in memory, mounted in our mount namespace: what is in it never reaches a disk. Where nothing
+/// can be mounted it is one of the store.
 class MemoryDirectory {
 public:
   enum class Programs { no, yes };  // may files in it be executed?
@@ -42,6 +44,8 @@ public:
   /// A script that is part of the recipe, where run_arguments() finds it.
   Result<> add_script(const recipes::InlineFile& script);
   std::vector<oci::RuntimeMount>& mounts() { return m_mounts; }
+  /// Sources of those in which what is written stays: caches.
+  const std::set<std::string>& kept_sources() const { return m_kept_sources; }
   /// Variables that mounts bring: secrets, SSH_AUTH_SOCK.
   const std::vector<recipes::KeyValue>& environment() const { return m_environment; }
   /// Ids of the secrets that the step sees.
@@ -72,6 +76,7 @@ private:
   std::vector<recipes::KeyValue> m_environment;
   std::size_t m_sockets = 0;
   std::vector<oci::RuntimeMount> m_mounts;
+  std::set<std::string> m_kept_sources;
 };
 
 }  // namespace ecrin::build

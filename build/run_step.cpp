@@ -121,6 +121,8 @@ Result<run::ContainerOptions> make_options(Session& session, const StepScope& sc
       {"/etc/hostname", std::string(k_hostname) + "\n"},
   };
   apply(session.options.run, options);
+  options.copies_binds = true;
+  options.kept_sources = mounts.kept_sources();
   return options;
 }
 
@@ -166,6 +168,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
     options.stdio.output = std::move(pipe.write);
   }
   run::Container container = TRY(run::Container::start(std::move(options)));
+  for (const std::string& lack : container.lacks()) scope.note(lack);
   if (!program) TRY(follow_output(container, pipe.read, scope, SecretMask(end.secrets)));
   end.status = TRY(program ? program->attend(container) : container.wait());
   end.mount_points = container.created_mount_points();

@@ -169,6 +169,7 @@ Outcome run_entered(Session& session, const EnterRequest& request, const RootTre
     return std::unexpected(Failure(std::move(container).error(), code));
   }
   const std::vector<std::string> points = container->created_mount_points();
+  for (const std::string& lack : container->lacks()) log::warning("{}", lack);
   const auto status = attend(*container, signals, terminal, terminal ? Input::standard : Input::none);
   if (request.is_directory) remove_made_mount_points(root.path, points);
   if (!status) return std::unexpected(Failure(status.error()));

@@ -110,7 +110,7 @@ Result<Fd> ApplyPlaces::walk_to(std::string_view directory, Missing missing) {
 // `name` in `current`, whose path is `prefix`, is no directory: what else is it?
 Result<Fd> ApplyPlaces::step_over(const Fd& current, const std::string& name, const std::string& prefix,
                                   Missing missing) {
-  const auto status = posix::lstat_at(current, name);
+  const auto status = status_at(current, name);
   if (!status) {
     if (status.error().code() != ENOENT || missing == Missing::report) {
       return std::unexpected(status.error());

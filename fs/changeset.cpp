@@ -112,7 +112,7 @@ private:
     Names targets;
     for (const std::string& name : names) {
       if (!name.starts_with(k_whiteout_prefix)) continue;
-      const struct stat status = TRY(posix::lstat_at(directory, name));
+      const struct stat status = TRY(status_at(directory, name));
       if (S_ISDIR(status.st_mode)) {
         return fail(ErrorKind::unsupported, "a layer cannot hold a directory with the name '{}'",
                     printable(name));

@@ -17,9 +17,15 @@ namespace {
 
 // Like the umask, it belongs to the process.
 std::atomic<bool> g_recorded = false;
+std::atomic<bool> g_stand_ins = false;
 OwnerJournal& journal() {
   static OwnerJournal the_journal;
   return the_journal;
+}
+
+// A whiteout's. Few other files look like it, so their attributes are asked for.
+bool may_stand_in(const struct stat& status) {
+  return g_stand_ins && S_ISREG(status.st_mode) && status.st_size == 0 && (status.st_mode & 07777) == 0;
 }
 
 bool takes_attributes(const struct stat& status) {
@@ -72,7 +78,13 @@ bool owners_are_recorded() {
   return g_recorded;
 }
 bool is_owner_record(std::string_view attribute) {
-  return g_recorded && attribute == k_owner_xattr;
+  return (g_recorded || g_stand_ins) && attribute == k_owner_xattr;
+}
+void use_whiteout_stand_ins() {
+  g_stand_ins = true;
+}
+bool whiteouts_are_stand_ins() {
+  return g_stand_ins;
 }
 void use_owner_journal(OwnerJournal opened) {
   journal() = std::move(opened);
@@ -80,7 +92,7 @@ void use_owner_journal(OwnerJournal opened) {
 
 Result<struct stat> status_at(const Fd& directory, const std::string& name) {
   auto status = posix::lstat_at(directory, name);
-  if (!status || !g_recorded) return status;
+  if (!status || !(g_recorded || may_stand_in(*status))) return status;
   if (takes_attributes(*status)) {
     if (const auto owner = TRY(read_attribute(posix::fd_path(directory) + "/" + name)))
       apply_recorded_owner(*status, *owner);
@@ -93,7 +105,7 @@ Result<struct stat> status_at(const Fd& directory, const std::string& name) {
 
 Result<struct stat> status_of(const Fd& file) {
   auto status = posix::stat_fd(file);
-  if (!status || !g_recorded) return status;
+  if (!status || !(g_recorded || may_stand_in(*status))) return status;
   if (const auto owner = TRY(recorded_owner(file, *status))) apply_recorded_owner(*status, *owner);
   return status;
 }
@@ -106,8 +118,10 @@ Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, g
 }
 
 Result<> make_node_at(const Fd& directory, const std::string& name, mode_t mode, dev_t device) {
-  const bool is_device = S_ISBLK(mode) || (S_ISCHR(mode) && device != makedev(0, 0));
-  if (!g_recorded || !is_device) return posix::mknod_at(directory, name, mode, device);
+  const bool is_whiteout = S_ISCHR(mode) && device == makedev(0, 0);
+  const bool is_device = S_ISBLK(mode) || S_ISCHR(mode);
+  if (!is_device || (is_whiteout ? !g_stand_ins : !g_recorded))
+    return posix::mknod_at(directory, name, mode, device);
   const Fd file =
       TRY(posix::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode & 07777));
   return record_owner(file, TRY(posix::stat_fd(file)), {.type = mode & S_IFMT, .device = device});

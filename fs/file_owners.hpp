@@ -25,6 +25,11 @@ bool is_owner_record(std::string_view attribute);
 /// The journal of the store that is used; before that, links and pipes belong to root.
 void use_owner_journal(OwnerJournal journal);
 
+/// The store is on a file system that lets nobody make whiteouts, an overlay: an empty file with the record
+/// of that device stands in for each.
+void use_whiteout_stand_ins();
+bool whiteouts_are_stand_ins();
+
 /// As posix::lstat_at and posix::stat_fd.
 Result<struct stat> status_at(const Fd& directory, const std::string& name);
 Result<struct stat> status_of(const Fd& file);
@@ -32,7 +37,8 @@ Result<struct stat> status_of(const Fd& file);
 /// fchownat. An id that this user namespace does not have is ErrorKind::unsupported, with the number of ids
 /// there are as hint.
 Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid);
-/// posix::mknod_at; where devices are recorded, an empty file stands in for one. Whiteouts are real.
+/// posix::mknod_at; where devices are recorded, an empty file stands in for one. Whiteouts are real, if they
+/// can be.
 Result<> make_node_at(const Fd& directory, const std::string& name, mode_t mode, dev_t device);
 
 /// Only where owners are recorded. `status` is the inode's own; `file` may be O_PATH.

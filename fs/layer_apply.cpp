@@ -133,7 +133,7 @@ private:
     if (!from) return missing();
     const Fd& from_directory = (*from)->directory;
     const std::string from_name(target.name());
-    const auto status = posix::lstat_at(from_directory, from_name);
+    const auto status = status_at(from_directory, from_name);
     if (!status || is_whiteout(*status)) return missing();
     if (S_ISDIR(status->st_mode)) {
       return fail(ErrorKind::invalid, "hard link to '{}' which is a directory", printable(text));

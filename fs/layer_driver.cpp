@@ -11,6 +11,8 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/driver_parts.hpp"
+#include "fs/file_owners.hpp"
+#include "fs/store_needs.hpp"
 #include "fs/tree.hpp"
 #include "fs/whiteout.hpp"
 
@@ -57,7 +59,7 @@ Result<> try_driver(DriverKind kind, const std::string& scratch, const Fd& direc
     TRY(posix::unlink_at(merged, "removed"));
   }
   TRY(tree->finish());
-  const bool removed = is_whiteout(TRY(posix::lstat_at(upper, "removed"))) ||
+  const bool removed = is_whiteout(TRY(status_at(upper, "removed"))) ||
                        TRY(posix::exists_at(upper, ".wh.removed")) == posix::Exists::yes;
   if (!removed || TRY(posix::exists_at(upper, "added")) == posix::Exists::no) {
     return fail(ErrorKind::unsupported, "changes do not reach the upper directory");
@@ -65,7 +67,8 @@ Result<> try_driver(DriverKind kind, const std::string& scratch, const Fd& direc
   return {};
 }
 
-Result<> check_helpers(DriverKind kind) {
+Result<> check_needs(DriverKind kind, const Fd& scratch) {
+  if (kind == DriverKind::copy) return check_executable(scratch);
   if (kind != DriverKind::fuse_overlayfs) return {};
   if (find_program("fuse-overlayfs").empty()) {
     return std::unexpected(Error(ErrorKind::not_found, "the program fuse-overlayfs is not on PATH")
@@ -82,8 +85,8 @@ DriverProbe probe(DriverKind kind, const std::string& scratch) {
   const std::string name(to_string(kind));
   const std::string path = scratch + "/" + name;
   const auto attempt = [&]() -> Result<> {
-    TRY(check_helpers(kind));
-    const Fd parent = TRY(posix::open(scratch, O_PATH | O_DIRECTORY));
+    const Fd parent = TRY(posix::open(scratch, O_RDONLY | O_DIRECTORY));
+    TRY(check_needs(kind, parent));
     TRY(remove_tree(parent, name));
     TRY(posix::mkdir_at(parent, name, 0755));
     Result<> tried;
@@ -100,16 +103,24 @@ DriverProbe probe(DriverKind kind, const std::string& scratch) {
   return {.kind = kind, .problem = result.error().message(), .hint = result.error().hint_text()};
 }
 
-// What earlier starts on this boot of this kernel found out: a line each for release and boot, then "first
-// <driver>" for an unforced choice and "works <driver>" for any that worked.
+// What earlier starts on this boot of this kernel found out: a line each for release, boot and rights, then
+// "first <driver>" for an unforced choice and "works <driver>" for any that worked.
 class ProbeCache {
 public:
+  // A store may be used from inside a container too, where less is allowed.
+  static std::string effective_capabilities() {
+    constexpr std::string_view k_key = "\nCapEff:\t";
+    const std::string status = posix::read_file("/proc/self/status", 64 * 1024).value_or("");
+    const std::size_t found = status.find(k_key);
+    return found == std::string::npos ? "" : status.substr(found + k_key.size(), 16);
+  }
+
   explicit ProbeCache(const std::string& path) : m_path(path) {
     struct utsname names = {};
     if (::uname(&names) < 0) return;
     const auto boot = posix::read_file("/proc/sys/kernel/random/boot_id");
     if (!boot) return;
-    m_here = fmt::format("{} {}", names.release, trim(*boot));
+    m_here = fmt::format("{} {} {}", names.release, trim(*boot), effective_capabilities());
     const auto text = posix::read_file(path, 4096);
     if (!text) return;
     std::vector<std::string> lines = split(trim(*text), '\n');

@@ -6,6 +6,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "fs/file_owners.hpp"
+#include "fs/store_needs.hpp"
 #include "fs/tree.hpp"
 
 namespace ecrin::fs {
@@ -79,6 +80,10 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
   // Layers whose owners are recorded are of no use where they are real, nor the other way round: a user who
   // got a range of ids later has both kinds in one store, and they do not know of each other.
   const char* name = owners_are_recorded() ? "recorded_layers" : "layers";
+  const bool is_new = TRY(posix::exists_at(store.directory(), name)) == posix::Exists::no;
+  TRY(check_attributes(store.directory()));
+  if (refuses_whiteouts(store.directory())) use_whiteout_stand_ins();
+  if (is_new) TRY(check_owners(store.directory()));
   const std::string table = for_table(k_table, name);
   const std::array<std::string_view, 1> migrations = {table};
   TRY(store.database().migrate(name, migrations));

@@ -68,8 +68,9 @@ Result<Names> LowerTree::names() const {
     for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
       if (seen.contains(entry.name)) continue;
       bool exists = true;
-      if (entry.type == DT_CHR && m_whiteouts == Whiteouts::applied)
-        exists = !is_whiteout(TRY(posix::lstat_at(directory, entry.name)));
+      const bool may_hide = entry.type == DT_CHR || (entry.type == DT_REG && whiteouts_are_stand_ins());
+      if (may_hide && m_whiteouts == Whiteouts::applied)
+        exists = !is_whiteout(TRY(status_at(directory, entry.name)));
       seen.emplace(entry.name, exists);
     }
   }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/posix.hpp"
+#include "fs/file_owners.hpp"
 
 namespace ecrin::fs {
 
@@ -18,7 +19,7 @@ bool is_whiteout(const struct stat& status) {
 }
 
 Result<> make_whiteout(const Fd& directory, const std::string& name) {
-  return posix::mknod_at(directory, name, S_IFCHR, makedev(0, 0));
+  return make_node_at(directory, name, S_IFCHR, makedev(0, 0));
 }
 
 Result<bool> is_opaque(const Fd& parent, const std::string& name) {
@@ -30,7 +31,9 @@ Result<bool> is_opaque(const Fd& parent, const std::string& name) {
 }
 
 Result<> set_opaque(const Fd& parent, const std::string& name) {
-  TRY(posix::set_xattr_at(parent, name, "user.overlay.opaque", "y"));
+  // An overlay below us may keep the first name for itself.
+  const auto set = posix::set_xattr_at(parent, name, "user.overlay.opaque", "y");
+  if (!set && !whiteouts_are_stand_ins()) return set;
   return posix::set_xattr_at(parent, name, "user.fuseoverlayfs.opaque", "y");
 }
 

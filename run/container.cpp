@@ -1,6 +1,7 @@
 #include "run/container.hpp"
 
 #include <linux/seccomp.h>
+#include <signal.h>
 
 #include <cerrno>
 
@@ -10,11 +11,14 @@
 #include "run/bind_source.hpp"
 #include "run/cgroup/cgroup_hierarchies.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
+#include "run/chroot/chroot_start.hpp"
+#include "run/chroot/placed_files.hpp"
 #include "run/console_socket.hpp"
 #include "run/gate.hpp"
 #include "run/owners/owner_supervisor.hpp"
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
+#include "run/plan/refusal.hpp"
 #include "run/plan/setup_plan.hpp"
 #include "run/process_stat.hpp"
 #include "run/seccomp/seccomp.hpp"
@@ -77,10 +81,14 @@ struct Container::State {
   std::optional<PrivateNetwork> network;
   oci::Resources resources;
   std::shared_ptr<OwnerSupervisor> owners;  // answers as long as its programs ask
+  std::optional<PlacedFiles> files;         // are taken away after the program's end
   std::optional<StageProcess> stage;
   pid_t pid = -1;
+  std::vector<std::string> lacks;
+  std::string plain_root;
 
   Result<StageProcess::Reached> start(ContainerOptions options, const Fd* state_directory);
+  Result<> start_in_directory(ContainerOptions options);
   Result<> add_cgroup(ContainerOptions& options);
   Result<> spawn(StageRequest request, bool has_memory_limit);
   Result<StageProcess::Reached> follow(const ContainerOptions& options);
@@ -92,7 +100,10 @@ Container::~Container() = default;
 
 Result<Container> Container::start(ContainerOptions options) {
   auto state = std::make_unique<State>();
-  TRY(state->start(std::move(options), nullptr));
+  if (may_only_change_root(options.config))
+    TRY(state->start_in_directory(std::move(options)));
+  else
+    TRY(state->start(std::move(options), nullptr));
   return Container(std::move(state));
 }
 
@@ -148,10 +159,32 @@ Result<StageProcess::Reached> Container::State::follow(const ContainerOptions& o
   return reached;
 }
 
+Result<> Container::State::start_in_directory(ContainerOptions options) {
+  TRY(add_cgroup(options));
+  SeccompFilter filter = TRY(choose_filter(options));
+  ChrootStart prepared = TRY(prepare_chroot(options, std::move(filter)));
+  owners = std::move(prepared.calls);
+  files.emplace(std::move(prepared.files));
+  lacks.push_back(std::move(prepared.lack));
+  plain_root = options.rootfs;
+  prepared.stage.cgroups = &options.cgroup_entries;
+  TRY(spawn(std::move(prepared.stage), options.config.resources.memory.limit.has_value()));
+  TRY(follow(options));
+  stage->created_mount_points() = files->created();
+  pid = stage->child().pid();
+  return {};
+}
+
 Result<StageProcess::Reached> Container::State::start(ContainerOptions options, const Fd* state_directory) {
   // A container with a user namespace of its own has its ids from whoever made it.
-  if (fs::owners_are_recorded() && !oci::find_namespace(options.config, oci::Namespace::user))
-    owners = std::make_shared<OwnerSupervisor>();
+  const bool keeps_owners =
+      fs::owners_are_recorded() && !oci::find_namespace(options.config, oci::Namespace::user);
+  std::optional<HostFiles> name;
+  if (!state_directory && !options.config.hostname.empty() && !may_set_host_name())
+    name = HostFiles{.root = {}, .hostname = std::exchange(options.config.hostname, {})};
+  if (keeps_owners || name)
+    owners = std::make_shared<OwnerSupervisor>(
+        keeps_owners ? OwnerSupervisor::Owners::kept : OwnerSupervisor::Owners::left, std::move(name));
   std::uint64_t ids_number = 0;
   if (owners) ids_number = TRY(owners->take_ids(options.config.process));
   const oci::RuntimeConfig& config = options.config;
@@ -173,7 +206,8 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
                       .init = options.init,
                       .managed_files = std::move(options.managed_files),
                       .seccomp = {},
-                      .no_pivot = options.no_pivot};
+                      .no_pivot = options.no_pivot,
+                      .accepts_host_proc = state_directory == nullptr};
   SeccompFilter filter = TRY(choose_filter(options));
   request.seccomp = std::move(filter.program);
   request.seccomp_flags = filter.flags;
@@ -206,6 +240,9 @@ Result<StageProcess::Reached> Container::State::start(ContainerOptions options, 
   TRY(spawn(std::move(stage_request), config.resources.memory.limit.has_value()));
   const auto reached = TRY(follow(options));
   pid = stage->child().pid();
+  if (stage->shows_host_proc())
+    lacks.push_back("the container's /proc is the one of the container around it; " +
+                    masked_proc_hint(facts.outer));
   if (console) TRY(send_console(console, std::exchange(stage->terminal(), Fd()), stage->terminal_name()));
   return reached;
 }
@@ -225,11 +262,17 @@ const std::vector<std::string>& Container::created_mount_points() const {
 std::uint64_t Container::out_of_memory_kills() const {
   return m_state->cgroup ? m_state->cgroup->out_of_memory_kills() : 0;
 }
+const std::string& Container::plain_root() const {
+  return m_state->plain_root;
+}
+const std::vector<std::string>& Container::lacks() const {
+  return m_state->lacks;
+}
 const std::shared_ptr<OwnerSupervisor>& Container::owners() const {
   return m_state->owners;
 }
 Result<> Container::signal(int number) {
-  return m_state->stage->child().signal(number);
+  return number == SIGKILL ? m_state->stage->kill() : m_state->stage->child().signal(number);
 }
 Result<ExitStatus> Container::wait() {
   return m_state->stage->child().wait();

@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,10 @@ struct ContainerOptions {
   std::vector<Fd> cgroup_entries;
   /// The state that hooks read; needed when config.hooks has any that run before the program.
   StateText state;
+  /// Where nothing can be mounted sources of bind mounts may be copied, and kept_sources take over what was
+  /// written to the copy. Else mounts are refused there.
+  bool copies_binds = false;
+  std::set<std::string> kept_sources;
   /// Where newuidmap and newgidmap are looked for, when config asks for a user namespace that this process
   /// may not map by itself.
   std::string search_path = Command{}.search_path;
@@ -96,6 +101,10 @@ public:
   const std::shared_ptr<OwnerSupervisor>& owners() const;
   /// Mount points that did not exist in the rootfs and were made by the stage (paths without leading slash).
   const std::vector<std::string>& created_mount_points() const;
+  /// Its root directory where it has no namespaces; else "".
+  const std::string& plain_root() const;
+  /// What it had to be made without in this place, for people. A runtime of others fails instead.
+  const std::vector<std::string>& lacks() const;
   /// Lets a detached container live on without this value; its pid stays readable.
   void detach();
 

@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "run/plan/refusal.hpp"
+
 namespace ecrin::run {
 namespace {
 
@@ -64,11 +66,7 @@ Error describe(const Context& context) {
     case Failed::network:
       return Error::from_errno(context.code, "cannot enter the network namespace of the container");
     case Failed::exec: {
-      auto error = Error::from_errno(context.code, "cannot execute the stage of the container");
-      if (context.code == EACCES)
-        return std::move(error).hint(
-            "memory files may not be executed here: set the sysctl vm.memfd_noexec to 0");
-      return error;
+      return explain_memory_file_refusal(context.code).context("starting the first process of the container");
     }
     default:
       return Error::from_errno(context.code, "cannot pass descriptors to the container");
@@ -80,9 +78,8 @@ Error describe_clone(int code) {
   if (code == ENOSPC)
     return std::move(error).hint("a limit of namespaces is reached: see the sysctls user.max_*_namespaces");
   if (code == EPERM)
-    return std::move(error).hint(
-        "inside another container its seccomp filter or capabilities forbid it: start that one with "
-        "--security-opt seccomp=unconfined");
+    return std::move(error).hint("a filter or the capabilities forbid it: " +
+                                 outer_container_fix(find_outer_container(), OuterNeed::user_namespaces));
   return error;
 }
 

@@ -13,6 +13,7 @@
 #include "run/plan/namespace_plan.hpp"
 #include "run/plan/plan_facts.hpp"
 #include "run/plan/process_plan.hpp"
+#include "run/proc_number.hpp"
 #include "run/seccomp/seccomp_listener.hpp"
 #include "run/stage_process.hpp"
 
@@ -26,10 +27,15 @@ Result<> check_target(const Fd& pidfd, pid_t pid) {
 }
 
 Result<Fd> open_root(pid_t pid) {
-  return posix::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY);
+  return posix::open(fmt::format("/proc/{}/root", proc_number(pid)), O_PATH | O_DIRECTORY);
 }
 
 Result<Entrance> find_entrance(const ExecOptions& options) {
+  if (!options.plain_root.empty()) {
+    Entrance entrance;
+    entrance.root = TRY(posix::open(options.plain_root, O_PATH | O_DIRECTORY));
+    return entrance;
+  }
   auto namespaces = open_namespaces_of(options.target);
   if (namespaces) {
     auto root = open_root(options.target);
@@ -87,6 +93,8 @@ Result<ExecProcess> ExecProcess::start(ExecOptions options) {
     const int number = TRY(request.hand_down(std::move(joined.file)));
     request.plan.entry.joined.push_back({.kind = joined.flag, .descriptor = number});
   }
+  // Without a right in the namespaces a filter takes this.
+  if (request.plan.entry.joined.empty() && !may_mount_here()) request.plan.process.no_new_privileges = true;
   request.plan.entry.root = TRY(request.hand_down(std::move(entrance.root)));
   if (options.seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) {
     if (!options.agent || !options.state)

@@ -20,6 +20,8 @@ struct ExecOptions {
   Fd target_pidfd;    // of it, when there is one: a pid that was given to another process is then noticed
   /// The state directory of a container that waits to be started: its gate helps where /proc does not.
   const Fd* gate = nullptr;
+  /// Of a container without namespaces (Container::plain_root): then only this is entered.
+  std::string plain_root;
   oci::RuntimeProcess process;
   Stdio stdio;
   unsigned preserved_descriptors = 0;  // as in ContainerOptions

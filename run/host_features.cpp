@@ -1,120 +1,36 @@
 #include "run/host_features.hpp"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
-#include <sched.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
+#include <cstring>
+#include <span>
 
 #include "base/child.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/cgroup/cgroup_facts.hpp"
+#include "run/child_probe.hpp"
+#include "run/doctor/identity_findings.hpp"
 #include "run/network/keeper_bridges.hpp"
 #include "run/network/network.hpp"
 #include "run/plan/refusal.hpp"
-#include "run/user_namespace_maps.hpp"
 
 namespace ecrin::run {
 namespace {
 
 using Level = Finding::Level;
 
-// Runs a probe in a process of its own, so that what it changes ends with it; tells the errno it ended with
-// (0: it worked). Only system calls: we may have threads.
-template <class Probe>
-int probe_in_child(Probe probe) {
-  const pid_t pid = ::fork();
-  if (pid < 0) return errno;
-  if (pid == 0) ::_exit(probe() ? 0 : errno);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
-}
-
 std::string error_text(int code) {
   const char* text = ::strerrordesc_np(code);
   return text ? text : fmt::format("error {}", code);
 }
 
-Finding check_user_namespaces() {
-  Finding finding{.name = "user namespaces"};
-  const int code = probe_in_child([] { return ::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0; });
-  if (code == 0) {
-    finding.fact = "allowed";
-    return finding;
-  }
-  const Error error = explain_user_namespace_refusal(code, read_refusal_facts());
-  finding.level = Level::problem;
-  finding.fact = error.message();
-  finding.meaning = "images can be pulled, pushed and inspected, but nothing can be run in them";
-  finding.fix = error.hint_text();
-  return finding;
-}
-
-Finding check_apparmor() {
-  Finding finding{.name = "AppArmor restriction of user namespaces"};
-  const RefusalFacts facts = read_refusal_facts();
-  if (facts.apparmor_restriction != "1") {
-    finding.fact = facts.apparmor_restriction ? "off" : "this kernel has none";
-    return finding;
-  }
-  finding.level = Level::note;
-  finding.fact = "on";
-  finding.meaning = "programs without a profile get no capabilities in their user namespaces";
-  finding.fix =
-      "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (as root), or a profile with 'userns,'";
-  return finding;
-}
-
-Finding check_ranges(const IdentityRequest& request) {
-  Finding finding{.name = "subuid ranges"};
-  if (::getuid() == 0) {
-    finding.fact = "not needed: this is root";
-    return finding;
-  }
-  const MapChoice choice = choose_maps(request, ::getuid(), ::getgid());
-  if (choice.problem.empty()) {
-    finding.fact = fmt::format("{} user ids and {} group ids", fs::contiguous_ids(choice.uids),
-                               fs::contiguous_ids(choice.gids));
-    return finding;
-  }
-  finding.level = Level::lack;
-  finding.fact = choice.problem;
-  finding.meaning = "only one user id can be used in containers: programs that change to other users fail";
-  finding.fix = choice.fix;
-  return finding;
-}
-
-// A setuid program without the bit, or with no_new_privs on us, starts and then fails.
-Finding check_map_programs(const IdentityRequest& request) {
-  Finding finding{.name = "newuidmap and newgidmap"};
-  const std::string path = find_program("newuidmap", request.search_path);
-  if (path.empty() || find_program("newgidmap", request.search_path).empty()) {
-    finding.level = ::getuid() == 0 ? Level::lack : Level::problem;
-    finding.fact = "not found";
-    finding.meaning = "ranges of /etc/subuid cannot be used";
-    finding.fix = "apt install uidmap (Debian, Ubuntu), dnf install shadow-utils (Fedora)";
-    return finding;
-  }
-  finding.fact = path;
-  if (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-    finding.level = Level::lack;
-    finding.meaning = "no_new_privs is set on this process, so they cannot become root";
-    finding.fix =
-        "start the outer container without --security-opt no-new-privileges "
-        "(Kubernetes: allowPrivilegeEscalation: true)";
-  }
-  return finding;
-}
-
-Finding check_device(const std::string& name, const std::string& path, const std::string& meaning,
-                     const std::string& module) {
+Finding check_device(const std::string& name, const std::string& path, OuterNeed need,
+                     const std::string& meaning) {
   Finding finding{.name = name};
   if (::access(path.c_str(), R_OK | W_OK) == 0) {
     finding.fact = "usable";
@@ -124,8 +40,7 @@ Finding check_device(const std::string& name, const std::string& path, const std
   finding.level = Level::note;
   finding.fact = error_text(code);
   finding.meaning = meaning;
-  finding.fix = code == ENOENT ? fmt::format("modprobe {} (as root)", module)
-                               : fmt::format("chmod 666 {} (as root)", path);
+  finding.fix = device_fix(find_outer_container(), need, code);
   return finding;
 }
 
@@ -167,6 +82,26 @@ Finding check_seccomp() {
   finding.meaning = "containers can only be started without a system call filter";
   finding.fix = "use a kernel with CONFIG_SECCOMP_FILTER, or --security-opt seccomp=unconfined";
   return finding;
+}
+
+// The first process of a container is executed from one. What is in it is no program, which is seen later
+// than that it may not be executed.
+Finding check_memory_files() {
+  Finding finding{.name = "programs in memory files"};
+  const auto file = posix::sealed_memory_file("ecrin-probe", std::as_bytes(std::span("none", 4)));
+  const int code = !file ? file.error().code() : probe_in_child([&] {
+    char name[] = "probe";
+    char* arguments[] = {name, nullptr};
+    char* environment[] = {nullptr};
+    ::syscall(SYS_execveat, file->get(), "", arguments, environment, AT_EMPTY_PATH);
+    return errno == ENOEXEC;
+  });
+  if (code == 0) {
+    finding.fact = "can be executed";
+    return finding;
+  }
+  const Error error = explain_memory_file_refusal(code);
+  return finding_of(Level::problem, finding.name, error, "no container can be started");
 }
 
 Finding check_bootstrap(const std::string& search_path) {
@@ -234,17 +169,18 @@ Finding check_cgroups() {
 std::vector<Finding> probe_host(const std::string& search_path) {
   IdentityRequest request = identity_request();
   request.search_path = search_path;
-  return {check_user_namespaces(),
-          check_apparmor(),
-          check_ranges(request),
-          check_map_programs(request),
-          check_device("FUSE", "/dev/fuse", "the fuse-overlayfs driver cannot be used", "fuse"),
-          check_device("tun device", "/dev/net/tun", "private networks cannot be made", "tun"),
-          check_network(search_path),
-          check_named_networks(search_path),
-          check_seccomp(),
-          check_bootstrap(search_path),
-          check_cgroups()};
+  std::vector<Finding> findings = identity_findings(read_identity_facts(request));
+  const std::vector<Finding> others = {
+      check_device("FUSE", "/dev/fuse", OuterNeed::fuse, "the fuse-overlayfs driver cannot be used"),
+      check_device("tun device", "/dev/net/tun", OuterNeed::tun, "private networks cannot be made"),
+      check_network(search_path),
+      check_named_networks(search_path),
+      check_seccomp(),
+      check_memory_files(),
+      check_bootstrap(search_path),
+      check_cgroups()};
+  findings.insert(findings.end(), others.begin(), others.end());
+  return findings;
 }
 
 }  // namespace ecrin::run

@@ -1,6 +1,7 @@
 #include "run/stage_process.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -112,6 +113,7 @@ Result<StageProcess> StageProcess::spawn(StageRequest request) {
     descriptors.kept.push_back(lifeline.get());
     descriptors.copies.push_back(std::move(lifeline));
   }
+  stage.m_ends_others = !request.detached && request.plan.init && !request.plan.pid_namespace;
   for (const Fd& fd : request.handed_down) descriptors.kept.push_back(fd.get());
   TRY(descriptors.add_preserved(request.plan, preserved));
   TRY(descriptors.add_stdio(request.stdio, request.plan.process.terminal, preserved));
@@ -132,6 +134,18 @@ Result<StageProcess> StageProcess::spawn(StageRequest request) {
   return stage;
 }
 
+StageProcess::~StageProcess() {
+  if (!m_ends_others || !m_child || !m_lifeline) return;
+  m_lifeline.reset();
+  (void)m_child.wait();
+}
+
+Result<> StageProcess::kill() {
+  if (!m_ends_others) return m_child.signal(SIGKILL);
+  m_lifeline.reset();
+  return {};
+}
+
 Result<> StageProcess::adopt(const std::string& text) {
   const auto pid = static_cast<pid_t>(TRY(parse_unsigned(text, INT32_MAX)));
   TRY(m_child.wait());
@@ -148,6 +162,9 @@ Result<StageProcess::Reached> StageProcess::follow(const Answers& answers) {
     switch (message->kind) {
       case StageMessage::created:
         m_created.push_back(std::move(message->payload));
+        break;
+      case StageMessage::host_proc:
+        m_shows_host_proc = true;
         break;
       case StageMessage::terminal:
         m_terminal = std::move(message->descriptor);

@@ -40,24 +40,35 @@ public:
   };
   enum class Reached { gate, execution };
 
+  StageProcess() = default;
+  StageProcess(StageProcess&&) noexcept = default;
+  StageProcess& operator=(StageProcess&&) noexcept = default;
+  ~StageProcess();  // ends it, as kill(), and waits
+
   static Result<StageProcess> spawn(StageRequest request);
   Result<Reached> follow(const Answers& answers);
+
+  /// SIGKILL, also to those that it started.
+  Result<> kill();
 
   Child& child() { return m_child; }
   const Child& child() const { return m_child; }
   Fd& terminal() { return m_terminal; }
   const std::string& terminal_name() const { return m_terminal_name; }
   std::vector<std::string>& created_mount_points() { return m_created; }
+  bool shows_host_proc() const { return m_shows_host_proc; }
 
 private:
   Result<> adopt(const std::string& pid);
 
   Child m_child;
   Fd m_control;
-  Fd m_lifeline;  // its closing, also by our death, ends the program
+  Fd m_lifeline;               // its closing, also by our death, ends the program
+  bool m_ends_others = false;  // when the lifeline is closed: no pid namespace ends them with it
   Fd m_terminal;
   std::string m_terminal_name;
   std::vector<std::string> m_created;
+  bool m_shows_host_proc = false;
 };
 
 }  // namespace ecrin::run

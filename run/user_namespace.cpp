@@ -1,5 +1,6 @@
 #include "run/user_namespace.hpp"
 
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -10,6 +11,7 @@
 #include "base/child.hpp"
 #include "base/posix.hpp"
 #include "fs/file_owners.hpp"
+#include "run/capabilities.hpp"
 #include "run/plan/refusal.hpp"
 #include "run/user_namespace_maps.hpp"
 
@@ -23,7 +25,8 @@ Result<> write_own(const char* file, const std::string& text) {
 
 Result<> unshare_user_and_mounts() {
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0) return {};
-  return std::unexpected(explain_user_namespace_refusal(errno, read_refusal_facts()));
+  const int code = errno;  // of this call, not of what is read about it
+  return std::unexpected(explain_user_namespace_refusal(code, read_refusal_facts()));
 }
 
 // Nothing that we mount may spread to the host, and nothing that the host unmounts may vanish under us.
@@ -85,6 +88,17 @@ Result<Identity> enter_identity(Identity identity) {
   return read_back(std::move(identity));
 }
 
+// Root of a container without CAP_SYS_ADMIN whose system call filter forbids namespaces: docker's default.
+Result<Identity> stay_root(Identity identity) {
+  identity.mode = IdentityMode::chroot;
+  return read_back(std::move(identity));
+}
+
+bool may_change_root() {
+  const auto capabilities = get_capabilities();
+  return capabilities && (capabilities->effective & capability_bit(CAP_SYS_CHROOT)) != 0;
+}
+
 Result<Identity> enter_mapped(Identity identity, const MapChoice& maps) {
   identity.mode = IdentityMode::mapped;
   identity.uids = maps.uids;
@@ -125,12 +139,14 @@ Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request
   }
   if (request.forced == IdentityMode::mapped)
     return std::unexpected(Error(ErrorKind::unsupported, "cannot map a range of ids: " + problem).hint(fix));
-  identity.note = fmt::format("only one user id is mapped: {}; fix: {}", problem, fix);
+  identity.note = "only one user id is mapped: " + problem;
+  identity.fix = fix;
   return enter_single(std::move(identity));
 }
 
 Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request) {
   if (request.forced == IdentityMode::identity) return enter_identity(std::move(identity));
+  if (request.forced == IdentityMode::chroot) return stay_root(std::move(identity));
   if (request.forced == IdentityMode::single) return enter_as_user(std::move(identity), request);
   MapChoice maps;
   maps.uids = same_ids(TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map")))));
@@ -138,11 +154,13 @@ Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request
   MapHelper helper = TRY(MapHelper::start(MapHelper::Means::itself, maps, request));
   if (auto entered = unshare_user_and_mounts(); !entered) {
     if (request.forced == IdentityMode::mapped) return std::unexpected(std::move(entered).error());
-    identity.note = fmt::format("no user namespace: {}", entered.error().message());
+    identity.note = entered.error().message();
+    identity.fix = entered.error().hint_text();
     auto outcome = enter_identity(identity);
+    if (outcome) return outcome;
+    if (may_change_root()) return stay_root(std::move(identity));
     // The refusal of the user namespace is the cause that somebody can do something about.
-    if (!outcome) return std::unexpected(std::move(entered).error());
-    return outcome;
+    return std::unexpected(std::move(entered).error());
   }
   if (auto written = helper.write_maps(); !written) {
     if (request.forced == IdentityMode::mapped) return std::unexpected(std::move(written).error());
@@ -167,6 +185,8 @@ std::string_view to_string(IdentityMode mode) {
       return "single";
     case IdentityMode::identity:
       return "identity";
+    case IdentityMode::chroot:
+      return "chroot";
     case IdentityMode::none:
       return "none";
   }

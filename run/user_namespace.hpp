@@ -12,7 +12,13 @@
 
 namespace ecrin::run {
 
-enum class IdentityMode { mapped, single, identity, none };
+enum class IdentityMode {
+  mapped,    // a user namespace with ranges of ids
+  single,    // with one id
+  identity,  // no user namespace, only a mount namespace
+  chroot,    // no namespace: containers have a root directory of their own and nothing else
+  none,      // not entered
+};
 std::string_view to_string(IdentityMode mode);
 
 struct Identity {
@@ -21,7 +27,8 @@ struct Identity {
   fs::IdMap gids;
   uid_t outer_uid = 0;  // who we were
   gid_t outer_gid = 0;
-  std::string note;  // why a better mode was not taken, with the fix; "" = the best
+  std::string note;  // why a better mode was not taken; "" = the best
+  std::string fix;   // of that
 };
 
 struct IdentityRequest {
@@ -34,8 +41,8 @@ struct IdentityRequest {
 IdentityRequest identity_request();
 
 /// Enters a user namespace and a private mount namespace, in the best mode that works: mapped, else single;
-/// as root: a namespace with the same ids as outside, else (identity) only a mount namespace. After this the
-/// process is uid 0, gid 0. Must be called while single-threaded.
+/// as root: a namespace with the same ids as outside, else (identity) only a mount namespace, else (chroot)
+/// nothing. After this the process is uid 0, gid 0. Must be called while single-threaded.
 Result<Identity> enter_user_namespace(const IdentityRequest& request);
 
 /// Enters one that is there (it belongs to a process of this user) and a private mount namespace, as

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -13,6 +14,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/capabilities.hpp"
+#include "run/proc_number.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -20,18 +22,39 @@ namespace {
 constexpr std::uint32_t k_usual_first_id = 100'000;
 constexpr std::uint32_t k_usual_count = 65'536;
 
-std::string ranges_fix(const IdentityRequest& request, uid_t uid) {
+// Behind all ranges that are given away already.
+std::uint64_t first_free_id(const IdentityRequest& request) {
+  std::uint64_t first = k_usual_first_id;
+  for (const std::string* text : {&request.subuid, &request.subgid})
+    for (const std::string& line : split(*text, '\n')) {
+      const std::vector<std::string> fields = split(trim(line), ':');
+      if (fields.size() != 3) continue;
+      const auto begin = parse_unsigned(fields[1], UINT32_MAX);
+      const auto count = parse_unsigned(fields[2], UINT32_MAX);
+      if (begin && count) first = std::max(first, *begin + *count);
+    }
+  return first;
+}
+
+std::string ranges_fix(const IdentityRequest& request, uid_t uid, bool users, bool groups) {
   const std::string who = request.user_name.empty() ? std::to_string(uid) : request.user_name;
-  if (request.user_name.empty())
-    return fmt::format("add the line \"{}:{}:{}\" to /etc/subuid and /etc/subgid (as root)", who,
-                       k_usual_first_id, k_usual_count);
-  const std::uint32_t last = k_usual_first_id + k_usual_count - 1;
-  return fmt::format("usermod --add-subuids {0}-{1} --add-subgids {0}-{1} {2} (as root)", k_usual_first_id,
-                     last, shell_quote(who));
+  const std::uint64_t first = first_free_id(request);
+  const std::uint64_t last = first + k_usual_count - 1;
+  std::string fix = fmt::format("add the line \"{}:{}:{}\" to {} (as root", who, first, k_usual_count,
+                                !groups  ? "/etc/subuid"
+                                : !users ? "/etc/subgid"
+                                         : "/etc/subuid and /etc/subgid");
+  if (!request.user_name.empty()) {
+    fix += ": usermod";
+    if (users) fix += fmt::format(" --add-subuids {}-{}", first, last);
+    if (groups) fix += fmt::format(" --add-subgids {}-{}", first, last);
+    fix += " " + shell_quote(who);
+  }
+  return fix + ")";
 }
 
 Result<> write_map_file(pid_t pid, const char* name, const std::string& text) {
-  const Fd file = TRY(posix::open(fmt::format("/proc/{}/{}", pid, name), O_WRONLY));
+  const Fd file = TRY(posix::open(fmt::format("/proc/{}/{}", proc_number(pid), name), O_WRONLY));
   return posix::write_full(file, std::string_view(text));
 }
 
@@ -59,7 +82,7 @@ Result<> run_map_programs(pid_t pid, const MapChoice& maps, const IdentityReques
     Running& program = programs[index];
     program.name = jobs[index].first;
     program.output = TRY(Pipe::create());
-    Command command{.argv = map_arguments(program.name, pid, *jobs[index].second),
+    Command command{.argv = map_arguments(program.name, proc_number(pid), *jobs[index].second),
                     .environment = std::vector<std::string>{},
                     .search_path = request.search_path};
     command.descriptors = {{&program.output.write, 1}, {&program.output.write, 2}};
@@ -104,7 +127,7 @@ Result<> write_id_maps(pid_t pid, const fs::IdMap& uids, const fs::IdMap& gids,
   return run_map_programs(pid, maps, {.search_path = search_path});
 }
 
-MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid) {
+MapChoice choose_ranges(const IdentityRequest& request, uid_t uid, gid_t gid) {
   MapChoice choice;
   // Without a name the number stands for it: an empty one would match empty lines.
   const std::string name = request.user_name.empty() ? std::to_string(uid) : request.user_name;
@@ -121,17 +144,23 @@ MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid) {
                                  !uids->empty()   ? "/etc/subgid"
                                  : !gids->empty() ? "/etc/subuid"
                                                   : "/etc/subuid and /etc/subgid");
-    choice.fix = ranges_fix(request, uid);
+    choice.fix = ranges_fix(request, uid, uids->empty(), gids->empty());
     return choice;
   }
+  choice.uids = fs::map_with_ranges(uid, *uids);
+  choice.gids = fs::map_with_ranges(gid, *gids);
+  return choice;
+}
+
+MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid) {
+  MapChoice choice = choose_ranges(request, uid, gid);
+  if (!choice.problem.empty()) return choice;
   for (const char* program : {"newuidmap", "newgidmap"}) {
     if (!find_program(program, request.search_path).empty()) continue;
     choice.problem = fmt::format("there is no program '{}'", program);
     choice.fix = "install the package uidmap (Debian, Ubuntu) or shadow-utils (Fedora)";
     return choice;
   }
-  choice.uids = fs::map_with_ranges(uid, *uids);
-  choice.gids = fs::map_with_ranges(gid, *gids);
   return choice;
 }
 

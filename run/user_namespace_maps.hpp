@@ -17,6 +17,8 @@ struct MapChoice {
   std::string problem;  // why there is no map with ranges; "" = there is one
   std::string fix;
 };
+/// The same without asking for the programs that write such maps.
+MapChoice choose_ranges(const IdentityRequest& request, uid_t uid, gid_t gid);
 /// 0 is the user, 1.. are its ranges of /etc/subuid and /etc/subgid.
 MapChoice choose_maps(const IdentityRequest& request, uid_t uid, gid_t gid);
 /// Every id that `current` has, onto itself: for root.

@@ -16,39 +16,46 @@ namespace {
 using run::Finding;
 using Level = Finding::Level;
 
+constexpr const char* k_nothing_runs = "nothing can be built or run";
+
 Finding from_error(std::string name, const Error& error) {
-  return {.level = Level::problem,
-          .name = std::move(name),
-          .fact = error.message(),
-          .meaning = "nothing can be built or run",
-          .fix = error.hint_text()};
+  return run::finding_of(Level::problem, std::move(name), error, k_nothing_runs);
 }
 
-std::vector<Finding> driver_findings(build::Workshop& workshop) {
+std::vector<Finding> driver_findings(build::Workshop& workshop, const run::Identity& identity) {
+  // Then it is not a matter of drivers.
+  const bool mounts_nothing = identity.mode == run::IdentityMode::chroot;
   std::vector<Finding> findings;
   const auto draft = workshop.layers().draft();
   if (!draft) return {from_error("layer drivers", draft.error())};
-  bool better_works = false;
+  std::string used;
   for (const fs::DriverProbe& probe : fs::probe_drivers(draft->path() + "/diff")) {
     Finding finding{.name = "driver " + std::string(fs::to_string(probe.kind))};
     if (probe.problem.empty()) {
-      finding.fact = better_works ? "works, not needed" : "works";
-      better_works = true;
+      finding.fact = used.empty() ? "works, and is used" : "works, not needed";
+      if (used.empty()) used = fs::to_string(probe.kind);
     } else {
       // One driver that works is enough; what is slower is worth a remark only when nothing faster is there.
       finding.level = Level::note;
       finding.fact = probe.problem;
-      finding.meaning = better_works ? "" : "the next driver is used";
-      finding.fix = probe.hint;
+      finding.meaning = used.empty() ? "the next driver is used" : "";
+      finding.fix = mounts_nothing ? identity.fix : probe.hint;
     }
     findings.push_back(std::move(finding));
   }
-  if (!better_works) {
+  if (used.empty()) {
     findings.push_back({.level = Level::problem,
                         .name = "layer drivers",
                         .fact = "none works",
-                        .meaning = "nothing can be built or run",
+                        .meaning = k_nothing_runs,
                         .fix = "see the lines above"});
+  } else if (used == "copy") {
+    findings.back().level = Level::note;
+    findings.back().meaning = "each step copies the tree that it starts on: slower, the same images";
+    findings.back().fix =
+        mounts_nothing
+            ? identity.fix
+            : "a store on a volume or a disk of its own: ecrin --root DIR (ext4, xfs, btrfs, tmpfs)";
   }
   return findings;
 }
@@ -56,11 +63,9 @@ std::vector<Finding> driver_findings(build::Workshop& workshop) {
 std::vector<Finding> examine(Session& session) {
   // The host first: its probes are children of a process that is still an ordinary one.
   std::vector<Finding> findings = run::probe_host(session.search_path());
+  // Its refusal is among them.
   const auto identity = session.enter_namespace();
-  if (!identity) {
-    findings.push_back(from_error("user namespace", identity.error()));
-    return findings;
-  }
+  if (!identity) return findings;
   const auto workshop = session.workshop();
   if (!workshop) {
     findings.push_back(from_error("store", workshop.error()));
@@ -68,8 +73,18 @@ std::vector<Finding> examine(Session& session) {
   }
   findings.push_back({.name = "store", .fact = (*workshop)->store().path()});
   findings.push_back(run::probe_other_platforms(session.search_path()));
-  for (Finding& finding : driver_findings(**workshop)) findings.push_back(std::move(finding));
+  for (Finding& finding : driver_findings(**workshop, **identity)) findings.push_back(std::move(finding));
   return findings;
+}
+
+// More than one line is a file's content: below, as it is.
+void print_part(std::string_view indent, std::string_view word, const std::string& text) {
+  if (text.empty()) return;
+  std::string lead = fmt::format("{}{}: ", indent, word);
+  for (const std::string& line : split(text, '\n')) {
+    print_line(lead + line);
+    lead = std::string(indent) + "    ";
+  }
 }
 
 struct LevelLook {
@@ -116,8 +131,8 @@ Outcome run_doctor(Session& session, const Arguments& arguments) {
     const std::string indent(session.style().utf8 ? 2 : 5, ' ');
     for (const Finding& finding : findings) {
       print_line(fmt::format("{} {}: {}", mark(finding.level, session.style()), finding.name, finding.fact));
-      if (!finding.meaning.empty()) print_line(indent + "so: " + finding.meaning);
-      if (!finding.fix.empty()) print_line(indent + "fix: " + finding.fix);
+      print_part(indent, "so", finding.meaning);
+      print_part(indent, "fix", finding.fix);
     }
   }
   Level worst = Level::ok;

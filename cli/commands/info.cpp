@@ -68,7 +68,8 @@ Result<Json> collect(Session& session) {
                 {"uids", id_map_json(identity->uids)},
                 {"gids", id_map_json(identity->gids)},
                 {"uidsText", id_map_text(identity->uids)},
-                {"note", identity->note}}},
+                {"note", identity->note},
+                {"fix", identity->fix}}},
               {"driver", driver_json(*workshop)},
               {"store",
                {{"path", workshop->store().path()},
@@ -90,7 +91,8 @@ std::string render(const Json& info) {
                             host["platform"].get<std::string>(), host["processors"].get<long>())},
       {"identity:", fmt::format("{} (user {}): {}", identity["mode"].get<std::string>(),
                                 identity["uid"].get<unsigned>(), identity["uidsText"].get<std::string>())}};
-  if (const std::string note = identity["note"]; !note.empty()) rows.push_back({"", note});
+  for (const char* key : {"note", "fix"})
+    if (const std::string text = identity[key]; !text.empty()) rows.push_back({"", text});
   rows.push_back({"driver:", info["driver"]["used"].is_null() ? "none works"
                                                               : info["driver"]["used"].get<std::string>()});
   for (const Json& probe : info["driver"]["probes"]) {

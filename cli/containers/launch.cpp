@@ -260,6 +260,7 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
                 run::out_of_memory_message(m_resources));
   run::Container container = TRY(std::move(started));
   m_mount_points = container.created_mount_points();
+  for (const std::string& lack : container.lacks()) log::warning("{}", lack);
   run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
   const LifeRequest& life = m_request.life;
   if (!life.pid_file.empty()) TRY(write_pid_file(life.pid_file, container.pid()));
@@ -272,6 +273,7 @@ Result<run::ExecProcess> Launch::exec(const Json& json, run::Stdio stdio, const 
   run::ExecOptions options{.target = container.pid(), .process = m_process, .stdio = std::move(stdio)};
   options.target_pidfd = TRY(container.pidfd().duplicate());
   options.owners = container.owners();
+  options.plain_root = container.plain_root();
   if (m_cgroup) options.cgroup_entries = TRY(m_cgroup->container().processes(container.pid()));
   oci::RuntimeProcess& process = options.process;
   process.args = request.args;

@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "run/network/network_files.hpp"
 #include "run/network/network_namespace.hpp"
+#include "run/plan/outer_container.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -17,11 +18,6 @@ constexpr int k_helper_timeout = 5000;  // milliseconds; it takes 20 on an idle 
 constexpr const char* k_slirp_nameserver = "10.0.2.3";
 constexpr const char* k_slirp_gateway = "10.0.2.2";
 constexpr int k_gateway_timeout = 1000;  // milliseconds; IPv6 may have had its route first
-
-std::string problem_of_tun_device() {
-  if (::access("/dev/net/tun", R_OK | W_OK) == 0) return "";
-  return fmt::format("cannot use /dev/net/tun: {}", Error::from_errno(errno, "access").message());
-}
 
 struct Helper {
   Child child;
@@ -100,11 +96,9 @@ NetworkProbe probe_private_network(const std::string& search_path, const std::st
   } else if (probe.helper.empty()) {
     probe.problem = "neither pasta nor slirp4netns was found";
     probe.hint = "install the package passt (or slirp4netns), or use the host's network";
-  } else if (probe.problem = problem_of_tun_device(); !probe.problem.empty()) {
-    probe.hint =
-        "load the module with 'modprobe tun' and make the device usable with 'chmod 666 /dev/net/tun' (as "
-        "root), or "
-        "use the host's network";
+  } else if (const int code = ::access("/dev/net/tun", R_OK | W_OK) == 0 ? 0 : errno; code != 0) {
+    probe.problem = fmt::format("cannot use /dev/net/tun: {}", Error::from_errno(code, "access").message());
+    probe.hint = device_fix(find_outer_container(), OuterNeed::tun, code) + "; or use the host's network";
   }
   return probe;
 }

@@ -17,6 +17,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "run/plan/setup_op.hpp"
+#include "run/proc_number.hpp"
 #include "run/process_stat.hpp"
 
 namespace ecrin::run {
@@ -46,7 +47,7 @@ Result<std::string> path_of(const Fd& file) {
 }  // namespace
 
 std::string Caller::proc(std::string_view name) const {
-  return fmt::format("/proc/{}/{}", m_thread, name);
+  return fmt::format("/proc/{}/{}", proc_number(m_thread), name);
 }
 
 Result<> Caller::is_waiting() const {

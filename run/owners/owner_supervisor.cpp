@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -69,11 +71,11 @@ void respond(const Fd& listener, const seccomp_notif& notification, CallAnswer a
     log::debug("an answer did not reach process {}: {}", notification.pid, std::strerror(errno));
 }
 
-Result<std::string> owner_filter() {
+Result<std::string> filter_of(const std::vector<AnsweredCall>& calls) {
   auto compiler = TRY(SeccompCompiler::create(SECCOMP_RET_ALLOW));
   // Their calls have other numbers and other structures: owners are not kept for them, but they run.
   TRY(compiler.pass_other_architectures());
-  for (const AnsweredCall& call : answered_calls()) {
+  for (const AnsweredCall& call : calls) {
     if (call.when.empty()) TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF));
     for (const SeccompCondition& condition : call.when)
       TRY(compiler.add(call.name, SECCOMP_RET_USER_NOTIF, std::span(&condition, 1)));
@@ -87,15 +89,39 @@ struct OwnerSupervisor::State {
   OwnerRecords records;
   ProgramIdsTable ids{ProgramIds()};
   OwnerCalls calls{records, ids};
+  Owners owners;
+  std::optional<HostFiles> host_files;
   Fd stop;
   std::mutex mutex;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::jthread> threads;
 
-  State() : stop(::eventfd(0, EFD_CLOEXEC)) {}
+  State(Owners kept, std::optional<HostFiles> files)
+      : owners(kept), host_files(std::move(files)), stop(::eventfd(0, EFD_CLOEXEC)) {}
   ~State() {
     ::eventfd_write(stop.get(), 1);
     threads.clear();  // joins
+  }
+
+  // What is answered always needs no condition of the other's.
+  std::vector<AnsweredCall> rules() const {
+    std::vector<AnsweredCall> all;
+    if (host_files) all = host_answered_calls(*host_files);
+    if (owners == Owners::left) return all;
+    const auto known = [&](const AnsweredCall& call) {
+      return std::ranges::any_of(
+          all, [&](const AnsweredCall& other) { return std::string_view(other.name) == call.name; });
+    };
+    std::vector<AnsweredCall> more;
+    std::ranges::copy_if(answered_calls(), std::back_inserter(more), std::not_fn(known));
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  CallAnswer answer(const Fd& listener, const seccomp_notif& notification) {
+    if (host_files)
+      if (auto answer = answer_host_call(*host_files, listener, notification)) return std::move(*answer);
+    return owners == Owners::kept ? calls.answer(listener, notification) : CallAnswer();
   }
 
   // The first thread of a listener waits for it and starts the others.
@@ -134,16 +160,18 @@ struct OwnerSupervisor::State {
           return;
         }
       }
-      respond(listener.file, buffer.notification, calls.answer(listener.file, buffer.notification));
+      respond(listener.file, buffer.notification, answer(listener.file, buffer.notification));
     }
   }
 };
 
-OwnerSupervisor::OwnerSupervisor() : m_state(std::make_unique<State>()) {}
+OwnerSupervisor::OwnerSupervisor(Owners owners, std::optional<HostFiles> host_files)
+    : m_state(std::make_unique<State>(owners, std::move(host_files))) {}
 OwnerSupervisor::OwnerSupervisor(OwnerSupervisor&&) noexcept = default;
 OwnerSupervisor::~OwnerSupervisor() = default;
 
 Result<std::uint64_t> OwnerSupervisor::take_ids(oci::RuntimeProcess& process) {
+  if (m_state->owners == Owners::left) return 0;
   ProgramIds ids{.ruid = process.uid, .euid = process.uid, .suid = process.uid, .fsuid = process.uid};
   ids.rgid = ids.egid = ids.sgid = ids.fsgid = process.gid;
   ids.groups = process.additional_gids;
@@ -156,7 +184,7 @@ Result<std::uint64_t> OwnerSupervisor::take_ids(oci::RuntimeProcess& process) {
 }
 
 Result<> OwnerSupervisor::supervise(StageRequest& request, std::uint64_t ids_number) {
-  request.plan.process.owner_filter = TRY(owner_filter());
+  request.plan.process.owner_filter = TRY(filter_of(m_state->rules()));
   request.plan.process.ids_number = ids_number;
   SocketPair pair = TRY(SocketPair::create(SOCK_SEQPACKET));
   request.plan.owners = TRY(request.hand_down(std::move(pair.theirs)));

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "base/fd.hpp"
 #include "oci/runtime_config.hpp"
+#include "run/chroot/host_calls.hpp"
 
 namespace ecrin::run {
 
@@ -14,7 +16,9 @@ struct StageRequest;  // run/stage_process.hpp
 
 class OwnerSupervisor {
 public:
-  OwnerSupervisor();
+  enum class Owners { kept, left };
+  /// With `host_files` calls that name files of the kernel are answered too (chroot/host_calls.hpp).
+  explicit OwnerSupervisor(Owners owners = Owners::kept, std::optional<HostFiles> host_files = {});
   OwnerSupervisor(OwnerSupervisor&&) noexcept;
   ~OwnerSupervisor();  // programs that still run get ENOSYS for these calls
 

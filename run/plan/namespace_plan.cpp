@@ -8,6 +8,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/proc_number.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -87,7 +88,8 @@ Result<std::vector<OpenNamespace>> without_own(std::vector<OpenNamespace> opened
 Result<std::vector<OpenNamespace>> open_namespaces_of(pid_t pid) {
   std::vector<OpenNamespace> opened;
   for (const auto& [kind, flag] : k_namespace_flags) {
-    auto file = open_namespace(fmt::format("/proc/{}/ns/{}", pid, namespace_file_name(kind)), kind, flag);
+    auto file = open_namespace(fmt::format("/proc/{}/ns/{}", proc_number(pid), namespace_file_name(kind)),
+                               kind, flag);
     // A kernel may have been made without some kinds.
     if (!file && file.error().kind() == ErrorKind::not_found &&
         (kind == oci::Namespace::time || kind == oci::Namespace::cgroup))

@@ -1,11 +1,14 @@
 #include "run/plan/plan_facts.hpp"
 
 #include <linux/capability.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <mutex>
+#include <string_view>
 
 #include "base/posix.hpp"
+#include "run/child_probe.hpp"
 #include "run/user_namespace_maps.hpp"
 
 namespace ecrin::run {
@@ -16,6 +19,7 @@ PlanFacts host_facts() {
   facts.capabilities = kernel_capabilities();
   const auto apparmor = posix::read_file("/sys/module/apparmor/parameters/enabled", 64);
   facts.apparmor = apparmor && apparmor->starts_with('Y');
+  facts.outer = find_outer_container();
   facts.selinux = ::access("/sys/fs/selinux/enforce", F_OK) == 0;
   return facts;
 }
@@ -70,6 +74,19 @@ Result<PlanFacts> plan_facts(const oci::RuntimeConfig& config) {
 bool may_mount_here() {
   const auto capabilities = get_capabilities();
   return capabilities && (capabilities->effective & capability_bit(CAP_SYS_ADMIN)) != 0;
+}
+
+bool may_set_host_name() {
+  static const bool may = [] {
+    const auto status = posix::read_file("/proc/self/status", 64 * 1024);
+    // Without a filter there is nothing to try.
+    if (!status || status->find("\nSeccomp:\t2") == std::string::npos) return true;
+    return probe_in_child([] {
+             constexpr std::string_view name = "probe";
+             return ::unshare(CLONE_NEWUTS) == 0 && ::sethostname(name.data(), name.size()) == 0;
+           }) == 0;
+  }();
+  return may;
 }
 
 }  // namespace ecrin::run

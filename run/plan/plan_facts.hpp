@@ -15,5 +15,7 @@ fs::IdMap id_map_of(const std::vector<oci::IdMapping>& mappings);
 
 /// May this process take mounts out of its mount namespace?
 bool may_mount_here();
+/// A system call filter may forbid it (podman's does) where namespaces are allowed. Tried out, once.
+bool may_set_host_name();
 
 }  // namespace ecrin::run

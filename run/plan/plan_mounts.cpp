@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "run/plan/plan_parts.hpp"
+#include "run/plan/refusal.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -100,10 +101,11 @@ private:
     if (type == "proc") {
       // A new procfs shows the pid namespace of its mounter; the host's is right when that is shared.
       if (m_parts.shared.pid && op.options.empty()) return become_host_bind(op, "/proc");
-      op.hint =
-          "this host hides parts of its own /proc, so the kernel allows no new one: run the outer container "
-          "with "
-          "--security-opt unmask=/proc/* (podman) or --security-opt systempaths=unconfined (docker)";
+      if (m_parts.request.accepts_host_proc) {
+        op.fallback = SetupFallback::bind_host;
+        op.host = "/proc";
+      }
+      op.hint = masked_proc_hint(m_parts.facts.outer);
     } else if (type == "sysfs") {
       // The kernel gives a sysfs to the owner of the network namespace only. Others get the host's, read-only
       // in any case: it is the host's hardware.

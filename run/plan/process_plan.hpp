@@ -9,6 +9,7 @@
 #include "fs/id_map.hpp"
 #include "oci/runtime_config.hpp"
 #include "run/cgroup/cgroup_hierarchies.hpp"
+#include "run/plan/outer_container.hpp"
 #include "run/plan/setup_op.hpp"
 
 namespace ecrin::run {
@@ -21,6 +22,7 @@ struct PlanFacts {
   CapabilitySet capabilities = ~CapabilitySet{};  // that the kernel has
   bool apparmor = false;                          // it is switched on
   bool selinux = false;
+  OuterContainer outer = OuterContainer::none;
   bool leaves_out_groups = true;  // that are not mapped: names in an image's /etc/group; else an error
   std::vector<MountedHierarchy> cgroups;  // when the config mounts them (read_cgroup_hierarchies)
 };

@@ -37,8 +37,9 @@ enum class SetupKind : std::uint64_t {
   pivot,             // the host's tree is gone
   move_root,         // the same where pivot_root(2) shall not be used: the root is moved over the host's
   root_propagation,  // of "/" (`propagation`); only now, because pivot_root refuses shared mounts
+  plain_root,        // `source` becomes the root directory, and nothing else changes (chroot_plan.hpp)
 };
-constexpr SetupKind k_last_setup_kind = SetupKind::root_propagation;
+constexpr SetupKind k_last_setup_kind = SetupKind::plain_root;
 
 /// What to do when the kernel does not allow a mount to this user (EPERM, EBUSY, ENODEV, EINVAL).
 enum class SetupFallback : std::uint64_t {
@@ -147,7 +148,7 @@ struct EntryPlan {
   std::uint64_t created = 0;            // CLONE_NEW*
   std::string time_offsets;             // for /proc/self/timens_offsets
   int root = -1;                        // the root directory in them; -1: that of the mount namespace
-  bool needed() const { return !joined.empty() || created != 0; }
+  bool needed() const { return !joined.empty() || created != 0 || root >= 0; }
   bool operator==(const EntryPlan&) const = default;
 };
 
@@ -178,6 +179,7 @@ enum class StageMessage : char {
   user_namespace = 'u',  // it was made and waits for its maps
   moved = 'm',           // the stage goes on as another child of its parent: the pid
   prepared = 'p',        // all but pivot_root: the hooks that run outside are due
+  host_proc = 'h',       // the host's /proc is shown, because the kernel allows no new one
   waiting = 'w',         // at the gate
   ready = 'r',           // all is set up; the end of the stream now means that the program was executed
   error = 'e',           // Error::serialise(): the set-up failed, or the program cannot be executed

@@ -23,7 +23,8 @@ struct PlanRequest {
   std::vector<std::pair<std::string, std::string>> managed_files;  // path in the container, content
   std::string seccomp;                                             // the compiled filter; "" = unconfined
   std::uint64_t seccomp_flags = 0;                                 // SECCOMP_FILTER_FLAG_*
-  bool no_pivot = false;  // the root is moved over the host's instead
+  bool no_pivot = false;           // the root is moved over the host's instead
+  bool accepts_host_proc = false;  // where the kernel allows no new procfs
 };
 
 /// A bind mount whose ids are mapped: made by the parent, which has the privileges (bind_source.hpp).

@@ -10,9 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <vector>
 
+#include "base/posix.hpp"
 #include "run/stage/stage.hpp"
 
 namespace ecrin::run::stage {
@@ -20,14 +24,39 @@ namespace {
 
 constexpr int k_killed = 128 + SIGKILL;
 
-// `lifeline` may be none.
-void keep_only(const Fd& signals, const Fd& lifeline) {
-  const int other = lifeline ? lifeline.get() : signals.get();
-  const auto low = static_cast<unsigned>(std::min(signals.get(), other));
-  const auto high = static_cast<unsigned>(std::max(signals.get(), other));
-  if (low > 0) ::close_range(0, low - 1, 0);
-  if (low + 1 < high) ::close_range(low + 1, high - 1, 0);
-  ::close_range(high + 1, ~0U, 0);
+// Some may be none.
+void keep_only(std::vector<int> kept) {
+  std::erase(kept, -1);
+  std::ranges::sort(kept);
+  unsigned next = 0;
+  for (const int number : kept) {
+    const auto open = static_cast<unsigned>(number);
+    if (open > next) ::close_range(next, open - 1, 0);
+    next = open + 1;
+  }
+  ::close_range(next, ~0U, 0);
+}
+
+// The kernel ends a pid namespace with its first process. Without one this process has become the parent of
+// all that lost theirs, and ends them itself. `children` is the file of this name in /proc.
+void end_children(const Fd& children) {
+  if (!children) return;
+  for (;;) {
+    std::array<char, 4096> text{};
+    const ssize_t size = ::pread(children.get(), text.data(), text.size() - 1, 0);
+    if (size <= 0) return;
+    for (char* next = text.data(); *next != 0;) {
+      char* end = next;
+      const long pid = std::strtol(next, &end, 10);
+      if (end == next) break;
+      if (pid > 0 && (*end == ' ' || *end == 0)) ::kill(static_cast<pid_t>(pid), SIGKILL);
+      next = end;
+    }
+    // Their children come to us before this returns.
+    if (::waitpid(-1, nullptr, 0) < 0 && errno != EINTR) return;
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
 }
 
 // The status of the program if it was among those that ended.
@@ -39,7 +68,7 @@ std::optional<int> reap(pid_t program) {
   return result;
 }
 
-[[noreturn]] void supervise(const Stage& stage, pid_t program, const Fd& signals) {
+[[noreturn]] void supervise(const Stage& stage, pid_t program, const Fd& signals, const Fd& children) {
   std::array<pollfd, 2> waiting = {
       pollfd{.fd = signals.get(), .events = POLLIN, .revents = 0},
       pollfd{.fd = stage.lifeline.get(), .events = POLLIN, .revents = 0}};  // -1 is passed over
@@ -49,6 +78,7 @@ std::optional<int> reap(pid_t program) {
       // The parent is gone. The kernel kills a pid namespace with its pid 1; without one only the program is
       // known.
       ::kill(program, SIGKILL);
+      end_children(children);
       ::_exit(k_killed);
     }
     signalfd_siginfo signal{};
@@ -57,6 +87,7 @@ std::optional<int> reap(pid_t program) {
     if (signal.ssi_signo != SIGCHLD) {
       ::kill(program, static_cast<int>(signal.ssi_signo));
     } else if (const std::optional<int> status = reap(program)) {
+      end_children(children);
       ::_exit(*status);
     }
   }
@@ -71,7 +102,15 @@ Error run_init(Stage& stage) {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   const Fd signals(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals) return Error::from_errno(errno, "cannot receive signals in pid 1 of the container");
-  if (!stage.plan.pid_namespace) (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+  Fd children;
+  if (!stage.plan.pid_namespace) {
+    (void)::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    // Its numbers must be those of our pid namespace.
+    const std::string own = std::to_string(::getpid());
+    if (stage.proc && posix::readlink_at(stage.proc, "self").value_or("") == own)
+      if (auto file = posix::open_at(stage.proc, "thread-self/children", O_RDONLY))
+        children = std::move(*file);
+  }
   const pid_t program = ::fork();
   if (program < 0) return Error::from_errno(errno, "cannot start a process in the container");
   if (program == 0) {
@@ -79,7 +118,7 @@ Error run_init(Stage& stage) {
     ::setsid();
     return run_program(stage);
   }
-  keep_only(signals, stage.lifeline);
+  keep_only({signals.get(), stage.lifeline.get(), children.get()});
   (void)!::chdir("/");
   const CapabilitySet kill = capability_bit(CAP_KILL);
   const ThreadCapabilities only_kill{.effective = kill, .permitted = kill, .inheritable = 0};
@@ -87,7 +126,7 @@ Error run_init(Stage& stage) {
   // Who is frozen cannot watch the lifeline: then the kernel's own way ends it, and the namespace with it. It
   // is the end of the thread that made the container that counts there, which none comes before.
   if (stage.lifeline && stage.plan.pid_namespace) (void)::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  supervise(stage, program, signals);
+  supervise(stage, program, signals, children);
 }
 
 }  // namespace ecrin::run::stage

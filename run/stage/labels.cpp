@@ -40,7 +40,8 @@ Result<> set_oom_score(const ProcessPlan& process) {
 Result<> open_host_proc(Stage& stage) {
   const ProcessPlan& process = stage.plan.process;
   const bool has_label = !process.apparmor_profile.empty() || !process.selinux_label.empty();
-  if (!has_label && !stage.gate) return {};
+  const bool ends_children = stage.plan.init && !stage.plan.pid_namespace;
+  if (!has_label && !stage.gate && !ends_children) return {};
   stage.proc = TRY(posix::open("/proc", O_PATH | O_DIRECTORY));
   struct statfs file_system {};
   if (::fstatfs(stage.proc.get(), &file_system) == 0 && file_system.f_type == PROC_SUPER_MAGIC) return {};

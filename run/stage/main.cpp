@@ -66,6 +66,9 @@ Result<> set_up(stage::Stage& stage) {
   // who writes the maps of a new user namespace must be able to.
   const EntryPlan& entry = stage.plan.entry;
   if ((entry.created & CLONE_NEWUSER) == 0) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  // In a container without namespaces (chroot_plan.hpp) terminals are the host's.
+  const bool is_plain = entry.root >= 0 && entry.joined.empty() && entry.created == 0;
+  if (is_plain && stage.plan.process.terminal) TRY(stage::make_exec_terminal(stage));
   if (entry.needed()) TRY(stage::enter_namespaces(stage));
   for (const SetupOp& op : stage.plan.ops) {
     if (op.kind == SetupKind::pivot || op.kind == SetupKind::move_root) TRY(report_prepared(stage));
@@ -74,7 +77,7 @@ Result<> set_up(stage::Stage& stage) {
   // In a container that others set up there is little to do.
   if (stage.plan.ops.empty()) {
     TRY(report_prepared(stage));
-    if (stage.plan.process.terminal) TRY(stage::make_exec_terminal(stage));
+    if (stage.plan.process.terminal && !is_plain) TRY(stage::make_exec_terminal(stage));
   }
   return {};
 }

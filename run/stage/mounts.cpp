@@ -79,6 +79,7 @@ Result<> bind_from_host(Stage& stage, const SetupOp& op) {
   bind.recursive_attributes.set |=
       op.attributes.set & ~std::uint64_t{MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME};
   if (op.type == "sysfs") bind.recursive_attributes.set |= MOUNT_ATTR_RDONLY;
+  if (op.type == "proc") TRY(report(stage, StageMessage::host_proc));
   bind.recursive_attributes.clear = 0;
   bind.attributes = {};
   TRY(attach_as(stage, bind, host, TargetKind::directory));

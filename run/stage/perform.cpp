@@ -65,6 +65,8 @@ Result<> perform_kind(Stage& stage, const SetupOp& op) {
       return move_root(stage);
     case SetupKind::root_propagation:
       return propagate_root(op);
+    case SetupKind::plain_root:
+      return enter_plain_root(stage, op);
   }
   return fail(ErrorKind::invalid, "unknown operation in the stage's plan");
 }

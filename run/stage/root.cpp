@@ -142,6 +142,14 @@ Result<> move_root(Stage& stage) {
   return leave_mounts(stage);
 }
 
+// The terminal is one of the host's, whose /dev/pts answers for it.
+Result<> enter_plain_root(Stage& stage, const SetupOp& op) {
+  const Fd place = TRY(posix::open(op.source, O_PATH | O_DIRECTORY));
+  if (stage.plan.process.terminal) TRY(make_exec_terminal(stage));
+  if (::fchdir(place.get()) != 0) return fail_errno("cannot enter the root directory of the container");
+  return leave_mounts(stage);
+}
+
 Result<> propagate_root(const SetupOp& op) {
   const Fd root = TRY(posix::open("/", O_PATH | O_DIRECTORY));
   return set_propagation(root, op.propagation, "");

@@ -80,6 +80,7 @@ Result<> make_root_read_only(Stage& stage);
 Result<> pivot(Stage& stage);
 Result<> move_root(Stage& stage);
 Result<> propagate_root(const SetupOp& op);
+Result<> enter_plain_root(Stage& stage, const SetupOp& op);
 
 // mounts.cpp
 Result<> mount_new(Stage& stage, const SetupOp& op);

@@ -49,7 +49,12 @@ TEST_CASE("the maps are the user and its ranges") {
 TEST_CASE("a missing range is named with the line that makes one") {
   const MapChoice both = choose_maps(request_with("bob:1:2\n", ""), 1000, 1000);
   CHECK(both.problem == "there is no range for this user in /etc/subuid and /etc/subgid");
-  CHECK(both.fix == "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ann (as root)");
+  CHECK(both.fix ==
+        "add the line \"ann:100000:65536\" to /etc/subuid and /etc/subgid (as root: usermod --add-subuids "
+        "100000-165535 --add-subgids 100000-165535 ann)");
+  CHECK(
+      choose_maps(request_with("ann:1:2\n", "bob:300000:65536\n"), 1000, 1000).fix ==
+      "add the line \"ann:365536:65536\" to /etc/subgid (as root: usermod --add-subgids 365536-431071 ann)");
   CHECK(choose_maps(request_with("ann:1:2\n", ""), 1000, 1000).problem ==
         "there is no range for this user in /etc/subgid");
   IdentityRequest nameless = request_with("", "");

@@ -21,6 +21,8 @@ TEST_CASE("a refused user namespace is explained by the setting that refuses it"
        {.unprivileged_clone = "1", .apparmor_restriction = "1"},
        "apparmor_restrict_unprivileged_userns=0"},
       {EPERM, {.filtered = true}, "seccomp=unconfined"},
+      {EPERM, {.filtered = true, .outer = OuterContainer::kubernetes}, "seccompProfile: {type: Unconfined}"},
+      {EPERM, {.apparmor_restriction = "1", .program = "/opt/ecrin"}, "profile ecrin \"/opt/ecrin\""},
       {EPERM, {}, "ecrin doctor"},
   };
   for (const Case& item : cases) {

@@ -1,0 +1,75 @@
+#include "run/chroot/host_paths.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/text.hpp"
+
+namespace ecrin::run {
+namespace {
+
+// "a//b/./c/../d": the kernel's own files have no symlinks to directories on the way but those below.
+std::vector<std::string> components(std::string_view path) {
+  std::vector<std::string> parts;
+  for (std::string& part : split(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..")
+      parts.push_back(std::move(part));
+    else if (!parts.empty())
+      parts.pop_back();
+  }
+  return parts;
+}
+
+constexpr std::array<std::string_view, 7> k_devices = {"null",    "zero", "full", "random",
+                                                       "urandom", "ptmx", "pts"};
+
+// What the links in /dev mean (plan_devices.cpp).
+bool resolve_device(std::vector<std::string>& parts) {
+  if (parts.size() < 2) return false;
+  const std::string name = parts[1];
+  if (std::ranges::find(k_devices, name) != k_devices.end()) return true;
+  constexpr std::array<std::string_view, 3> streams = {"stdin", "stdout", "stderr"};
+  const auto stream = std::ranges::find(streams, name);
+  if (stream != streams.end() && parts.size() == 2) {
+    parts = {"proc", "self", "fd", std::to_string(stream - streams.begin())};
+    return true;
+  }
+  if (name != "fd") return false;
+  parts.erase(parts.begin());
+  parts.insert(parts.begin(), {"proc", "self"});
+  return true;
+}
+
+void resolve_process(std::vector<std::string>& parts, pid_t process, pid_t thread) {
+  if (parts.size() < 2) return;
+  std::string& name = parts[1];
+  if (name == "self") {
+    name = std::to_string(process);
+  } else if (name == "thread-self") {
+    name = fmt::format("{}/task/{}", process, thread);
+  } else if (name == "mounts" || name == "net") {
+    name = fmt::format("{}/{}", process, name);
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> host_path(std::string_view path, pid_t process, pid_t thread) {
+  if (!path.starts_with('/')) return std::nullopt;
+  std::vector<std::string> parts = components(path);
+  if (parts.empty()) return std::nullopt;
+  // In all distributions a link to where the kernel says it.
+  if (parts.size() == 2 && parts[0] == "etc" && parts[1] == "mtab") parts = {"proc", "mounts"};
+  if (parts[0] == "dev" && !resolve_device(parts)) return std::nullopt;
+  if (parts[0] == "proc")
+    resolve_process(parts, process, thread);
+  else if (parts[0] != "dev" && parts[0] != "sys")
+    return std::nullopt;
+  return "/" + join(parts, "/");
+}
+
+}  // namespace ecrin::run
