@@ -1,7 +1,6 @@
 #include "base/store.hpp"
 
 #include <sys/file.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -21,7 +20,7 @@ constexpr std::string_view k_lock_suffix = ".lock";
 // A lock file gets its final name when it is locked already: nobody ever sees a lease that could be locked
 // while its process is alive.
 constexpr std::string_view k_new_suffix = ".new";
-constexpr std::int64_t k_new_seconds = 600;  // none takes that long to be locked and renamed
+constexpr int k_most_tries = 100;
 
 constexpr std::array<std::string_view, 1> k_tables = {
     "CREATE TABLE holds(lease TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,"
@@ -125,13 +124,16 @@ Result<> Store::take_lease() {
   const std::lock_guard guard(m_mutex);
   if (m_lock.file()) return {};
   const std::string hidden = fmt::format("{}{}", m_lease, k_new_suffix);
-  Fd file = TRY(posix::open_at(m_work, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   const auto take = [&]() -> Result<FileLock> {
+    Fd file = TRY(posix::open_at(m_work, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
     FileLock lock = TRY(FileLock::acquire(std::move(file), FileLock::Mode::exclusive));
     TRY(posix::rename_at(m_work, hidden, m_work, lock_name(m_lease)));
     return lock;
   };
   auto lock = take();
+  // A prune may come between the file and its lock, and take it for one that a dead process left.
+  for (int tries = 0; !lock && lock.error().kind() == ErrorKind::not_found && tries < k_most_tries; ++tries)
+    lock = take();
   if (!lock) {
     (void)posix::unlink_at(m_work, hidden);
     return std::unexpected(std::move(lock.error()));
@@ -267,11 +269,8 @@ Result<std::vector<std::string>> Store::dead_leases() {
     } else if (entry.type == DT_DIR) {
       leases.insert(entry.name);
     } else if (name.ends_with(k_new_suffix)) {
-      const auto status = posix::lstat_at(m_work, entry.name);
-      if (status && status->st_mtim.tv_sec + k_new_seconds < ::time(nullptr) &&
-          TRY(FileLock::acquire_existing_now(m_work, entry.name))) {
-        TRY(remove_if_there(m_work, entry.name));
-      }
+      const auto unused = TRY(FileLock::acquire_existing_now(m_work, entry.name));
+      if (unused) TRY(remove_if_there(m_work, entry.name));
     }
   }
   leases.erase(m_lease);

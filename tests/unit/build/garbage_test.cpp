@@ -173,6 +173,18 @@ TEST_CASE("parts of downloads stay when prune does not look at them, and when th
   CHECK(must(posix::list_directory(downloads)).empty());
 }
 
+TEST_CASE("prune takes away the locks of dead processes, not those that are held") {
+  Fixture fixture;
+  for (const char* folder : {"locks", "working"}) {
+    const Fd directory = must(fixture.workshop->store().subdirectory(folder));
+    const NamedLock held = must(NamedLock::acquire(must(directory.duplicate()), "held", nullptr));
+    must(posix::open_at(directory, "left", O_WRONLY | O_CREAT, 0600));
+    must(prune(*fixture.workshop, {}));
+    CHECK(must(posix::exists_at(directory, "held")) == posix::Exists::yes);
+    CHECK(must(posix::exists_at(directory, "left")) == posix::Exists::no);
+  }
+}
+
 TEST_CASE("a damaged index or artifact does not keep the store from getting smaller") {
   Fixture fixture;
   const oci::Descriptor image = fixture.make_image("image");
