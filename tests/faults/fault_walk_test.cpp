@@ -13,6 +13,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_registry.hpp"
 #include "tests/support/registry_server.hpp"
+#include "tests/support/store_check.hpp"
 
 using namespace ecrin::tests;
 
@@ -69,7 +70,7 @@ void walk(FaultyStore& store, const Scenario& scenario) {
   ecrin.build(
       "from: localhost/busybox\nsteps:\n  - write: {dest: /kept, content: kept}\n  - run: echo x > /ran\n",
       {"-t", "kept"});
-  REQUIRE(store.problems() == "");
+  REQUIRE(store_problems(ecrin) == "");
   int number = 0;
   const auto one = [&](const std::string& fault) {
     const std::string salt = "salt-" + std::to_string(++number);
@@ -82,7 +83,7 @@ void walk(FaultyStore& store, const Scenario& scenario) {
     const Outcome pruned = ecrin({"prune", "-f"});
     INFO(pruned.description);
     CHECK(pruned.code == 0);
-    CHECK(store.problems(true) == "");
+    CHECK(store_problems(ecrin, Expect::after_prune) == "");
   };
   const Outcome whole = one("");
   INFO(whole.description);
@@ -109,7 +110,7 @@ void walk(FaultyStore& store, const Scenario& scenario) {
       INFO(images.description);
       CHECK(images.code == 0);
       CHECK(contains(images.out, "kept"));
-      CHECK(store.problems() == "");
+      CHECK(store_problems(ecrin) == "");
       if (outcome.code == 0) scenario.succeeded(ecrin);
       clean_up(fault);
     }

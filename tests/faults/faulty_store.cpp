@@ -9,17 +9,13 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/setting.hpp"
+#include "tests/support/store_check.hpp"
 
 namespace ecrin::tests {
 namespace {
 
 constexpr std::size_t k_counts_size = 4096;
 constexpr std::size_t k_traced_size = 8u << 20;
-
-Arguments checker(Arguments words) {
-  words.insert(words.begin(), {"/usr/bin/python3", "-B", setting().source + "/tests/support/store_check.py"});
-  return words;
-}
 
 }  // namespace
 
@@ -85,29 +81,11 @@ void FaultyStore::cut_power(bool keeps_names, bool old_database) {
   std::memcpy(&size, bytes.data() + sizeof(CallCounts), sizeof size);
   REQUIRE(size <= k_traced_size - k_counts_size);
   write_file(trace, "F " + std::to_string(m_synced_at) + "\n" + bytes.substr(k_counts_size, size));
-  const Outcome cut =
-      run_with_all_ids(checker({"power-cut", m_ecrin.root(), trace, m_shadow,
-                                keeps_names ? "names" : "no-names", old_database ? "old" : "new"}));
+  const Outcome cut = check_store({"power-cut", m_ecrin.root(), trace, m_shadow,
+                                   keeps_names ? "names" : "no-names", old_database ? "old" : "new"});
   INFO(cut.description);
   REQUIRE(cut.code == 0);
   write_file(m_boot_id, "boot-" + std::to_string(++m_boots) + "\n");
-}
-
-std::string FaultyStore::look(bool pruned) const {
-  Arguments words = checker({"check", m_ecrin.root(), m_ecrin.scratch() / "reference"});
-  if (pruned) words.push_back("pruned");
-  const Outcome outcome = run_with_all_ids(std::move(words));
-  return outcome.code == 0 ? outcome.out : outcome.description;
-}
-
-std::string FaultyStore::problems(bool pruned) const {
-  std::string found = look(pruned);
-  for (int tries = 0; tries < 20 && !found.empty(); ++tries) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    if (pruned) m_ecrin({"prune", "-f"});
-    found = look(pruned);
-  }
-  return found;
 }
 
 }  // namespace ecrin::tests

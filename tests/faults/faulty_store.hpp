@@ -39,12 +39,7 @@ public:
   /// From here on all that there is now counts as synced.
   void sync_all();
 
-  /// What tests/support/store_check.py finds wrong, a line each. Processes of a killed command may live for a
-  /// moment: it is asked again until all is well or the time is up.
-  std::string problems(bool pruned = false) const;
-
 private:
-  std::string look(bool pruned) const;
   void begin_counts() const;
   Ecrin m_ecrin;
   std::string m_counts;

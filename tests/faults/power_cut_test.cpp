@@ -9,6 +9,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/memory_registry.hpp"
 #include "tests/support/registry_server.hpp"
+#include "tests/support/store_check.hpp"
 
 using namespace ecrin::tests;
 
@@ -67,7 +68,7 @@ private:
     const Outcome pruned = run({"prune", "-f"});
     INFO(pruned.description);
     CHECK(pruned.code == 0);
-    CHECK(m_store.problems(true) == "");
+    CHECK(store_problems(m_store.ecrin(), Expect::after_prune) == "");
     m_store.sync_all();
   }
 
@@ -90,12 +91,12 @@ private:
     INFO(ran.description);
     CHECK(ran.out == "kept");
     // What is named is whole, whatever came of the command.
-    CHECK(m_store.problems() == "");
+    CHECK(store_problems(m_store.ecrin()) == "");
     // And the same command does its work now.
     const Outcome again = m_store.run_with(m_scenario.command(salt), "");
     INFO(again.description);
     CHECK(again.code == 0);
-    CHECK(m_store.problems() == "");
+    CHECK(store_problems(m_store.ecrin()) == "");
     clean_up();
   }
 
