@@ -29,9 +29,12 @@ constexpr std::array<std::string_view, 1> k_tables = {
 
 constexpr const char* k_reserve_name = "reserve";
 constexpr off_t k_reserve_size = 1 << 20;
+// Empty. Who frees needs two inodes, for its lock and its temporary directory: one is the reserve's.
+constexpr const char* k_spare_name = "spare";
 
 // Best effort: a store without a reserve works, until the disk is full.
 void keep_reserve(const Fd& root) {
+  (void)posix::open_at(root, k_spare_name, O_RDONLY | O_CREAT | O_NOFOLLOW, 0600);
   const auto status = posix::lstat_at(root, k_reserve_name);
   if (status && status->st_size == k_reserve_size) return;
   const auto file = posix::open_at(root, k_reserve_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
@@ -98,7 +101,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
                                  .hint("name one, as in --root ~/store"));
     TRY(drop_default_acl(store->m_directory));
     store->m_frees = purpose == Purpose::freeing;
-    if (store->m_frees) (void)posix::unlink_at(store->m_directory, k_reserve_name);
+    if (store->m_frees) {
+      (void)posix::unlink_at(store->m_directory, k_reserve_name);
+      (void)posix::unlink_at(store->m_directory, k_spare_name);
+    }
     store->m_work = TRY(store->subdirectory("tmp"));
     store->m_lease = unique_name();
     // At once, although not every command needs one: here it shows that the file system can do what is

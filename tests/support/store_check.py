@@ -150,7 +150,7 @@ class Check:
         for (key, layer) in connection.execute("SELECT key, layer FROM build_steps WHERE layer IS NOT NULL"):
             if layer not in self.needed_trees:
                 self.wrong(f"the build step {key} is left")
-        files = {DATABASE, DATABASE + "-wal", DATABASE + "-shm", "reserve", "driver", "owners"}
+        files = {DATABASE, DATABASE + "-wal", DATABASE + "-shm", "reserve", "spare", "driver", "owners"}
         for entry in self.store.iterdir():
             if not entry.is_dir() and entry.name not in files:
                 self.wrong(f"{entry.name} is left")

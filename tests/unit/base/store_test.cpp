@@ -106,12 +106,16 @@ TEST_CASE("store: the reserve is there except while space is freed") {
     const auto status = posix::lstat_at(directory.fd(), "reserve");
     return status ? status->st_blocks : 0;
   };
+  const auto spare = [&] { return posix::exists_at(directory.fd(), "spare").value(); };
   REQUIRE(Store::open(directory.path()));
   CHECK(blocks() >= 2048);
+  CHECK(spare() == posix::Exists::yes);
   {
     const auto freeing = Store::open(directory.path(), Store::Purpose::freeing).value();
     CHECK(blocks() == 0);
+    CHECK(spare() == posix::Exists::no);
   }
+  CHECK(spare() == posix::Exists::yes);
   // At once, or a disk that fills up after this prune could never be pruned again.
   CHECK(blocks() >= 2048);
   // Also when a process was killed before it was of full size.
