@@ -65,7 +65,7 @@ private:
   ImageMounts m_mounts;
   Database& m_database;
   PruneReport m_report;
-  ImageNeeds m_needed;                   // of the images that stay
+  ImageNeeds m_needed;                   // of the images that stay, or are in use
   std::vector<ImageNeeds> m_images;      // the same, one by one
   std::set<std::string> m_unpacked;      // diff IDs that have a directory
   std::set<std::string> m_reproducible;  // of these, the ones whose tar can be made again
@@ -127,8 +127,9 @@ Result<> Pruner::remove_images() {
 }
 
 Result<> Pruner::collect_needed() {
-  m_needed = {};
-  m_images = TRY(collect_needs(m_workshop.blobs(), TRY(m_workshop.images().list_all())));
+  const std::vector<oci::ImageRecord> records = TRY(m_workshop.images().list_all());
+  m_needed = TRY(needs_of_removed(m_workshop.blobs(), records));
+  m_images = TRY(collect_needs(m_workshop.blobs(), records));
   for (const ImageNeeds& needs : m_images) m_needed.add(needs);
   m_layers = TRY(m_workshop.layers().list());
   m_needed_layers = as_set(TRY(m_workshop.store().held("layer")));
@@ -325,11 +326,13 @@ Result<> Pruner::remove_downloads() {
 // for any.
 Result<> Pruner::remove_locks() {
   for (const char* folder : {"locks", "working"}) {
-    const Fd directory = TRY(m_workshop.store().subdirectory(folder));
-    for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
+    const auto directory = posix::open_at(m_workshop.store().directory(), folder, O_RDONLY | O_DIRECTORY);
+    if (!directory && directory.error().kind() == ErrorKind::not_found) continue;
+    if (!directory) return std::unexpected(directory.error());
+    for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(*directory))) {
       if (entry.type != DT_REG) continue;
-      const auto lock = TRY(FileLock::acquire_existing_now(directory, entry.name));
-      if (lock) TRY(posix::unlink_at(directory, entry.name));
+      const auto lock = TRY(FileLock::acquire_existing_now(*directory, entry.name));
+      if (lock) TRY(posix::unlink_at(*directory, entry.name));
     }
   }
   return {};

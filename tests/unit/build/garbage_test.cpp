@@ -127,6 +127,20 @@ TEST_CASE("an index that a process uses keeps its images, also from prune --all"
   CHECK(fixture.recorded().empty());
 }
 
+TEST_CASE("what a process uses of an image stays when another one removes it") {
+  Fixture fixture;
+  const oci::Descriptor image = fixture.make_image("layer");
+  must(fixture.workshop->images().add(image, {name("example.org/used:1")}));
+  fixture.reopen();
+  const auto user = fixture.open();
+  const oci::Image loaded = must(user->images().load(image.digest));
+  REQUIRE(fixture.workshop->images().remove(image.digest));
+  const PruneOptions only_garbage{.images = false, .cache = false};
+  must(prune(*fixture.workshop, only_garbage));
+  CHECK(fixture.has_blob(loaded.manifest.config.digest));
+  CHECK(fixture.has_blob(loaded.manifest.layers.at(0).digest));
+}
+
 TEST_CASE("prune takes only images that fit the labels and the age") {
   Fixture fixture;
   const oci::Descriptor one = fixture.make_image("one");
