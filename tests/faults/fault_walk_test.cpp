@@ -19,7 +19,7 @@ using namespace ecrin::tests;
 
 namespace {
 
-constexpr std::uint64_t k_sample = 4;  // points of each kind of fault
+constexpr std::uint64_t k_sample = 3;  // points of each kind of fault
 
 struct Scenario {
   /// Makes what the command works on; `salt` is another word each time.

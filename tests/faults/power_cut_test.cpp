@@ -15,7 +15,7 @@ using namespace ecrin::tests;
 
 namespace {
 
-constexpr std::uint64_t k_sample = 6;
+constexpr std::uint64_t k_sample = 4;
 
 /// What of the unsynced survives: names without their content, or not even those; with the rows of the
 /// database that were written last, or those that were synced last.
