@@ -232,7 +232,7 @@ Finding check_cgroups() {
 }  // namespace
 
 std::vector<Finding> probe_host(const std::string& search_path) {
-  IdentityRequest request = identity_request();
+  IdentityRequest request = identity_request().value_or(IdentityRequest{});
   request.search_path = search_path;
   return {check_user_namespaces(),
           check_apparmor(),
