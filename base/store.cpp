@@ -1,7 +1,6 @@
 #include "base/store.hpp"
 
 #include <sys/file.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -21,7 +20,7 @@ constexpr std::string_view k_lock_suffix = ".lock";
 // A lock file gets its final name when it is locked already: nobody ever sees a lease that could be locked
 // while its process is alive.
 constexpr std::string_view k_new_suffix = ".new";
-constexpr std::int64_t k_new_seconds = 600;  // none takes that long to be locked and renamed
+constexpr int k_most_tries = 100;
 
 constexpr std::array<std::string_view, 1> k_tables = {
     "CREATE TABLE holds(lease TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL,"
@@ -30,9 +29,12 @@ constexpr std::array<std::string_view, 1> k_tables = {
 
 constexpr const char* k_reserve_name = "reserve";
 constexpr off_t k_reserve_size = 1 << 20;
+// Empty. Who frees needs two inodes, for its lock and its temporary directory: one is the reserve's.
+constexpr const char* k_spare_name = "spare";
 
 // Best effort: a store without a reserve works, until the disk is full.
 void keep_reserve(const Fd& root) {
+  (void)posix::open_at(root, k_spare_name, O_RDONLY | O_CREAT | O_NOFOLLOW, 0600);
   const auto status = posix::lstat_at(root, k_reserve_name);
   if (status && status->st_size == k_reserve_size) return;
   const auto file = posix::open_at(root, k_reserve_name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
@@ -99,7 +101,10 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& root, Purpose purp
                                  .hint("name one, as in --root ~/store"));
     TRY(drop_default_acl(store->m_directory));
     store->m_frees = purpose == Purpose::freeing;
-    if (store->m_frees) (void)posix::unlink_at(store->m_directory, k_reserve_name);
+    if (store->m_frees) {
+      (void)posix::unlink_at(store->m_directory, k_reserve_name);
+      (void)posix::unlink_at(store->m_directory, k_spare_name);
+    }
     store->m_work = TRY(store->subdirectory("tmp"));
     store->m_lease = unique_name();
     // At once, although not every command needs one: here it shows that the file system can do what is
@@ -125,13 +130,16 @@ Result<> Store::take_lease() {
   const std::lock_guard guard(m_mutex);
   if (m_lock.file()) return {};
   const std::string hidden = fmt::format("{}{}", m_lease, k_new_suffix);
-  Fd file = TRY(posix::open_at(m_work, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
   const auto take = [&]() -> Result<FileLock> {
+    Fd file = TRY(posix::open_at(m_work, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
     FileLock lock = TRY(FileLock::acquire(std::move(file), FileLock::Mode::exclusive));
     TRY(posix::rename_at(m_work, hidden, m_work, lock_name(m_lease)));
     return lock;
   };
   auto lock = take();
+  // A prune may come between the file and its lock, and take it for one that a dead process left.
+  for (int tries = 0; !lock && lock.error().kind() == ErrorKind::not_found && tries < k_most_tries; ++tries)
+    lock = take();
   if (!lock) {
     (void)posix::unlink_at(m_work, hidden);
     return std::unexpected(std::move(lock.error()));
@@ -267,11 +275,8 @@ Result<std::vector<std::string>> Store::dead_leases() {
     } else if (entry.type == DT_DIR) {
       leases.insert(entry.name);
     } else if (name.ends_with(k_new_suffix)) {
-      const auto status = posix::lstat_at(m_work, entry.name);
-      if (status && status->st_mtim.tv_sec + k_new_seconds < ::time(nullptr) &&
-          TRY(FileLock::acquire_existing_now(m_work, entry.name))) {
-        TRY(remove_if_there(m_work, entry.name));
-      }
+      const auto unused = TRY(FileLock::acquire_existing_now(m_work, entry.name));
+      if (unused) TRY(remove_if_there(m_work, entry.name));
     }
   }
   leases.erase(m_lease);

@@ -7,6 +7,7 @@
 #include "base/file_lock.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
+#include "base/store_sync.hpp"
 #include "base/text.hpp"
 #include "build/cache_policy.hpp"
 #include "build/image_mounts.hpp"
@@ -49,8 +50,10 @@ private:
   Result<> remove_kept();
   Result<> retire_layers();
   Result<> remove_blobs();
+  Result<> let_rows_go();
   Result<> delete_trees();
   Result<> remove_downloads();
+  Result<> remove_locks();
   Result<> find_spare_layers();
   Result<std::string> made_again(const fs::Layer& layer);
   std::set<std::string> spare_blobs() const;
@@ -62,7 +65,7 @@ private:
   ImageMounts m_mounts;
   Database& m_database;
   PruneReport m_report;
-  ImageNeeds m_needed;                   // of the images that stay
+  ImageNeeds m_needed;                   // of the images that stay, or are in use
   std::vector<ImageNeeds> m_images;      // the same, one by one
   std::set<std::string> m_unpacked;      // diff IDs that have a directory
   std::set<std::string> m_reproducible;  // of these, the ones whose tar can be made again
@@ -124,8 +127,9 @@ Result<> Pruner::remove_images() {
 }
 
 Result<> Pruner::collect_needed() {
-  m_needed = {};
-  m_images = TRY(collect_needs(m_workshop.blobs(), TRY(m_workshop.images().list_all())));
+  const std::vector<oci::ImageRecord> records = TRY(m_workshop.images().list_all());
+  m_needed = TRY(needs_of_removed(m_workshop.blobs(), records));
+  m_images = TRY(collect_needs(m_workshop.blobs(), records));
   for (const ImageNeeds& needs : m_images) m_needed.add(needs);
   m_layers = TRY(m_workshop.layers().list());
   m_needed_layers = as_set(TRY(m_workshop.store().held("layer")));
@@ -271,6 +275,15 @@ Result<> Pruner::decide() {
   return transaction.commit();
 }
 
+// Before the first file goes: a power cut must not bring back a row whose files do not come back with it. On
+// a full disk the removal matters more.
+Result<> Pruner::let_rows_go() {
+  auto synced = sync_database(m_workshop.store());
+  const int code = synced ? 0 : synced.error().code();
+  if (code == ENOSPC || code == EDQUOT) return {};
+  return synced;
+}
+
 Result<> Pruner::delete_trees() {
   const auto remove = [&](const Fd& parent, const std::string& name) -> Result<> {
     if (const auto directory = posix::open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
@@ -309,13 +322,31 @@ Result<> Pruner::remove_downloads() {
   return {};
 }
 
+// Locks that have names are taken away by who held them. Of those that a killed process left, nobody waits
+// for any.
+Result<> Pruner::remove_locks() {
+  for (const char* folder : {"locks", "working"}) {
+    const auto directory = posix::open_at(m_workshop.store().directory(), folder, O_RDONLY | O_DIRECTORY);
+    if (!directory && directory.error().kind() == ErrorKind::not_found) continue;
+    if (!directory) return std::unexpected(directory.error());
+    for (const posix::DirectoryEntry& entry : TRY(posix::list_directory(*directory))) {
+      if (entry.type != DT_REG) continue;
+      const auto lock = TRY(FileLock::acquire_existing_now(*directory, entry.name));
+      if (lock) TRY(posix::unlink_at(*directory, entry.name));
+    }
+  }
+  return {};
+}
+
 Result<PruneReport> Pruner::run() {
   TRY(measure_layers());
   TRY(decide());
+  TRY(let_rows_go());
   TRY(find_spare_layers());
   TRY(remove_blobs());
   TRY(delete_trees());
   TRY(remove_downloads());
+  TRY(remove_locks());
   return std::move(m_report);
 }
 

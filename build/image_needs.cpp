@@ -71,6 +71,26 @@ Result<std::vector<ImageNeeds>> collect_needs(oci::BlobStore& blobs,
   return all;
 }
 
+Result<ImageNeeds> needs_of_removed(oci::BlobStore& blobs, const std::vector<oci::ImageRecord>& records) {
+  ImageNeeds all;
+  for (const std::string& held : TRY(blobs.store().held_by_others("image"))) {
+    const oci::Digest digest = TRY(oci::Digest::parse(held));
+    if (std::ranges::find(records, digest, &oci::ImageRecord::manifest) != records.end()) continue;
+    const auto size = TRY(blobs.size_of(digest));
+    if (!size) continue;
+    oci::ImageRecord record;
+    record.manifest = digest;
+    record.manifest_size = *size;
+    const auto manifest = read_manifest(blobs, record);
+    // An index, or something damaged.
+    if (!manifest) record.kind = oci::ImageKind::index;
+    if (manifest && !manifest->is_image()) record.kind = oci::ImageKind::artifact;
+    auto needs = needs_of(blobs, record);
+    if (needs) all.add(*needs);
+  }
+  return all;
+}
+
 std::map<std::string, std::string> labels_of(oci::BlobStore& blobs, const oci::ImageRecord& record) {
   if (record.kind != oci::ImageKind::image) return {};
   const auto manifest = read_manifest(blobs, record);

@@ -26,6 +26,10 @@ struct ImageNeeds {
 Result<std::vector<ImageNeeds>> collect_needs(oci::BlobStore& blobs,
                                               const std::vector<oci::ImageRecord>& records);
 
+/// What other processes need of images that they use and that have been removed since: rows are gone, and so
+/// that the work can be ended, files are not. Call inside the transaction that decides what is garbage.
+Result<ImageNeeds> needs_of_removed(oci::BlobStore& blobs, const std::vector<oci::ImageRecord>& records);
+
 /// Labels of an image's config; none of anything else, and of what cannot be read.
 std::map<std::string, std::string> labels_of(oci::BlobStore& blobs, const oci::ImageRecord& record);
 

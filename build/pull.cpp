@@ -79,7 +79,7 @@ Result<oci::ImageRecord> pull_image(Workshop& workshop, oci::RegistryImages& reg
     TRY(images.blobs().sync());
     TRY(images.add_index(index, {found.name}));
   }
-  return images.find_any(copied.digest.to_string());
+  return destination->recorded(copied.digest);
 }
 
 Result<oci::ImageRecord> obtain_image(Workshop& workshop, oci::RegistryImages& registries,

@@ -1,5 +1,7 @@
 #include "build/unpacking_destination.hpp"
 
+#include <algorithm>
+
 #include "base/file_lock.hpp"
 #include "build/layer_unpacker.hpp"
 #include "oci/store_destination.hpp"
@@ -10,9 +12,9 @@ namespace {
 
 constexpr const char* k_locks = "locks";
 
-class UnpackingDestination final : public oci::ImageDestination {
+class StoreOfUnpacked final : public UnpackingDestination {
 public:
-  UnpackingDestination(Workshop& workshop, std::vector<oci::Reference> names)
+  StoreOfUnpacked(Workshop& workshop, std::vector<oci::Reference> names)
       : m_workshop(workshop),
         m_store(std::make_unique<oci::StoreDestination>(workshop.images(), std::move(names))) {}
 
@@ -35,6 +37,12 @@ public:
   Result<> commit(const CancelToken* cancel) override {
     TRY(m_workshop.layers().sync());
     return m_store->commit(cancel);
+  }
+  Result<oci::ImageRecord> recorded(const oci::Digest& manifest) override {
+    const auto& records = m_store->records();
+    const auto found = std::ranges::find(records, manifest, &oci::ImageRecord::manifest);
+    if (found != records.end()) return *found;
+    return m_workshop.images().find_any(manifest.to_string());
   }
 
 private:
@@ -82,14 +90,14 @@ private:
   }
 
   Workshop& m_workshop;
-  std::unique_ptr<oci::ImageDestination> m_store;
+  std::unique_ptr<oci::StoreDestination> m_store;
 };
 
 }  // namespace
 
-std::unique_ptr<oci::ImageDestination> make_unpacking_destination(Workshop& workshop,
-                                                                  std::vector<oci::Reference> names) {
-  return std::make_unique<UnpackingDestination>(workshop, std::move(names));
+std::unique_ptr<UnpackingDestination> make_unpacking_destination(Workshop& workshop,
+                                                                 std::vector<oci::Reference> names) {
+  return std::make_unique<StoreOfUnpacked>(workshop, std::move(names));
 }
 
 }  // namespace ecrin::build

@@ -52,7 +52,7 @@ Result<oci::ImageStore*> Session::images() {
 
 Result<const run::Identity*> Session::enter_namespace() {
   if (!m_identity) {
-    run::IdentityRequest request = run::identity_request();
+    run::IdentityRequest request = TRY(run::identity_request());
     request.search_path = m_search_path;
     m_identity = TRY_WHILE(run::enter_user_namespace(request), "entering the user namespace");
     if (!m_identity->note.empty()) log::debug("{}", m_identity->note);
@@ -61,7 +61,7 @@ Result<const run::Identity*> Session::enter_namespace() {
 }
 
 Result<> Session::stay_in_namespace() {
-  run::IdentityRequest request = run::identity_request();
+  run::IdentityRequest request = TRY(run::identity_request());
   request.forced = run::IdentityMode::none;
   m_identity = TRY(run::enter_user_namespace(request));
   return {};

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 
+#include "base/store_sync.hpp"
 #include "base/text.hpp"
 #include "oci/image_load.hpp"
 #include "oci/image_lookup.hpp"
@@ -198,10 +199,15 @@ Result<ImageRecord> ImageStore::record(const ImageRecord& facts, const std::vect
   if (taken == Taken::refused) {
     for (const std::string& name : names) TRY(check_is_free(database, name));
   }
+  const auto before = read_record(database, facts.manifest);
   TRY(insert_record(m_store, facts));
   for (const std::string& name : names) TRY(set_name(database, name, facts.manifest));
   ImageRecord record = TRY(read_record(database, facts.manifest));
   TRY(transaction.commit());
+  // Who is told that there is an image finds it after a power cut, too. Where nothing changed there is
+  // nothing to wait for, and parts come before what they are parts of.
+  const bool is_new = !before || before->names != record.names || before->part != record.part;
+  if (is_new && !record.part) TRY(sync_database(m_store));
   return record;
 }
 

@@ -167,7 +167,7 @@ Finding check_cgroups() {
 }  // namespace
 
 std::vector<Finding> probe_host(const std::string& search_path) {
-  IdentityRequest request = identity_request();
+  IdentityRequest request = identity_request().value_or(IdentityRequest{});
   request.search_path = search_path;
   std::vector<Finding> findings = identity_findings(read_identity_facts(request));
   const std::vector<Finding> others = {

@@ -193,11 +193,17 @@ std::string_view to_string(IdentityMode mode) {
   return "none";
 }
 
-IdentityRequest identity_request() {
+Result<IdentityRequest> identity_request() {
+  const auto text_of = [](const char* path) -> Result<std::string> {
+    auto text = posix::read_file(path);
+    if (text || (text.error().kind() != ErrorKind::not_found && text.error().kind() != ErrorKind::denied))
+      return text;
+    return std::string{};
+  };
   IdentityRequest request;
   if (const passwd* entry = ::getpwuid(::getuid())) request.user_name = entry->pw_name;
-  request.subuid = posix::read_file("/etc/subuid").value_or("");
-  request.subgid = posix::read_file("/etc/subgid").value_or("");
+  request.subuid = TRY(text_of("/etc/subuid"));
+  request.subgid = TRY(text_of("/etc/subgid"));
   request.search_path = Command{}.search_path;
   return request;
 }
@@ -220,7 +226,7 @@ Result<Identity> join_user_namespace(const Fd& user_namespace) {
   const struct stat ours = TRY(posix::stat_fd(TRY(posix::open("/proc/self/ns/user", O_RDONLY))));
   if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev)
     return enter_identity(std::move(identity));
-  const MapChoice maps = choose_maps(identity_request(), identity.outer_uid, identity.outer_gid);
+  const MapChoice maps = choose_maps(TRY(identity_request()), identity.outer_uid, identity.outer_gid);
   if (::setns(user_namespace.get(), CLONE_NEWUSER) != 0)
     return fail_errno("cannot enter the user namespace of another process");
   if (::unshare(CLONE_NEWNS) != 0) return fail_errno("cannot make a mount namespace");

@@ -37,8 +37,10 @@ struct IdentityRequest {
   std::string search_path;     // where newuidmap and newgidmap are looked for
   std::optional<IdentityMode> forced;
 };
-/// Reads the facts of this host for the request.
-IdentityRequest identity_request();
+/// Reads the facts of this host for the request. Files that are not there or not ours to read say nothing;
+/// one that cannot be read for another reason is an error: with fewer ids a store would get layers of another
+/// kind.
+Result<IdentityRequest> identity_request();
 
 /// Enters a user namespace and a private mount namespace, in the best mode that works: mapped, else single;
 /// as root: a namespace with the same ids as outside, else (identity) only a mount namespace, else (chroot)

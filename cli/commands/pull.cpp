@@ -50,7 +50,7 @@ Result<oci::ImageRecord> pull_local(build::Workshop& workshop, const oci::Transp
   copy.platform = request.options.platform;
   const oci::RawManifest copied =
       TRY(oci::copy_image(*source, *destination, copy, observer, &interrupts.token()));
-  return workshop.images().find_any(copied.digest.to_string());
+  return destination->recorded(copied.digest);
 }
 
 Result<std::vector<oci::Reference>> names_to_pull(oci::RegistryImages& registries, const std::string& words,

@@ -6,7 +6,8 @@
 
 int main(int argc, char** argv) {
   const auto words = ecrin::tests::enter_setting(
-      argc, argv, {ECRIN_TEST_PROGRAM, ECRIN_TEST_INIT, ECRIN_SOURCE_DIR, ECRIN_BUILD_DIR});
+      argc, argv,
+      {ECRIN_TEST_PROGRAM, ECRIN_TEST_INIT, ECRIN_SOURCE_DIR, ECRIN_BUILD_DIR, ECRIN_TEST_FAULTS});
   std::vector<const char*> arguments;
   for (const auto& word : words) arguments.push_back(word.c_str());
   Catch::Session session;

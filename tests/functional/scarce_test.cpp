@@ -14,11 +14,13 @@ namespace {
 /// all that happens there is one script; `e NAME ARGUMENTS...` in it runs ecrin and keeps what it says.
 class SmallDisk {
 public:
-  SmallDisk(Ecrin& ecrin, const std::string& script) : m_results(ecrin.scratch() / "results") {
+  SmallDisk(Ecrin& ecrin, const std::string& script, const std::string& options = "size=48m")
+      : m_results(ecrin.scratch() / "results") {
     make_directory(m_results);
     make_directory(ecrin.scratch() / "disk");
     const std::string all =
-        "mount -t tmpfs -o size=48m tmpfs \"$DISK\" || exit 99\n"
+        "mount -t tmpfs -o " + options +
+        " tmpfs \"$DISK\" || exit 99\n"
         "e() { name=$1; shift; \"$ECRIN\" --root \"$DISK/store\" \"$@\" > \"$RESULTS/$name.out\" "
         "2> \"$RESULTS/$name.err\" < /dev/null; echo $? > \"$RESULTS/$name.code\"; }\n" +
         script;
@@ -117,6 +119,50 @@ e small build -q -f "$SCRATCH/small.yaml" "$SCRATCH/empty"
   CHECK(disk("full-images").out == disk("images").out);
   CHECK(disk("empty").out.empty());
   CHECK(contains(disk("prune").out, "Deleted"));
+}
+
+TEST_CASE("a disk without inodes is one error, and prune, rm and rmi make room", "[any-driver]") {
+  Ecrin ecrin(Ecrin::Base::none);
+  write_file(ecrin.scratch() / "empty/.keep", "");
+  const auto recipe = [&](const std::string& name, const std::string& text) {
+    write_file(ecrin.scratch() / (name + ".yaml"), "from: localhost/busybox\nsteps:\n" + text);
+  };
+  recipe("many", "  - run: mkdir /many && cd /many && touch $(seq 100)\n");
+  recipe("small", "  - run: echo small > /small\n");
+  const SmallDisk disk(ecrin, R"(
+fill() { mkdir -p "$DISK/fill"; i=0; while true > "$DISK/fill/$i"; do i=$((i + 1)); done; }
+e load load -i "$BUSYBOX"
+e many build -q -t many -f "$SCRATCH/many.yaml" "$SCRATCH/empty"
+e run run --network none --name c busybox sh -c 'mkdir /many; cd /many; touch $(seq 50)'
+e untag untag many
+fill 2> /dev/null
+e full-images images -q
+e full-build build -q -f "$SCRATCH/small.yaml" "$SCRATCH/empty"
+fill 2> /dev/null
+e prune prune -f
+fill 2> /dev/null
+e rm rm c
+fill 2> /dev/null
+e rmi rmi busybox
+rm -r "$DISK/fill"
+e load-again load -i "$BUSYBOX"
+e small build -q -f "$SCRATCH/small.yaml" "$SCRATCH/empty"
+)",
+                       "size=48m,nr_inodes=3000");
+  INFO(disk.whole.description);
+  if (disk.whole.code == 99) ECRIN_SKIP("this host lets nobody mount a tmpfs in a user namespace");
+  for (const char* name :
+       {"load", "many", "run", "untag", "full-images", "prune", "rm", "rmi", "load-again", "small"}) {
+    const Outcome outcome = disk(name);
+    INFO(outcome.description);
+    CHECK(outcome.code == 0);
+  }
+  const Outcome built = disk("full-build");
+  INFO(built.description);
+  CHECK(one_error(built));
+  CHECK(contains(built.err, "No space left on device"));
+  INFO(disk("prune").description);
+  CHECK(contains(disk("prune").out, "images: 1, layers: 1"));
 }
 
 TEST_CASE("with a single id, files have the owners that they should, and layers are the same",

@@ -44,6 +44,7 @@ public:
   std::vector<std::string> diff_ids(const std::string& image) const;
 
   Scratch& scratch() { return m_scratch; }
+  const Scratch& scratch() const { return m_scratch; }
   /// A file of the build context, made on demand: context("src/a.c", "...").
   void context(const std::string& name, std::string_view content, mode_t mode = 0644) const;
   std::string context_directory() const { return m_scratch / "context"; }

@@ -15,7 +15,6 @@
 #include "tests/support/setting.hpp"
 
 namespace ecrin::tests {
-namespace {
 
 Outcome run_with_all_ids(Arguments argv) {
   Arguments full = {"unshare", "--map-root-user", "--map-auto", "--"};
@@ -24,8 +23,6 @@ Outcome run_with_all_ids(Arguments argv) {
   // Without ranges there are no files of other ids either.
   return outcome ? outcome : run(host_command(std::move(argv)));
 }
-
-}  // namespace
 
 Scratch::Scratch() {
   std::string path = setting().directory + "/t.XXXXXX";

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/process.hpp"
+
 namespace ecrin::tests {
 
 /// A directory of one test's own; removed at the end with everything in it, also what belongs to other ids of
@@ -31,7 +33,9 @@ std::string read_file(const std::string& path);
 void make_directory(const std::string& path, mode_t mode = 0755);
 bool exists(const std::string& path);                             // also a dangling symlink
 std::vector<std::string> names_in(const std::string& directory);  // sorted; empty when it is not there
-/// rm -rf as root of a user namespace with all of the user's ids.
+/// Runs a program of the host as root of a user namespace with all of the user's ids.
+Outcome run_with_all_ids(Arguments argv);
+/// rm -rf as root of such a namespace.
 void remove_all_ids(const std::string& path);
 /// test-init's listing of a tree, as root of such a namespace: owners as a container sees them.
 std::string list_tree(const std::string& directory, std::vector<std::string> flags = {});

@@ -110,10 +110,14 @@ BuildPlaces readable_places(const passwd& user, const BuildPlaces& places, const
   const std::string copies = directory + ".copies";
   make_own_directory(copies, 0, 0);
   const Lock lock(copies + "/.lock");
-  BuildPlaces copied = {copies + "/ecrin", copies + "/test-init", copies, places.build};
+  BuildPlaces copied = {copies + "/ecrin", copies + "/test-init", copies, places.build, ""};
   program = copies + own_program.substr(own_program.rfind('/'));
-  const std::pair<std::string, std::string> files[] = {
+  std::vector<std::pair<std::string, std::string>> files = {
       {places.ecrin, copied.ecrin}, {places.test_init, copied.test_init}, {own_program, program}};
+  if (!places.faults.empty() && exists(places.faults)) {
+    copied.faults = copies + "/ecrin-faults";
+    files.emplace_back(places.faults, copied.faults);
+  }
   bool fresh = true;
   for (const auto& [from, to] : files) {
     if (same_file_facts(from, to)) continue;
@@ -170,8 +174,10 @@ std::string read_own_program() {
                                           "ECRIN_TEST_PROGRAM=" + found.ecrin,
                                           "ECRIN_TEST_INIT=" + found.test_init,
                                           "ECRIN_TEST_SOURCE=" + found.source,
+                                          "ECRIN_TEST_FAULTS=" + found.faults,
                                           "ECRIN_TEST_DIRECTORY=" + directory};
-  for (const char* name : {"ECRIN_TEST_KEEP", "ECRIN_TEST_DRIVER", "ASAN_OPTIONS", "UBSAN_OPTIONS", "ACCEPT"})
+  for (const char* name : {"ECRIN_TEST_KEEP", "ECRIN_TEST_DRIVER", "ECRIN_TEST_POINTS", "ECRIN_TEST_SECONDS",
+                           "ASAN_OPTIONS", "UBSAN_OPTIONS", "ACCEPT"})
     if (const char* value = getenv(name)) environment.push_back(std::string(name) + "=" + value);
   std::vector<char*> envp;
   for (auto& entry : environment) envp.push_back(entry.data());
@@ -233,6 +239,7 @@ std::vector<std::string> enter_setting(int argc, char** argv, const BuildPlaces&
   g_setting.ecrin = from_environment("ECRIN_TEST_PROGRAM", built.ecrin);
   g_setting.test_init = from_environment("ECRIN_TEST_INIT", built.test_init);
   g_setting.source = from_environment("ECRIN_TEST_SOURCE", built.source);
+  g_setting.faults = from_environment("ECRIN_TEST_FAULTS", built.faults);
   g_setting.driver = from_environment("ECRIN_TEST_DRIVER", "");
   g_setting.directory = from_environment("ECRIN_TEST_DIRECTORY", directory_for(getuid(), built.build));
   if (clean_up) {

@@ -14,6 +14,7 @@ struct Setting {
   std::string test_init;  // tests/functional/init
   std::string source;     // tests/ and recipes/ as the user can read them
   std::string busybox;    // oci-archive of localhost/busybox:latest, with test-init in /bin
+  std::string faults;     // the same with calls that fail on order (tests/faults); "" = not built
   std::string driver;     // --driver of this run; "" = ecrin's own choice
 };
 const Setting& setting();
@@ -24,6 +25,7 @@ struct BuildPlaces {
   std::string test_init;
   std::string source;
   std::string build;
+  std::string faults;
 };
 /// Returns the arguments that are Catch2's. Own ones: --driver NAME; --prepare and --clean-up do that and
 /// exit.

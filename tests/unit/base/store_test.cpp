@@ -106,12 +106,16 @@ TEST_CASE("store: the reserve is there except while space is freed") {
     const auto status = posix::lstat_at(directory.fd(), "reserve");
     return status ? status->st_blocks : 0;
   };
+  const auto spare = [&] { return posix::exists_at(directory.fd(), "spare").value(); };
   REQUIRE(Store::open(directory.path()));
   CHECK(blocks() >= 2048);
+  CHECK(spare() == posix::Exists::yes);
   {
     const auto freeing = Store::open(directory.path(), Store::Purpose::freeing).value();
     CHECK(blocks() == 0);
+    CHECK(spare() == posix::Exists::no);
   }
+  CHECK(spare() == posix::Exists::yes);
   // At once, or a disk that fills up after this prune could never be pruned again.
   CHECK(blocks() >= 2048);
   // Also when a process was killed before it was of full size.
@@ -237,17 +241,18 @@ TEST_CASE("store: debris of other shapes is found too") {
   const Fd tmp = store->subdirectory("tmp").value();
   REQUIRE(posix::mkdir_at(tmp, "tree-without-lock", 0700));
   REQUIRE(posix::open_at(tmp, "without-tree.lock", O_WRONLY | O_CREAT, 0600));
-  REQUIRE(posix::open_at(tmp, "old.new", O_WRONLY | O_CREAT, 0600));
-  REQUIRE(posix::set_times_at(tmp, "old.new", {.tv_sec = 1000, .tv_nsec = 0}));
-  REQUIRE(posix::open_at(tmp, "young.new", O_WRONLY | O_CREAT, 0600));
+  REQUIRE(posix::open_at(tmp, "dead.new", O_WRONLY | O_CREAT, 0600));
+  const FileLock alive = FileLock::acquire(posix::open_at(tmp, "alive.new", O_WRONLY | O_CREAT, 0600).value(),
+                                           FileLock::Mode::exclusive)
+                             .value();
   REQUIRE(store->database().execute("INSERT INTO holds VALUES('gone', 'layer', 'x')"));
   CHECK(store->dead_leases().value() == Strings{"tree-without-lock"});
   CHECK(store->held("layer").value().empty());
   const Strings names = names_in(directory.path("tmp"));
-  CHECK(names.size() == 3);  // our lock, young.new, the tree
+  CHECK(names.size() == 3);  // our lock, alive.new, the tree
   CHECK(posix::exists_at(tmp, "without-tree.lock").value() == posix::Exists::no);
-  CHECK(posix::exists_at(tmp, "old.new").value() == posix::Exists::no);
-  CHECK(posix::exists_at(tmp, "young.new").value() == posix::Exists::yes);
+  CHECK(posix::exists_at(tmp, "dead.new").value() == posix::Exists::no);
+  CHECK(posix::exists_at(tmp, "alive.new").value() == posix::Exists::yes);
 }
 
 TEST_CASE("store: many processes may make it at once, while another looks for the dead") {

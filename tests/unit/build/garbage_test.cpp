@@ -127,6 +127,20 @@ TEST_CASE("an index that a process uses keeps its images, also from prune --all"
   CHECK(fixture.recorded().empty());
 }
 
+TEST_CASE("what a process uses of an image stays when another one removes it") {
+  Fixture fixture;
+  const oci::Descriptor image = fixture.make_image("layer");
+  must(fixture.workshop->images().add(image, {name("example.org/used:1")}));
+  fixture.reopen();
+  const auto user = fixture.open();
+  const oci::Image loaded = must(user->images().load(image.digest));
+  REQUIRE(fixture.workshop->images().remove(image.digest));
+  const PruneOptions only_garbage{.images = false, .cache = false};
+  must(prune(*fixture.workshop, only_garbage));
+  CHECK(fixture.has_blob(loaded.manifest.config.digest));
+  CHECK(fixture.has_blob(loaded.manifest.layers.at(0).digest));
+}
+
 TEST_CASE("prune takes only images that fit the labels and the age") {
   Fixture fixture;
   const oci::Descriptor one = fixture.make_image("one");
@@ -171,6 +185,18 @@ TEST_CASE("parts of downloads stay when prune does not look at them, and when th
   CHECK(must(prune(*fixture.workshop, {.until = 1})).downloads == 0);
   CHECK(must(prune(*fixture.workshop, {})).downloads == 1);
   CHECK(must(posix::list_directory(downloads)).empty());
+}
+
+TEST_CASE("prune takes away the locks of dead processes, not those that are held") {
+  Fixture fixture;
+  for (const char* folder : {"locks", "working"}) {
+    const Fd directory = must(fixture.workshop->store().subdirectory(folder));
+    const NamedLock held = must(NamedLock::acquire(must(directory.duplicate()), "held", nullptr));
+    must(posix::open_at(directory, "left", O_WRONLY | O_CREAT, 0600));
+    must(prune(*fixture.workshop, {}));
+    CHECK(must(posix::exists_at(directory, "held")) == posix::Exists::yes);
+    CHECK(must(posix::exists_at(directory, "left")) == posix::Exists::no);
+  }
 }
 
 TEST_CASE("a damaged index or artifact does not keep the store from getting smaller") {

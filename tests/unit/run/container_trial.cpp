@@ -26,7 +26,7 @@ struct Outcome {
 bool enter_once() {
   static const bool entered = [] {
     if (::getuid() == 0 || ::access("/bin/busybox", X_OK) != 0) return false;
-    return enter_user_namespace(identity_request()).has_value();
+    return enter_user_namespace(identity_request().value()).has_value();
   }();
   if (!entered) WARN("skipped: needs an ordinary user, user namespaces and /bin/busybox");
   return entered;

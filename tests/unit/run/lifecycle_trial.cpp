@@ -64,7 +64,7 @@ oci::RuntimeConfig config_for(const std::string& script) {
   config.process.env = {"PATH=/bin"};
   if (is_root()) return config;
   config.namespaces.emplace_back(oci::Namespace::user);
-  const MapChoice maps = choose_maps(identity_request(), ::getuid(), ::getgid());
+  const MapChoice maps = choose_maps(identity_request().value(), ::getuid(), ::getgid());
   INFO(maps.problem);
   REQUIRE(maps.problem.empty());
   for (const fs::IdRange& range : maps.uids)

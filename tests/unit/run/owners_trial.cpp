@@ -14,7 +14,7 @@ using namespace ecrin::run;
 namespace {
 
 Result<int> trial(const std::string& rootfs, unsigned uid, std::vector<std::string> args) {
-  IdentityRequest request = identity_request();
+  IdentityRequest request = identity_request().value();
   request.forced = IdentityMode::single;
   TRY(enter_user_namespace(request));
   ContainerOptions options;

@@ -78,7 +78,7 @@ TEST_CASE("newuidmap's arguments") {
 }
 
 TEST_CASE("the mode none changes nothing") {
-  IdentityRequest request = identity_request();
+  IdentityRequest request = identity_request().value();
   request.forced = IdentityMode::none;
   const uid_t before = ::getuid();
   const auto identity = enter_user_namespace(request);
@@ -90,7 +90,7 @@ TEST_CASE("the mode none changes nothing") {
 
 TEST_CASE("one id is root inside where user namespaces are allowed") {
   const int outcome = in_child([] {
-    IdentityRequest request = identity_request();
+    IdentityRequest request = identity_request().value();
     request.forced = IdentityMode::single;
     const auto identity = enter_user_namespace(request);
     if (!identity) return identity.error().hint_text().empty() ? 1 : 0;
@@ -102,12 +102,12 @@ TEST_CASE("one id is root inside where user namespaces are allowed") {
 
 TEST_CASE("the best mode that works is entered, and the rest is noted") {
   const int outcome = in_child([] {
-    const auto identity = enter_user_namespace(identity_request());
+    const auto identity = enter_user_namespace(identity_request().value());
     if (!identity) return identity.error().hint_text().empty() ? 1 : 0;
     if (::getuid() != 0 || ::getgid() != 0) return 2;
     if (identity->mode != IdentityMode::mapped && identity->note.empty()) return 3;
     // Entering once more, inside the first, works as well: root maps what it has onto itself.
-    const auto nested = enter_user_namespace(identity_request());
+    const auto nested = enter_user_namespace(identity_request().value());
     if (!nested) return 4;
     return fs::contiguous_ids(nested->uids) == fs::contiguous_ids(identity->uids) ? 0 : 5;
   });
