@@ -19,7 +19,18 @@ namespace {
 
 constexpr const char* k_state_name = "state.json";
 constexpr const char* k_config_name = "config.json";
+constexpr std::string_view k_what = "the container's state";
 constexpr std::size_t k_longest_id = 255;  // it is the name of a directory
+
+// Of a pid and of a user; the kernel's own are far smaller. A negative pid would mean a group of processes.
+constexpr std::uint64_t k_largest_pid = INT32_MAX;
+constexpr std::uint64_t k_largest_owner = UINT32_MAX - 1;
+
+Result<std::uint64_t> bounded_number(const Json& json, const char* key, std::uint64_t largest) {
+  const std::uint64_t value = TRY(json_unsigned(json, key, k_what)).value_or(0);
+  if (value > largest) return fail(ErrorKind::invalid, "{}: '{}' is {}", k_what, key, value);
+  return value;
+}
 
 Error no_container(const std::string& id) {
   return Error(ErrorKind::not_found, fmt::format("container '{}' does not exist", printable(id, 100)));
@@ -99,17 +110,17 @@ Json record_to_json(const ContainerRecord& record) {
 }
 
 Result<ContainerRecord> record_from_json(std::string_view text) {
-  const Json json = TRY(parse_json(text, "the container's state"));
-  const std::string_view what = "the container's state";
+  const std::string_view what = k_what;
+  const Json json = TRY(parse_json(text, what));
   ContainerRecord record;
   record.id = TRY(json_string(json, "id", what)).value_or("");
-  record.process.pid = static_cast<pid_t>(TRY(json_unsigned(json, "pid", what)).value_or(0));
+  record.process.pid = static_cast<pid_t>(TRY(bounded_number(json, "pid", k_largest_pid)));
   record.process.start_time = TRY(json_unsigned(json, "startTime", what)).value_or(0);
   record.process.boot = TRY(json_string(json, "boot", what)).value_or("");
   record.bundle = TRY(json_string(json, "bundle", what)).value_or("");
   record.rootfs = TRY(json_string(json, "rootfs", what)).value_or("");
   record.created = TRY(json_string(json, "created", what)).value_or("");
-  record.owner = static_cast<uid_t>(TRY(json_unsigned(json, "owner", what)).value_or(0));
+  record.owner = static_cast<uid_t>(TRY(bounded_number(json, "owner", k_largest_owner)));
   if (const Json* annotations = TRY(json_object(json, "annotations", what)))
     for (const auto& [key, value] : annotations->items())
       if (value.is_string()) record.annotations[key] = value.get<std::string>();

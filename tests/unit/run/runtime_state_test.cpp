@@ -47,7 +47,8 @@ TEST_CASE("a record is written and read") {
   const ContainerRecord record = record_of("c1");
   CHECK(record_from_json(record_to_json(record).dump()).value() == record);
   for (const char* text :
-       {"", "[]", "{\"pid\": \"x\"}", "{\"pid\": -1}", "{\"annotations\": 3}", "{\"id\": 3}"}) {
+       {"", "[]", "{\"pid\": \"x\"}", "{\"pid\": -1}", "{\"pid\": 2147483648}", "{\"pid\": 4294967295}",
+        "{\"owner\": 4294967296}", "{\"annotations\": 3}", "{\"id\": 3}"}) {
     INFO(text);
     CHECK_FALSE(record_from_json(text));
   }
