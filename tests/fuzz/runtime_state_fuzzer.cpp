@@ -1,5 +1,5 @@
 // state.json of the OCI runtime: what was read is the same after it was written and read again.
-#include "run/runtime_state.hpp"
+#include "run/runtime_record.hpp"
 
 #include <nlohmann/json.hpp>
 
