@@ -1,28 +1,16 @@
 // Any bytes are a layer or one error, and nothing is made outside the directory that the layer goes to;
 // neither in the form of overlay nor as a tree on top of another.
 #include <fcntl.h>
-#include <stdlib.h>
 
 #include "fs/layer_apply.hpp"
 #include "fs/tree.hpp"
 #include "tests/fuzz/fuzzer.hpp"
+#include "tests/support/temp_directory.hpp"
 
 using namespace ecrin;
 using ecrin::fuzz::require;
 
 namespace {
-
-// In memory, with one name in it for the whole run; a second name means that an entry got out.
-struct Place {
-  std::string path = "/dev/shm/ecrin-fuzz-XXXXXX";
-  Fd directory;
-  Place() {
-    require(::mkdtemp(path.data()) != nullptr);
-    directory = posix::open(path, O_RDONLY | O_DIRECTORY).value();
-  }
-  Place(const Place&) = delete;
-  ~Place() { (void)posix::unlink_at(Fd(), path, AT_REMOVEDIR); }
-};
 
 void apply(std::string_view bytes, const Fd& layer, fs::ApplyForm form) {
   const fs::ApplyLimits limits = {.bytes = 1u << 20, .entries = 1000, .depth = 100};
@@ -34,20 +22,21 @@ void apply(std::string_view bytes, const Fd& layer, fs::ApplyForm form) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Place place;
+  // With one name in it for the whole run: a second one means that an entry got out.
+  static const test::TempDirectory place;
   const std::string_view bytes = fuzz::text_of(data, size);
   for (const auto form : {fs::ApplyForm::overlay_layer, fs::ApplyForm::plain_tree}) {
-    require(posix::mkdir_at(place.directory, "layer", 0755).has_value());
+    require(posix::mkdir_at(place.fd(), "layer", 0755).has_value());
     {
-      const Fd layer = posix::open_at(place.directory, "layer", O_RDONLY | O_DIRECTORY).value();
+      const Fd layer = posix::open_at(place.fd(), "layer", O_RDONLY | O_DIRECTORY).value();
       if (form == fs::ApplyForm::plain_tree) {
         require(posix::mkdir_at(layer, "d", 0755).has_value());
         require(posix::symlink_at("../../../..", layer, "l").has_value());
       }
       apply(bytes, layer, form);
     }
-    require(posix::list_directory(place.directory).value().size() == 1);
-    require(fs::remove_tree(place.directory, "layer").has_value());
+    require(posix::list_directory(place.fd()).value().size() == 1);
+    require(fs::remove_tree(place.fd(), "layer").has_value());
   }
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "fs/owner_journal.hpp"
 #include "fs/recorded_owner.hpp"
 #include "tests/fuzz/fuzzer.hpp"
+#include "tests/support/temp_directory.hpp"
 
 using namespace ecrin;
 using namespace ecrin::fs;
@@ -26,23 +27,22 @@ void check_owner(std::string_view text) {
 }
 
 void check_journal(std::string_view text) {
-  static const Fd place = posix::open("/dev/shm", O_RDONLY | O_DIRECTORY).value();
-  static const std::string name = "ecrin-fuzz-journal-" + std::to_string(::getpid());
-  const Fd file = posix::open_at(place, name, O_WRONLY | O_CREAT | O_TRUNC, 0600).value();
+  static const test::TempDirectory place;
+  const std::string name = "journal";
+  const Fd file = posix::open_at(place.fd(), name, O_WRONLY | O_CREAT | O_TRUNC, 0600).value();
   require(posix::write_full(file, text).has_value());
   {
-    auto journal = OwnerJournal::open(place, name);
+    auto journal = OwnerJournal::open(place.fd(), name);
     require(journal.has_value());  // a damaged line is no reason to lose the others
     // Whatever was there, what is recorded now is found, by others too.
     const BirthMark mark{.inode = 7, .seconds = 1, .nanoseconds = 2};
     const RecordedOwner owner{.uid = 3, .gid = 4};
     require(journal->record(mark, owner).has_value());
-    auto other = OwnerJournal::open(place, name);
+    auto other = OwnerJournal::open(place.fd(), name);
     require(other.has_value());
     const auto found = other->find(mark);
     require(found && *found && **found == owner);
   }
-  (void)posix::unlink_at(place, name);
 }
 
 }  // namespace
