@@ -64,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (const TarEntry& entry : *entries) {
     data_size += entry.size;
     if (entry.size > k_most_data || data_size > k_most_data) return 0;
+    if (entry.mtime == INT64_MIN) return 0;  // libarchive reads it back as the next one
     const std::size_t before = bytes.bytes().size();
     if (!writer.add(entry)) {
       require(bytes.bytes().size() == before);
