@@ -132,6 +132,8 @@ struct TarReader::State {
   std::uint64_t given = 0;               // bytes handed to libarchive
   std::optional<std::uint64_t> nonzero;  // offset of the last byte of them that is not zero
   bool is_file = false;
+  std::uint64_t file_size = 0;  // of the current one
+  std::uint64_t data_end = 0;   // of what was given out of it
   bool ended = false;
 
   static la_ssize_t read(struct archive* archive, void* self, const void** block) {
@@ -215,6 +217,8 @@ Result<std::optional<TarEntry>> TarReader::next() {
   }
   TarEntry result = TRY(convert(entry));
   state.is_file = result.type == EntryType::file;
+  state.file_size = result.size;
+  state.data_end = 0;
   return std::optional(std::move(result));
 }
 
@@ -232,8 +236,12 @@ Result<std::optional<TarReader::Block>> TarReader::next_block() {
     }
     if (status != ARCHIVE_OK) return std::unexpected(state.error("bad tar data"));
     if (size == 0) continue;
-    return std::optional(Block{.offset = static_cast<std::uint64_t>(offset),
-                               .bytes = {static_cast<const std::byte*>(data), size}});
+    // Headers of GNU tar say the size twice, and may lie once: readers would make different files of it.
+    const auto begin = static_cast<std::uint64_t>(offset);
+    if (offset < 0 || begin < state.data_end || begin > state.file_size || size > state.file_size - begin)
+      return fail(ErrorKind::invalid, "a tar entry has data that does not lie within its size");
+    state.data_end = begin + size;
+    return std::optional(Block{.offset = begin, .bytes = {static_cast<const std::byte*>(data), size}});
   }
 }
 

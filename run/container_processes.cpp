@@ -12,6 +12,7 @@
 #include "base/pidfd.hpp"
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 #include "run/process_stat.hpp"
 
 namespace ecrin::run {

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "run/runtime_state.hpp"
+#include "base/fd.hpp"
+#include "run/runtime_record.hpp"
 
 namespace ecrin::run {
 

@@ -14,6 +14,7 @@
 #include "cli/standard_streams.hpp"
 #include "cli/terminal.hpp"
 #include "oci/runtime_config_json.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 #include "run/console_socket.hpp"
 #include "run/container.hpp"
 #include "run/container_processes.hpp"

@@ -1,5 +1,6 @@
 // verb: runtime exec
 #include "run/exec.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 
 #include <algorithm>
 #include <cerrno>

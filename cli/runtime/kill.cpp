@@ -8,6 +8,7 @@
 #include "base/signal_names.hpp"
 #include "base/text.hpp"
 #include "cli/runtime/opened.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 #include "run/container_processes.hpp"
 
 namespace ecrin::cli {

@@ -10,6 +10,7 @@
 #include "cli/standard_streams.hpp"
 #include "cli/table.hpp"
 #include "oci/runtime_config_json.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 
 namespace ecrin::cli {
 namespace {

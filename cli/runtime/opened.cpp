@@ -9,6 +9,7 @@
 #include "base/json.hpp"
 #include "base/text.hpp"
 #include "oci/runtime_config_json.hpp"
+#include "run/cgroup/cgroup_container.hpp"
 #include "run/container_processes.hpp"
 #include "run/hooks.hpp"
 #include "run/shared_mounts.hpp"

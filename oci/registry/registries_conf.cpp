@@ -200,7 +200,9 @@ Result<> read_search(const Document& document, RegistriesConf& conf) {
   conf.search.clear();
   for (std::string& name : TRY(texts_of(document, *node, "unqualified-search-registries"))) {
     while (name.ends_with('/')) name.pop_back();
-    if (!is_registry_name(name.substr(0, name.find('/'))))
+    // "registry/debian" would be a short name again: a host has a dot or a port, or is localhost.
+    const auto full = Reference::parse(name + "/image");
+    if (!full || full->registry.empty())
       return refuse(document, *node, fmt::format("'{}' is not a registry", printable(name, 300)));
     conf.search.push_back(std::move(name));
   }

@@ -14,7 +14,7 @@ std::optional<CgroupMount> parse_mount(std::string_view line) {
   if (border == std::string_view::npos) return std::nullopt;
   const std::vector<std::string> place = split(line.substr(0, border), ' ');
   const std::vector<std::string> kind = split(line.substr(border + 3), ' ');
-  if (place.size() < 6 || !kind.front().starts_with("cgroup")) return std::nullopt;
+  if (place.size() < 6 || (kind.front() != "cgroup" && kind.front() != "cgroup2")) return std::nullopt;
   return CgroupMount{.root = unescape_mount_field(place[3]),
                      .path = unescape_mount_field(place[4]),
                      .type = kind.front(),

@@ -50,6 +50,7 @@ std::optional<LogEntry> parse_log_entry(std::string_view line) {
   const auto seconds = parse_time(std::string(line.substr(0, k_time_size - 11)) + "Z");
   const auto fraction = parse_unsigned(line.substr(k_time_size - 10, 9));
   if (!seconds || !fraction) return {};
+  if (*seconds < 0 || *seconds >= INT64_MAX / k_second) return {};  // nanoseconds since 1970 end in 2262
   entry.time = *seconds * k_second + static_cast<std::int64_t>(*fraction);
   const std::string_view stream = line.substr(k_time_size, 8);
   if (stream != " stdout " && stream != " stderr ") return {};

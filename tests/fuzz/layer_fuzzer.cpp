@@ -1,32 +1,42 @@
-// Any bytes are a layer or one error, and nothing is made outside the directory that the layer goes to.
-#include <stdlib.h>
+// Any bytes are a layer or one error, and nothing is made outside the directory that the layer goes to;
+// neither in the form of overlay nor as a tree on top of another.
+#include <fcntl.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
-#include <string>
-
-#include "base/posix.hpp"
 #include "fs/layer_apply.hpp"
 #include "fs/tree.hpp"
+#include "tests/fuzz/fuzzer.hpp"
+#include "tests/support/temp_directory.hpp"
 
 using namespace ecrin;
+using ecrin::fuzz::require;
+
+namespace {
+
+void apply(std::string_view bytes, const Fd& layer, fs::ApplyForm form) {
+  const fs::ApplyLimits limits = {.bytes = 1u << 20, .entries = 1000, .depth = 100};
+  const auto result =
+      fs::apply_layer(std::make_unique<MemorySource>(std::string(bytes)), layer, form, limits);
+  require(!result || (result->bytes == bytes.size() && result->entries <= limits.entries));
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // One directory with one name in it for the whole run; a second name means that an entry got out.
-  static const Fd place = [] {
-    std::string pattern = "/dev/shm/ecrin-fuzz-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) std::abort();
-    return posix::open(pattern, O_RDONLY | O_DIRECTORY).value();
-  }();
-  if (!posix::mkdir_at(place, "layer", 0755)) std::abort();
-  {
-    const Fd layer = posix::open_at(place, "layer", O_RDONLY | O_DIRECTORY).value();
-    auto source = std::make_unique<MemorySource>(std::string(reinterpret_cast<const char*>(data), size));
-    const fs::ApplyLimits limits = {.bytes = 1u << 20, .entries = 1000, .depth = 100};
-    (void)fs::apply_layer(std::move(source), layer, fs::ApplyForm::overlay_layer, limits);
+  // With one name in it for the whole run: a second one means that an entry got out.
+  static const test::TempDirectory place;
+  const std::string_view bytes = fuzz::text_of(data, size);
+  for (const auto form : {fs::ApplyForm::overlay_layer, fs::ApplyForm::plain_tree}) {
+    require(posix::mkdir_at(place.fd(), "layer", 0755).has_value());
+    {
+      const Fd layer = posix::open_at(place.fd(), "layer", O_RDONLY | O_DIRECTORY).value();
+      if (form == fs::ApplyForm::plain_tree) {
+        require(posix::mkdir_at(layer, "d", 0755).has_value());
+        require(posix::symlink_at("../../../..", layer, "l").has_value());
+      }
+      apply(bytes, layer, form);
+    }
+    require(posix::list_directory(place.fd()).value().size() == 1);
+    require(fs::remove_tree(place.fd(), "layer").has_value());
   }
-  if (posix::list_directory(place).value().size() != 1) std::abort();
-  if (!fs::remove_tree(place, "layer")) std::abort();
   return 0;
 }

@@ -221,15 +221,60 @@ def check_types(root):
             first.setdefault(name, where)
 
 
+def names_of_cases(text):
+    """The names of a file's test cases, each with its line."""
+    for found in re.finditer(r'\bTEST_CASE\(\s*((?:"[^"\n]*"\s*)+)', text):
+        yield "".join(re.findall(r'"([^"]*)"', found.group(1))), text.count("\n", 0, found.start()) + 1
+
+
 def check_test_names(root):
     """ctest hands a case's name on as an argument that CMake splits at semicolons, and Catch reads as an option."""
     for path in sources(root, "tests", suffixes=(".cpp",)):
-        text = path.read_text(encoding="utf-8")
-        for found in re.finditer(r'\bTEST_CASE\(\s*((?:"[^"\n]*"\s*)+)', text):
-            name = "".join(re.findall(r'"([^"]*)"', found.group(1)))
+        for name, number in names_of_cases(path.read_text(encoding="utf-8")):
             if ";" in name or name.startswith("-"):
-                number = text.count("\n", 0, found.start()) + 1
                 yield f"{path.relative_to(root)}:{number}: the name of a test case has ';' or begins with '-'"
+
+
+def check_attacks(root):
+    """Each test that docs/SECURITY.md names in its tables exists, and each test of an attack stands there."""
+    page = root / "docs" / "SECURITY.md"
+    if not page.is_file():
+        return
+    existing = {name for path in sources(root, "tests", suffixes=(".cpp",))
+                for name, _ in names_of_cases(path.read_text(encoding="utf-8"))}
+    named, column = set(), None
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        cells = [cell.strip() for cell in line.split("|")] if line.startswith("|") else []
+        if "tests" in cells:
+            column = cells.index("tests")
+        elif not cells:
+            column = None
+        elif column is not None and not cells[1].startswith("---"):
+            names = re.findall(r"`([^`]+)`", cells[column])
+            if not names:
+                yield f"docs/SECURITY.md:{number}: no test for '{cells[1]}'"
+            named.update(names)
+            for name in names:
+                if name not in existing:
+                    yield f"docs/SECURITY.md:{number}: there is no test '{name}'"
+    for name in sorted(existing - named):
+        if name.startswith("attack: "):
+            yield f"docs/SECURITY.md: the test '{name}' stands in no row"
+
+
+def check_fuzzers(root):
+    """Each fuzzer is built, and has something to begin with."""
+    folder = root / "tests" / "fuzz"
+    if not folder.is_dir():
+        return
+    listed = re.search(r"^set\(fuzzers([^)]*)\)", (folder / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    names = set(listed.group(1).split()) if listed else set()
+    files = {path.name.removesuffix("_fuzzer.cpp") for path in folder.glob("*_fuzzer.cpp")}
+    corpora = {path.name for path in (folder / "corpus").iterdir() if any(path.iterdir())}
+    for name in sorted(names ^ files):
+        yield f"tests/fuzz/CMakeLists.txt: '{name}' is in its list or has a file, but not both"
+    for name in sorted(names ^ corpora):
+        yield f"tests/fuzz/corpus/{name}: a fuzzer without a corpus, or a corpus without a fuzzer"
 
 
 def check_length(root):

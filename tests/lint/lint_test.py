@@ -86,6 +86,28 @@ class LintTest(unittest.TestCase):
         self.assertEqual(len(self.findings("test_names")), 2)
         self.assertIn("tests/unit/fs/b_test.cpp:1", self.findings("test_names")[0])
 
+    def test_attacks(self):
+        self.write("tests/functional/a_test.cpp", 'TEST_CASE("attack: one") {\n}\nTEST_CASE("two "\n          "words") {\n}\n')
+        self.assertEqual(self.findings("attacks"), [])
+        table = "| class | tests | what |\n|---|---|---|\n| `x` | `attack: one`, `two words` | y |\n"
+        self.write("docs/SECURITY.md", table)
+        self.assertEqual(self.findings("attacks"), [])
+        self.write("docs/SECURITY.md", table + "| z | `three` | y |\n| z | | y |\n\n`not in a table`\n")
+        self.write("tests/functional/b_test.cpp", 'TEST_CASE("attack: four") {\n}\n')
+        found = self.findings("attacks")
+        self.assertEqual(len(found), 3)
+        self.assertIn("docs/SECURITY.md:4: there is no test 'three'", found)
+
+    def test_fuzzers(self):
+        self.write("tests/fuzz/CMakeLists.txt", "# x\nset(fuzzers a\n  b)\n")
+        for name in ("a", "b"):
+            self.write(f"tests/fuzz/{name}_fuzzer.cpp", "x;\n")
+            self.write(f"tests/fuzz/corpus/{name}/seed", "x\n")
+        self.assertEqual(self.findings("fuzzers"), [])
+        self.write("tests/fuzz/c_fuzzer.cpp", "x;\n")
+        self.write("tests/fuzz/corpus/d/seed", "x\n")
+        self.assertEqual(len(self.findings("fuzzers")), 2)
+
     def test_types(self):
         self.write("base/a.hpp", "namespace ecrin {\nstruct A {\n};\nclass B;\n}  // namespace ecrin\n")
         self.write("fs/a.hpp", "namespace ecrin::fs {\nstruct A {\n};\n}  // namespace ecrin::fs\n")

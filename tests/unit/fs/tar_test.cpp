@@ -255,6 +255,17 @@ TEST_CASE("damaged archives are refused") {
   check_refused(flipped, "");
 }
 
+TEST_CASE("a header that says two sizes is refused when the data is longer than the file") {
+  std::string tar = make_tar({file_item("a", "xyz")});
+  std::memcpy(tar.data() + 257, "ustar  ", 8);       // GNU's
+  std::memcpy(tar.data() + 483, "00000000001", 12);  // the size without holes, as GNU has it
+  std::memcpy(tar.data() + 148, "        ", 8);
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(tar[i]);
+  std::memcpy(tar.data() + 148, fmt::format("{:06o}", sum).c_str(), 7);
+  check_refused(tar, "does not lie within its size");
+}
+
 TEST_CASE("an error of the source comes through as it is") {
   struct Broken final : Source {
     Result<std::size_t> read(std::span<std::byte>) override {

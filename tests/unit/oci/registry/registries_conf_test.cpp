@@ -134,6 +134,8 @@ TEST_CASE("registries.conf: what is wrong is told with its place") {
       {"\nunqualified-search-registries = 'x'", "user.conf:2: 'unqualified-search-registries' is not a list"},
       {"unqualified-search-registries = [1]", "not a list of strings"},
       {"unqualified-search-registries = ['https://x.example']", "is not a registry"},
+      {"unqualified-search-registries = ['intranet']", "'intranet' is not a registry"},
+      {"unqualified-search-registries = ['a/b.example']", "is not a registry"},
       {"short-name-mode = 'ask'", "one of permissive, enforcing, disabled"},
       {"short-name-mode = 1", "is not a string"},
       {"registry = 1", "write [[registry]]"},

@@ -69,6 +69,8 @@ TEST_CASE("hierarchies of version 1") {
 TEST_CASE("what is no such text is no cgroup") {
   CHECK(parse_cgroup_facts("", "") == CgroupFacts{});
   CHECK(parse_cgroup_facts("0::", "- cgroup2\n1 2 - cgroup2\n - \n x - cgroup2 y z") == CgroupFacts{});
+  // Only what the kernel calls so.
+  CHECK(parse_cgroup_facts("0::/a", "30 25 0:26 / /sys/fs/cgroup rw - cgroup3 x rw\n") == CgroupFacts{});
 }
 
 TEST_CASE("controllers are read from the directory") {
