@@ -83,7 +83,7 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
   const bool is_new = TRY(posix::exists_at(store.directory(), name)) == posix::Exists::no;
   TRY(check_attributes(store.directory()));
   if (refuses_whiteouts(store.directory())) use_whiteout_stand_ins();
-  if (is_new) TRY(check_owners(store.directory()));
+  if (is_new) TRY(check_owners(TRY(store.temporary())));
   const std::string table = for_table(k_table, name);
   const std::array<std::string_view, 1> migrations = {table};
   TRY(store.database().migrate(name, migrations));
