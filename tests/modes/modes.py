@@ -37,8 +37,15 @@ MODES = {
                                         NO_HELPERS + 'exec "$@"', "sh"]},
     # In a container of ecrin's own, whose root is the host's.
     "nested": {"user": True, "words": None},
+    # In a container of podman's with a volume for the store. It has this host's programs and its network.
+    "podman": {"user": True, "words": None},
     "root": {"user": False, "words": []},
 }
+# Which of them works depends on the host's cgroups.
+PODMAN_RUNS = (["--runtime", "runc", "run"], ["--runtime", "crun", "run", "--cgroups=disabled"])
+# What mmdebstrap and apt have to know of the host.
+CONFIGURATION = ["alternatives", "apt", "ca-certificates", "debian_version", "dpkg", "ld.so.cache", "ld.so.conf",
+                 "ld.so.conf.d", "nsswitch.conf", "ssl/certs"]
 
 
 class Skip(Exception):
@@ -57,8 +64,18 @@ class Place:
         self.context = os.path.join(options.directory, "recipes")
         self.store = os.path.join(self.directory, "store")
         self.log = os.path.join(self.directory, "log")
+        self.podman_run = PODMAN_RUNS[0]
+
+    def podman(self):
+        directory = os.path.join(self.directory, "podman")
+        return ["podman", "--root", directory, "--runroot", directory + "-run", "--storage-driver", "vfs",
+                "--cgroup-manager", "cgroupfs", "--events-backend", "none", *self.podman_run, "--rm", "--network",
+                "host", "-v", "/usr:/usr:ro", "-v", f"{self.options.directory}:{self.options.directory}", "--rootfs",
+                os.path.join(self.directory, "tree")]
 
     def words(self):
+        if self.mode == "podman":
+            return self.podman()
         if self.mode != "nested":
             return MODES[self.mode]["words"]
         return [self.ecrin, "--root", os.path.join(self.directory, "outer"), "run", "--rm", "--network=host",
@@ -67,7 +84,7 @@ class Place:
 
     def run(self, arguments, plain=False, check=True):
         command = ([] if plain else self.words()) + arguments
-        environment = {"HOME": self.directory, "PATH": PATH, "LANG": "C.UTF-8"}
+        environment = {"HOME": self.directory, "PATH": PATH, "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": self.directory}
         if self.as_user and os.getuid() == 0:
             command = ["setpriv", "--reuid", USER, "--regid", USER, "--init-groups"] + command
         with open(self.log, "ab") as log:
@@ -85,6 +102,25 @@ class Place:
         os.mkdir(self.directory)
         if self.as_user and os.getuid() == 0:
             shutil.chown(self.directory, USER, USER)
+
+    def make_tree(self):
+        """A root directory for podman."""
+        tree = os.path.join(self.directory, "tree")
+        for name in ("usr", "proc", "sys", "dev", "run", "tmp", "root", "etc", "var/lib/apt/lists/partial", "var/lib/dpkg",
+                     "var/cache/apt/archives/partial", "var/log/apt", "var/tmp"):
+            os.makedirs(os.path.join(tree, name))
+        for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+            if os.path.islink("/" + name):
+                os.symlink("usr/" + name, os.path.join(tree, name))
+        for name in CONFIGURATION:
+            copy = shutil.copytree if os.path.isdir("/etc/" + name) else shutil.copy
+            copy("/etc/" + name, os.path.join(tree, "etc", name))
+        for name, text in (("etc/passwd", "root:x:0:0::/root:/bin/sh\n_apt:x:42:65534::/:/bin/false\n"),
+                           ("etc/group", "root:x:0:\n"), ("var/lib/dpkg/status", "")):
+            with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        if os.getuid() == 0:
+            subprocess.run(["chown", "-R", f"{USER}:", tree], check=True)
 
     def remove(self):
         if not os.path.isdir(self.directory):
@@ -132,6 +168,14 @@ def probe(place):
     """Can this host have the mode? Only what is the host's fault is a reason to skip."""
     if place.mode == "root" and os.getuid() != 0:
         raise Skip("only root can try root's mode")
+    if place.mode == "podman":
+        if not shutil.which("podman", path=PATH):
+            raise Skip("there is no podman")
+        place.make_tree()
+        for place.podman_run in PODMAN_RUNS:
+            if place.run(["true"], check=False).returncode == 0:
+                return
+        raise Skip("podman runs no containers of users here")
     if place.mode in ("single", "unshare"):
         words = place.words()
         done = place.run(words[:words.index("sh")] + ["true"], plain=True, check=False)
