@@ -16,6 +16,7 @@
 #include "build/kept_steps.hpp"
 #include "build/layer_hasher.hpp"
 #include "build/working_containers.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 #include "oci/image_manifest.hpp"
 #include "oci/image_reach.hpp"
@@ -70,6 +71,8 @@ private:
   std::set<std::string> m_unpacked;      // diff IDs that have a directory
   std::set<std::string> m_reproducible;  // of these, the ones whose tar can be made again
   std::vector<fs::Layer> m_layers;
+  std::unique_ptr<fs::LayerStore> m_recorded;  // layers of the time when this user had one id; may be none
+  std::vector<fs::Layer> m_recorded_layers;
   std::set<std::string> m_needed_layers;  // directory ids
   std::vector<std::string> m_dead_leases;
 };
@@ -77,10 +80,13 @@ private:
 // Before the transaction: it walks trees.
 Result<> Pruner::measure_layers() {
   if (!m_policy.keep && !m_policy.free) return {};
-  for (const fs::Layer& layer : TRY(m_workshop.layers().list())) {
-    const auto directory = posix::open(m_workshop.layers().path(layer), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!directory) continue;  // another prune was faster
-    m_sizes[layer.id] = TRY(fs::measure_tree(*directory)).bytes;
+  for (fs::LayerStore* layers : {&m_workshop.layers(), m_recorded.get()}) {
+    if (!layers) continue;
+    for (const fs::Layer& layer : TRY(layers->list())) {
+      const auto directory = posix::open(layers->path(layer), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+      if (!directory) continue;  // another prune was faster
+      m_sizes[layer.id] = TRY(fs::measure_tree(*directory)).bytes;
+    }
   }
   return {};
 }
@@ -133,9 +139,10 @@ Result<> Pruner::collect_needed() {
   for (const ImageNeeds& needs : m_images) m_needed.add(needs);
   m_layers = TRY(m_workshop.layers().list());
   m_needed_layers = as_set(TRY(m_workshop.store().held("layer")));
-  for (const fs::Layer& layer : m_layers) {
-    if (m_needed.diff_ids.contains(layer.diff_id)) m_needed_layers.insert(layer.id);
-  }
+  if (m_recorded) m_recorded_layers = TRY(m_recorded->list());
+  for (const auto* layers : {&m_layers, &m_recorded_layers})
+    for (const fs::Layer& layer : *layers)
+      if (m_needed.diff_ids.contains(layer.diff_id)) m_needed_layers.insert(layer.id);
   for (std::string& id : TRY(WorkingContainers(m_workshop.store()).needs()).layers)
     m_needed_layers.insert(std::move(id));
   for (std::string& id : TRY(run::ContainerTable(m_database).needs()).layers)
@@ -195,12 +202,16 @@ Result<> Pruner::remove_kept() {
 }
 
 Result<> Pruner::retire_layers() {
-  for (const fs::Layer& layer : m_layers) {
-    if (m_needed_layers.contains(layer.id)) continue;
-    TRY(m_workshop.layers().retire(layer.id));
-    ++m_report.layers;
-  }
-  return {};
+  const auto retire = [&](fs::LayerStore& from, const std::vector<fs::Layer>& layers) -> Result<> {
+    for (const fs::Layer& layer : layers) {
+      if (m_needed_layers.contains(layer.id)) continue;
+      TRY(from.retire(layer.id));
+      ++m_report.layers;
+    }
+    return {};
+  };
+  if (m_recorded) TRY(retire(*m_recorded, m_recorded_layers));
+  return retire(m_workshop.layers(), m_layers);
 }
 
 // The diff ID of what this directory gives now. It is another one for layers of other tools, whose tar has
@@ -307,8 +318,11 @@ Result<> Pruner::delete_trees() {
     TRY_WHILE(run::remove_container_place(m_workshop.store(), id), "removing what is left of a container");
   }
   const Fd temporary = TRY(m_workshop.store().temporary());
-  for (const std::string& name : TRY(m_workshop.layers().sweep()))
-    TRY_WHILE(remove(temporary, name), "removing a layer");
+  for (fs::LayerStore* layers : {&m_workshop.layers(), m_recorded.get()}) {
+    if (!layers) continue;
+    for (const std::string& name : TRY(layers->sweep()))
+      TRY_WHILE(remove(temporary, name), "removing a layer");
+  }
   return {};
 }
 
@@ -339,6 +353,7 @@ Result<> Pruner::remove_locks() {
 }
 
 Result<PruneReport> Pruner::run() {
+  if (!fs::owners_are_recorded()) m_recorded = TRY(fs::LayerStore::open_other_kind(m_workshop.store()));
   TRY(measure_layers());
   TRY(decide());
   TRY(let_rows_go());

@@ -13,6 +13,7 @@
 #include "build/layer_source.hpp"
 #include "build/layer_unpacker.hpp"
 #include "build/working_containers.hpp"
+#include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
 #include "oci/blob_store.hpp"
 #include "run/monitor/container_table.hpp"
@@ -73,11 +74,26 @@ Result<fs::LayerDriver*> Workshop::driver() {
   return m_driver.get();
 }
 
+// Built layers have a directory only.
+Error Workshop::explain_missing(Error error, const oci::DiffId& diff_id) {
+  if (error.kind() != ErrorKind::not_found) return error;
+  const auto other = fs::LayerStore::open_other_kind(*m_store);
+  if (!other || !*other) return error;
+  const auto found = (*other)->find(diff_id.digest.to_string());
+  if (!found || !*found) return error;
+  return Error(ErrorKind::not_found, error.message())
+      .hint(fs::owners_are_recorded()
+                ? "it was made with a range of ids, and this user has one id now: build "
+                  "the image again, or give the range back (/etc/subuid)"
+                : "it was made when this user had one id: build the image again");
+}
+
 Result<fs::Layer> Workshop::unpack_layer(const oci::Descriptor& blob, const oci::DiffId& diff_id,
                                          const CancelToken* cancel) {
   if (auto layer = TRY(m_layers->find(diff_id.digest.to_string()))) return std::move(*layer);
-  auto packed = TRY(m_blobs->open_blob(blob));
-  return TRY(build::unpack_layer(*m_layers, std::move(packed), blob, diff_id, cancel)).publish(*m_layers);
+  auto packed = m_blobs->open_blob(blob);
+  if (!packed) return std::unexpected(explain_missing(std::move(packed).error(), diff_id));
+  return TRY(build::unpack_layer(*m_layers, std::move(*packed), blob, diff_id, cancel)).publish(*m_layers);
 }
 
 Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const CancelToken* cancel) {

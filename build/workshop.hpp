@@ -43,6 +43,7 @@ public:
 
 private:
   Workshop() = default;
+  Error explain_missing(Error error, const oci::DiffId& diff_id);
   WorkshopOptions m_options;
   std::unique_ptr<Store> m_store;
   std::unique_ptr<oci::BlobStore> m_blobs;

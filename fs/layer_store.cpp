@@ -28,6 +28,10 @@ constexpr std::string_view k_table = R"(
   CREATE INDEX LAYERS_unsynced ON LAYERS (synced) WHERE synced = 0;
 )";
 
+const char* name_of(bool recorded) {
+  return recorded ? "recorded_layers" : "layers";
+}
+
 std::string for_table(std::string_view statement, std::string_view table) {
   constexpr std::string_view k_placeholder = "LAYERS";
   std::string text(statement);
@@ -77,9 +81,7 @@ Result<Statement> LayerStore::prepare(std::string_view statement) const {
 }
 
 Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
-  // Layers whose owners are recorded are of no use where they are real, nor the other way round: a user who
-  // got a range of ids later has both kinds in one store, and they do not know of each other.
-  const char* name = owners_are_recorded() ? "recorded_layers" : "layers";
+  const char* name = name_of(owners_are_recorded());
   const bool is_new = TRY(posix::exists_at(store.directory(), name)) == posix::Exists::no;
   TRY(check_attributes(store.directory()));
   if (refuses_whiteouts(store.directory())) use_whiteout_stand_ins();
@@ -102,6 +104,12 @@ Result<std::unique_ptr<LayerStore>> LayerStore::open(Store& store) {
   }
   if (lost) TRY(layers->drop_lost(boot_id));
   return layers;
+}
+
+Result<std::unique_ptr<LayerStore>> LayerStore::open_other_kind(Store& store) {
+  const char* name = name_of(!owners_are_recorded());
+  if (TRY(posix::exists_at(store.directory(), name)) == posix::Exists::no) return nullptr;
+  return std::unique_ptr<LayerStore>(new LayerStore(store, name, TRY(store.subdirectory(name))));
 }
 
 // Rows from before a reboot that no sync covered: their files may be torn.

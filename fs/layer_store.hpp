@@ -46,6 +46,10 @@ private:
 class LayerStore {
 public:
   static Result<std::unique_ptr<LayerStore>> open(Store& store);
+  /// Layers of the other kind: with recorded owners where ours are real, and the other way round
+  /// (file_owners.hpp). A user who got a range of ids later has both in one store. nullptr: there are none.
+  /// Their trees are of no use here; those with real owners cannot even be removed with one id.
+  static Result<std::unique_ptr<LayerStore>> open_other_kind(Store& store);
 
   Result<LayerDraft> draft();
   /// Moves the draft's diff directory to layers/<new id>/ and records it, held by this process.

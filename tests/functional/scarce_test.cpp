@@ -236,3 +236,29 @@ steps:
              true) == "5\n");
   said(other, {"rm", "-f", "-t", "0", "c"}, true);
 }
+
+TEST_CASE("a user who got a range of ids later builds again, and prune takes the former layers away",
+          "[any-driver]") {
+  const std::string recipe =
+      "from: scratch\nsteps:\n  - copy: {src: busybox, dest: /bin/busybox}\n"
+      "  - run: [/bin/busybox, chown, \"5:6\", /bin/busybox]\n";
+  Ecrin ecrin(Ecrin::Base::none);
+  ecrin.context("busybox", read_file("/bin/busybox"), 0755);
+  const Outcome built = with_one_id(ecrin.build_invocation(recipe, {"-q", "-t", "made"}));
+  INFO(built.description);
+  REQUIRE(built.code == 0);
+  const Arguments run = {"run", "--rm", "made", "/bin/busybox", "stat", "-c", "%u:%g", "/bin/busybox"};
+  const Outcome refused = ecrin(run);
+  INFO(refused.description);
+  CHECK(one_error(refused));
+  CHECK(contains(refused.err, "when this user had one id: build the image again"));
+  // What an image needs stays.
+  ecrin.must({"prune", "-f"});
+  CHECK(with_one_id(ecrin.invocation(run)).out == "5:6\n");
+  CHECK(ecrin.build(recipe, {"-t", "made"}) == trimmed(built.out));
+  CHECK(ecrin.must(run) == "5:6");
+  ecrin.must({"rmi", "-f", "made"});
+  ecrin.must({"prune", "-f", "-a"});
+  for (const char* name : {"/store/layers", "/store/recorded_layers"})
+    CHECK(names_in(ecrin.scratch().path() + name).empty());
+}
