@@ -7,22 +7,10 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "run/plan/plan_parts.hpp"
 
 namespace ecrin::run {
 namespace {
-
-// "a//b/./c/../d": the kernel's own files have no symlinks to directories on the way but those below.
-std::vector<std::string> components(std::string_view path) {
-  std::vector<std::string> parts;
-  for (std::string& part : split(path, '/')) {
-    if (part.empty() || part == ".") continue;
-    if (part != "..")
-      parts.push_back(std::move(part));
-    else if (!parts.empty())
-      parts.pop_back();
-  }
-  return parts;
-}
 
 constexpr std::array<std::string_view, 7> k_devices = {"null",    "zero", "full", "random",
                                                        "urandom", "ptmx", "pts"};
@@ -59,9 +47,10 @@ void resolve_process(std::vector<std::string>& parts, pid_t process, pid_t threa
 }  // namespace
 
 std::optional<std::string> host_path(std::string_view path, pid_t process, pid_t thread) {
-  if (!path.starts_with('/')) return std::nullopt;
-  std::vector<std::string> parts = components(path);
-  if (parts.empty()) return std::nullopt;
+  // The kernel's own files have no symlinks to directories on the way but those below.
+  const auto inside = path_in_root(std::string(path), "path");
+  if (!inside || inside->empty()) return std::nullopt;
+  std::vector<std::string> parts = split(*inside, '/');
   // In all distributions a link to where the kernel says it.
   if (parts.size() == 2 && parts[0] == "etc" && parts[1] == "mtab") parts = {"proc", "mounts"};
   if (parts[0] == "dev" && !resolve_device(parts)) return std::nullopt;
