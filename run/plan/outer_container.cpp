@@ -1,12 +1,12 @@
 #include "run/plan/outer_container.hpp"
 
 #include <fmt/core.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
-
-#include "base/posix.hpp"
 
 namespace ecrin::run {
 namespace {
@@ -45,8 +45,8 @@ OuterContainer find_outer_container() {
   if (exists("/run/.containerenv")) return OuterContainer::podman;
   if (exists("/.dockerenv")) return OuterContainer::docker;
   // Pods without a service account, containerd, LXC: the root directory is what the tools share.
-  const auto mounts = posix::read_file("/proc/self/mounts", 1u << 20);
-  if (mounts && mounts->starts_with("overlay / ")) return OuterContainer::unknown;
+  struct statfs root {};
+  if (::statfs("/", &root) == 0 && root.f_type == OVERLAYFS_SUPER_MAGIC) return OuterContainer::unknown;
   return exists("/run/systemd/container") ? OuterContainer::unknown : OuterContainer::none;
 }
 
