@@ -7,26 +7,10 @@
 #include "run/gate.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
+#include "tests/unit/run/some_record.hpp"
 
 using namespace ecrin;
 using namespace ecrin::run;
-
-namespace {
-
-ContainerRecord record_of(const std::string& id) {
-  return {.id = id,
-          .process = {.pid = 42, .start_time = 4711, .boot = "b"},
-          .bundle = "/b",
-          .rootfs = "/b/rootfs",
-          .created = "2026-01-31T12:00:00.5Z",
-          .owner = 1000,
-          .annotations = {{"a.b", "c\n"}},
-          .cgroup = {},
-          .own_pid_namespace = false,
-          .late_hooks = true};
-}
-
-}  // namespace
 
 TEST_CASE("directories of containers come and go") {
   const test::TempDirectory temporary;
