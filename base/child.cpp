@@ -1,5 +1,6 @@
 #include "base/child.hpp"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <cstring>
 
@@ -17,8 +19,11 @@
 namespace ecrin {
 namespace {
 
-// Everything that the process between fork and exec needs, made before: other threads of the parent may have
-// held the allocator's lock at the fork, so the child only makes system calls.
+constexpr std::size_t k_stack_size = 64 * 1024;
+
+// Everything that the process needs before its exec, made before: until then it shares the memory of its
+// parent, which waits meanwhile, and a lock that another thread held at that moment is never given back. So
+// it only makes system calls. (A fork would copy the tables of all pages for nothing.)
 struct Plan {
   const char* program;
   char* const* argv;
@@ -45,7 +50,8 @@ void close_others_on_exec() {
   for (int fd = 3; fd < most; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
-[[noreturn]] void run_child(const Plan& plan) {
+int run_child(void* given) {
+  const Plan& plan = *static_cast<const Plan*>(given);
   const auto stop = [&](Step step) {
     const Report report = {.step = step, .code = errno};
     (void)!::write(plan.report, &report, sizeof report);  // nobody is left to tell
@@ -72,7 +78,7 @@ void close_others_on_exec() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::execve(plan.program, plan.argv, plan.environment);
   stop(Step::program);
-  ::_exit(127);
+  return 127;
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
@@ -190,20 +196,20 @@ Result<Child> Child::spawn(const Command& command) {
   const std::vector<char*> argv = pointers(command.argv);
   static const std::vector<std::string> k_none;  // the pointers must outlive this line
   const std::vector<char*> environment = pointers(command.environment ? *command.environment : k_none);
-  const Plan plan = {.program = program.c_str(),
-                     .argv = argv.data(),
-                     .environment = command.environment ? environment.data() : environ,
-                     .directory = command.directory ? command.directory->c_str() : nullptr,
-                     .parent = command.die_with_parent ? ::getpid() : 0,
-                     .own_session = command.own_session,
-                     .descriptors = &descriptors.moves,
-                     .report = report_writer.get()};
+  Plan plan = {.program = program.c_str(),
+               .argv = argv.data(),
+               .environment = command.environment ? environment.data() : environ,
+               .directory = command.directory ? command.directory->c_str() : nullptr,
+               .parent = command.die_with_parent ? ::getpid() : 0,
+               .own_session = command.own_session,
+               .descriptors = &descriptors.moves,
+               .report = report_writer.get()};
   sigset_t all;
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = ::fork();
-  if (pid == 0) run_child(plan);
+  alignas(16) std::array<char, k_stack_size> stack;
+  const pid_t pid = ::clone(run_child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
   const int code = errno;
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0) return std::unexpected(Error::from_errno(code, "cannot create a process"));
