@@ -15,6 +15,7 @@ namespace ecrin {
 namespace {
 
 constexpr int k_busy_milliseconds = 60'000;
+constexpr int k_most_log_pages = 1000;
 
 Error describe_full(const SqliteConnection& connection) {
   return Error::from_errno(ENOSPC, fmt::format("cannot write the database '{}'", printable(connection.path)))
@@ -133,6 +134,14 @@ Result<> choose_journal(SqliteConnection& connection) {
   return {};
 }
 
+// Instead of SQLite's own hook, which does the first half of this.
+int after_commit(void* connection, sqlite3* handle, const char* name, int pages) {
+  static_cast<SqliteConnection*>(connection)->log_pages = pages;
+  if (pages >= k_most_log_pages)
+    sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return SQLITE_OK;
+}
+
 }  // namespace
 
 struct Database::State {
@@ -154,6 +163,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
   // The last one to close would copy the log into the file and wait for the disk, tens of milliseconds at the
   // end of a short command. A full log is copied anyway, by the commit that fills it.
   sqlite3_db_config(connection.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  sqlite3_wal_hook(connection.handle, after_commit, &connection);
   std::unique_ptr<Database> database(new Database(std::move(state)));
   // Sorting goes to memory: a temporary directory may not be there, or not be ours.
   TRY(database->execute("PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY"));
@@ -221,6 +231,19 @@ Result<Database::Transaction> Database::begin() {
 
 std::unique_lock<std::recursive_mutex> Database::lock() {
   return std::unique_lock(m_state->connection->mutex);
+}
+
+Result<> Database::shorten_log() {
+  constexpr int k_long = 128;
+  const std::lock_guard lock(m_state->connection->mutex);
+  SqliteConnection& connection = *m_state->connection;
+  if (connection.log_pages < k_long) return {};
+  const int code =
+      sqlite3_wal_checkpoint_v2(connection.handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+    return std::unexpected(describe(connection, code, "shorten the log of"));
+  connection.log_pages = 0;
+  return {};
 }
 
 std::int64_t Database::changes() {

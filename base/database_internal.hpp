@@ -17,6 +17,7 @@ struct SqliteConnection {
   sqlite3* handle = nullptr;
   std::string path;
   std::recursive_mutex mutex;
+  int log_pages = 0;  // of the write-ahead log after the last commit here; 0: none yet
 
   SqliteConnection() = default;
   SqliteConnection(const SqliteConnection&) = delete;

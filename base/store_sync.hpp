@@ -9,6 +9,6 @@ namespace ecrin {
 
 /// What has been committed so far is on the disk when this returns. Call before files go that a row named,
 /// and at the end of what should outlive a power cut.
-Result<> sync_database(const Store& store);
+Result<> sync_database(Store& store);
 
 }  // namespace ecrin

@@ -229,6 +229,9 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const std::string trouble = remove();
   if (!state) return std::unexpected(state.error());
   monitor.tell_end(trouble);
+  // Nobody waits for this process any more, but the next command would read the log.
+  if (const auto shortened = workshop.store().database().shorten_log(); !shortened)
+    log::debug("{}", shortened.error().message());
   return state->exit_code;
 }
 
