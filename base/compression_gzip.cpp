@@ -227,6 +227,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Source>> make_gzip_source(std::unique_ptr<Source> source) {
+  TRY(load_isal());
   return std::make_unique<GzipSource>(std::move(source));
 }
 

@@ -16,6 +16,9 @@ Result<std::unique_ptr<Source>> make_zstd_source(std::unique_ptr<Source> source)
 Result<std::unique_ptr<Source>> make_bzip2_source(std::unique_ptr<Source> source);
 Result<std::unique_ptr<Source>> make_xz_source(std::unique_ptr<Source> source);
 
+/// What inflates is in a library that is loaded late.
+Result<> load_isal();
+
 /// A block of the input, compressed by itself.
 struct PackedBlock {
   std::string bytes;
