@@ -1,5 +1,6 @@
 #include "base/hash.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <array>
@@ -8,11 +9,25 @@
 namespace ecrin {
 namespace {
 
+const EVP_MD* fetch(const char* name) {
+#ifdef ECRIN_LINK_IN
+  // Nobody else uses this copy of the library: its configuration and lists of names, which every process
+  // would read and make, are about what we do not need.
+  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                          OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+                      nullptr);
+#endif
+  return EVP_MD_fetch(nullptr, name, nullptr);
+}
+
 // Fetched once a process: looking an algorithm up costs more than hashing a small file.
 const EVP_MD* algorithm_of(HashAlgorithm algorithm) {
-  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  static const EVP_MD* const sha512 = EVP_MD_fetch(nullptr, "SHA512", nullptr);
-  return algorithm == HashAlgorithm::sha256 ? sha256 : sha512;
+  if (algorithm == HashAlgorithm::sha512) {
+    static const EVP_MD* const sha512 = fetch("SHA512");
+    return sha512;
+  }
+  static const EVP_MD* const sha256 = fetch("SHA256");
+  return sha256;
 }
 
 // Fails only when OpenSSL is broken or memory is gone; going on would give a wrong digest.
