@@ -212,6 +212,21 @@ stat -c %a /dev/null
   CHECK(inside.out == changed + "33:44 604\r\n666\n666\n");
 }
 
+TEST_CASE("nothing lies on a root directory that is the one of this host", "[any-driver]") {
+  const Ecrin ecrin(Ecrin::Base::none);
+  const auto inside = [&](const std::string& script) {
+    const Outcome outcome =
+        run(ecrin.invocation({"run", "--rm", "--network", "host", "--read-only", "--security-opt",
+                              "seccomp=unconfined", "--rootfs", "/", "sh", "-c", script}));
+    INFO(outcome.description);
+    CHECK(outcome.code == 0);
+    return trimmed(outcome.out);
+  };
+  CHECK(inside("grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo") == "1");
+  // The kernel refuses it to who has another root directory than the mounts have.
+  CHECK(inside("unshare --user true && echo made") == "made");
+}
+
 TEST_CASE("one id, no helpers and no devices: the same image", "[any-driver]") {
   Nest nest;
   const std::string without = R"sh(
