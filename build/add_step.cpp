@@ -229,8 +229,8 @@ Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const 
   }
   // An archive says of the tree below only what it needs to know itself: it is unpacked through a mount, as a
   // program in a container would do it.
-  TreeMount mount = TRY(
-      mount_layers(session.workshop, TRY(session.directories(scope.below, scope.stop)), Access::writable));
+  TreeMount mount =
+      TRY(mount_layers(session.workshop, TRY(session.directories(scope.below, scope.stop)), Access::step));
   {
     const Fd merged = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
     UpperTree upper(merged, nullptr, file_time(session));
@@ -238,7 +238,8 @@ Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const 
   }
   TRY(mount.tree->finish());
   mount.tree.reset();
-  return publish_changes(session, std::move(*mount.draft), TRY(lower.root()), {}, scope.stop);
+  fs::LowerTree below = TRY(lower_tree(session, scope));
+  return publish_changes(session, std::move(*mount.draft), below, {}, scope.stop);
 }
 
 Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,

@@ -34,7 +34,7 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
     options.must_be_unchanged = true;
     TRY(copy_selection(files->tree(), scope.step.selection.items, destination, options, upper, &scope.stop));
   } else if (!copy.from.empty()) {
-    const OtherTree other = TRY_WHILE(mount_other(session, scope, copy.from, Access::read_only),
+    const OtherTree other = TRY_WHILE(mount_other(session, scope, copy.from, Access::looking),
                                       "mounting '{}' to copy from it", printable(copy.from));
     const SourceTree tree{&other.root, nullptr, fmt::format("'{}'", printable(copy.from)), ""};
     const Selection selection = TRY(select_for_copy(tree, copy, &scope.stop));

@@ -12,7 +12,7 @@ Result<const Fd*> LowerView::root() {
   if (!m_mounted) {
     const std::vector<fs::Layer> layers = TRY(m_session.directories(m_chain, m_stop));
     if (!layers.empty()) {
-      m_mount.emplace(TRY(mount_layers(m_session.workshop, layers, Access::read_only)));
+      m_mount.emplace(TRY(mount_layers(m_session.workshop, layers, Access::looking)));
       m_root = TRY(posix::open(m_mount->tree->path(), O_RDONLY | O_DIRECTORY));
     }
     m_mounted = true;
@@ -21,6 +21,18 @@ Result<const Fd*> LowerView::root() {
 }
 
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop) {
+  fs::LowerTree tree;
+  if (lower) tree = TRY(fs::LowerTree::of_tree(*lower));
+  return publish_changes(session, std::move(draft), tree, std::move(own_mount_points), stop);
+}
+
+Result<fs::LowerTree> lower_tree(Session& session, const StepScope& scope) {
+  const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
+  return fs::LowerTree::of_layers(distinct_layer_paths(session.workshop, layers));
+}
+
+Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, fs::LowerTree& lower,
                                     std::vector<std::string> own_mount_points, const CancelToken& stop,
                                     const GuardedSecrets& secrets) {
   fs::CanonicalOptions options;

@@ -10,6 +10,7 @@
 
 #include "build/session.hpp"
 #include "build/upper_tree.hpp"
+#include "fs/lower_tree.hpp"
 #include "run/container.hpp"
 #include "run/network/network.hpp"
 
@@ -35,9 +36,14 @@ private:
 
 /// Makes what a step left canonical and publishes it; nothing when the step changed nothing. A layer that
 /// holds one of `secrets` is not published: it is hashed before anybody sees it.
-Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
+Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, fs::LowerTree& lower,
                                     std::vector<std::string> own_mount_points, const CancelToken& stop,
                                     const GuardedSecrets& secrets = {});
+/// Over a tree that is mounted already; nullptr: over nothing.
+Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
+                                    std::vector<std::string> own_mount_points, const CancelToken& stop);
+/// The tree below a step without a mount: for what compares with it.
+Result<fs::LowerTree> lower_tree(Session& session, const StepScope& scope);
 
 /// The tree of another stage or image as a source.
 struct OtherTree {

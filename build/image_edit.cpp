@@ -77,20 +77,6 @@ std::vector<RebaseOverlap> overlaps(const std::vector<fs::MergedPath>& paths,
 
 }  // namespace
 
-std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
-  std::vector<std::string> paths;
-  for (const fs::Layer& layer : layers) paths.push_back(workshop.layers().path(layer));
-  return paths;
-}
-
-std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
-  std::vector<std::string> paths = layer_paths(workshop, layers);
-  std::vector<std::string> distinct;
-  for (auto path = paths.begin(); path != paths.end(); ++path)
-    if (std::find(path + 1, paths.end(), *path) == paths.end()) distinct.push_back(std::move(*path));
-  return distinct;
-}
-
 Result<oci::NewLayer> squash_layers(Workshop& workshop, const oci::Image& image, std::size_t first,
                                     const CancelToken* cancel) {
   const std::vector<std::string> all = layer_paths(workshop, TRY(workshop.unpack(image, cancel)));

@@ -30,9 +30,4 @@ Result<std::vector<RebaseOverlap>> find_overlaps(Workshop& workshop, const oci::
                                                  const oci::Image& old_base, const oci::Image& new_base,
                                                  const CancelToken* cancel);
 
-/// The paths of layer directories, bottom first.
-std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
-/// The same for mounts, in which a directory may be once only: of layers that are there twice, the topmost.
-std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
-
 }  // namespace ecrin::build

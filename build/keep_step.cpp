@@ -53,13 +53,12 @@ Result<KeptStep> keep(Session& session, const StepScope& scope, const recipes::R
   mount.tree.reset();
   KeptStep step;
   {
-    LowerView lower(session, scope.below, scope.stop);
-    const Fd* root = TRY(lower.root());
+    fs::LowerTree lower = TRY(lower_tree(session, scope));
     fs::CanonicalOptions canonical;
     // As the step left it: with the times that its programs saw.
     canonical.epoch = INT64_MAX;
     canonical.own_mount_points = std::move(end.mount_points);
-    const auto summary = TRY(fs::canonicalise(mount.draft->diff(), root, canonical, &scope.stop));
+    const auto summary = TRY(fs::canonicalise(mount.draft->diff(), lower, canonical, &scope.stop));
     // A secret that the step wrote down stays nowhere.
     if (!summary.empty() && !end.secrets.empty())
       TRY(hash_layer(mount.draft->diff(), end.secrets, &scope.stop));

@@ -148,7 +148,7 @@ Result<> write_output(Workshop& workshop, const oci::Digest& manifest,
   }
   const oci::Image image = TRY(workshop.images().load(manifest));
   const auto layers = TRY(workshop.unpack(image, &cancel));
-  const TreeMount mount = TRY(mount_layers(workshop, layers, Access::read_only));
+  const TreeMount mount = TRY(mount_layers(workshop, layers, Access::looking));
   const Fd tree = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
   if (output.type == Type::tar) return write_tar(tree, output.destination, cancel);
   TRY_WHILE(write_directory(tree, output.destination, cancel), "writing the image's files to '{}'",

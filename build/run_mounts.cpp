@@ -123,7 +123,7 @@ Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::siz
 }
 
 Result<> RunMounts::seed_cache(const Fd& content, const recipes::Mount& mount) {
-  const OtherTree other = TRY_WHILE(mount_other(m_session, m_scope, mount.from, Access::read_only),
+  const OtherTree other = TRY_WHILE(mount_other(m_session, m_scope, mount.from, Access::looking),
                                     "mounting '{}'", printable(mount.from));
   const RootPath source = TRY(resolve_in_root(other.root, mount.source.empty() ? "/" : mount.source));
   if (!source.status || !S_ISDIR(source.status->st_mode)) {

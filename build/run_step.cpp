@@ -179,7 +179,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
 Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run) {
   const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
-  TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::writable));
+  TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::step));
   auto end = run_program(session, networks, scope, run, mount);
   if (!end) {
     const ErrorKind kind = end.error().kind();
@@ -205,11 +205,10 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
     scope.note("a process of the step was " + run::out_of_memory_message(session.options.run.resources));
   TRY(mount.tree->finish());
   mount.tree.reset();
-  LowerView lower(session, scope.below, scope.stop);
-  const Fd* root = TRY(lower.root());
+  fs::LowerTree lower = TRY(lower_tree(session, scope));
   const GuardedSecrets& secrets = end->secrets;
   auto outcome =
-      publish_changes(session, std::move(*mount.draft), root, std::move(end->mount_points), scope.stop,
+      publish_changes(session, std::move(*mount.draft), lower, std::move(end->mount_points), scope.stop,
                       session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
   if (!outcome) return std::unexpected(without_secrets(outcome.error(), secrets));
   return outcome;

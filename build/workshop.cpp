@@ -139,6 +139,20 @@ Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const C
   return layers;
 }
 
+std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
+  std::vector<std::string> paths;
+  for (const fs::Layer& layer : layers) paths.push_back(workshop.layers().path(layer));
+  return paths;
+}
+
+std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
+  std::vector<std::string> paths = layer_paths(workshop, layers);
+  std::vector<std::string> distinct;
+  for (auto path = paths.begin(); path != paths.end(); ++path)
+    if (std::find(path + 1, paths.end(), *path) == paths.end()) distinct.push_back(std::move(*path));
+  return distinct;
+}
+
 Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>& layers, Access access) {
   TreeMount mount;
   mount.draft.emplace(TRY(workshop.layers().draft()));
@@ -149,14 +163,11 @@ Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>&
     return mount;
   }
   fs::TreeRequest request;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    // A directory may be in an overlay once only. An image that has the same layer twice looks the same
-    // without the lower one: whatever that one adds or hides, the upper one does again.
-    const auto same = [&](const fs::Layer& other) { return other.id == layers[i].id; };
-    const auto above = layers.begin() + static_cast<std::ptrdiff_t>(i) + 1;
-    if (std::none_of(above, layers.end(), same)) request.lowers.push_back(workshop.layers().path(layers[i]));
-  }
-  if (access == Access::writable) request.upper = draft + "/diff";
+  request.lowers = distinct_layer_paths(workshop, layers);
+  const bool is_writable = access == Access::writable || access == Access::step;
+  if (is_writable) request.upper = draft + "/diff";
+  if (access == Access::step) request.keep = workshop.store().temporary_path();
+  request.is_private = access == Access::looking;
   request.scratch = draft + "/scratch";
   TRY(posix::make_directories(request.scratch, 0700));
   mount.tree = TRY((*TRY(workshop.driver())).mount(request));

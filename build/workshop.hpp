@@ -53,13 +53,19 @@ private:
   std::unique_ptr<fs::LayerDriver> m_driver;
 };
 
+/// The paths of layer directories, bottom first.
+std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
+/// The same for mounts, in which a directory may be once only: of layers that are there twice, the topmost.
+std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
+
 /// A tree of layers mounted for one purpose, with an upper directory of its own (thrown away at the end) or
 /// read-only.
 struct TreeMount {
   std::optional<fs::LayerDraft> draft;  // holds upper and scratch
   std::unique_ptr<fs::MountedTree> tree;
 };
-enum class Access { read_only, writable };
+/// looking: read-only, and no program gets to see it. step: writable, and others that are like it follow.
+enum class Access { read_only, looking, writable, step };
 Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>& layers, Access access);
 
 }  // namespace ecrin::build

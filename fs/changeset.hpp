@@ -27,7 +27,8 @@
 
 namespace ecrin::fs {
 
-class LowerTree;  // fs/lower_tree.hpp
+class LowerTree;   // fs/lower_tree.hpp
+class CopyRecord;  // fs/tree_copy.hpp
 
 /// The time of a directory that exists below. What a step left in it depends on the driver, so that it never
 /// counts; a layer that was made elsewhere means what it says.
@@ -63,10 +64,10 @@ Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const C
 /// in overlay form, moving nothing: files are reflinked or copied.
 Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper,
                          const CancelToken* cancel = nullptr);
-/// `changed` was made from `lower` by materialise(); a file whose ctime is before `since` has the content
-/// that it had then, so only its metadata are compared.
-Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper,
-                         const std::optional<struct timespec>& since, const CancelToken* cancel = nullptr);
+/// `changed` was made from `lower` by renew_copy(): what `record` knows to be as it was copied is not read.
+/// nullptr: nothing is known.
+Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper, const CopyRecord* record,
+                         const CancelToken* cancel = nullptr);
 
 /// The OCI layer of a canonical changeset: sorted depth first by name bytes, parents first, hardlinks to the
 /// first path of an inode, whiteouts as .wh. files, opaque directories with .wh..wh..opq right after their

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "fs/changeset.hpp"
 #include "fs/hardlink_survey.hpp"
+#include "fs/tree_copy.hpp"
 
 namespace ecrin::fs {
 
@@ -18,8 +19,8 @@ bool is_inexpressible(const struct stat& status) {
 class Extractor : public Visitor {
 public:
   Extractor(LowerTree& lower, const Fd& upper, DirectoryStack stack, const HardlinkSurvey& hardlinks,
-            const std::optional<struct timespec>& since)
-      : m_lower(lower), m_upper(upper), m_stack(std::move(stack)), m_hardlinks(hardlinks), m_since(since) {}
+            const CopyRecord* record)
+      : m_lower(lower), m_upper(upper), m_stack(std::move(stack)), m_hardlinks(hardlinks), m_record(record) {}
 
   Result<> list(const Fd&, const Names& names) {
     for (const std::string& below : TRY(m_lower.names())) {
@@ -61,17 +62,10 @@ public:
   }
 
 private:
-  // A ctime can be set by nobody: a file with an old one has its old content.
-  ContentCheck content_check(const struct stat& status) const {
-    if (!m_since) return ContentCheck::full;
-    const struct timespec& changed = status.st_ctim;
-    const bool is_old = changed.tv_sec < m_since->tv_sec ||
-                        (changed.tv_sec == m_since->tv_sec && changed.tv_nsec < m_since->tv_nsec);
-    return is_old ? ContentCheck::skip : ContentCheck::full;
-  }
-
   Result<bool> is_unchanged(const Place& place, const LowerTree::Found& below) const {
-    return same_state(place.node(), below.node(place.name), INT64_MAX, content_check(place.status));
+    const bool is_old = m_record && m_record->is_as_copied(place.status, below.status);
+    return same_state(place.node(), below.node(place.name), INT64_MAX,
+                      is_old ? ContentCheck::skip : ContentCheck::full);
   }
 
   // Directories of the upper tree are made when the first change below them is found; they get their metadata
@@ -105,18 +99,18 @@ private:
   const Fd& m_upper;
   DirectoryStack m_stack;
   const HardlinkSurvey& m_hardlinks;
-  std::optional<struct timespec> m_since;
+  const CopyRecord* m_record;
   Names m_names;  // of the directories from the root to where the walk stands
   std::map<Inode, std::pair<std::string, std::string>> m_links;  // its first place: prefix and name
 };
 
 }  // namespace
 
-Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper,
-                         const std::optional<struct timespec>& since, const CancelToken* cancel) {
+Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper, const CopyRecord* record,
+                         const CancelToken* cancel) {
   HardlinkSurvey hardlinks(lower, INT64_MAX);
   TRY(walk(changed, hardlinks, cancel));
-  Extractor extractor(lower, upper, TRY(DirectoryStack::open(upper)), hardlinks, since);
+  Extractor extractor(lower, upper, TRY(DirectoryStack::open(upper)), hardlinks, record);
   TRY(walk(changed, extractor, cancel));
   const RootMetadata root = TRY(root_metadata(changed));
   TRY(set_root_metadata(upper, root));
@@ -125,7 +119,7 @@ Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper,
 
 Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper, const CancelToken* cancel) {
   LowerTree tree = TRY(LowerTree::of_tree(lower));
-  return extract_changes(tree, changed, upper, std::nullopt, cancel);
+  return extract_changes(tree, changed, upper, nullptr, cancel);
 }
 
 }  // namespace ecrin::fs

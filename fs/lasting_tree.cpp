@@ -73,7 +73,7 @@ Result<> collect_lasting_copy(const LastingRequest& request, const CancelToken* 
   const Fd upper = TRY(posix::open(request.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   TRY(clear_directory(upper));
   LowerTree layers = TRY(LowerTree::of_layers(request.layers));
-  return extract_changes(layers, merged, upper, std::nullopt, cancel);
+  return extract_changes(layers, merged, upper, nullptr, cancel);
 }
 
 }  // namespace ecrin::fs

@@ -33,6 +33,11 @@ struct TreeRequest {
   std::vector<std::string> lowers;  // absolute paths of layer directories, bottom first; may be empty
   std::string upper;                // absolute path of an existing directory; "" = read-only tree
   std::string scratch;  // absolute path of an empty directory for work and mount point, same file system
+  /// Absolute path of a directory in which a driver may keep a tree after its finish(), for the next one, as
+  /// long as the driver lives; "" = nothing is kept.
+  std::string keep = "";
+  /// Read-only, and no program gets it, only this process: then its files may be those of the layers.
+  bool is_private = false;
 };
 
 class LayerDriver {

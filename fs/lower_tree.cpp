@@ -140,8 +140,8 @@ namespace {
 
 class Materialiser {
 public:
-  Materialiser(LowerTree& from, const Fd& to, DirectoryStack stack, Hardlinks hardlinks)
-      : m_from(from), m_to(to), m_stack(std::move(stack)), m_hardlinks(hardlinks) {}
+  Materialiser(LowerTree& from, const Fd& to, DirectoryStack stack, Hardlinks hardlinks, FileData data)
+      : m_from(from), m_to(to), m_stack(std::move(stack)), m_hardlinks(hardlinks), m_data(data) {}
 
   Result<> run(const CancelToken* cancel) {
     m_frames.push_back({.names = TRY(m_from.names())});
@@ -176,6 +176,7 @@ private:
       m_frames.push_back({.names = TRY(m_from.names()), .name = name, .opaque = m_from.hides_below()});
       return {};
     }
+    if (m_data == FileData::linked && posix::link_at(*found->directory, name, m_stack.top(), name)) return {};
     if (m_hardlinks == Hardlinks::keep && found->status.st_nlink > 1) {
       const auto [first, is_new] = m_links.try_emplace(inode_of(found->status), m_prefix, name);
       if (!is_new) {
@@ -204,6 +205,7 @@ private:
   const Fd& m_to;
   DirectoryStack m_stack;
   Hardlinks m_hardlinks;
+  FileData m_data;
   std::vector<Frame> m_frames;
   std::string m_prefix;
   std::map<Inode, std::pair<std::string, std::string>> m_links;  // its first place: prefix and name
@@ -211,8 +213,9 @@ private:
 
 }  // namespace
 
-Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel) {
-  return Materialiser(from, to, TRY(DirectoryStack::open(to)), hardlinks).run(cancel);
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel,
+                     FileData data) {
+  return Materialiser(from, to, TRY(DirectoryStack::open(to)), hardlinks, data).run(cancel);
 }
 
 }  // namespace ecrin::fs

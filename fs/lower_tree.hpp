@@ -67,7 +67,10 @@ Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers);
 
 /// Fills the empty directory `to` with the whole tree of `from` (which stands at its root), root metadata
 /// included. A tree that shows whiteouts becomes one layer, with whiteouts and opaque directories. split:
-/// every name gets an inode of its own, as overlay does to a lower file when it is changed.
-Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel = nullptr);
+/// every name gets an inode of its own, as overlay does to a lower file when it is changed. linked: files are
+/// hard links to those of the layers, where the file system can, so that nobody may write to them.
+enum class FileData { copied, linked };
+Result<> materialise(LowerTree& from, const Fd& to, Hardlinks hardlinks, const CancelToken* cancel = nullptr,
+                     FileData data = FileData::copied);
 
 }  // namespace ecrin::fs

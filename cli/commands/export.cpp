@@ -19,7 +19,7 @@ namespace {
 Result<> write_tree_of(build::Workshop& workshop, const oci::Image& image, const Fd& output,
                        const CancelToken& cancel) {
   const std::vector<fs::Layer> layers = TRY(workshop.unpack(image, &cancel));
-  const build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::read_only));
+  const build::TreeMount mount = TRY(build::mount_layers(workshop, layers, build::Access::looking));
   const Fd root = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
   FdSink file(output);
   BufferedSink sink(file);

@@ -17,8 +17,8 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/chroot/host_entry.hpp"
 #include "run/chroot/host_paths.hpp"
-#include "run/owners/call_context.hpp"
 #include "run/proc_number.hpp"
 
 namespace ecrin::run {
@@ -86,19 +86,6 @@ private:
   }
   bool m_changes;
 };
-
-struct HostCall {
-  const Caller& caller;
-  const HostFiles& files;
-  pid_t process, thread;
-  std::string path;  // for this process
-  std::array<std::uint64_t, 6> arguments;
-  std::string named;  // as the caller has it
-};
-
-CallAnswer errno_answer() {
-  return answer_error(errno);
-}
 
 template <class Value>
 CallAnswer give(const HostCall& call, std::uint64_t address, const Value& value) {
@@ -186,18 +173,10 @@ CallAnswer no_attributes(const HostCall&) {
   return answer_error(EOPNOTSUPP);
 }
 
-using Answer = CallAnswer(const HostCall&);
-struct Entry {
-  AnsweredCall rule;
-  long number;
-  unsigned path;  // which argument it is
-  Answer* answer;
-  enum class Final { followed, by_flags, stays } symlink = Final::followed;
-};
-
-const std::vector<Entry>& entries() {
+const std::vector<HostEntry>& looking_entries() {
   using C = const HostCall&;
-  static const std::vector<Entry> all = {
+  using Final = HostEntry::Final;
+  static const std::vector<HostEntry> all = {
 #ifdef SYS_open
       {{"open", {}}, SYS_open, 0, [](C c) { return open_host(c, c.arguments[1]); }},
       {{"creat", {}}, SYS_creat, 0, [](C c) { return open_host(c, O_WRONLY | O_TRUNC); }},
@@ -206,13 +185,13 @@ const std::vector<Entry>& entries() {
        SYS_lstat,
        0,
        [](C c) { return status_of_host(c, c.arguments[1], AT_SYMLINK_NOFOLLOW); },
-       Entry::Final::stays},
+       Final::stays},
       {{"access", {}}, SYS_access, 0, [](C c) { return may_access(c, c.arguments[1]); }},
       {{"readlink", {}},
        SYS_readlink,
        0,
        [](C c) { return read_link(c, c.arguments[1], c.arguments[2]); },
-       Entry::Final::stays},
+       Final::stays},
 #endif
       {{"openat", {}}, SYS_openat, 1, [](C c) { return open_host(c, c.arguments[2]); }},
       {{"openat2", {}}, SYS_openat2, 1, open_host_with},
@@ -220,31 +199,57 @@ const std::vector<Entry>& entries() {
        SYS_newfstatat,
        1,
        [](C c) { return status_of_host(c, c.arguments[2], static_cast<int>(c.arguments[3])); },
-       Entry::Final::by_flags},
-      {{"statx", {}}, SYS_statx, 1, extended_status_of_host, Entry::Final::by_flags},
+       Final::by_flags,
+       3},
+      {{"statx", {}}, SYS_statx, 1, extended_status_of_host, Final::by_flags, 2},
       {{"faccessat", {}}, SYS_faccessat, 1, [](C c) { return may_access(c, c.arguments[2]); }},
       {{"faccessat2", {}}, SYS_faccessat2, 1, [](C c) { return may_access(c, c.arguments[2]); }},
       {{"readlinkat", {}},
        SYS_readlinkat,
        1,
        [](C c) { return read_link(c, c.arguments[2], c.arguments[3]); },
-       Entry::Final::stays},
+       Final::stays},
       {{"statfs", {}}, SYS_statfs, 0, file_system_of},
       {{"getxattr", {}}, SYS_getxattr, 0, no_attributes},
-      {{"lgetxattr", {}}, SYS_lgetxattr, 0, no_attributes},
+      {{"lgetxattr", {}}, SYS_lgetxattr, 0, no_attributes, Final::stays},
       {{"listxattr", {}}, SYS_listxattr, 0, no_attributes},
-      {{"llistxattr", {}}, SYS_llistxattr, 0, no_attributes},
+      {{"llistxattr", {}}, SYS_llistxattr, 0, no_attributes, Final::stays},
   };
   return all;
 }
 
-// The links in /dev are in the tree. Only what they lead to is not.
-bool is_about_link(const Entry& entry, const seccomp_notif& notification, const std::string& named) {
-  constexpr std::array<std::string_view, 4> k_links = {"/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"};
-  if (std::ranges::find(k_links, named) == k_links.end()) return false;
-  if (entry.symlink == Entry::Final::stays) return true;
-  const std::uint64_t flags = notification.data.args[entry.number == SYS_statx ? 2 : 3];
-  return entry.symlink == Entry::Final::by_flags && (flags & AT_SYMLINK_NOFOLLOW) != 0;
+const std::vector<HostEntry>& entries() {
+  static const std::vector<HostEntry> all = [] {
+    std::vector<HostEntry> joined = looking_entries();
+    const std::vector<HostEntry>& changing = changing_host_entries();
+    joined.insert(joined.end(), changing.begin(), changing.end());
+    return joined;
+  }();
+  return all;
+}
+
+FinalSymlink final_of(const HostEntry& entry, const seccomp_notif& notification) {
+  if (entry.symlink == HostEntry::Final::stays) return FinalSymlink::stay;
+  if (entry.symlink == HostEntry::Final::followed) return FinalSymlink::follow;
+  return (notification.data.args[entry.flags] & AT_SYMLINK_NOFOLLOW) != 0 ? FinalSymlink::stay
+                                                                          : FinalSymlink::follow;
+}
+
+bool is_about_owner(long number) {
+  switch (number) {
+#ifdef SYS_chown
+    case SYS_chown:
+    case SYS_lchown:
+    case SYS_stat:
+    case SYS_lstat:
+#endif
+    case SYS_fchownat:
+    case SYS_newfstatat:
+    case SYS_statx:
+      return true;
+    default:
+      return false;
+  }
 }
 
 std::optional<CallAnswer> answer_name(const HostFiles& files, const Fd& listener,
@@ -264,29 +269,37 @@ std::optional<CallAnswer> answer_name(const HostFiles& files, const Fd& listener
 std::vector<AnsweredCall> host_answered_calls(const HostFiles& files) {
   std::vector<AnsweredCall> calls;
   if (!files.root.empty())
-    for (const Entry& entry : entries()) calls.push_back(entry.rule);
+    for (const HostEntry& entry : entries()) calls.push_back(entry.rule);
   if (!files.hostname.empty()) calls.push_back({"uname", {}});
   return calls;
 }
 
 std::optional<CallAnswer> answer_host_call(const HostFiles& files, const Fd& listener,
-                                           const seccomp_notif& notification) {
+                                           const seccomp_notif& notification, OwnerCalls* owners) {
   if (notification.data.nr == SYS_uname) return answer_name(files, listener, notification);
-  const auto entry = std::ranges::find(entries(), static_cast<long>(notification.data.nr), &Entry::number);
+  const auto entry =
+      std::ranges::find(entries(), static_cast<long>(notification.data.nr), &HostEntry::number);
   if (entry == entries().end()) return std::nullopt;
   const auto thread = static_cast<pid_t>(notification.pid);
   const Caller caller(listener, notification.id, thread);
   const std::uint64_t address = notification.data.args[entry->path];
   // Most are about other files, and most callers are root: then their memory is all that has to be read.
+  const FinalSymlink final = final_of(*entry, notification);
   auto named = caller.read_path(address);
-  if (named && !host_path(*named, 1, 1)) return std::nullopt;
+  if (named && !host_path(*named, 1, 1, final)) return std::nullopt;
   const auto facts = caller_facts(thread);
   if (!facts) return std::nullopt;
   const AsCaller as_caller(*facts);
   if (!named) named = caller.read_path(address);
   if (!named) return std::nullopt;
-  auto path = host_path(*named, facts->process, proc_number(thread));
-  if (!path || is_about_link(*entry, notification, *named) || !caller.is_waiting()) return std::nullopt;
+  auto path = host_path(*named, facts->process, proc_number(thread), final);
+  if (!path || !caller.is_waiting()) return std::nullopt;
+  if (has_stand_in(*path)) {
+    if (entry->about == HostEntry::About::missing) return std::nullopt;
+  } else if (owners && is_about_owner(entry->number)) {
+    CallAnswer kept = owners->answer(listener, notification);
+    if (!kept.proceeds) return kept;
+  }
   HostCall call{.caller = caller,
                 .files = files,
                 .process = facts->process,

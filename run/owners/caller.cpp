@@ -16,6 +16,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "run/chroot/host_paths.hpp"
 #include "run/plan/setup_op.hpp"
 #include "run/proc_number.hpp"
 #include "run/process_stat.hpp"
@@ -124,6 +125,11 @@ Result<Fd> Caller::open_in_view(const Fd& base, const std::string& path, int fla
 Result<Fd> Caller::open(int directory, const std::string& path, FinalSymlink final) const {
   if (path.empty()) return std::unexpected(Error::from_errno(ENOENT, "a path is empty"));
   const int flags = O_PATH | (final == FinalSymlink::stay ? O_NOFOLLOW : 0);
+  if (m_kernel_files == KernelFiles::answered) {
+    const pid_t thread = proc_number(m_thread);
+    const auto ours = host_path(path, thread, thread, final);
+    if (ours && !has_stand_in(*ours)) return posix::open(*ours, flags);
+  }
   if (path.front() == '/') return posix::open_in_root(TRY(posix::open(proc("root"), O_PATH)), path, flags);
   const Fd base = TRY(base_of(directory));
   return open_in_view(base, path, flags);

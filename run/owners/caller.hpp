@@ -15,6 +15,9 @@
 namespace ecrin::run {
 
 enum class FinalSymlink { follow, stay };
+/// answered: its root directory has no files of the kernel, those that it names are ours
+/// (chroot/host_calls.hpp).
+enum class KernelFiles { mounted, answered };
 
 /// Where a name is to be made.
 struct NewName {
@@ -25,8 +28,9 @@ struct NewName {
 class Caller {
 public:
   /// `thread`: as this process sees it; `notification`: the listener's number for its call.
-  Caller(const Fd& listener, std::uint64_t notification, pid_t thread)
-      : m_listener(listener), m_notification(notification), m_thread(thread) {}
+  Caller(const Fd& listener, std::uint64_t notification, pid_t thread,
+         KernelFiles kernel_files = KernelFiles::mounted)
+      : m_listener(listener), m_notification(notification), m_thread(thread), m_kernel_files(kernel_files) {}
 
   /// Fails when it is gone (or was interrupted): to be asked between looking and acting.
   Result<> is_waiting() const;
@@ -60,6 +64,7 @@ private:
   const Fd& m_listener;
   std::uint64_t m_notification;
   pid_t m_thread;
+  KernelFiles m_kernel_files;
 };
 
 }  // namespace ecrin::run

@@ -176,7 +176,8 @@ const std::vector<AnsweredCall>& answered_calls() {
   return rules;
 }
 
-OwnerCalls::OwnerCalls(OwnerRecords& records, ProgramIdsTable& ids) : m_records(records), m_ids(ids) {
+OwnerCalls::OwnerCalls(OwnerRecords& records, ProgramIdsTable& ids, KernelFiles kernel_files)
+    : m_records(records), m_ids(ids), m_kernel_files(kernel_files) {
   const std::vector<Call>& all = calls();
   for (std::size_t index = 0; index < all.size(); ++index) {
     const auto number = static_cast<std::size_t>(all[index].number);
@@ -189,7 +190,7 @@ CallAnswer OwnerCalls::answer(const Fd& listener, const seccomp_notif& notificat
   const auto number = static_cast<std::size_t>(notification.data.nr);
   if (number >= m_kinds.size() || m_kinds[number] < 0) return {};
   const Call& call = calls()[static_cast<std::size_t>(m_kinds[number])];
-  const Caller caller(listener, notification.id, static_cast<pid_t>(notification.pid));
+  const Caller caller(listener, notification.id, static_cast<pid_t>(notification.pid), m_kernel_files);
   CallContext context{
       .caller = caller, .records = m_records, .table = m_ids, .number = 0, .ids = {}, .arguments = {}};
   if (call.needs_ids) {

@@ -37,12 +37,13 @@ const std::vector<AnsweredCall>& answered_calls();
 /// May be used by several threads.
 class OwnerCalls {
 public:
-  OwnerCalls(OwnerRecords& records, ProgramIdsTable& ids);
+  OwnerCalls(OwnerRecords& records, ProgramIdsTable& ids, KernelFiles kernel_files = KernelFiles::mounted);
   CallAnswer answer(const Fd& listener, const seccomp_notif& notification);
 
 private:
   OwnerRecords& m_records;
   ProgramIdsTable& m_ids;
+  KernelFiles m_kernel_files;
   std::vector<int> m_kinds;  // by number of the call
 };
 

@@ -88,16 +88,20 @@ Result<std::string> filter_of(const std::vector<AnsweredCall>& calls) {
 struct OwnerSupervisor::State {
   OwnerRecords records;
   ProgramIdsTable ids{ProgramIds()};
-  OwnerCalls calls{records, ids};
   Owners owners;
   std::optional<HostFiles> host_files;
+  OwnerCalls calls;
   Fd stop;
   std::mutex mutex;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<std::jthread> threads;
 
   State(Owners kept, std::optional<HostFiles> files)
-      : owners(kept), host_files(std::move(files)), stop(::eventfd(0, EFD_CLOEXEC)) {}
+      : owners(kept),
+        host_files(std::move(files)),
+        calls(records, ids,
+              host_files && !host_files->root.empty() ? KernelFiles::answered : KernelFiles::mounted),
+        stop(::eventfd(0, EFD_CLOEXEC)) {}
   ~State() {
     ::eventfd_write(stop.get(), 1);
     threads.clear();  // joins
@@ -119,9 +123,11 @@ struct OwnerSupervisor::State {
   }
 
   CallAnswer answer(const Fd& listener, const seccomp_notif& notification) {
+    OwnerCalls* const keeper = owners == Owners::kept ? &calls : nullptr;
     if (host_files)
-      if (auto answer = answer_host_call(*host_files, listener, notification)) return std::move(*answer);
-    return owners == Owners::kept ? calls.answer(listener, notification) : CallAnswer();
+      if (auto answer = answer_host_call(*host_files, listener, notification, keeper))
+        return std::move(*answer);
+    return keeper ? keeper->answer(listener, notification) : CallAnswer();
   }
 
   // The first thread of a listener waits for it and starts the others.

@@ -115,17 +115,31 @@ Result<> make_root_read_only(Stage& stage) {
   return set_attributes(stage.root, {.set = MOUNT_ATTR_RDONLY, .clear = 0}, Depth::one, "");
 }
 
+namespace {
+
+// The old root lies on top of the new one, and on that what was mounted over the host's root directory if
+// that is the container's. At a root directory ".." leads to what lies on it.
+Result<> take_off_old_root(const Stage& stage) {
+  for (;;) {
+    const Fd top = TRY(posix::open("/..", O_PATH | O_DIRECTORY));
+    if (TRY(mount_id(top)) == stage.root_mount) return {};
+    if (::umount2(".", MNT_DETACH) != 0) return fail_errno("cannot leave the host's root directory");
+  }
+}
+
+}  // namespace
+
 Result<> pivot(Stage& stage) {
   if (::fchdir(stage.root.get()) != 0) return fail_errno("cannot enter the root directory of the container");
   if (has_others_mounts(stage)) return leave_mounts(stage);
-  // pivot_root(2), "pivot_root(".", ".")": the old root lies on top of the new one, and is taken off again.
+  // pivot_root(2), "pivot_root(".", ".")".
   if (::syscall(SYS_pivot_root, ".", ".") != 0) {
     const int code = errno;
     if (code == EINVAL && on_first_root()) return move_root(stage);
     errno = code;
     return fail_errno("cannot make the root directory of the container the root");
   }
-  if (::umount2(".", MNT_DETACH) != 0) return fail_errno("cannot leave the host's root directory");
+  TRY(take_off_old_root(stage));
   if (::chdir("/") != 0) return fail_errno("cannot enter the root directory of the container");
   stage.root.reset();
   stage.scratch.reset();

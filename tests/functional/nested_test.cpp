@@ -172,6 +172,61 @@ TEST_CASE("root without namespaces builds the same image in a plain root directo
   CHECK(contains(looked.err, fix));
 }
 
+TEST_CASE("files that a plain root directory does not have are changed as in any container", "[any-driver]") {
+  Nest nest;
+  nest.import_tree();
+  const std::string script = R"sh(
+set -e
+exec 3> /file
+chown 33:44 /dev/fd/3 && chmod 640 /proc/self/fd/3 && touch -d @86400 /dev/fd/3
+stat -c '%u:%g %a %Y' /file
+ln -s /proc/self/mounts /etc/mtab && test -L /etc/mtab && chown -h 5:6 /etc/mtab
+stat -c '%u:%g' /etc/mtab && readlink /etc/mtab && cat /etc/mtab > /dev/null
+for file in /proc/version /proc/none; do
+  chown 1 $file 2> /dev/null || chmod 600 $file 2> /dev/null || echo refused
+done
+echo nobody:x:99:99::/:/bin/sh > /etc/passwd
+su nobody -c 'chmod 600 /proc/self/fd/3' 2> /dev/null || echo refused
+)sh";
+  // The devices of a plain root directory stand in for the ones around, which stay as they are.
+  const std::string devices = "chmod 600 /dev/null && chown 5 /dev/null && stat -c '%a' /dev/null";
+  write_file(nest.w() + "/script", script);
+  const std::string terminal = R"sh(
+own=$(tty) && chown 33:44 $own && chmod 604 $own && touch -c -d @86400 $own && stat -c '%u:%g %a' $own
+)sh";
+  write_file(nest.w() + "/terminal", terminal);
+  const Outcome inside = nest.inside({}, R"sh(
+/e/ecrin --root /w/store load -q -i /w/busybox.tar >&2
+/e/ecrin --root /w/store run --rm --network host busybox sh -c "$(cat /w/script)"
+/e/ecrin --root /w/store run --rm -t --network host busybox sh -c "$(cat /w/terminal)"
+/e/ecrin --root /w/store run --rm --network host busybox sh -c ")sh" +
+                                             devices +
+                                             R"sh("
+stat -c %a /dev/null
+)sh");
+  INFO(inside.description);
+  REQUIRE(inside.code == 0);
+  const Arguments usual = {"run", "--rm", "--network", "host", "busybox", "sh", "-c", script};
+  const std::string changed = "33:44 640 86400\n5:6\n/proc/self/mounts\nrefused\nrefused\nrefused\n";
+  CHECK(nest.ecrin().must(usual) + "\n" == changed);
+  CHECK(inside.out == changed + "33:44 604\r\n666\n666\n");
+}
+
+TEST_CASE("nothing lies on a root directory that is the one of this host", "[any-driver]") {
+  const Ecrin ecrin(Ecrin::Base::none);
+  const auto inside = [&](const std::string& script) {
+    const Outcome outcome =
+        run(ecrin.invocation({"run", "--rm", "--network", "host", "--read-only", "--security-opt",
+                              "seccomp=unconfined", "--rootfs", "/", "sh", "-c", script}));
+    INFO(outcome.description);
+    CHECK(outcome.code == 0);
+    return trimmed(outcome.out);
+  };
+  CHECK(inside("grep -c '^[^ ]* [^ ]* [^ ]* [^ ]* / ' /proc/self/mountinfo") == "1");
+  // The kernel refuses it to who has another root directory than the mounts have.
+  CHECK(inside("unshare --user true && echo made") == "made");
+}
+
 TEST_CASE("one id, no helpers and no devices: the same image", "[any-driver]") {
   Nest nest;
   const std::string without = R"sh(

@@ -80,6 +80,105 @@ TEST_CASE("content that was changed behind the back of size and time is found") 
   CHECK(outline(work.open("upper")) == "a");
 }
 
+TEST_CASE("a directory that took the place of another has its own files") {
+  // What is in it was not touched, and looks the same but for the content.
+  TempTree bottom;
+  bottom.file("one/file", "1");
+  bottom.file("two/file", "2");
+  for (int number = 0; number < 300; ++number)
+    bottom.file("z/" + std::to_string(number));  // takes a while to copy
+  TempTree work;
+  work.directory("upper");
+  work.directory("scratch");
+  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  auto tree = must(driver->mount(
+      {.lowers = {bottom.path()}, .upper = work.path() + "/upper", .scratch = work.path() + "/scratch"}));
+  const Fd merged = must(posix::open(tree->path(), O_PATH | O_DIRECTORY));
+  must(posix::rename_at(merged, "one", merged, "two", RENAME_EXCHANGE));
+  must(tree->finish());
+  CHECK(outline(work.open("upper")) == "one/ one/file two/ two/file");
+}
+
+TEST_CASE("a tree that the copy driver kept becomes that of other layers") {
+  TempTree bottom;
+  for (const char* name : {"a", "d/a", "d/b", "e/a", "f/deep/a"}) bottom.file(name, name);
+  bottom.hardlink("linked", "a");
+  bottom.symlink("link", "a");
+  bottom.file("g/old", "old");
+  TempTree work;
+  for (const char* name : {"scratch", "keep", "first", "second"}) work.directory(name);
+  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  const auto mount = [&](std::vector<std::string> lowers, const char* upper) {
+    return must(driver->mount({.lowers = std::move(lowers),
+                               .upper = work.path() + "/" + upper,
+                               .scratch = work.path() + "/scratch",
+                               .keep = work.path() + "/keep"}));
+  };
+  auto tree = mount({bottom.path()}, "first");
+  const ino_t kept = work.status("scratch/merged/e/a").st_ino;
+  const ino_t changed = work.status("scratch/merged/a").st_ino;
+  {
+    const Fd merged = must(posix::open(tree->path(), O_PATH | O_DIRECTORY));
+    const Fd file = must(posix::open_at(merged, "a", O_WRONLY | O_APPEND));
+    must(posix::write_full(file, std::string_view("more")));
+    must(posix::unlink_at(merged, "d/b"));
+    must(posix::rename_at(merged, "f", merged, "moved"));
+    must(posix::mkdir_at(merged, "new", 0711));
+    must(posix::link_at(merged, "d/a", merged, "new/a"));
+    must(posix::chmod_at(merged, "e", 0700));
+    must(posix::chmod_at(merged, ".", 0700));
+  }
+  must(tree->finish());
+  tree.reset();
+  CHECK_FALSE(work.exists("scratch/merged"));
+  // One layer of the step, one that was made elsewhere, and none of both.
+  TempTree top;
+  top.file("d/a", "top");
+  top.whiteout("e");
+  top.file("g", "a file now");
+  const std::string first = work.path() + "/first";
+  for (const std::vector<std::string>& layers :
+       {std::vector{bottom.path(), first}, {bottom.path(), first, top.path()}, {bottom.path()}}) {
+    auto next = mount(layers, "second");
+    LowerTree stack = must(LowerTree::of_layers(layers));
+    TempTree fresh;
+    must(materialise(stack, fresh.root(), Hardlinks::split));
+    const Fd merged = must(posix::open(next->path(), O_PATH | O_DIRECTORY));
+    CHECK(describe(merged) == describe(fresh.root()));
+    CHECK(work.status("scratch/merged/a").st_nlink == 1);
+    if (layers.size() == 2) {
+      CHECK(work.status("scratch/merged/e/a").st_ino == kept);
+      CHECK(work.status("scratch/merged/a").st_ino != changed);
+    }
+    must(next->finish());
+    CHECK(outline(work.open("second")).empty());
+  }
+  driver.reset();
+  CHECK(outline(work.open("keep")).empty());
+}
+
+TEST_CASE("a tree that nobody else sees has the files of its layers") {
+  TempTree bottom;
+  bottom.file("a", "1");
+  bottom.file("gone");
+  bottom.symlink("link", "a");
+  TempTree top;
+  top.whiteout("gone");
+  TempTree work;
+  work.directory("scratch");
+  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  for (const bool is_private : {false, true}) {
+    auto tree = must(driver->mount({.lowers = {bottom.path(), top.path()},
+                                    .upper = "",
+                                    .scratch = work.path() + "/scratch",
+                                    .is_private = is_private}));
+    CHECK(outline(work.open("scratch/merged")) == "a link@");
+    CHECK((work.status("scratch/merged/a").st_ino == bottom.status("a").st_ino) == is_private);
+    must(tree->finish());
+    CHECK(bottom.status("a").st_nlink == 1);
+  }
+}
+
 TEST_CASE("a probe's success is remembered for this boot, and nothing else") {
   TempTree work;
   work.directory("scratch");

@@ -42,3 +42,20 @@ TEST_CASE("paths to files of the kernel lead to those of this process") {
     CHECK(host_path(item.path, 7, 8).value_or("") == item.host);
   }
 }
+
+TEST_CASE("a link of its own root directory is not what it leads to") {
+  const auto link = [](const char* path) { return host_path(path, 7, 8, FinalSymlink::stay).value_or(""); };
+  for (const char* path : {"/dev/fd", "/dev/stdin", "/dev//stdout", "/dev/stderr", "/etc/mtab"}) {
+    INFO(path);
+    CHECK(link(path).empty());
+  }
+  CHECK(link("/dev/fd/3") == "/proc/7/fd/3");
+  CHECK(link("/proc/self") == "/proc/7");
+}
+
+TEST_CASE("devices have something in the root directory that stands in for them") {
+  for (const char* path : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"})
+    CHECK(has_stand_in(path));
+  for (const char* path : {"/dev/ptmx", "/dev/pts", "/dev/pts/null", "/proc/null", "/dev/null/x"})
+    CHECK(!has_stand_in(path));
+}
