@@ -44,6 +44,14 @@ Result<Fd> keep_only(Fd socket) {
   return Fd(k_number);
 }
 
+// Nobody waits for this process any more, but the next command would read the log.
+void shorten_log(Session& session) {
+  const auto workshop = session.workshop();
+  if (!workshop) return;
+  if (const auto shortened = (*workshop)->store().database().shorten_log(); !shortened)
+    log::debug("{}", shortened.error().message());
+}
+
 [[noreturn]] void be_child(Session& parent, const Companion& companion, const MonitorWork& work, Fd socket,
                            pid_t parent_pid) {
   // Until the container runs it is nothing without its parent.
@@ -54,7 +62,9 @@ Result<Fd> keep_only(Fd socket) {
   Outcome outcome = [&]() -> Outcome {
     Session session = parent.anew();
     Fd client = TRY(kept->duplicate());
-    return work(session, companion, std::move(client));
+    Outcome ended = work(session, companion, std::move(client));
+    if (ended) shorten_log(session);
+    return ended;
   }();
   parent.console().clear();
   if (!outcome) {
@@ -229,9 +239,6 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   const std::string trouble = remove();
   if (!state) return std::unexpected(state.error());
   monitor.tell_end(trouble);
-  // Nobody waits for this process any more, but the next command would read the log.
-  if (const auto shortened = workshop.store().database().shorten_log(); !shortened)
-    log::debug("{}", shortened.error().message());
   return state->exit_code;
 }
 

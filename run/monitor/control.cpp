@@ -16,6 +16,15 @@ namespace {
 
 constexpr const char* k_name = "control";
 
+Error ended() {
+  return Error(ErrorKind::not_found, "the container ended");
+}
+
+// A monitor that ends leaves those alone who connected to it in its last moment.
+Error unless_gone(const Error& error) {
+  return error.code() == EPIPE || error.code() == ECONNRESET ? ended() : error;
+}
+
 }  // namespace
 
 Result<> send_control(const Fd& socket, PacketKind kind, std::string_view payload,
@@ -92,9 +101,12 @@ Result<> check_peer(const Fd& socket) {
 
 Result<Json> ask(const Fd& socket, const Json& request, const std::vector<const Fd*>& descriptors,
                  std::vector<Fd>& received) {
-  TRY(send_control(socket, PacketKind::request, dump_json(request), descriptors));
-  auto packet = TRY(receive_control(socket));
-  if (!packet) return fail(ErrorKind::not_found, "the container ended");
+  const auto sent = send_control(socket, PacketKind::request, dump_json(request), descriptors);
+  if (!sent) return std::unexpected(unless_gone(sent.error()));
+  auto answer = receive_control(socket);
+  if (!answer) return std::unexpected(unless_gone(answer.error()));
+  auto& packet = *answer;
+  if (!packet) return std::unexpected(ended());
   if (packet->kind == PacketKind::error) return std::unexpected(decode_failure(packet->payload).first);
   if (packet->kind != PacketKind::answer)
     return fail(ErrorKind::invalid, "the container's monitor gave an answer that is none");
