@@ -175,7 +175,9 @@ private:
   }
 
   static Result<> set_mtime(const Place& place, const struct timespec& wanted) {
-    const struct stat now = TRY(posix::lstat_at(place.directory, place.name));
+    // Of a file the status is still true; in a directory this walk may have removed something.
+    struct stat now = place.status;
+    if (S_ISDIR(now.st_mode)) now = TRY(posix::lstat_at(place.directory, place.name));
     if (now.st_mtim.tv_sec == wanted.tv_sec && now.st_mtim.tv_nsec == wanted.tv_nsec) return {};
     return posix::set_times_at(place.directory, place.name, wanted);
   }
