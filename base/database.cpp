@@ -238,9 +238,12 @@ Result<> Database::shorten_log() {
   const std::lock_guard lock(m_state->connection->mutex);
   SqliteConnection& connection = *m_state->connection;
   if (connection.log_pages < k_long) return {};
+  // Who uses the log keeps it: nobody is waited for.
+  sqlite3_busy_timeout(connection.handle, 0);
   const int code =
-      sqlite3_wal_checkpoint_v2(connection.handle, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY)
+      sqlite3_wal_checkpoint_v2(connection.handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  sqlite3_busy_timeout(connection.handle, k_busy_milliseconds);
+  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
     return std::unexpected(describe(connection, code, "shorten the log of"));
   connection.log_pages = 0;
   return {};

@@ -78,9 +78,10 @@ public:
   std::unique_lock<std::recursive_mutex> lock();
   std::int64_t changes();  // rows changed by the last statement
 
-  /// Copies a write-ahead log that has become long into the file and waits for the disk. Whoever opens the
-  /// database while nobody else has it open reads the whole log first: milliseconds for a full one. For the
-  /// end of work that waits for the disk anyway, or that nobody waits for. A log that others read stays.
+  /// Copies a write-ahead log that has become long into the file, waits for the disk and empties it. Whoever
+  /// opens the database while nobody else has it open reads the whole log first: milliseconds for a full one.
+  /// For the end of work that waits for the disk anyway, or that nobody waits for. A log that others read
+  /// stays.
   Result<> shorten_log();
 
 private:

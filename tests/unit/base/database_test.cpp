@@ -133,6 +133,7 @@ TEST_CASE_METHOD(Fixture, "database: a log that has become long is copied into t
                               "', 1)"));
   REQUIRE(database->shorten_log());
   CHECK(std::filesystem::file_size(path) > 150u * 3000);
+  CHECK(std::filesystem::file_size(path + "-wal") == 0);
   CHECK(number(*Database::open(path).value(), "SELECT count(*) FROM things") == 151);
 }
 
