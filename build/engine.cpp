@@ -359,6 +359,8 @@ Result<> Engine::finish_steps() {
   for (const std::string& note : m_session.notes) m_observer.note_once(note);
   m_session.shared = &m_shared;
   auto finished = run_rounds();
+  // Before anything waits for the disk: it would wait for these too.
+  m_session.workshop.drop_kept_trees();
   if (!finished) {
     m_hasher.stop();
     // What finished is in the cache; that it stood here is for --explain of the next build, and no reason to

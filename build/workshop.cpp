@@ -74,6 +74,11 @@ Result<fs::LayerDriver*> Workshop::driver() {
   return m_driver.get();
 }
 
+void Workshop::drop_kept_trees() {
+  const std::scoped_lock lock(m_driver_mutex);
+  if (m_driver) m_driver->drop_kept();
+}
+
 // Built layers have a directory only.
 Error Workshop::explain_missing(Error error, const oci::DiffId& diff_id) {
   if (error.kind() != ErrorKind::not_found) return error;

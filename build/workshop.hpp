@@ -34,6 +34,7 @@ public:
   fs::LayerStore& layers() { return *m_layers; }
   const WorkshopOptions& options() const { return m_options; }
   Result<fs::LayerDriver*> driver();  // probes on first use; safe from any thread
+  void drop_kept_trees();             // of mount_layers() for steps: there will be no more
 
   /// The layer directories of an image, bottom first; those that are missing are unpacked from their blobs
   /// (in parallel; digest and diff ID checked before anything is visible).

@@ -34,8 +34,12 @@ public:
   KeptCopies() = default;
   KeptCopies(const KeptCopies&) = delete;
   KeptCopies& operator=(const KeptCopies&) = delete;
-  ~KeptCopies() {
+  ~KeptCopies() { drop(); }
+
+  void drop() {
+    const std::scoped_lock lock(m_mutex);
     for (const KeptCopy& copy : m_copies) discard(copy);
+    m_copies.clear();
   }
 
   /// The one that has the most layers in common, if any.
@@ -158,6 +162,8 @@ public:
     TRY(tree->fill());
     return tree;
   }
+
+  void drop_kept() override { m_kept->drop(); }
 
 private:
   std::shared_ptr<KeptCopies> m_kept = std::make_shared<KeptCopies>();

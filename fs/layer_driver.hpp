@@ -33,8 +33,8 @@ struct TreeRequest {
   std::vector<std::string> lowers;  // absolute paths of layer directories, bottom first; may be empty
   std::string upper;                // absolute path of an existing directory; "" = read-only tree
   std::string scratch;  // absolute path of an empty directory for work and mount point, same file system
-  /// Absolute path of a directory in which a driver may keep a tree after its finish(), for the next one, as
-  /// long as the driver lives; "" = nothing is kept.
+  /// Absolute path of a directory in which a driver may keep a tree after its finish(), for the next one,
+  /// till drop_kept() or the driver's end; "" = nothing is kept.
   std::string keep = "";
   /// Read-only, and no program gets it, only this process: then its files may be those of the layers.
   bool is_private = false;
@@ -45,6 +45,8 @@ public:
   virtual ~LayerDriver() = default;
   virtual DriverKind kind() const = 0;
   virtual Result<std::unique_ptr<MountedTree>> mount(const TreeRequest& request) = 0;
+  /// Removes the trees that were kept (TreeRequest::keep): none like them follows.
+  virtual void drop_kept() {}
 };
 
 struct DriverProbe {

@@ -153,6 +153,10 @@ TEST_CASE("a tree that the copy driver kept becomes that of other layers") {
     must(next->finish());
     CHECK(outline(work.open("second")).empty());
   }
+  CHECK_FALSE(outline(work.open("keep")).empty());
+  driver->drop_kept();
+  CHECK(outline(work.open("keep")).empty());
+  must(mount({bottom.path()}, "second")->finish());
   driver.reset();
   CHECK(outline(work.open("keep")).empty());
 }
