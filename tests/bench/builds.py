@@ -68,7 +68,7 @@ def large_write(lab):
         lab.sampler.call(ecrin.forget(["img-e1g"]))
         lab.sampler.call([*ecrin.base, "prune", "-f"])
     found[0].command, found[0].after = ecrin.build(context, "img-e1g"), after
-    return found + floors.bare_write(lab, floors.WRITE_1G)
+    return found + floors.bare_write(lab, contexts.WRITE_1G)
 
 
 def two_stages(lab):
@@ -114,7 +114,7 @@ WORKLOADS = [
     Workload("d20m", "20 RUN steps on the small image, cold", same_layer("d20m"), [
         Target("at most 0.4 s", wall("ecrin"), lambda m: 0.4)], parts("20 x bwrap"), warm=True, quick=3),
     Workload("e20k", "one step writes 20,000 files, cold",
-             lambda lab: builders(lab, "e20k", cold=True) + floors.bare_write(lab, floors.WRITE_20K), [
+             lambda lab: builders(lab, "e20k", cold=True) + floors.bare_write(lab, contexts.WRITE_20K), [
                  Target("at most the bare write in bwrap x 1.1 + tar and sha256sum", wall("ecrin"),
                         lambda m: 1.1 * m.wall("bare write in bwrap") + m.wall("tar and sha256sum"))],
              parts("bare write in bwrap", "tar and sha256sum"), quick=3),

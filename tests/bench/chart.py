@@ -48,7 +48,7 @@ def bars(title, groups):
 
 def panel(x, y, width, height, title, axis, lines):
     """One chart of lines, both axes logarithmic. lines: name -> [(size, seconds)]."""
-    inner = (x + 46, y + 26, width - 60, height - 76)
+    inner = (x + 46, y + 26, width - 76, height - 66)
     sizes = [size for points in lines.values() for size, _ in points]
     costs = [max(cost, 1e-4) for points in lines.values() for _, cost in points]
     x_low, x_high = math.log10(min(sizes)), math.log10(max(sizes)) or 1
@@ -74,8 +74,8 @@ def panel(x, y, width, height, title, axis, lines):
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="2.2" fill="{colour}"/>'
                   for px, py in (at(*point) for point in points)]
-        column, line = number % 4, number // 4
-        legend = (inner[0] + column * inner[2] / 4, inner[1] + inner[3] + 28 + 13 * line)
+        column, line = number % 5, number // 5
+        legend = (inner[0] + column * inner[2] / 5, inner[1] + inner[3] + 28 + 13 * line)
         parts.append(f'<rect x="{legend[0]:.0f}" y="{legend[1] - 8:.0f}" width="9" height="9" fill="{colour}"/>')
         parts.append(text(legend[0] + 12, legend[1], name, kind="small"))
     return parts

@@ -3,7 +3,6 @@
 import os
 import subprocess
 
-import contexts
 import images
 from workload import PART, Contestant
 
@@ -130,6 +129,3 @@ def listed_tree(lab):
 def recipe_read(lab, context):
     return [Contestant("find and cat", PART, ["sh", "-c", f"find {context} -printf '%s%T@%m\\n' > /dev/null; "
                                               f"cat {context}/Containerfile > /dev/null"])]
-
-
-WRITE_20K, WRITE_1G = contexts.WRITE_20K, contexts.WRITE_1G

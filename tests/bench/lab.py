@@ -206,7 +206,8 @@ class Lab:
     def clean(self, names, thorough):
         """What the samples left. Files are removed only when that is asked for, or when there are many of them: what is
         written in the minutes after a removal is slow (see set_aside)."""
-        stores = ("pull", "push", "floor", "scale", "memory", "large-write", "packages-ecrin", "packages-ecrin-with-one-id")
+        stores = ("pull", "push", "floor", "scale", "memory", "large-write", "packages-ecrin",
+                  "packages-ecrin-with-one-id")
         self.sampler.call(self.set_aside(*(self.path(name) for name in stores)), check=False)
         aside = self.path("aside")
         if not thorough and (not os.path.exists(aside) or len(os.listdir(aside)) < 100):
@@ -214,6 +215,7 @@ class Lab:
         for peer in self.peers:
             self.sampler.call(peer.forget(names), check=False)
             self.sampler.call(peer.forget_nameless(), check=False)
+        print("removing what the samples left", flush=True)
         self.sampler.call(self.as_all_ids('rm -rf "$1"', aside), check=False)
         contexts.write(self.path("removed"), "")
 
@@ -223,8 +225,8 @@ class Lab:
         except FileNotFoundError:
             return
         if ago < REMOVED_SECONDS:
-            print(f"note: the last run removed many files {ago:.0f} s ago: before {REMOVED_SECONDS} s have passed, ext4 makes "
-                  "new ones slowly, for all tools", file=sys.stderr)
+            print(f"note: the last run removed many files {ago:.0f} s ago: before {REMOVED_SECONDS} s have passed, "
+                  "ext4 makes new ones slowly, for all tools", file=sys.stderr)
 
     def close(self):
         for server in self.servers:

@@ -16,6 +16,7 @@ from measure import quantity
 FLAT, LINEAR = "flat", "linear"  # what an operation may do at most when the size grows
 SLOPE = 1.25  # between two sizes, logarithmic: 1 is linear, 2 quadratic
 FLAT_GROWTH, FLAT_SECONDS = 1.5, 0.01  # what is no growth yet: noise of what takes milliseconds
+PEAK = 64  # MiB that no operation may need more than
 IMAGE = "localhost/scale"
 
 
@@ -94,8 +95,8 @@ def one_image(lab, ecrin, kind, size, context, reps=3):
     other = ecrin.at(lab.path("pull/scale"))
     build = ecrin.build(context, name)
     return [Operation("build", LINEAR, [*build[:-1], "--no-cache", context], reps=1),
-            Operation("no-op build", LINEAR if kind == "files" else FLAT, build, prepare=[build]),
-            Operation("start", FLAT, ecrin.run(name, "none")),
+            Operation("no-op build", FLAT if kind == "size" else LINEAR, build, prepare=[build]),
+            Operation("start", LINEAR if kind == "layers" else FLAT, ecrin.run(name, "none")),
             Operation("push", LINEAR, ecrin.push(name, target), reps=1),
             Operation("pull", LINEAR, other.pull(target), prepare=[lab.set_aside(other.store)], reps=reps)]
 
@@ -156,14 +157,13 @@ def measure(lab, name, kind, sizes):
 
 
 def slope(points):
-    """The steepest growth between neighbours, of those that differ by more than noise: exponent of the size."""
-    found = 0.0
-    for (size, cost, _), (more, higher, _) in zip(points, points[1:]):
-        if higher - cost > 5 * FLAT_SECONDS:
-            # What a command costs anyway is no growth: the least of all is taken off.
-            base = min(seconds for _, seconds, _ in points) * 0.9
-            found = max(found, math.log((higher - base) / (cost - base)) / math.log(more / size))
-    return found
+    """The steepest growth from any size to the largest: exponent of the size. In between, one slow sample is no growth, and
+    what a command costs anyway is none either."""
+    more, highest, _ = points[-1]
+    least = min(seconds for _, seconds, _ in points)
+    return max((math.log((highest - 0.9 * least) / (seconds - 0.9 * least)) / math.log(more / size)
+                for size, seconds, _ in points[:-1] if highest > seconds >= 2 * least),
+               default=math.log(highest / least) / math.log(more / points[0][0]))
 
 
 def verdict(points, growth):
@@ -173,7 +173,7 @@ def verdict(points, growth):
     first, last = points[0][1], points[-1][1]
     if last <= max(FLAT_GROWTH * first, first + FLAT_SECONDS):
         return "does not grow", True
-    steep = slope(points[1:] if len(points) > 2 else points)
+    steep = slope(points)
     if steep > SLOPE:
         return f"**faster than linearly** (exponent {steep:.2f})", False
     if growth == FLAT:
@@ -199,6 +199,11 @@ def write(options, known):
             lines.append(f"| {operation} | " + " | ".join(at.get(size, "") for size in sizes) + f" | {words} |")
             if not good:
                 bad.append(f"{name}: {operation} {words.replace('*', '')}")
+            peak = max(found, key=lambda point: point[2])
+            if peak[2] > PEAK:
+                bad.append(f"{name}: {operation} has {peak[2]:.0f} MiB in memory at {peak[0]:,} {kind.axis}")
+        lines += ["", *(f"**Memory**: {line.split(': ', 1)[1]}." for line in bad
+                        if line.startswith(name) and "in memory" in line)]
         charts.append((kind.title, kind.axis, {operation: [(size, seconds) for size, seconds, _ in found]
                                                for operation, found in points.items()}))
     with open(options.path("SCALE.md"), "w", encoding="utf-8") as file:

@@ -1,7 +1,6 @@
 """What a workload is: who takes part, what it is compared with, and how it is run, each sample of each in turn."""
 
 import dataclasses
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -102,7 +101,7 @@ def judge(workload, measured):
     for target in workload.targets:
         try:
             got, limit = target.got(measured), target.limit(measured)
-        except (KeyError, statistics.StatisticsError):
+        except (KeyError, ValueError):  # not measured
             got = limit = None
         verdicts.append(Verdict(target.text, limit, got, target.unit))
     return verdicts
