@@ -13,6 +13,10 @@
 namespace ecrin::tests {
 namespace {
 
+// Before our own code makes this library ready for digests only (base/hash), where it is linked in: here both
+// use the same copy.
+const bool g_is_ready = ::OPENSSL_init_ssl(0, nullptr) == 1;
+
 std::string lower(std::string_view text) {
   std::string result(text);
   for (char& c : result)
