@@ -27,7 +27,7 @@ import results
 import scale
 import tools
 import transfers
-from lab import Lab
+from lab import Lab, Missing
 from workload import floor_ratios, judge, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -56,7 +56,12 @@ def full(lab, options):
     for name in options.workloads or WORKLOADS:
         workload = WORKLOADS[name]
         print(f"{name}: {workload.title}", flush=True)
-        measured, kinds = run(lab, workload, workload.reps(options.reps), peers=not options.no_peers)
+        lab.settle()
+        try:
+            measured, kinds = run(lab, workload, workload.reps(options.reps), peers=not options.no_peers)
+        except Missing as missing:
+            print(f"  left out: {missing}", flush=True)
+            continue
         show(workload, measured, kinds)
         runs.append((workload, measured, kinds))
         results.write(options.path("RESULTS.md"), runs, options.reps, tools.versions(lab.sampler))
@@ -71,7 +76,11 @@ def quick(lab, options):
     for workload in chosen:
         begin = time.monotonic()
         print(f"{workload.name}: {workload.title}", flush=True)
-        measured, kinds = run(lab, workload, workload.quick or 3, peers=False, seconds=QUICK_SECONDS)
+        try:
+            measured, kinds = run(lab, workload, workload.quick or 3, peers=False, seconds=QUICK_SECONDS)
+        except Missing as missing:
+            print(f"  left out: {missing}", flush=True)
+            continue
         spent += time.monotonic() - begin
         print(f"  {time.monotonic() - begin:.0f} s", flush=True)
         runs.append((workload, measured, kinds))

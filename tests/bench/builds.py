@@ -92,12 +92,12 @@ def copied_same(lab):
 
 
 WORKLOADS = [
-    Workload("start", "start: /bin/true in a present image, no network", start, [
+    Workload("start", "/bin/true in a present image, no network", start, [
         Target("at most 2 x bwrap + newuidmap + newgidmap", wall("ecrin"),
                lambda m: 2 * m.wall("bwrap") + m.wall("newuidmap") + m.wall("newgidmap")),
         Target("at least 10 x faster than podman", wall("ecrin"), lambda m: m.wall("podman") / 10)],
         START, reps=lambda asked: 5 * asked, warm=True, quick=15),
-    Workload("start-network", "start with a private network", start_network, [
+    Workload("start-network", "the same with a private network", start_network, [
         Target("at most the floor (bwrap, newuidmap, newgidmap, pasta) + 20 %", wall("ecrin"),
                lambda m: 1.2 * (START(m, "wall") + m.wall("pasta")))],
         parts("bwrap", "newuidmap", "newgidmap", "pasta"), reps=lambda asked: 3 * asked, warm=True, quick=15),

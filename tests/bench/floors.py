@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import images
+from lab import has_ranges, range_of
 from workload import PART, Contestant
 
 
@@ -55,21 +56,6 @@ def id_maps(lab):
                 program, pid, "0", str(own), "1", "1", *range_of(table)])
             for program, own, table in (("newuidmap", os.getuid(), "/etc/subuid"),
                                         ("newgidmap", os.getgid(), "/etc/subgid"))]
-
-
-def range_of(table):
-    """The user's first range of ids: where it begins and how many they are; nothing where there is none."""
-    names = (os.environ.get("USER", ""), str(os.getuid()))
-    try:
-        with open(table, encoding="ascii") as file:
-            found = [line.strip().split(":")[1:] for line in file if line.split(":")[0] in names]
-    except FileNotFoundError:
-        found = []
-    return found[0] if found else None
-
-
-def has_ranges():
-    return bool(range_of("/etc/subuid") and range_of("/etc/subgid"))
 
 
 def private_network(lab):

@@ -54,7 +54,8 @@ def write(path, runs, reps, versions):
              "What counts are ratios within this run: seconds depend on the machine and its load. CPU is that of a command "
              "and all that it started, the peak that of its largest process. *Slanted*: the floor, pieces of what has to be "
              "done at least, each by a plain tool. Ratios are wall time over ecrin's: above 1, ecrin is faster.", "",
-             f"{os.cpu_count()} processors, Linux {system.release.split('-')[0]}. Compared with: "
+             f"{os.cpu_count()} processors, Linux {system.release.split('-')[0]}; {os.getloadavg()[2]:.1f} processes "
+             "were running or waiting in the last quarter of an hour. Compared with: "
              + "; ".join(versions) + ".", "", "![ratios](results.svg)", "", "## Targets", "",
              "The limit follows from what the same run measured, where it is not in seconds. Share: what ecrin needed as a "
              "part of the limit.", "", "| workload | target | limit | reached | share | met |", "|---|---|---|---|---|---|",
