@@ -69,8 +69,8 @@ class Place:
     def podman(self):
         directory = os.path.join(self.directory, "podman")
         return ["podman", "--root", directory, "--runroot", directory + "-run", "--storage-driver", "vfs",
-                "--cgroup-manager", "cgroupfs", "--events-backend", "none", *self.podman_run, "--rm", "--network",
-                "host", "-v", "/usr:/usr:ro", "-v", f"{self.options.directory}:{self.options.directory}", "--rootfs",
+                "--cgroup-manager", "cgroupfs", "--events-backend", "none", *self.podman_run, "--rm",
+                "-v", "/usr:/usr:ro", "-v", f"{self.options.directory}:{self.options.directory}", "--rootfs",
                 os.path.join(self.directory, "tree")]
 
     def words(self):
