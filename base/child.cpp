@@ -8,22 +8,19 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <climits>
 #include <cstring>
 
 #include "base/pidfd.hpp"
 #include "base/posix.hpp"
+#include "base/shared_clone.hpp"
 #include "base/text.hpp"
 
 namespace ecrin {
 namespace {
 
-constexpr std::size_t k_stack_size = 64 * 1024;
-
-// Everything that the process needs before its exec, made before: until then it shares the memory of its
-// parent, which waits meanwhile, and a lock that another thread held at that moment is never given back. So
-// it only makes system calls. (A fork would copy the tables of all pages for nothing.)
+// Everything that the process needs before its exec, made before, because it only makes system calls
+// (shared_clone.hpp).
 struct Plan {
   const char* program;
   char* const* argv;
@@ -204,17 +201,11 @@ Result<Child> Child::spawn(const Command& command) {
                .own_session = command.own_session,
                .descriptors = &descriptors.moves,
                .report = report_writer.get()};
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  alignas(16) std::array<char, k_stack_size> stack;
-  const pid_t pid = ::clone(run_child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
-  const int code = errno;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return std::unexpected(Error::from_errno(code, "cannot create a process"));
+  int pidfd = -1;
+  const pid_t pid = shared_clone(run_child, &plan, CLONE_PIDFD, &pidfd);
+  if (pid < 0) return fail_errno("cannot create a process");
 
-  Child child = adopt(pid, posix::open_pidfd(pid).value_or(Fd()));
+  Child child = adopt(pid, Fd(pidfd));
   child.m_leads_group = command.own_session;
   report_writer.reset();
   Report failure;

@@ -6,7 +6,7 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(lzma REQUIRED IMPORTED_TARGET liblzma)
 find_package(BZip2 REQUIRED)  # has no pkg-config file in Debian 12
-pkg_check_modules(isal REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(isal REQUIRED libisal)  # its headers: the library is loaded when gzip is read
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3)
@@ -15,8 +15,9 @@ pkg_check_modules(systemd REQUIRED libsystemd)  # its headers: the library is lo
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
 pkg_check_modules(yamlcpp REQUIRED IMPORTED_TARGET yaml-cpp)
 find_package(fmt REQUIRED)
-# clang spells a name of the library otherwise than the g++ that built it: presets tidy and fuzz compile fmt along.
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+# clang spells a name of the library otherwise than the g++ that built it: presets tidy and fuzz compile fmt along. So
+# does who links libraries in, where base/fmt_library does not know the version.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR (ECRIN_LINK_IN AND NOT fmt_VERSION MATCHES "^9\\."))
   set(ECRIN_FMT fmt::fmt-header-only)
 elseif(ECRIN_LINK_IN)
   # Debian has a shared library only, so base/fmt_library is in its place.

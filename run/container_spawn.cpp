@@ -2,13 +2,12 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
+#include "base/shared_clone.hpp"
 #include "run/plan/refusal.hpp"
 
 namespace ecrin::run {
@@ -22,14 +21,11 @@ struct Context {
   int code = 0;
 };
 
-constexpr std::size_t k_stack_size = 64 * 1024;
-
 bool joins_cgroups(const SpawnRequest& request) {
   return request.cgroups && !request.cgroups->empty();
 }
 
-// Runs in the new process but in our memory, with all signals blocked, while our thread waits (as after
-// vfork). Other threads of ours go on, so nothing but system calls may be used here.
+// Runs in the new process but in our memory (shared_clone.hpp): nothing but system calls may be used here.
 int enter_stage(void* argument) {
   Context& context = *static_cast<Context*>(argument);
   const SpawnRequest& request = *context.request;
@@ -87,19 +83,11 @@ Error describe_clone(int code) {
 
 Result<Child> spawn_in_namespaces(const SpawnRequest& request) {
   Context context{.request = &request};
-  alignas(16) std::array<char, k_stack_size> stack;
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int pidfd = -1;
   const std::uint64_t later = joins_cgroups(request) ? CLONE_NEWCGROUP : 0;
-  const auto flags =
-      static_cast<int>(request.namespaces & ~later) | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-  const pid_t pid = ::clone(enter_stage, stack.data() + stack.size(), flags, &context, &pidfd);
-  const int code = errno;
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) return std::unexpected(describe_clone(code));
+  const pid_t pid = shared_clone(enter_stage, &context,
+                                 static_cast<int>(request.namespaces & ~later) | CLONE_PIDFD, &pidfd);
+  if (pid < 0) return std::unexpected(describe_clone(errno));
   Child child = Child::adopt(pid, Fd(pidfd));
   if (context.failed != Failed::nothing) return std::unexpected(describe(context));
   return child;
