@@ -233,20 +233,20 @@ std::unique_lock<std::recursive_mutex> Database::lock() {
   return std::unique_lock(m_state->connection->mutex);
 }
 
-Result<> Database::shorten_log() {
+void Database::shorten_log() {
   constexpr int k_long = 128;
   const std::lock_guard lock(m_state->connection->mutex);
   SqliteConnection& connection = *m_state->connection;
-  if (connection.log_pages < k_long) return {};
+  if (connection.log_pages < k_long) return;
   // Who uses the log keeps it: nobody is waited for.
   sqlite3_busy_timeout(connection.handle, 0);
   const int code =
       sqlite3_wal_checkpoint_v2(connection.handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
   sqlite3_busy_timeout(connection.handle, k_busy_milliseconds);
-  if (code != SQLITE_OK && (code & 0xff) != SQLITE_BUSY && (code & 0xff) != SQLITE_LOCKED)
-    return std::unexpected(describe(connection, code, "shorten the log of"));
-  connection.log_pages = 0;
-  return {};
+  if (code == SQLITE_OK)
+    connection.log_pages = 0;
+  else
+    log::debug("{}", describe(connection, code, "shorten the log of").message());
 }
 
 std::int64_t Database::changes() {

@@ -81,8 +81,8 @@ public:
   /// Copies a write-ahead log that has become long into the file, waits for the disk and empties it. Whoever
   /// opens the database while nobody else has it open reads the whole log first: milliseconds for a full one.
   /// For the end of work that waits for the disk anyway, or that nobody waits for. A log that others read
-  /// stays.
-  Result<> shorten_log();
+  /// stays, and one for which the disk has no room: nothing depends on it.
+  void shorten_log();
 
 private:
   struct State;

@@ -1,14 +1,11 @@
 #include "base/store_sync.hpp"
 
-#include "base/log.hpp"
 #include "base/posix.hpp"
 
 namespace ecrin {
 
 Result<> sync_database(Store& store) {
-  // On a full disk it may fail, which takes nothing away.
-  if (const auto shortened = store.database().shorten_log(); !shortened)
-    log::debug("{}", shortened.error().message());
+  store.database().shorten_log();
   const auto log = posix::open_at(store.directory(), "db.sqlite-wal", O_RDONLY | O_NOFOLLOW);
   // Without a log (network file systems) each commit has synced the database itself.
   if (!log && log.error().kind() == ErrorKind::not_found) return {};

@@ -44,14 +44,6 @@ Result<Fd> keep_only(Fd socket) {
   return Fd(k_number);
 }
 
-// Nobody waits for this process any more, but the next command would read the log.
-void shorten_log(Session& session) {
-  const auto workshop = session.workshop();
-  if (!workshop) return;
-  if (const auto shortened = (*workshop)->store().database().shorten_log(); !shortened)
-    log::debug("{}", shortened.error().message());
-}
-
 [[noreturn]] void be_child(Session& parent, const Companion& companion, const MonitorWork& work, Fd socket,
                            pid_t parent_pid) {
   // Until the container runs it is nothing without its parent.
@@ -63,7 +55,8 @@ void shorten_log(Session& session) {
     Session session = parent.anew();
     Fd client = TRY(kept->duplicate());
     Outcome ended = work(session, companion, std::move(client));
-    if (ended) shorten_log(session);
+    // Nobody waits for this process any more, but the next command would read the log.
+    if (const auto workshop = session.workshop()) (*workshop)->store().database().shorten_log();
     return ended;
   }();
   parent.console().clear();

@@ -126,12 +126,12 @@ TEST_CASE_METHOD(Fixture, "database: it is in write-ahead mode") {
 TEST_CASE_METHOD(Fixture, "database: a log that has become long is copied into the file") {
   REQUIRE(database->execute("INSERT INTO things VALUES('short', 1)"));
   const auto before = std::filesystem::file_size(path);
-  REQUIRE(database->shorten_log());
+  database->shorten_log();
   CHECK(std::filesystem::file_size(path) == before);  // not worth it yet
   for (int index = 0; index < 150; ++index)
     REQUIRE(database->execute("INSERT INTO things VALUES('" + std::to_string(index) + std::string(3000, 'x') +
                               "', 1)"));
-  REQUIRE(database->shorten_log());
+  database->shorten_log();
   CHECK(std::filesystem::file_size(path) > 150u * 3000);
   CHECK(std::filesystem::file_size(path + "-wal") == 0);
   CHECK(number(*Database::open(path).value(), "SELECT count(*) FROM things") == 151);
