@@ -121,9 +121,9 @@ namespace {
 // that is the container's. At a root directory ".." leads to what lies on it.
 Result<> take_off_old_root(const Stage& stage) {
   for (;;) {
+    if (::umount2(".", MNT_DETACH) != 0) return fail_errno("cannot leave the host's root directory");
     const Fd top = TRY(posix::open("/..", O_PATH | O_DIRECTORY));
     if (TRY(mount_id(top)) == stage.root_mount) return {};
-    if (::umount2(".", MNT_DETACH) != 0) return fail_errno("cannot leave the host's root directory");
   }
 }
 
