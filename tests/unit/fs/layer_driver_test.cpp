@@ -12,6 +12,19 @@ using namespace ecrin;
 using namespace ecrin::fs;
 using namespace ecrin::fs::test;
 
+namespace {
+
+// The copy driver's tree, with upper/ and scratch/ in `work`.
+std::unique_ptr<MountedTree> mount_copy(TempTree& bottom, TempTree& work) {
+  work.directory("upper");
+  work.directory("scratch");
+  const auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
+  return must(driver->mount(
+      {.lowers = {bottom.path()}, .upper = work.path() + "/upper", .scratch = work.path() + "/scratch"}));
+}
+
+}  // namespace
+
 TEST_CASE("drivers have names") {
   for (const DriverKind kind : {DriverKind::overlay, DriverKind::fuse_overlayfs, DriverKind::copy}) {
     CHECK(must(parse_driver(to_string(kind))) == kind);
@@ -65,11 +78,7 @@ TEST_CASE("content that was changed behind the back of size and time is found") 
   TempTree bottom;
   bottom.file("a", "1");
   TempTree work;
-  work.directory("upper");
-  work.directory("scratch");
-  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
-  auto tree = must(driver->mount(
-      {.lowers = {bottom.path()}, .upper = work.path() + "/upper", .scratch = work.path() + "/scratch"}));
+  auto tree = mount_copy(bottom, work);
   const struct stat before = work.status("scratch/merged/a");
   {
     const Fd file = must(posix::open(tree->path() + "/a", O_WRONLY));
@@ -88,11 +97,7 @@ TEST_CASE("a directory that took the place of another has its own files") {
   for (int number = 0; number < 300; ++number)
     bottom.file("z/" + std::to_string(number));  // takes a while to copy
   TempTree work;
-  work.directory("upper");
-  work.directory("scratch");
-  auto driver = must(make_driver(DriverKind::copy, work.path() + "/scratch", work.path() + "/cache"));
-  auto tree = must(driver->mount(
-      {.lowers = {bottom.path()}, .upper = work.path() + "/upper", .scratch = work.path() + "/scratch"}));
+  auto tree = mount_copy(bottom, work);
   const Fd merged = must(posix::open(tree->path(), O_PATH | O_DIRECTORY));
   must(posix::rename_at(merged, "one", merged, "two", RENAME_EXCHANGE));
   must(tree->finish());
