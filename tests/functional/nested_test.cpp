@@ -247,6 +247,21 @@ test ! -e /dev/fuse && test ! -e /dev/net || exit 98
   CHECK(trimmed(built.out) == nest.expected());
 }
 
+TEST_CASE("one id in a plain root directory: the same image", "[any-driver]") {
+  Nest nest;
+  const std::string store = nest.ecrin().scratch() / "one";
+  const Outcome built =
+      as_root_of("--map-root-user",
+                 "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set -sys_admin "
+                 "--inh-caps -sys_admin sh -c \"$1\"",
+                 {setting().ecrin + " --root " + store + " info >&2 && " +
+                  Nest::build_script(store, setting().ecrin, nest.w())});
+  INFO(built.description);
+  REQUIRE(built.code == 0);
+  CHECK(contains(built.err, "chroot"));
+  CHECK(trimmed(built.out) == nest.expected());
+}
+
 TEST_CASE("a store on an overlay, a read-only root and no tun device", "[any-driver]") {
   Nest nest;
   const Outcome built = as_root_of("--map-auto", R"sh(
