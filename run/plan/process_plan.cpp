@@ -1,6 +1,5 @@
 #include "run/plan/process_plan.hpp"
 
-#include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/personality.h>
@@ -264,17 +263,17 @@ Result<SchedulerPlan> parse_scheduler(const oci::Scheduler& scheduler) {
   return plan;
 }
 
+// The numbers are those of ioprio_set(2): some versions of <linux/ioprio.h> are no C++.
 Result<int> parse_io_priority(const oci::IoPriority& priority) {
+  constexpr int class_shift = 13;
   constexpr std::array<std::pair<std::string_view, int>, 3> classes = {
-      {{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
-       {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-       {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}}};
+      {{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}}};
   const auto found = find_word(classes, priority.io_class);
   if (!found)
     return fail(ErrorKind::invalid, "unknown I/O priority class '{}'", printable(priority.io_class));
   if (priority.priority < 0 || priority.priority > 7)
     return fail(ErrorKind::invalid, "the I/O priority {} is not between 0 and 7", priority.priority);
-  return IOPRIO_PRIO_VALUE(*found, priority.priority);
+  return *found << class_shift | priority.priority;
 }
 
 Result<int> parse_resource_name(const std::string& name) {
