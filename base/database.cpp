@@ -5,6 +5,7 @@
 #include <sys/vfs.h>
 
 #include <chrono>
+#include <map>
 #include <thread>
 
 #include "base/database_internal.hpp"
@@ -146,6 +147,8 @@ int after_commit(void* connection, sqlite3* handle, const char* name, int pages)
 
 struct Database::State {
   std::shared_ptr<SqliteConnection> connection = std::make_shared<SqliteConnection>();
+  using Versions = std::map<std::string, std::int64_t, std::less<>>;
+  std::optional<Versions> versions;  // of the modules' tables, as they were read first; guarded by the lock
 };
 
 Database::Database(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -185,13 +188,18 @@ Result<> Database::execute(std::string_view sql) {
 
 Result<> Database::migrate(std::string_view module, std::span<const std::string_view> steps) {
   const auto newest = static_cast<std::int64_t>(steps.size());
-  const auto recorded = [&]() -> Result<std::int64_t> {
+  const auto read = [&]() -> Result<State::Versions> {
+    State::Versions versions;
     Statement tables =
         TRY(prepare("SELECT 1 FROM sqlite_master WHERE type='table' AND name='module_versions'"));
-    if (TRY(tables.step()) == Statement::Step::done) return 0;
-    Statement version = TRY(prepare("SELECT version FROM module_versions WHERE module=?1"));
-    version.bind(1, module);
-    return TRY(version.step()) == Statement::Step::row ? version.integer(0) : 0;
+    if (TRY(tables.step()) == Statement::Step::done) return versions;
+    Statement all = TRY(prepare("SELECT module, version FROM module_versions"));
+    while (TRY(all.step()) == Statement::Step::row) versions.insert_or_assign(all.text(0), all.integer(1));
+    return versions;
+  };
+  const auto recorded = [&]() -> std::int64_t {
+    const auto found = m_state->versions->find(module);
+    return found == m_state->versions->end() ? 0 : found->second;
   };
   const auto check = [&](std::int64_t version) -> Result<> {
     if (version <= newest) return {};
@@ -200,13 +208,16 @@ Result<> Database::migrate(std::string_view module, std::span<const std::string_
                                                   printable(m_state->connection->path)))
             .hint("use that version, or another directory with --root"));
   };
-  // Nearly always there is nothing to do, and reading does not wait for writers.
-  std::int64_t version = TRY(recorded());
+  // Nearly always there is nothing to do, for no module, and reading does not wait for writers.
+  const auto guard = lock();
+  if (!m_state->versions) m_state->versions = TRY(read());
+  std::int64_t version = recorded();
   TRY(check(version));
   if (version == newest) return {};
   Transaction transaction = TRY(begin());
   // Another process may have been first.
-  version = TRY(recorded());
+  m_state->versions = TRY(read());
+  version = recorded();
   TRY(check(version));
   TRY(execute(
       "CREATE TABLE IF NOT EXISTS module_versions(module TEXT PRIMARY KEY, version INTEGER NOT NULL)"));
@@ -216,6 +227,7 @@ Result<> Database::migrate(std::string_view module, std::span<const std::string_
   }
   Statement record = TRY(prepare("INSERT OR REPLACE INTO module_versions(module, version) VALUES(?1, ?2)"));
   TRY(record.bind(1, module).bind(2, newest).run());
+  m_state->versions.reset();  // what is recorded counts once it is committed
   return transaction.commit();
 }
 

@@ -1,58 +1,62 @@
 #include "base/hash.hpp"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+// Those of its functions that are one algorithm and nothing else. The general ones bring tables and names of
+// all that the library can with them, in every start of the program; deprecated are these for what is chosen
+// at run time, by name.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include <array>
 #include <cstdlib>
+#include <variant>
 
 namespace ecrin {
 namespace {
 
-const EVP_MD* fetch(const char* name) {
-#ifdef ECRIN_LINK_IN
-  // Nobody else uses this copy of the library: its configuration and lists of names, which every process
-  // would read and make, are about what we do not need.
-  OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
-                          OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
-                      nullptr);
-#endif
-  return EVP_MD_fetch(nullptr, name, nullptr);
+// Fails only when OpenSSL is broken; going on would give a wrong digest.
+void require(int outcome) {
+  if (outcome != 1) std::abort();
 }
 
-// Fetched once a process: looking an algorithm up costs more than hashing a small file.
-const EVP_MD* algorithm_of(HashAlgorithm algorithm) {
-  if (algorithm == HashAlgorithm::sha512) {
-    static const EVP_MD* const sha512 = fetch("SHA512");
-    return sha512;
-  }
-  static const EVP_MD* const sha256 = fetch("SHA256");
-  return sha256;
-}
-
-// Fails only when OpenSSL is broken or memory is gone; going on would give a wrong digest.
-void require(bool condition) {
-  if (!condition) std::abort();
-}
-
-struct ContextDeleter {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+struct Sha256 {
+  SHA256_CTX context;
+  static constexpr std::size_t k_size = SHA256_DIGEST_LENGTH;
+  Sha256() { require(SHA256_Init(&context)); }
+  void update(const void* bytes, std::size_t size) { require(SHA256_Update(&context, bytes, size)); }
+  void finish(unsigned char* digest) { require(SHA256_Final(digest, &context)); }
 };
+
+struct Sha512 {
+  SHA512_CTX context;
+  static constexpr std::size_t k_size = SHA512_DIGEST_LENGTH;
+  Sha512() { require(SHA512_Init(&context)); }
+  void update(const void* bytes, std::size_t size) { require(SHA512_Update(&context, bytes, size)); }
+  void finish(unsigned char* digest) { require(SHA512_Final(digest, &context)); }
+};
+
+template <class Hash>
+std::string finish_and_restart(Hash& hash) {
+  std::array<unsigned char, Hash::k_size> digest;
+  hash.finish(digest.data());
+  hash = Hash();
+  constexpr std::string_view k_digits = "0123456789abcdef";
+  std::string hex;
+  hex.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) {
+    hex += k_digits[byte >> 4];
+    hex += k_digits[byte & 0xf];
+  }
+  return hex;
+}
 
 }  // namespace
 
 struct Hasher::State {
-  const EVP_MD* algorithm;
-  std::unique_ptr<EVP_MD_CTX, ContextDeleter> context;
-
-  void start() { require(EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1); }
+  std::variant<Sha256, Sha512> hash;
 };
 
 Hasher::Hasher(HashAlgorithm algorithm) : m_state(std::make_unique<State>()) {
-  m_state->algorithm = algorithm_of(algorithm);
-  m_state->context.reset(EVP_MD_CTX_new());
-  require(m_state->algorithm != nullptr && m_state->context != nullptr);
-  m_state->start();
+  if (algorithm == HashAlgorithm::sha512) m_state->hash.emplace<Sha512>();
 }
 
 Hasher::Hasher(Hasher&&) noexcept = default;
@@ -60,7 +64,7 @@ Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 Hasher::~Hasher() = default;
 
 void Hasher::update(std::span<const std::byte> bytes) {
-  require(EVP_DigestUpdate(m_state->context.get(), bytes.data(), bytes.size()) == 1);
+  std::visit([bytes](auto& hash) { hash.update(bytes.data(), bytes.size()); }, m_state->hash);
 }
 
 void Hasher::update(std::string_view bytes) {
@@ -68,18 +72,7 @@ void Hasher::update(std::string_view bytes) {
 }
 
 std::string Hasher::finish_hex() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  require(EVP_DigestFinal_ex(m_state->context.get(), digest.data(), &size) == 1);
-  m_state->start();
-  constexpr std::string_view k_digits = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(2 * std::size_t{size});
-  for (unsigned i = 0; i < size; ++i) {
-    hex += k_digits[digest[i] >> 4];
-    hex += k_digits[digest[i] & 0xf];
-  }
-  return hex;
+  return std::visit([](auto& hash) { return finish_and_restart(hash); }, m_state->hash);
 }
 
 std::string sha256_hex(std::string_view bytes) {

@@ -36,9 +36,14 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options) {
+  return open(options, TRY(Store::open(options.root, options.purpose)));
+}
+
+Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options,
+                                                 std::unique_ptr<Store> store) {
   std::unique_ptr<Workshop> workshop(new Workshop);
   workshop->m_options = options;
-  workshop->m_store = TRY(Store::open(options.root, options.purpose));
+  workshop->m_store = std::move(store);
   workshop->m_blobs = TRY(oci::BlobStore::open(*workshop->m_store));
   workshop->m_layers = TRY(fs::LayerStore::open(*workshop->m_store));
   workshop->m_images = TRY(oci::ImageStore::open(*workshop->m_store, *workshop->m_blobs));
@@ -64,7 +69,6 @@ Result<fs::LayerDriver*> Workshop::driver() {
   if (!m_driver) {
     const std::string name = "probe-" + Store::unique_name();
     const Fd temporary = TRY(m_store->temporary());
-    TRY(posix::mkdir_at(temporary, name, 0700));
     const Defer discard(
         [&] { (void)fs::remove_tree(temporary, name); });  // what stays is found by the next prune
     m_driver = TRY_WHILE(fs::make_driver(m_options.driver, m_store->temporary_path() + "/" + name,

@@ -27,6 +27,8 @@ struct WorkshopOptions {
 class Workshop {
 public:
   static Result<std::unique_ptr<Workshop>> open(const WorkshopOptions& options);
+  /// In a store that is open already, that of options.root.
+  static Result<std::unique_ptr<Workshop>> open(const WorkshopOptions& options, std::unique_ptr<Store> store);
 
   Store& store() { return *m_store; }
   oci::BlobStore& blobs() { return *m_blobs; }

@@ -16,13 +16,22 @@ Result<ChosenImage> choose_image(Session& session, const std::string& words,
   // Only this part may take long and has no program yet that could be told: here a signal stops ecrin itself.
   const Interrupts interrupts;
   const build::PullPolicy policy = TRY(pull_policy(arguments, "pull"));
-  const auto registries = TRY(open_registries(session, arguments, interrupts));
   build::Workshop& workshop = *TRY(session.workshop());
-  const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
-  const auto obtain = image_obtainer(session, workshop, *registries, policy, progress);
   const StepName name = TRY(parse_step_name(words));
   const oci::Platform wanted = platform.value_or(oci::Platform::host());
-  const oci::ImageRecord record = TRY(obtain(name.image, wanted, interrupts.token()));
+  const auto obtain = [&]() -> Result<oci::ImageRecord> {
+    const auto registries = TRY(open_registries(session, arguments, interrupts));
+    const ProgressKind progress = arguments.on("quiet") ? ProgressKind::quiet : ProgressKind::automatic;
+    return image_obtainer(session, workshop, *registries, policy, progress)(name.image, wanted,
+                                                                            interrupts.token());
+  };
+  // What is here and shall not be renewed needs no registry, nor the files that say where there are some.
+  std::optional<oci::ImageRecord> here;
+  if (policy == build::PullPolicy::missing || policy == build::PullPolicy::never) {
+    auto found = workshop.images().find(name.image, wanted);
+    if (found) here = std::move(*found);
+  }
+  const oci::ImageRecord record = here ? std::move(*here) : TRY(obtain());
   oci::Image image = TRY(workshop.images().load(record.manifest));
   if (!wanted.accepts(image.config.platform))
     log::warning("'{}' is an image for {}, not for {}", printable(words, 300),
@@ -42,11 +51,15 @@ Result<ChosenImage> choose_image(Session& session, const std::string& words,
 
 Result<> support_programs(Session& session, const oci::ImageConfig& image,
                           const std::optional<oci::Platform>& platform) {
-  TRY(session.enter_namespace());
-  if (platform) TRY(run::support_platform(*platform, session.search_path()));
+  const auto support = [&session](const oci::Platform& wanted) -> Result<> {
+    TRY(session.enter_namespace());
+    TRY(run::support_platform(wanted, session.search_path()));
+    return {};
+  };
+  if (platform) TRY(support(*platform));
   // Images that were made by hand say all sorts of things, and a directory of the user's says nothing.
   const auto said = oci::Platform::parse(image.platform.to_string());
-  if (said && run::find_machine(said->architecture)) TRY(run::support_platform(*said, session.search_path()));
+  if (said && run::find_machine(said->architecture)) TRY(support(*said));
   return {};
 }
 

@@ -50,11 +50,11 @@ Result<oci::ImageStore*> Session::images() {
   return m_images.get();
 }
 
-Result<const run::Identity*> Session::enter_namespace() {
+Result<const run::Identity*> Session::enter_namespace(const std::function<void()>& meanwhile) {
   if (!m_identity) {
     run::IdentityRequest request = TRY(run::identity_request());
     request.search_path = m_search_path;
-    m_identity = TRY_WHILE(run::enter_user_namespace(request), "entering the user namespace");
+    m_identity = TRY_WHILE(run::enter_user_namespace(request, meanwhile), "entering the user namespace");
     if (!m_identity->note.empty()) log::debug("{}", m_identity->note);
   }
   return &*m_identity;
@@ -81,10 +81,14 @@ void Session::close_store() {
 
 Result<build::Workshop*> Session::workshop(Store::Purpose purpose) {
   if (!m_workshop) {
-    const std::string directory = TRY(root());
-    TRY(enter_namespace());
-    m_workshop = TRY(build::Workshop::open(
-        {.root = directory, .driver = m_options.driver, .search_path = m_search_path, .purpose = purpose}));
+    const build::WorkshopOptions options{
+        .root = TRY(root()), .driver = m_options.driver, .search_path = m_search_path, .purpose = purpose};
+    // The programs that write the id maps take as long as this.
+    std::optional<Result<std::unique_ptr<Store>>> store;
+    const auto open_store = [&] { store = Store::open(options.root, purpose); };
+    TRY(enter_namespace(open_store));
+    if (!store) open_store();
+    m_workshop = TRY(build::Workshop::open(options, TRY(std::move(*store))));
   }
   return m_workshop.get();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +51,8 @@ public:
   /// For a process inside `ecrin unshare`: the namespaces it is in serve as ours, so that mounts can be seen
   /// there. Before anything else enters others.
   Result<> stay_in_namespace();
-  /// Enters the user namespace (once).
-  Result<const run::Identity*> enter_namespace();
+  /// Enters the user namespace (once). `meanwhile` may be done while others write its id maps.
+  Result<const run::Identity*> enter_namespace(const std::function<void()>& meanwhile = {});
   /// The same with one that is there: for a network that belongs to it. Before anything else enters another.
   Result<> join_namespace(const Fd& user_namespace);
 

@@ -9,11 +9,106 @@ namespace {
 
 using Getter = const Verb& (*)();
 
-struct NounForm {
+struct NamedVerb {
   std::string_view word;
   Getter verb;
 };
-constexpr NounForm k_image_forms[] = {
+// All verbs, as they are listed. Only the one that is meant is made: its flags are many.
+constexpr NamedVerb k_verbs[] = {
+    {"build", build_verb},
+    {"debug", debug_verb},
+    {"recipe convert", recipe_convert_verb},
+    {"run", run_verb},
+    {"shell", shell_verb},
+    {"create", create_verb},
+    {"start", start_verb},
+    {"stop", stop_verb},
+    {"kill", kill_verb},
+    {"restart", restart_verb},
+    {"rm", rm_verb},
+    {"ps", ps_verb},
+    {"wait", wait_verb},
+    {"logs", logs_verb},
+    {"exec", exec_verb},
+    {"attach", attach_verb},
+    {"top", top_verb},
+    {"stats", stats_verb},
+    {"port", port_verb},
+    {"pause", pause_verb},
+    {"unpause", unpause_verb},
+    {"update", update_verb},
+    {"cp", cp_verb},
+    {"rename", rename_verb},
+    {"container prune", container_prune_verb},
+    {"enter", enter_verb},
+    {"install", install_verb},
+    {"installed", installed_verb},
+    {"uninstall", uninstall_verb},
+    {"images", images_verb},
+    {"tag", tag_verb},
+    {"untag", untag_verb},
+    {"rmi", rmi_verb},
+    {"inspect", inspect_verb},
+    {"history", history_verb},
+    {"diff", diff_verb},
+    {"exists", exists_verb},
+    {"pull", pull_verb},
+    {"push", push_verb},
+    {"copy", copy_verb},
+    {"delete", delete_verb},
+    {"referrers", referrers_verb},
+    {"login", login_verb},
+    {"logout", logout_verb},
+    {"from", from_verb},
+    {"copy-into", copy_into_verb},
+    {"add-into", add_into_verb},
+    {"mount", mount_verb},
+    {"umount", umount_verb},
+    {"commit", commit_verb},
+    {"config", config_verb},
+    {"append", append_verb},
+    {"squash", squash_verb},
+    {"rebase", rebase_verb},
+    {"manifest create", manifest_create_verb},
+    {"manifest add", manifest_add_verb},
+    {"manifest annotate", manifest_annotate_verb},
+    {"manifest remove", manifest_remove_verb},
+    {"manifest inspect", manifest_inspect_verb},
+    {"manifest exists", manifest_exists_verb},
+    {"manifest push", manifest_push_verb},
+    {"manifest rm", manifest_rm_verb},
+    {"network create", network_create_verb},
+    {"network ls", network_ls_verb},
+    {"network inspect", network_inspect_verb},
+    {"network exists", network_exists_verb},
+    {"network rm", network_rm_verb},
+    {"network prune", network_prune_verb},
+    {"network connect", network_connect_verb},
+    {"network disconnect", network_disconnect_verb},
+    {"save", save_verb},
+    {"load", load_verb},
+    {"export", export_verb},
+    {"import", import_verb},
+    {"image mount", image_mount_verb},
+    {"image unmount", image_unmount_verb},
+    {"unshare", unshare_verb},
+    {"volume create", volume_create_verb},
+    {"volume exists", volume_exists_verb},
+    {"volume inspect", volume_inspect_verb},
+    {"volume ls", volume_ls_verb},
+    {"volume prune", volume_prune_verb},
+    {"volume rm", volume_rm_verb},
+    {"runtime", runtime_verb},
+    {"df", df_verb},
+    {"prune", prune_verb},
+    {"info", info_verb},
+    {"doctor", doctor_verb},
+    {"completion", completion_verb},
+    {"version", version_verb},
+    {"help", help_verb},
+};
+
+constexpr NamedVerb k_image_forms[] = {
     {"build", build_verb},
     {"copy", copy_verb},
     {"diff", diff_verb},
@@ -36,7 +131,7 @@ constexpr NounForm k_image_forms[] = {
     {"untag", untag_verb},
 };
 
-constexpr NounForm k_container_forms[] = {
+constexpr NamedVerb k_container_forms[] = {
     {"attach", attach_verb},   {"commit", commit_verb}, {"cp", cp_verb},     {"diff", diff_verb},
     {"export", export_verb},   {"create", create_verb}, {"exec", exec_verb}, {"inspect", inspect_verb},
     {"kill", kill_verb},       {"list", ps_verb},       {"logs", logs_verb}, {"ls", ps_verb},
@@ -47,14 +142,14 @@ constexpr NounForm k_container_forms[] = {
 };
 
 // The other names of verbs that a noun has.
-std::span<const NounForm> forms_of(std::string_view noun) {
+std::span<const NamedVerb> forms_of(std::string_view noun) {
   if (noun == "image") return k_image_forms;
   if (noun == "container") return k_container_forms;
   return {};
 }
 
 // Other names that people type.
-constexpr NounForm k_other_names[] = {{"unmount", umount_verb}};
+constexpr NamedVerb k_other_names[] = {{"unmount", umount_verb}};
 
 // Verbs of other tools that people will type, and what is there instead.
 struct Missing {
@@ -69,99 +164,11 @@ constexpr Missing k_missing[] = {
 }  // namespace
 
 std::span<const Verb* const> verbs() {
-  static const auto all = std::to_array<const Verb*>({
-      &build_verb(),
-      &debug_verb(),
-      &recipe_convert_verb(),
-      &run_verb(),
-      &shell_verb(),
-      &create_verb(),
-      &start_verb(),
-      &stop_verb(),
-      &kill_verb(),
-      &restart_verb(),
-      &rm_verb(),
-      &ps_verb(),
-      &wait_verb(),
-      &logs_verb(),
-      &exec_verb(),
-      &attach_verb(),
-      &top_verb(),
-      &stats_verb(),
-      &port_verb(),
-      &pause_verb(),
-      &unpause_verb(),
-      &update_verb(),
-      &cp_verb(),
-      &rename_verb(),
-      &container_prune_verb(),
-      &enter_verb(),
-      &install_verb(),
-      &installed_verb(),
-      &uninstall_verb(),
-      &images_verb(),
-      &tag_verb(),
-      &untag_verb(),
-      &rmi_verb(),
-      &inspect_verb(),
-      &history_verb(),
-      &diff_verb(),
-      &exists_verb(),
-      &pull_verb(),
-      &push_verb(),
-      &copy_verb(),
-      &delete_verb(),
-      &referrers_verb(),
-      &login_verb(),
-      &logout_verb(),
-      &from_verb(),
-      &copy_into_verb(),
-      &add_into_verb(),
-      &mount_verb(),
-      &umount_verb(),
-      &commit_verb(),
-      &config_verb(),
-      &append_verb(),
-      &squash_verb(),
-      &rebase_verb(),
-      &manifest_create_verb(),
-      &manifest_add_verb(),
-      &manifest_annotate_verb(),
-      &manifest_remove_verb(),
-      &manifest_inspect_verb(),
-      &manifest_exists_verb(),
-      &manifest_push_verb(),
-      &manifest_rm_verb(),
-      &network_create_verb(),
-      &network_ls_verb(),
-      &network_inspect_verb(),
-      &network_exists_verb(),
-      &network_rm_verb(),
-      &network_prune_verb(),
-      &network_connect_verb(),
-      &network_disconnect_verb(),
-      &save_verb(),
-      &load_verb(),
-      &export_verb(),
-      &import_verb(),
-      &image_mount_verb(),
-      &image_unmount_verb(),
-      &unshare_verb(),
-      &volume_create_verb(),
-      &volume_exists_verb(),
-      &volume_inspect_verb(),
-      &volume_ls_verb(),
-      &volume_prune_verb(),
-      &volume_rm_verb(),
-      &runtime_verb(),
-      &df_verb(),
-      &prune_verb(),
-      &info_verb(),
-      &doctor_verb(),
-      &completion_verb(),
-      &version_verb(),
-      &help_verb(),
-  });
+  static const auto all = [] {
+    std::array<const Verb*, std::size(k_verbs)> found{};
+    std::ranges::transform(k_verbs, found.begin(), [](const NamedVerb& named) { return &named.verb(); });
+    return found;
+  }();
   return all;
 }
 
@@ -173,10 +180,11 @@ std::span<const std::string_view> nouns() {
 
 std::vector<std::string_view> words_after(std::string_view noun) {
   std::vector<std::string_view> words;
-  for (const NounForm& form : forms_of(noun)) words.push_back(form.word);
-  for (const Verb* verb : verbs()) {
-    if (verb->name.size() > noun.size() && verb->name.starts_with(noun) && verb->name[noun.size()] == ' ')
-      words.push_back(verb->name.substr(noun.size() + 1));
+  for (const NamedVerb& form : forms_of(noun)) words.push_back(form.word);
+  for (const NamedVerb& named : k_verbs) {
+    const std::string_view name = named.word;
+    if (name.size() > noun.size() && name.starts_with(noun) && name[noun.size()] == ' ')
+      words.push_back(name.substr(noun.size() + 1));
   }
   return words;
 }
@@ -190,12 +198,12 @@ Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::str
     return std::unexpected(Error(ErrorKind::invalid, fmt::format("'ecrin {}' needs a verb", noun))
                                .hint("one of " + join(list, ", ")));
   }
-  const std::span<const NounForm> forms = forms_of(noun);
-  const auto form = std::ranges::find(forms, words[1], &NounForm::word);
+  const std::span<const NamedVerb> forms = forms_of(noun);
+  const auto form = std::ranges::find(forms, words[1], &NamedVerb::word);
   if (form != forms.end()) return VerbMatch{&form->verb(), 2};
   const std::string name = noun + " " + (words[1] == "list" ? "ls" : words[1]);
-  for (const Verb* verb : verbs())
-    if (verb->name == name) return VerbMatch{verb, 2};
+  const auto found = std::ranges::find(k_verbs, name, &NamedVerb::word);
+  if (found != std::end(k_verbs)) return VerbMatch{&found->verb(), 2};
   return std::unexpected(Error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(name)))
                              .hint(did_you_mean(words[1], known)));
 }
@@ -205,10 +213,9 @@ Result<VerbMatch> find_verb_of(const std::string& noun, std::span<const std::str
 Result<VerbMatch> find_verb(std::span<const std::string> words) {
   const std::string& word = words.front();
   if (std::ranges::find(nouns(), word) != nouns().end()) return find_verb_of(word, words);
-  for (const Verb* verb : verbs()) {
-    if (verb->name == word) return VerbMatch{verb, 1};
-  }
-  const auto other = std::ranges::find(k_other_names, word, &NounForm::word);
+  const auto found = std::ranges::find(k_verbs, word, &NamedVerb::word);
+  if (found != std::end(k_verbs)) return VerbMatch{&found->verb(), 1};
+  const auto other = std::ranges::find(k_other_names, word, &NamedVerb::word);
   if (other != std::end(k_other_names)) return VerbMatch{&other->verb(), 1};
   Error error(ErrorKind::invalid, fmt::format("unknown verb '{}'", printable(word)));
   if (const auto missing = std::ranges::find(k_missing, word, &Missing::word);
@@ -216,7 +223,7 @@ Result<VerbMatch> find_verb(std::span<const std::string> words) {
     return std::unexpected(std::move(error).hint(std::string(missing->hint)));
   }
   std::vector<std::string_view> names(nouns().begin(), nouns().end());
-  for (const Verb* verb : verbs()) names.push_back(verb->name);
+  for (const NamedVerb& named : k_verbs) names.push_back(named.word);
   std::string hint = did_you_mean(word, names);
   return std::unexpected(
       std::move(error).hint(hint.empty() ? "'ecrin --help' lists the verbs" : std::move(hint)));

@@ -53,4 +53,14 @@ if(ECRIN_LINK_IN)
     INTERFACE_COMPILE_DEFINITIONS TOML_HEADER_ONLY=1)
   # Only the program's own names go into its table, so that a library that is loaded late finds those of its own.
   set(ECRIN_LINK_OPTIONS -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL)
+  # Some 18,000 addresses of the program are moved at each start: read from a packed list, where linker and C library
+  # know that.
+  include(CheckCXXSourceRuns)
+  set(CMAKE_REQUIRED_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
+  check_cxx_source_runs("const char* words[] = {\"a\", \"b\"}; int main(int count, char**) { return *words[count & 1] == 0; }"
+    ECRIN_PACKED_RELOCATIONS)
+  unset(CMAKE_REQUIRED_LINK_OPTIONS)
+  if(ECRIN_PACKED_RELOCATIONS)
+    list(APPEND ECRIN_LINK_OPTIONS -Wl,-z,pack-relative-relocs)
+  endif()
 endif()

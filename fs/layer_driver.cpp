@@ -1,9 +1,11 @@
 #include "fs/layer_driver.hpp"
 
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "base/atomic_file.hpp"
 #include "base/child.hpp"
@@ -85,6 +87,8 @@ DriverProbe probe(DriverKind kind, const std::string& scratch) {
   const std::string name(to_string(kind));
   const std::string path = scratch + "/" + name;
   const auto attempt = [&]() -> Result<> {
+    if (::mkdir(scratch.c_str(), 0700) != 0 && errno != EEXIST)
+      return fail_errno("cannot make the directory '{}'", printable(scratch));
     const Fd parent = TRY(posix::open(scratch, O_RDONLY | O_DIRECTORY));
     TRY(check_needs(kind, parent));
     TRY(remove_tree(parent, name));

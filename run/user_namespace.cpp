@@ -116,7 +116,8 @@ Result<Identity> enter_single(Identity identity) {
   return identity;
 }
 
-Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request) {
+Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request,
+                               const std::function<void()>& meanwhile) {
   if (request.forced == IdentityMode::single) {
     TRY(unshare_user_and_mounts());
     return enter_single(std::move(identity));
@@ -127,7 +128,7 @@ Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request
   if (problem.empty()) {
     MapHelper helper = TRY(MapHelper::start(MapHelper::Means::programs, maps, request));
     TRY(unshare_user_and_mounts());
-    const auto written = helper.write_maps();
+    const auto written = helper.write_maps(meanwhile);
     if (written) return enter_mapped(std::move(identity), maps);
     problem = written.error().message();
     fix =
@@ -144,10 +145,11 @@ Result<Identity> enter_as_user(Identity identity, const IdentityRequest& request
   return enter_single(std::move(identity));
 }
 
-Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request) {
+Result<Identity> enter_as_root(Identity identity, const IdentityRequest& request,
+                               const std::function<void()>& meanwhile) {
   if (request.forced == IdentityMode::identity) return enter_identity(std::move(identity));
   if (request.forced == IdentityMode::chroot) return stay_root(std::move(identity));
-  if (request.forced == IdentityMode::single) return enter_as_user(std::move(identity), request);
+  if (request.forced == IdentityMode::single) return enter_as_user(std::move(identity), request, meanwhile);
   MapChoice maps;
   maps.uids = same_ids(TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/uid_map")))));
   maps.gids = same_ids(TRY(fs::parse_id_map(TRY(posix::read_file("/proc/self/gid_map")))));
@@ -208,14 +210,15 @@ Result<IdentityRequest> identity_request() {
   return request;
 }
 
-Result<Identity> enter_user_namespace(const IdentityRequest& request) {
+Result<Identity> enter_user_namespace(const IdentityRequest& request,
+                                      const std::function<void()>& meanwhile) {
   Identity identity{.outer_uid = ::geteuid(), .outer_gid = ::getegid()};
   if (request.forced == IdentityMode::none) return read_back(std::move(identity));
   const bool is_root = identity.outer_uid == 0;
   if (!is_root && request.forced == IdentityMode::identity)
     return fail(ErrorKind::denied, "the identity mode needs root: user {} is not", identity.outer_uid);
-  identity = TRY(is_root ? enter_as_root(std::move(identity), request)
-                         : enter_as_user(std::move(identity), request));
+  identity = TRY(is_root ? enter_as_root(std::move(identity), request, meanwhile)
+                         : enter_as_user(std::move(identity), request, meanwhile));
   record_owners_if_needed(identity);
   return identity;
 }

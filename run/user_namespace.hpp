@@ -3,6 +3,7 @@
 // signals stay.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,8 +45,11 @@ Result<IdentityRequest> identity_request();
 
 /// Enters a user namespace and a private mount namespace, in the best mode that works: mapped, else single;
 /// as root: a namespace with the same ids as outside, else (identity) only a mount namespace, else (chroot)
-/// nothing. After this the process is uid 0, gid 0. Must be called while single-threaded.
-Result<Identity> enter_user_namespace(const IdentityRequest& request);
+/// nothing. After this the process is uid 0, gid 0. Must be called while single-threaded. Where two programs
+/// write the maps, `meanwhile` is done until they have: by a process that has no ids yet inside, and still
+/// those of outside for all files. Elsewhere it is not called.
+Result<Identity> enter_user_namespace(const IdentityRequest& request,
+                                      const std::function<void()>& meanwhile = {});
 
 /// Enters one that is there (it belongs to a process of this user) and a private mount namespace, as
 /// enter_user_namespace does a new one: for what belongs to it, a network namespace say. Nothing is entered

@@ -206,9 +206,10 @@ MapHelper::~MapHelper() {
   }
 }
 
-Result<> MapHelper::write_maps() {
+Result<> MapHelper::write_maps(const std::function<void()>& meanwhile) {
   if (::send(m_socket.get(), "g", 1, MSG_NOSIGNAL) != 1)
     return fail_errno("cannot tell the helper to write the id maps");
+  if (meanwhile) meanwhile();
   std::string answer(64 * 1024, '\0');
   ssize_t size = 0;
   do size = ::recv(m_socket.get(), answer.data(), answer.size(), 0);

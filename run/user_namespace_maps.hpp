@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,8 +46,9 @@ public:
   MapHelper(MapHelper&&) noexcept = default;
   ~MapHelper();
 
-  /// Writes the maps of the process that started it. An error says what failed.
-  Result<> write_maps();
+  /// Writes the maps of the process that started it. An error says what failed. `meanwhile` is done here
+  /// until they are written.
+  Result<> write_maps(const std::function<void()>& meanwhile = {});
 
 private:
   MapHelper(pid_t pid, Fd socket) : m_pid(pid), m_socket(std::move(socket)) {}

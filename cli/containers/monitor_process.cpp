@@ -215,23 +215,28 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                          const run::Container& in) { return launch.disconnect(network, in); },
        .ports = [&] { return launch.ports(); },
        .ended = [&] { launch.ended(); }}));
-  const auto remove = [&]() -> std::string {
+  const auto remove = [&](Deletion deletion) -> std::string {
     if (!request.life.remove) return "";
-    const auto removed = remove_container(workshop.store(), record.id);
+    const auto removed = remove_container(workshop.store(), record.id, deletion);
     return removed ? "" : "the container cannot be removed: " + removed.error().message();
   };
   // From the moment on that the parent hears of the start it may leave.
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (auto started = monitor.start(); !started) {
     const int code = exit_code_of_start(started.error());
-    if (const std::string trouble = remove(); !trouble.empty()) log::warning("{}", trouble);
+    if (const std::string trouble = remove(Deletion::now); !trouble.empty()) log::warning("{}", trouble);
     return std::unexpected(Failure(std::move(started).error(), code));
   }
   TRY(leave_standard_streams());
   const auto state = monitor.run();
-  const std::string trouble = remove();
+  const std::string trouble = remove(Deletion::later);
   if (!state) return std::unexpected(state.error());
   monitor.tell_end(trouble);
+  // Nobody waits for this; what a kill leaves is for the next prune.
+  if (request.life.remove) {
+    if (const auto removed = run::remove_container_place(workshop.store(), record.id); !removed)
+      log::debug("{}", removed.error().message());
+  }
   return state->exit_code;
 }
 

@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/text.hpp"
 #include "cli/commands/commands.hpp"
 #include "tests/support/catch.hpp"
 
@@ -23,6 +24,13 @@ TEST_CASE("verbs are found by name and in podman's noun form") {
   CHECK(found({"container", "ls"}) == &ps_verb());
   CHECK(found({"container", "prune"}) == &container_prune_verb());
   CHECK(find_verb(std::vector<std::string>{"image", "ls", "-q"})->words == 2);
+}
+
+TEST_CASE("every verb is found by its own name") {
+  for (const Verb* verb : verbs()) {
+    INFO(verb->name);
+    CHECK(found(split(verb->name, ' ')) == verb);
+  }
 }
 
 TEST_CASE("an unknown verb comes with a hint") {

@@ -196,13 +196,13 @@ TEST_CASE("a probe's success is remembered for this boot, and nothing else") {
   const std::string text = work.read("cache");
   CHECK(text.ends_with("\nworks copy\n"));
   // Remembered: the scratch directory is not even looked at.
-  CHECK(make_driver(DriverKind::copy, "/nonexistent", cache));
+  CHECK(make_driver(DriverKind::copy, "/nonexistent/scratch", cache));
   // From another boot: probed again.
   work.file("cache", "other boot\nworks copy\n");
-  CHECK_FALSE(make_driver(DriverKind::copy, "/nonexistent", cache));
+  CHECK_FALSE(make_driver(DriverKind::copy, "/nonexistent/scratch", cache));
   // What was asked for once is not the choice for those who ask for nothing.
   work.file("cache", text);
-  CHECK_FALSE(make_driver(std::nullopt, "/nonexistent", cache));
+  CHECK_FALSE(make_driver(std::nullopt, "/nonexistent/scratch", cache));
 }
 
 TEST_CASE("a stack is seen as overlay would show it") {
