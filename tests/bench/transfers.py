@@ -98,10 +98,14 @@ def disk(lab):
     def size_of_one(sample):
         sample.size = lab.sizes(single)
         lab.sampler.call(lab.set_aside(single), check=False)
-    return [Contestant(tool.name, ECRIN if tool.name == "ecrin" else PEER,
-                       ["sh", "-ec", "\n".join(" ".join(tool.pull(name)) for name in names)],
-                       prepare=lambda _, tool=tool: [lab.set_aside(tool.store)],
-                       after=lambda sample, tool=tool: after(tool, sample)) for tool in tools] + [
+    def pulls(title, tool, *more):
+        commands = [*(tool.pull(name) for name in names), *more]
+        return Contestant(title, ECRIN if tool.name == "ecrin" else PEER,
+                          ["sh", "-ec", "\n".join(" ".join(words) for words in commands)],
+                          prepare=lambda _: [lab.set_aside(tool.store)], after=lambda sample: after(tool, sample))
+    ecrin = tools[0]
+    return [pulls(tool.name, tool) for tool in tools] + [
+        pulls("ecrin, then prune --blobs", ecrin, [*ecrin.base, "prune", "--blobs", "-f"]),
         Contestant("one image, unpacked", PART, ["tar", "x", "-C", single, "--no-same-owner", "-f", lab.tar("large")],
                    prepare=lambda _: lab.fresh_directory(single), after=size_of_one)]
 
