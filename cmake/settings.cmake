@@ -19,9 +19,20 @@ target_compile_options(ecrin_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshado
   $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>
   $<$<BOOL:${ECRIN_WERROR}>:-Werror>)
 
+# ecrin_precompile(target): its files need not read again what all of them include. Not with analysers: a file that forgot
+# to include something must be seen somewhere.
+function(ecrin_precompile target)
+  if(ECRIN_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/precompiled.hpp)
+    # for ccache
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  endif()
+endfunction()
+
 # ecrin_module(name SOURCES... ) makes the static library ecrin_<name> with the alias ecrin::<name>.
 function(ecrin_module name)
   add_library(ecrin_${name} STATIC ${ARGN})
   add_library(ecrin::${name} ALIAS ecrin_${name})
   target_link_libraries(ecrin_${name} PUBLIC ecrin_settings PRIVATE ecrin_warnings)
+  ecrin_precompile(ecrin_${name})
 endfunction()
