@@ -1,6 +1,8 @@
 // The sink that cuts its input into blocks and has them compressed side by side.
 #include <algorithm>
+#include <chrono>
 #include <deque>
+#include <future>
 #include <optional>
 
 #include "base/compression_internal.hpp"
@@ -11,6 +13,15 @@ namespace {
 
 using Last = BlockFormat::Last;
 
+// Blocks that wait for a thread or for their turn, beside those that threads work on: with none, a thread
+// whose block was easy idles until that of another is done and the next one has been read. Large blocks
+// (zstd's) have none: memory is bounded.
+constexpr std::size_t k_waiting_bytes = 4u << 20;
+
+std::size_t most_blocks(std::size_t threads, std::size_t block_size) {
+  return threads + std::min(threads, k_waiting_bytes / block_size);
+}
+
 struct Block {
   std::string before;  // what the block may refer back to
   std::string bytes;
@@ -19,7 +30,10 @@ struct Block {
 class BlockSink final : public Sink {
 public:
   BlockSink(std::shared_ptr<const BlockFormat> format, Sink& next, std::size_t threads)
-      : m_format(std::move(format)), m_next(next), m_threads(threads) {}
+      : m_format(std::move(format)),
+        m_next(next),
+        m_threads(threads),
+        m_most_running(most_blocks(threads, m_format->block_size())) {}
 
   Result<> write(std::span<const std::byte> bytes) override {
     const std::size_t block_size = m_format->block_size();
@@ -65,13 +79,21 @@ private:
       return put_packed(packed, block.bytes.size());
     }
     if (!m_pool) m_pool.emplace(m_threads);
-    // As many as there are threads; with the one that is being filled that is the bound.
-    while (m_running.size() >= m_threads) TRY(write_first());
+    // With the one that is being filled that is the bound.
+    while (m_running.size() >= m_most_running) TRY(write_first());
     const std::size_t size = block.bytes.size();
-    m_running.push_back({size, m_pool->submit([format = m_format, block = std::move(block), last] {
-                           return format->pack(block.before, block.bytes, last);
+    m_running.push_back({size, m_pool->submit([format = m_format, block = std::move(block), last]() mutable {
+                           // What stays until its turn comes is the packed block only.
+                           const Block mine = std::move(block);
+                           return format->pack(mine.before, mine.bytes, last);
                          })});
+    // The disk and the next hash have what is ready while the others are at work.
+    while (!m_running.empty() && is_ready(m_running.front())) TRY(write_first());
     return {};
+  }
+
+  static bool is_ready(const Running& running) {
+    return running.packed.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
   Result<> write_first() {
@@ -90,6 +112,7 @@ private:
   std::shared_ptr<const BlockFormat> m_format;
   Sink& m_next;
   std::size_t m_threads;
+  std::size_t m_most_running;
   Block m_block;
   bool m_started = false;
   std::uint32_t m_checksum = 0;

@@ -3,11 +3,15 @@
 #include <array>
 
 #include "base/defer.hpp"
+#include "base/log.hpp"
+#include "base/nameless_file.hpp"
 #include "base/posix.hpp"
 
 namespace ecrin::oci {
 
 namespace {
+
+constexpr mode_t k_blob_permissions = 0644;
 
 class VerifiedSource final : public Source {
 public:
@@ -106,7 +110,7 @@ Result<bool> BlobStore::has(const Descriptor& descriptor) {
 Result<> BlobStore::write(const Descriptor& descriptor, Source& source) {
   const Fd temporary = TRY(m_store.temporary());
   const std::string name = Store::unique_name();
-  Fd file = TRY(posix::open_at(temporary, name, O_WRONLY | O_CREAT | O_EXCL, 0644));
+  Fd file = TRY(posix::open_at(temporary, name, O_WRONLY | O_CREAT | O_EXCL, k_blob_permissions));
   Defer discard([&] { (void)posix::unlink_at(temporary, name); });  // the first error is the one to tell
   const auto verified =
       verified_source(std::make_unique<BorrowedSource>(source), descriptor.digest, descriptor.size);
@@ -117,6 +121,21 @@ Result<> BlobStore::write(const Descriptor& descriptor, Source& source) {
   TRY(posix::rename_at(temporary, name, m_directory, file_name(descriptor.digest)));
   discard.dismiss();
   return {};
+}
+
+Result<bool> BlobStore::adopt(const Descriptor& descriptor, const Fd& file) {
+  if (TRY(hold_if_there(descriptor))) return true;
+  const Fd temporary = TRY(m_store.temporary());
+  const std::string name = Store::unique_name();
+  if (const auto named = give_name(file, temporary, name); !named) {
+    log::debug("{}", named.error().message());
+    return false;
+  }
+  Defer discard([&] { (void)posix::unlink_at(temporary, name); });  // the first error is the one to tell
+  TRY(posix::fchmod(file, k_blob_permissions));
+  TRY(posix::rename_at(temporary, name, m_directory, file_name(descriptor.digest)));
+  discard.dismiss();
+  return true;
 }
 
 Result<Descriptor> BlobStore::put_bytes(std::string_view media_type, std::string_view bytes) {

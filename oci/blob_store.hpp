@@ -33,6 +33,9 @@ public:
   /// Stores `source` as this blob; a blob that is there already is not written again (its source is still
   /// checked when it must be read). The process holds ("blob", digest) in the store.
   Result<> put(const Descriptor& descriptor, Source& source);
+  /// Gives a file without a name (base/nameless_file.hpp), whose bytes the caller has hashed, its place.
+  /// False when the file system cannot: then it is put as others are.
+  Result<bool> adopt(const Descriptor& descriptor, const Fd& file);
   /// A small blob of our own making.
   Result<Descriptor> put_bytes(std::string_view media_type, std::string_view bytes);
   /// Fetches a blob into <store>/downloads/<algorithm>-<hex> and moves it into place when its digest holds.

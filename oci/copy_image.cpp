@@ -249,7 +249,7 @@ private:
     Descriptor descriptor{
         .media_type = std::string(type.media_type()), .digest = packed.digest, .size = packed.size};
     if (TRY(m_destination.find_blob(descriptor, &m_stop)) == Presence::absent && claim(descriptor.digest))
-      TRY(m_destination.put_blob(descriptor, packed.opener(), context(blob), &m_stop));
+      TRY(put_packed(descriptor, packed, blob));
     if (m_options.packed)
       TRY(m_options.packed->record(blob.descriptor.digest, *m_options.compression, descriptor));
     const std::lock_guard lock(m_mutex);
@@ -257,14 +257,22 @@ private:
     return BlobOutcome::packed;
   }
 
+  Result<> put_packed(const Descriptor& descriptor, const PackedLayer& packed, const Blob& blob) {
+    BlobContext known = context(blob);
+    known.file = packed.file.get();
+    return m_destination.put_blob(descriptor, packed.opener(), known, &m_stop);
+  }
+
   // One after the other, because each is packed by all processors and holds blocks for all of them. What was
   // packed travels meanwhile.
   Result<PackedLayer> repack(const Blob& blob) {
     const std::lock_guard lock(m_packing);
     TRY(m_stop.check());
-    auto source = verified_source(TRY(opener(blob)(0)), blob.descriptor.digest, blob.descriptor.size);
-    return repack_layer(std::move(source), blob.descriptor.size, blob.image->config->diff_ids[blob.layer],
-                        *m_options.compression, *m_options.scratch);
+    const Descriptor& descriptor = blob.descriptor;
+    auto source = TRY(opener(blob)(0));
+    if (!m_source.verifies()) source = verified_source(std::move(source), descriptor.digest, descriptor.size);
+    return repack_layer(std::move(source), descriptor.size, blob.image->config->diff_ids[blob.layer],
+                        *m_options.compression, *m_options.scratch, &descriptor.digest);
   }
 
   // Two layers may become equal: gzip and plain of the same bytes. Each digest is put once.

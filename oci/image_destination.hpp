@@ -26,6 +26,9 @@ struct BlobContext {
   const ImageConfig* config = nullptr;
   std::size_t layer = 0;
   CopyObserver* observer = nullptr;  // hears how far the blob is
+  /// The blob itself, with nothing left to verify, in a file without a name (base/nameless_file.hpp): what is
+  /// on the same file system may give it one.
+  const Fd* file = nullptr;
 };
 
 enum class Presence { absent, present };

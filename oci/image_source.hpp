@@ -39,6 +39,9 @@ public:
   /// Called from several threads at once. The source must outlive what it returns.
   virtual Result<std::unique_ptr<Source>> blob(const Descriptor& descriptor, std::uint64_t offset,
                                                const CancelToken* cancel) = 0;
+  /// Does what blob() gives end with an error unless digest and size hold? Then nobody needs to hash it
+  /// again.
+  virtual bool verifies() const { return false; }
 };
 
 }  // namespace ecrin::oci

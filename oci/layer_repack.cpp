@@ -3,19 +3,11 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/posix.hpp"
+#include "base/nameless_file.hpp"
 #include "base/range_source.hpp"
-#include "base/store.hpp"
 #include "oci/image_files.hpp"
 
 namespace ecrin::oci {
-
-Result<Fd> nameless_file(const Fd& scratch) {
-  const std::string name = Store::unique_name();
-  Fd file = TRY(posix::open_at(scratch, name, O_RDWR | O_CREAT | O_EXCL, 0600));
-  TRY(posix::unlink_at(scratch, name));
-  return file;
-}
 
 BlobOpener PackedLayer::opener() const {
   return [file = file, size = size](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
@@ -24,23 +16,36 @@ BlobOpener PackedLayer::opener() const {
   };
 }
 
+namespace {
+
+Result<> copy_checked(Source& plain, Sink& sink, const DiffId& diff_id) {
+  HashingSink unpacked(&sink, diff_id.digest.algorithm());
+  TRY(copy_stream(plain, unpacked));
+  if (const std::string hex = unpacked.finish_hex(); hex != diff_id.digest.hex())
+    return fail(ErrorKind::invalid,
+                "the layer does not have the diff ID {} that the image config says: its bytes have {}:{}",
+                diff_id.digest.to_string(), diff_id.digest.algorithm_name(), hex);
+  return {};
+}
+
+}  // namespace
+
 Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
                                  const DiffId& diff_id, const LayerCompression& compression,
-                                 const Fd& scratch) {
-  LimitSource plain(TRY(decompress_any(std::move(source))), expansion_limit(packed_size),
+                                 const Fd& scratch, const Digest* verified) {
+  Compression found = Compression::none;
+  LimitSource plain(TRY(decompress_any(std::move(source), &found)), expansion_limit(packed_size),
                     "the unpacked layer");
   Fd file = TRY(nameless_file(scratch));
   FdSink to_file(file);
   HashingSink packed(&to_file);
   const auto compressor = TRY(compress(compression.format, compression.level, packed,
                                        std::max(1u, std::thread::hardware_concurrency())));
-  HashingSink unpacked(compressor.get(), diff_id.digest.algorithm());
-  TRY(copy_stream(plain, unpacked));
-  TRY(unpacked.finish());
-  if (const std::string hex = unpacked.finish_hex(); hex != diff_id.digest.hex())
-    return fail(ErrorKind::invalid,
-                "the layer does not have the diff ID {} that the image config says: its bytes have {}:{}",
-                diff_id.digest.to_string(), diff_id.digest.algorithm_name(), hex);
+  if (found == Compression::none && verified && *verified == diff_id.digest)
+    TRY(copy_stream(plain, *compressor));
+  else
+    TRY(copy_checked(plain, *compressor, diff_id));
+  TRY(compressor->finish());
   return PackedLayer{.digest = Digest::sha256(packed.finish_hex()),
                      .size = packed.count(),
                      .file = std::make_shared<const Fd>(std::move(file))};

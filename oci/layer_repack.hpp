@@ -27,16 +27,14 @@ struct PackedLayer {
 };
 
 /// `source` gives the layer as it is; whatever it is packed with is found by content. `packed_size` bounds
-/// what may come out of it.
+/// what may come out of it. `verified`: the digest that the source itself checks (nullptr: none); a layer
+/// that has its diff ID for digest is not hashed a second time.
 Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
                                  const DiffId& diff_id, const LayerCompression& compression,
-                                 const Fd& scratch);
+                                 const Fd& scratch, const Digest* verified = nullptr);
 
 /// The same without packing it again: for those who need the plain bytes and their number beforehand.
 Result<PackedLayer> unpack_layer(std::unique_ptr<Source> source, std::uint64_t packed_size,
                                  const DiffId& diff_id, const Fd& scratch);
-
-/// A file without a name in `scratch`: it goes with its descriptor, also when we are killed.
-Result<Fd> nameless_file(const Fd& scratch);
 
 }  // namespace ecrin::oci

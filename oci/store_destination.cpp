@@ -11,8 +11,9 @@ Result<std::optional<std::string>> StoreDestination::read_blob(const Descriptor&
   return TRY(m_images.blobs().read(descriptor, limit));
 }
 
-Result<> StoreDestination::put_blob(const Descriptor& descriptor, const BlobOpener& open, const BlobContext&,
-                                    const CancelToken* cancel) {
+Result<> StoreDestination::put_blob(const Descriptor& descriptor, const BlobOpener& open,
+                                    const BlobContext& context, const CancelToken* cancel) {
+  if (context.file && TRY(m_images.blobs().adopt(descriptor, *context.file))) return {};
   TRY(m_images.blobs().download(descriptor, open, nullptr, cancel));
   return {};
 }

@@ -33,6 +33,7 @@ public:
       : m_images(images), m_blobs(images.blobs()), m_name(std::move(name)), m_top(std::move(top)) {}
 
   std::string name() const override { return fmt::format("'{}' of the store", m_name); }
+  bool verifies() const override { return true; }
 
   Result<RawManifest> manifest(const std::optional<Descriptor>& instance, const CancelToken*) override {
     const Descriptor& descriptor = instance ? *instance : m_top;

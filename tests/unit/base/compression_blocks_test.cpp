@@ -156,9 +156,12 @@ TEST_CASE("compression: few blocks are in memory at once") {
   const std::string text = noise(c.block);  // as large outside as inside
   StringSink target;
   auto sink = compress(c.compression, 1, target, threads).value();
+  // Beside the one that is filled and those at work, as many small ones wait, and no large one.
+  const std::size_t waiting = c.compression == Compression::gzip ? threads : 0;
+  const std::size_t most = (threads + 1 + waiting) * c.block;
   for (std::size_t given = c.block; given <= 12 * c.block; given += c.block) {
     REQUIRE(sink->write(as_bytes(text)));
-    CHECK(given - std::min(given, target.bytes().size()) <= (threads + 2) * c.block);
+    CHECK(given - std::min(given, target.bytes().size()) <= most);
   }
   REQUIRE(sink->finish());
 }

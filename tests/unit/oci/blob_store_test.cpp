@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/nameless_file.hpp"
 #include "base/posix.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/oci/fixture.hpp"
@@ -126,6 +127,27 @@ TEST_CASE("a blob that is there is not read again, one of another length is repl
   CHECK(must(fixture.blobs->read(descriptor, 100)) == "content");
 }
 
+TEST_CASE("a file without a name becomes a blob, and takes the place of one of another length") {
+  StoreFixture fixture;
+  const Descriptor descriptor = describe_bytes("content");
+  const Fd scratch = must(fixture.store->temporary());
+  for (const char* before : {"", "cut"}) {
+    if (*before) write_file(blob_path(fixture, descriptor.digest), before);
+    const Fd file = must(nameless_file(scratch));
+    must(posix::write_full(file, std::string_view("content")));
+    CHECK(must(posix::list_directory(scratch)).empty());
+    CHECK(must(fixture.blobs->adopt(descriptor, file)));
+    CHECK(must(fixture.blobs->read(descriptor, 100)) == "content");
+    CHECK((must(posix::stat_fd(file)).st_mode & 0777) == 0644);
+    CHECK(must(posix::list_directory(scratch)).empty());
+  }
+  // A file that has lost its name cannot get another one: the caller puts the blob as others are.
+  Fd lost = must(posix::open_at(scratch, "lost", O_RDWR | O_CREAT, 0600));
+  must(posix::unlink_at(scratch, "lost"));
+  const Descriptor other = describe_bytes("other");
+  CHECK_FALSE(must(fixture.blobs->adopt(other, lost)));
+  CHECK_FALSE(must(fixture.blobs->has(other)));
+}
 TEST_CASE("a blob that was changed on disk is not passed on") {
   StoreFixture fixture;
   const Descriptor descriptor = must(fixture.blobs->put_bytes("a/b", "content"));

@@ -116,3 +116,13 @@ TEST_CASE("a layer with another diff ID is not packed") {
   CHECK(contains(error_of(fixture.copy("evil", "no", packed("gzip"))), "diff ID"));
   CHECK_FALSE(fixture.images->find_any("no"));
 }
+
+TEST_CASE("a layer that was changed in the store is not packed") {
+  CopyFixture fixture;
+  const Descriptor image = fixture.image({{media_type::k_layer, "content"}});
+  fixture.add(image, "damaged");
+  const Digest layer = load(fixture, "damaged").manifest.layers[0].digest;
+  write_file(fixture.store->path() + "/blobs/sha256/" + layer.hex(), "Content");
+  CHECK(contains(error_of(fixture.copy("damaged", "no", packed("gzip"))), "other content"));
+  CHECK_FALSE(fixture.images->find_any("no"));
+}
