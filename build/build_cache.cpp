@@ -40,7 +40,7 @@ std::string tree_name(const std::string& layer_id, const std::string& below, boo
 }
 
 Result<> migrate_build_tables(Database& database) {
-  static constexpr std::array<std::string_view, 1> k_steps = {R"sql(
+  static constexpr std::array<std::string_view, 2> k_steps = {R"sql(
     CREATE TABLE build_steps (
       key TEXT PRIMARY KEY,
       layer TEXT,                 -- directory id in the layer store; NULL: the step changed nothing
@@ -70,6 +70,22 @@ Result<> migrate_build_tables(Database& database) {
       stamp TEXT NOT NULL,        -- size, times and inode: the file is unchanged while these are
       digest TEXT NOT NULL,
       PRIMARY KEY (context, path)
+    ) WITHOUT ROWID;
+  )sql",
+                                                              R"sql(
+    DROP TABLE build_files;
+    CREATE TABLE build_directories (  -- build/known_files.hpp
+      context TEXT NOT NULL,
+      directory TEXT NOT NULL,
+      files TEXT NOT NULL,
+      PRIMARY KEY (context, directory)
+    );
+    CREATE TABLE build_answers (
+      context TEXT NOT NULL,
+      question TEXT NOT NULL,
+      stamp TEXT NOT NULL,
+      answer TEXT NOT NULL,
+      PRIMARY KEY (context, question)
     ) WITHOUT ROWID;
   )sql"};
   return database.migrate("build", k_steps);

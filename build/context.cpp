@@ -18,13 +18,9 @@ namespace ecrin::build {
 
 namespace {
 
-// No path of the context begins so.
-std::string answer_name(const std::string& what) {
-  return "/" + what;
-}
-
-std::int64_t change_time(const struct stat& status) {
-  return std::max<std::int64_t>(status.st_mtim.tv_sec, status.st_ctim.tv_sec);
+// As "{:04o}", a hundred thousand times.
+void append_mode(std::string& text, mode_t mode) {
+  for (int shift = 9; shift >= 0; shift -= 3) text += static_cast<char>('0' + (mode >> shift & 7));
 }
 
 // "" when there are none, so that the common key stays short.
@@ -59,12 +55,11 @@ BuildContext::BuildContext(std::string directory, Fd root, IgnoreFile ignore, Da
       m_display_name(options.name.empty() ? "the context"
                                           : fmt::format("the context '{}'", printable(options.name))),
       m_prefix(options.name.empty() ? "file " : fmt::format("file {}:", options.name)),
-      m_is_temporary(options.is_temporary),
       m_root(std::move(root)),
       m_ignore(std::move(ignore)),
-      m_database(database) {}
+      m_known(database, m_directory, options.is_temporary) {}
 
-std::string stamp_of(const struct stat& status) {
+std::string stamp_of(const SourceStatus& status) {
   return fmt::format("{}:{}.{}:{}.{}:{}:{}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec,
                      status.st_ctim.tv_sec, status.st_ctim.tv_nsec, status.st_ino, status.st_dev);
 }
@@ -77,37 +72,13 @@ Result<std::unique_ptr<BuildContext>> BuildContext::open(const std::string& dire
       new BuildContext(directory, std::move(root), std::move(ignore), database, options));
 }
 
-Result<> BuildContext::load() {
-  if (m_loaded || m_is_temporary) return {};
-  auto lock = m_database.lock();
-  auto select = TRY(m_database.prepare("SELECT path, stamp, digest FROM build_files WHERE context = ?1"));
-  select.bind(1, m_directory);
-  while (TRY(select.step()) == Statement::Step::row) {
-    m_known[select.text(0)] = {select.text(1), select.text(2)};
-  }
-  m_loaded = true;
-  return {};
-}
-
-const std::string* BuildContext::digest_of(const SourceEntry& entry) const {
-  const std::string stamp = stamp_of(entry.status);
-  if (const auto it = m_known.find(entry.path); it != m_known.end() && it->second.stamp == stamp) {
-    return &it->second.digest;
-  }
-  if (const auto it = m_computed.find(entry.path);
-      it != m_computed.end() && it->second.known.stamp == stamp) {
-    return &it->second.known.digest;
-  }
-  return nullptr;
-}
-
 Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel) {
-  if (entries.empty()) return {};
-  std::vector<std::string> digests(entries.size());
+  std::vector<KnownFiles::Computed> files(entries.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&]() -> Result<> {
     for (std::size_t i = next++; i < entries.size(); i = next++) {
-      digests[i] = TRY_WHILE(hash_file(m_root, *entries[i], cancel), "reading the build context");
+      files[i] = {entries[i],
+                  TRY_WHILE(hash_file(m_root, *entries[i], cancel), "reading the build context")};
     }
     return {};
   };
@@ -126,90 +97,78 @@ Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, c
     }
     if (failure) return std::unexpected(std::move(*failure));
   }
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const struct stat& status = entries[i]->status;
-    m_computed[entries[i]->path] = {{stamp_of(status), std::move(digests[i])}, change_time(status)};
+  return m_known.add(files);
+}
+
+Result<> BuildContext::add_inputs(const SourceItem& item, KeyInputs& inputs,
+                                  std::vector<const SourceEntry*>& unknown) {
+  std::map<std::pair<dev_t, ino_t>, std::string> links;
+  const std::string& own = item.entries.front().path;
+  if (item.named != own) inputs.push_back({m_prefix + item.named, "link " + own});
+  std::string name = m_prefix;
+  std::string value;
+  for (const SourceEntry& entry : item.entries) {
+    const mode_t mode = entry.status.st_mode & 07777;
+    if (S_ISREG(entry.status.st_mode)) {
+      value = "file ";
+      append_mode(value, mode);
+      value += ' ';
+      if (!TRY(m_known.append_digest(entry, value))) {
+        unknown.push_back(&entry);
+        continue;
+      }
+      if (entry.status.has_more_names) {
+        // Several names of one file stay so in the layer: which are is part of the result.
+        const auto [link, first] =
+            links.emplace(std::pair{entry.status.st_dev, entry.status.st_ino}, entry.path);
+        if (!first) value += " same as " + link->second;
+      }
+    } else if (S_ISLNK(entry.status.st_mode)) {
+      const Fd parent = TRY(open_real_directory(m_root, parent_path(entry.path)));
+      value = "symlink " + TRY(posix::readlink_at(parent, base_name(entry.path)));
+    } else if (S_ISFIFO(entry.status.st_mode)) {
+      value = fmt::format("fifo {:04o}", mode);
+    } else {
+      const Fd directory = TRY(open_real_directory(m_root, entry.path));
+      value = fmt::format("directory {:04o}{}", mode, TRY(xattrs_of(directory)));
+    }
+    name.resize(m_prefix.size());
+    name += entry.path.empty() ? std::string_view(".") : std::string_view(entry.path);
+    if (unknown.empty()) inputs.push_back({name, value});
   }
   return {};
 }
 
-Result<KeyInputs> BuildContext::inputs(const std::vector<SourceItem>& items, const CancelToken* cancel) {
-  TRY(load());
-  std::vector<const SourceEntry*> unknown;
-  for (const SourceItem& item : items) {
-    for (const SourceEntry& entry : item.entries) {
-      if (S_ISREG(entry.status.st_mode) && !digest_of(entry)) unknown.push_back(&entry);
+Result<> BuildContext::add_inputs(const std::vector<SourceItem>& items, KeyInputs& inputs,
+                                  const CancelToken* cancel) {
+  for (;;) {
+    // Nearly always all files are known; else those that are not become so, and it is done again.
+    KeyInputs all = inputs;
+    std::vector<const SourceEntry*> unknown;
+    for (const SourceItem& item : items) TRY(add_inputs(item, all, unknown));
+    if (unknown.empty()) {
+      inputs = std::move(all);
+      return {};
     }
+    all = {};
+    TRY(compute(unknown, cancel));
   }
-  TRY(compute(unknown, cancel));
-
-  KeyInputs inputs;
-  std::map<std::pair<dev_t, ino_t>, std::string> links;
-  for (const SourceItem& item : items) {
-    if (item.named != item.entries.front().path) {
-      inputs.push_back({m_prefix + item.named, "link " + item.entries.front().path});
-    }
-    for (const SourceEntry& entry : item.entries) {
-      const mode_t mode = entry.status.st_mode & 07777;
-      std::string value;
-      if (S_ISREG(entry.status.st_mode)) {
-        value = fmt::format("file {:04o} {}", mode, *digest_of(entry));
-        if (entry.status.st_nlink > 1) {
-          // Several names of one file stay so in the layer: which are is part of the result.
-          const auto [link, first] =
-              links.emplace(std::pair{entry.status.st_dev, entry.status.st_ino}, entry.path);
-          if (!first) value += " same as " + link->second;
-        }
-      } else if (S_ISLNK(entry.status.st_mode)) {
-        const Fd parent = TRY(open_real_directory(m_root, parent_path(entry.path)));
-        value = "symlink " + TRY(posix::readlink_at(parent, base_name(entry.path)));
-      } else if (S_ISFIFO(entry.status.st_mode)) {
-        value = fmt::format("fifo {:04o}", mode);
-      } else {
-        const Fd directory = TRY(open_real_directory(m_root, entry.path));
-        value = fmt::format("directory {:04o}{}", mode, TRY(xattrs_of(directory)));
-      }
-      inputs.push_back({m_prefix + (entry.path.empty() ? "." : entry.path), std::move(value)});
-    }
-  }
-  return inputs;
 }
 
 Result<BuildContext::NamedFile> BuildContext::file(const std::string& path, const CancelToken* cancel) {
-  TRY(load());
   const RootPath found = TRY(resolve_in_root(m_root, path));
   if (!found.status || !S_ISREG(found.status->st_mode)) {
     return fail(ErrorKind::not_found, "there is no file '{}' in the context", printable(path));
   }
-  const SourceEntry entry{found.path, "", *found.status};
-  if (!digest_of(entry)) TRY(compute({&entry}, cancel));
-  // Of the content alone: the attributes come behind it.
-  return NamedFile{entry, digest_of(entry)->substr(0, 64)};
-}
-
-Result<std::optional<std::string>> BuildContext::remembered(const std::string& what,
-                                                            const struct stat& file) {
-  TRY(load());
-  const auto known = m_known.find(answer_name(what));
-  if (known == m_known.end() || known->second.stamp != stamp_of(file)) return std::nullopt;
-  return known->second.digest;
-}
-
-void BuildContext::remember(const std::string& what, const struct stat& file, std::string answer) {
-  m_computed[answer_name(what)] = {{stamp_of(file), std::move(answer)}, change_time(file)};
-}
-
-Result<> BuildContext::save(std::int64_t now) {
-  if (m_computed.empty() || m_is_temporary) return {};
-  auto transaction = TRY(m_database.begin());
-  for (const auto& [path, computed] : m_computed) {
-    if (computed.changed > now - 2) continue;
-    auto insert = TRY(m_database.prepare(
-        "INSERT OR REPLACE INTO build_files (context, path, stamp, digest) VALUES (?1, ?2, ?3, ?4)"));
-    insert.bind(1, m_directory).bind(2, path).bind(3, computed.known.stamp).bind(4, computed.known.digest);
-    TRY(insert.run());
+  const SourceEntry entry{found.path, *found.status};
+  std::string digest;
+  if (!TRY(m_known.append_digest(entry, digest))) {
+    TRY(compute({&entry}, cancel));
+    TRY(m_known.append_digest(entry, digest));
   }
-  return transaction.commit();
+  // Of the content alone: the attributes come behind it.
+  digest.resize(64);
+  return NamedFile{entry, std::move(digest)};
 }
 
 }  // namespace ecrin::build

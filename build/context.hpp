@@ -8,20 +8,19 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/database.hpp"
 #include "build/cache_key.hpp"
+#include "build/known_files.hpp"
 #include "build/source_tree.hpp"
 
 namespace ecrin::build {
 
 /// Another one when the file may have changed.
-std::string stamp_of(const struct stat& status);
+std::string stamp_of(const SourceStatus& status);
 
 struct ContextOptions {
   std::string name;  // of a named one
@@ -41,8 +40,8 @@ public:
   /// For COPY and bind mounts: what the ignore file leaves.
   SourceTree tree() const { return {&m_root, &m_ignore.rules, m_display_name, m_ignore.name}; }
 
-  /// One input for each selected file: "file <path>", of a named context "file <name>:<path>".
-  Result<KeyInputs> inputs(const std::vector<SourceItem>& items, const CancelToken* cancel);
+  /// Adds one input for each selected file: "file <path>", of a named context "file <name>:<path>".
+  Result<> add_inputs(const std::vector<SourceItem>& items, KeyInputs& inputs, const CancelToken* cancel);
   /// One file that the recipe names outside of COPY (a root file system), with the digest of its content.
   struct NamedFile {
     SourceEntry entry;
@@ -51,40 +50,30 @@ public:
   Result<NamedFile> file(const std::string& path, const CancelToken* cancel);
 
   /// What was found out about a file the last time, if the file is as it was then: the image in an archive.
-  Result<std::optional<std::string>> remembered(const std::string& what, const struct stat& file);
+  Result<std::optional<std::string>> remembered(const std::string& what, const struct stat& file) {
+    return m_known.answer(what, file);
+  }
   /// For the next build; `what` names file and question.
-  void remember(const std::string& what, const struct stat& file, std::string answer);
+  void remember(const std::string& what, const struct stat& file, std::string answer) {
+    m_known.add_answer(what, file, std::move(answer));
+  }
 
-  /// Keeps the digests that were computed and what is to be remembered. `now` in seconds: files changed in
-  /// the last two are not kept, since a change in the same tick of the clock would not show.
-  Result<> save(std::int64_t now);
+  /// Keeps the digests that were computed and what is to be remembered (KnownFiles::save).
+  Result<> save(std::int64_t now) { return m_known.save(now); }
 
 private:
-  struct Known {
-    std::string stamp;
-    std::string digest;
-  };
-  struct Computed {
-    Known known;
-    std::int64_t changed = 0;
-  };
   BuildContext(std::string directory, Fd root, IgnoreFile ignore, Database& database,
                const ContextOptions& options);
-  Result<> load();
-  /// Fills m_computed for the files whose digest is not known, on all processors.
+  /// For the files whose digest is not known, on all processors.
   Result<> compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel);
-  const std::string* digest_of(const SourceEntry& entry) const;
+  Result<> add_inputs(const SourceItem& item, KeyInputs& inputs, std::vector<const SourceEntry*>& unknown);
 
   std::string m_directory;
   std::string m_display_name;
   std::string m_prefix;  // of the names of inputs
-  bool m_is_temporary;
   Fd m_root;
   IgnoreFile m_ignore;
-  Database& m_database;
-  bool m_loaded = false;
-  std::unordered_map<std::string, Known> m_known;
-  std::unordered_map<std::string, Computed> m_computed;
+  KnownFiles m_known;
 };
 
 }  // namespace ecrin::build

@@ -25,7 +25,7 @@ public:
   /// Names of one file stay so within one item: what another one brings may replace them.
   void begin_item() { m_links.clear(); }
   Result<> copy(const SourceEntry& entry, const std::string& target);
-  Attributes attributes(const struct stat& status) const {
+  Attributes attributes(const SourceStatus& status) const {
     return {.mode = mode_for(m_options, status.st_mode),
             .uid = m_options.owner ? m_options.owner->first : status.st_uid,
             .gid = m_options.owner ? m_options.owner->second : status.st_gid,
@@ -60,7 +60,7 @@ Result<const Fd*> Copier::source_parent(const std::string& path) {
 
 Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) {
   const std::pair inode{entry.status.st_dev, entry.status.st_ino};
-  if (entry.status.st_nlink > 1) {
+  if (entry.status.has_more_names) {
     const auto [link, first] = m_links.emplace(inode, target);
     if (!first) return m_upper.put_hardlink(target, link->second);
   }
@@ -171,10 +171,11 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
     }
     for (const SourceEntry& entry : item.entries) {
       // The destination stays what it is, or is as any directory that had to be made.
-      if (entry.relative.empty()) {
+      const std::string_view relative = item.relative(entry);
+      if (relative.empty()) {
         TRY(upper.make_directory(base.path));
       } else {
-        TRY(copier.copy(entry, join_path(base.path, entry.relative)));
+        TRY(copier.copy(entry, join_path(base.path, relative)));
       }
     }
   }

@@ -177,7 +177,8 @@ Result<> Pruner::remove_cache_entries() {
   m_report.cache_entries = going.size();
   if (going.empty()) return {};
   TRY(m_database.execute("DELETE FROM build_slots WHERE key NOT IN (SELECT key FROM build_steps)"));
-  if (going.size() == entries.size()) TRY(m_database.execute("DELETE FROM build_files"));
+  if (going.size() == entries.size())
+    TRY(m_database.execute("DELETE FROM build_directories; DELETE FROM build_answers"));
   return {};
 }
 

@@ -202,7 +202,12 @@ std::string relative_to_root(std::string_view path) {
 std::string join_path(std::string_view directory, std::string_view name) {
   if (directory.empty()) return std::string(name);
   if (name.empty()) return std::string(directory);
-  return fmt::format("{}{}{}", directory, directory.ends_with('/') ? "" : "/", name);
+  std::string path;
+  path.reserve(directory.size() + 1 + name.size());
+  path += directory;
+  if (!directory.ends_with('/')) path += '/';
+  path += name;
+  return path;
 }
 
 std::string parent_path(std::string_view path) {

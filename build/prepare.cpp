@@ -204,9 +204,7 @@ Result<Selection> Preparation::add_selection(PreparedStep& step, BuildContext& c
     m_session.notes.push_back(
         fmt::format("'{}' in the context is not copied: it is a special file", printable(path)));
   }
-  for (KeyInput& input : TRY(context.inputs(selection.items, &m_session.cancel))) {
-    step.inputs.push_back(std::move(input));
-  }
+  TRY(context.add_inputs(selection.items, step.inputs, &m_session.cancel));
   return selection;
 }
 

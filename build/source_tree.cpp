@@ -16,7 +16,11 @@ constexpr std::size_t k_entry_limit = 10'000'000;
 class Walker {
 public:
   Walker(const SourceTree& tree, const IgnoreRules& exclude, const CancelToken* cancel, Selection& selection)
-      : m_tree(tree), m_exclude(exclude), m_cancel(cancel), m_selection(selection) {}
+      : m_tree(tree),
+        m_ignore(tree.ignore && !tree.ignore->empty() ? tree.ignore : nullptr),
+        m_exclude(exclude),
+        m_cancel(cancel),
+        m_selection(selection) {}
 
   /// Adds what is below `path` (real) to `item`: all, or what matches `include` with the directories that
   /// lead there.
@@ -28,19 +32,19 @@ public:
 private:
   struct Child {
     std::string name;
-    struct stat status;
+    SourceStatus status;
   };
   Result<std::vector<Child>> children(const std::string& path);
   struct Above;
-  Result<> add_below(SourceItem& item, const std::string& path, const std::string& relative,
-                     const Above& above);
-  bool is_skipped(const struct stat& status) const {
+  Result<> add_below(SourceItem& item, const std::string& path, const Above& above);
+  bool is_skipped(const SourceStatus& status) const {
     // Device nodes are the host's own, and an ordinary user cannot make them.
     const bool device = S_ISBLK(status.st_mode) || S_ISCHR(status.st_mode);
     return S_ISSOCK(status.st_mode) || (m_tree.ignore && device);
   }
 
   const SourceTree& m_tree;
+  const IgnoreRules* m_ignore;  // nullptr: there are none
   const IgnoreRules& m_exclude;
   const CancelToken* m_cancel;
   Selection& m_selection;
@@ -72,7 +76,7 @@ struct Walker::Above {
 };
 
 // Can there be a match below the directory `path`?
-bool may_match_below(const Pattern& pattern, const std::string& path) {
+bool may_match_below(const Pattern& pattern, std::string_view path) {
   const std::string& start = pattern.literal_directory();
   const std::size_t size = std::min(start.size(), path.size());
   if (start.compare(0, size, path, 0, size) != 0) return false;
@@ -81,63 +85,67 @@ bool may_match_below(const Pattern& pattern, const std::string& path) {
   return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')) + 1 < pattern.depth();
 }
 
-Result<> Walker::add_below(SourceItem& item, const std::string& path, const std::string& relative,
-                           const Above& above) {
+Result<> Walker::add_below(SourceItem& item, const std::string& path, const Above& above) {
   for (Child& child : TRY_WHILE(children(path), "reading {}", m_tree.name)) {
-    const std::string child_path = join_path(path, child.name);
-    const std::string child_relative = join_path(relative, child.name);
-    IgnoreRules::State ignore_state, exclude_state;
-    if (m_tree.ignore) ignore_state = m_tree.ignore->state(above.ignore, child_path);
-    if (!m_exclude.empty()) exclude_state = m_exclude.state(above.exclude, child_relative);
-    const bool wanted = !above.include || above.include->matches(child_relative);
-    const bool out = ignore_state.ignored || exclude_state.ignored || !wanted;
     const bool is_directory = S_ISDIR(child.status.st_mode);
-    if (out) {
-      const bool may_come_back = (!ignore_state.ignored || m_tree.ignore->takes_back()) &&
+    SourceEntry entry{join_path(path, child.name), child.status};
+    IgnoreRules::State ignore_state, exclude_state;
+    const bool has_rules = m_ignore || !m_exclude.empty() || above.include;
+    bool wanted = true;
+    bool out = false;
+    if (has_rules) {
+      const std::string_view relative = item.relative(entry);
+      if (m_ignore) ignore_state = m_ignore->state(above.ignore, entry.path);
+      if (!m_exclude.empty()) exclude_state = m_exclude.state(above.exclude, relative);
+      wanted = !above.include || above.include->matches(relative);
+      out = ignore_state.ignored || exclude_state.ignored || !wanted;
+      const bool may_come_back = (!ignore_state.ignored || m_ignore->takes_back()) &&
                                  (!exclude_state.ignored || m_exclude.takes_back()) &&
-                                 (wanted || may_match_below(*above.include, child_relative));
-      if (!is_directory || !may_come_back) continue;
+                                 (wanted || may_match_below(*above.include, relative));
+      if (out && !(is_directory && may_come_back)) continue;
     }
     if (is_skipped(child.status)) {
-      m_selection.skipped.push_back(child_path);
+      m_selection.skipped.push_back(std::move(entry.path));
       continue;
     }
     if (++m_count > k_entry_limit) {
       return fail(ErrorKind::limit, "{} has more than {} files", m_tree.name, k_entry_limit);
     }
+    const std::string below = is_directory ? entry.path : std::string();
     const std::size_t pending = m_pending.size();
     if (out) {
-      m_pending.push_back({child_path, child_relative, child.status});
+      m_pending.push_back(std::move(entry));
     } else {
       for (SourceEntry& directory : m_pending) item.entries.push_back(std::move(directory));
       m_pending.clear();
-      item.entries.push_back({child_path, child_relative, child.status});
+      item.entries.push_back(std::move(entry));
     }
     if (is_directory) {
-      TRY(add_below(item, child_path, child_relative,
-                    {.ignore = m_tree.ignore ? &ignore_state : nullptr,
+      TRY(add_below(item, below,
+                    {.ignore = m_ignore ? &ignore_state : nullptr,
                      .exclude = m_exclude.empty() ? nullptr : &exclude_state,
                      .include = wanted ? nullptr : above.include}));
     }
-    if (out && m_pending.size() > pending) m_pending.resize(pending);
+    if (out && m_pending.size() > pending)
+      m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(pending), m_pending.end());
   }
   return {};
 }
 
 Result<> Walker::add_contents(SourceItem& item, const std::string& path, const Pattern* include) {
   IgnoreRules::State ignore;
-  const bool inside = m_tree.ignore && !path.empty();
+  const bool inside = m_ignore && !path.empty();
   if (inside) {
     // The rules that matched a directory on the way down count for what is below.
     std::string prefix;
     bool first = true;
     for (const std::string& name : split(path, '/')) {
       prefix = join_path(prefix, name);
-      ignore = m_tree.ignore->state(first ? nullptr : &ignore, prefix);
+      ignore = m_ignore->state(first ? nullptr : &ignore, prefix);
       first = false;
     }
   }
-  return add_below(item, path, "",
+  return add_below(item, path,
                    {.ignore = inside ? &ignore : nullptr, .exclude = nullptr, .include = include});
 }
 
@@ -180,6 +188,13 @@ Result<std::vector<std::string>> names_of(const SourceTree& tree, Walker& walker
 
 }  // namespace
 
+std::string_view SourceItem::relative(const SourceEntry& entry) const {
+  const std::string& own = entries.front().path;
+  std::string_view path = entry.path;
+  path.remove_prefix(std::min(path.size(), own.empty() ? 0 : own.size() + 1));
+  return path;
+}
+
 Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::string>& sources,
                                  const IgnoreRules& exclude, const CancelToken* cancel) {
   Selection selection;
@@ -203,7 +218,7 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
         continue;
       }
       SourceItem item{
-          .named = std::move(name), .source = number, .entries = {{found.path, "", *found.status}}};
+          .named = std::move(name), .source = number, .entries = {{found.path, *found.status}}};
       if (is_directory) {
         TRY(walker.add_contents(item, found.path));
         if (out && item.entries.size() == 1) {
@@ -242,7 +257,7 @@ Result<Selection> select_with_parents(const SourceTree& tree, const std::vector<
       const RootPath found = TRY_WHILE(resolve_in_root(*tree.root, name), "looking for '{}' in {}",
                                        printable(source), tree.name);
       if (!found.status || !S_ISDIR(found.status->st_mode)) continue;
-      SourceItem item{.named = std::move(name), .entries = {{found.path, "", *found.status}}};
+      SourceItem item{.named = std::move(name), .entries = {{found.path, *found.status}}};
       TRY(walker.add_contents(item, found.path, rest.empty() ? nullptr : &wanted));
       any = any || rest.empty() || item.entries.size() > 1;
       selection.items.push_back(std::move(item));
@@ -268,7 +283,7 @@ Result<Fd> open_unchanged(const SourceTree& tree, const SourceEntry& entry) {
 
 Result<> check_unchanged(const SourceTree& tree, const SourceEntry& entry, const Fd& file) {
   const struct stat now = TRY(posix::stat_fd(file));
-  const struct stat& then = entry.status;
+  const SourceStatus& then = entry.status;
   const bool same = S_ISREG(now.st_mode) && now.st_ino == then.st_ino && now.st_size == then.st_size &&
                     now.st_mtim.tv_sec == then.st_mtim.tv_sec &&
                     now.st_mtim.tv_nsec == then.st_mtim.tv_nsec &&

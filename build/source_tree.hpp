@@ -10,8 +10,10 @@
 
 #include <sys/stat.h>
 
+#include <deque>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.hpp"
@@ -28,19 +30,46 @@ struct SourceTree {
   std::string ignore_file;              // for messages
 };
 
+/// What counts of a file's status, with the names of struct stat, at half its size.
+struct SourceStatus {
+  SourceStatus(const struct stat& status)
+      : st_dev(status.st_dev),
+        st_ino(status.st_ino),
+        st_rdev(status.st_rdev),
+        st_size(status.st_size),
+        st_mtim(status.st_mtim),
+        st_ctim(status.st_ctim),
+        st_mode(status.st_mode),
+        st_uid(status.st_uid),
+        st_gid(status.st_gid),
+        has_more_names(status.st_nlink > 1) {}
+  dev_t st_dev;
+  ino_t st_ino;
+  dev_t st_rdev;
+  off_t st_size;
+  timespec st_mtim;
+  timespec st_ctim;
+  mode_t st_mode;
+  uid_t st_uid;
+  gid_t st_gid;
+  bool has_more_names;
+};
+
 struct SourceEntry {
-  std::string path;      // real path below the root
-  std::string relative;  // below the item's own path; "" = the item itself
-  struct stat status;
+  std::string path;  // real path below the root
+  SourceStatus status;
 };
 
 /// One thing that a source names.
 struct SourceItem {
   std::string named;       // path as the source (or a match of its glob) says it
   std::size_t source = 0;  // which of the sources
-  std::vector<SourceEntry>
-      entries;  // the item itself, then for a directory its contents, depth first, sorted
+  /// The item itself, then for a directory its contents, depth first, sorted. In pieces: there may be a
+  /// million.
+  std::deque<SourceEntry> entries;
   bool is_directory() const { return S_ISDIR(entries.front().status.st_mode); }
+  /// Path of one of the entries below the item's own; "" = the item itself.
+  std::string_view relative(const SourceEntry& entry) const;
 };
 
 struct Selection {

@@ -107,7 +107,7 @@ Result<> copy_into(const Source& source, const std::string& what, const Fd& root
   const bool is_new = !TRY(tree.locate("/" + place)).status;
   TRY(build::copy_selection(from, selection.items, "/" + place, options, tree, &cancel));
   if (item.is_directory() && is_new && !place.empty()) {
-    const struct stat& status = item.entries.front().status;
+    const build::SourceStatus& status = item.entries.front().status;
     TRY(tree.put_directory(place, {.mode = status.st_mode & 07777,
                                    .uid = options.owner ? options.owner->first : status.st_uid,
                                    .gid = options.owner ? options.owner->second : status.st_gid,
