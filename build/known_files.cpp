@@ -121,8 +121,8 @@ Result<std::string> KnownFiles::rows_of(std::string_view directory) {
   if (const auto changed = m_changed.find(directory); changed != m_changed.end()) return changed->second;
   if (m_is_temporary) return "";
   if (!m_select) {
-    m_select.emplace(TRY(
-        m_database.prepare("SELECT files FROM build_directories WHERE context = ?1 AND directory = ?2")));
+    m_select.emplace(
+        TRY(m_database.prepare("SELECT files FROM build_directories WHERE context = ?1 AND directory = ?2")));
     m_select->bind(1, m_context);
   }
   m_select->bind(2, directory);

@@ -1,6 +1,7 @@
-// KnownFiles: digests of a context's files, remembered from build to build for files whose size, times and inode
-// stay the same. The database has one row for each directory, with its files by name: an unchanged build reads
-// as many rows as there are directories, goes through them as the walk does, and keeps none of it.
+// KnownFiles: digests of a context's files, remembered from build to build for files whose size, times and
+// inode stay the same. The database has one row for each directory, with its files by name: an unchanged
+// build reads as many rows as there are directories, goes through them as the walk does, and keeps none of
+// it.
 #pragma once
 
 #include <map>
@@ -32,8 +33,8 @@ public:
   Result<std::optional<std::string>> answer(const std::string& question, const SourceStatus& file);
   void add_answer(const std::string& question, const SourceStatus& file, std::string answer);
 
-  /// Keeps what was added. `now` in seconds: files changed in the last two are not kept, since a change in the
-  /// same tick of the clock would not show.
+  /// Keeps what was added. `now` in seconds: files changed in the last two are not kept, since a change in
+  /// the same tick of the clock would not show.
   Result<> save(std::int64_t now);
 
 private:
@@ -55,7 +56,7 @@ private:
   std::string m_context;
   bool m_is_temporary;
   std::optional<Statement> m_select;
-  std::vector<Directory> m_entered;  // from the outside to that of the last file
+  std::vector<Directory> m_entered;                           // from the outside to that of the last file
   std::map<std::string, std::string, std::less<>> m_changed;  // directory -> rows
   std::map<std::string, Answer> m_answers;
 };

@@ -217,8 +217,7 @@ Result<Selection> select_sources(const SourceTree& tree, const std::vector<std::
         ignored = true;
         continue;
       }
-      SourceItem item{
-          .named = std::move(name), .source = number, .entries = {{found.path, *found.status}}};
+      SourceItem item{.named = std::move(name), .source = number, .entries = {{found.path, *found.status}}};
       if (is_directory) {
         TRY(walker.add_contents(item, found.path));
         if (out && item.entries.size() == 1) {

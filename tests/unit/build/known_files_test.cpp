@@ -61,8 +61,8 @@ void add(KnownFiles& known, const std::vector<std::pair<SourceEntry, std::string
 TEST_CASE("digests are known from build to build, in whatever order they are asked for") {
   Fixture fixture;
   const std::vector<std::pair<SourceEntry, std::string>> files = {
-      {file("a", 1), digest('1')},        {file("d/x", 2), digest('2') + " xattrs more"},
-      {file("d/e/y", 3), digest('a')},    {file("d/z", 4), digest('b')},
+      {file("a", 1), digest('1')},         {file("d/x", 2), digest('2') + " xattrs more"},
+      {file("d/e/y", 3), digest('a')},     {file("d/z", 4), digest('b')},
       {file("d-later/x", 5), digest('c')}, {file("z", 6), digest('f')}};
   {
     KnownFiles known = fixture.open();
