@@ -1,12 +1,16 @@
 #include <sqlite3.h>
 
+#include <atomic>
 #include <utility>
 
 #include "base/database.hpp"
 #include "base/database_internal.hpp"
+#include "base/database_scan.hpp"
 
 namespace ecrin {
 namespace {
+
+std::atomic<std::int64_t> g_rows_scanned = 0;
 
 struct Cell {
   int type = SQLITE_NULL;
@@ -60,12 +64,15 @@ struct Statement::State {
                   sqlite3_errstr(code));
     }
     int code = sqlite3_step(statement);
+    const int columns = sqlite3_column_count(statement);
     for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
       std::vector<Cell>& row = rows.emplace_back();
-      for (int column = 0; column < sqlite3_column_count(statement); ++column) {
+      row.reserve(static_cast<std::size_t>(columns));
+      for (int column = 0; column < columns; ++column) {
         row.push_back(read_cell(statement, column));
       }
     }
+    g_rows_scanned += sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
     Result<> result;
     if (code != SQLITE_DONE) {
       const char* action = sqlite3_stmt_readonly(statement) != 0 ? "read" : "write";
@@ -84,6 +91,10 @@ struct Statement::State {
                : none;
   }
 };
+
+std::int64_t rows_scanned() {
+  return g_rows_scanned;
+}
 
 Statement::Statement(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Statement::Statement(Statement&&) noexcept = default;

@@ -8,7 +8,14 @@ constexpr std::size_t k_integer_size = 8;
 }  // namespace
 
 Encoder& Encoder::put(std::uint64_t value) {
-  for (std::size_t i = 0; i < k_integer_size; ++i) m_bytes += static_cast<char>((value >> (8 * i)) & 0xff);
+  char bytes[k_integer_size];
+  for (std::size_t i = 0; i < k_integer_size; ++i) bytes[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+  m_bytes.append(bytes, k_integer_size);
+  return *this;
+}
+
+Encoder& Encoder::append(const Encoder& more) {
+  m_bytes += more.m_bytes;
   return *this;
 }
 
@@ -50,9 +57,9 @@ std::uint64_t Decoder::get_count(std::size_t minimum_size) {
   return count;
 }
 
-std::string Decoder::get_string() {
+std::string_view Decoder::get_view() {
   const auto length = static_cast<std::size_t>(get_count(1));
-  std::string bytes(m_rest.substr(0, length));
+  const std::string_view bytes = m_rest.substr(0, length);
   m_rest.remove_prefix(length);
   return bytes;
 }

@@ -20,6 +20,8 @@ public:
   Encoder& put(const char* text) { return put(std::string_view(text)); }
   Encoder& put(const std::vector<std::string>& items);
   Encoder& put_flag(bool value) { return put(std::uint64_t{value}); }
+  /// What another one holds, as if it had been put here.
+  Encoder& append(const Encoder& more);
   const std::string& bytes() const { return m_bytes; }
 
 private:
@@ -33,13 +35,16 @@ class Decoder {
 public:
   explicit Decoder(std::string_view bytes) : m_rest(bytes) {}
   std::uint64_t get_unsigned();
-  std::string get_string();
+  std::string get_string() { return std::string(get_view()); }
+  /// A string where it stands.
+  std::string_view get_view();
   std::vector<std::string> get_strings();
   bool get_flag() { return get_unsigned() != 0; }
   /// A count of items that each take at least `minimum_size` bytes.
   std::uint64_t get_count(std::size_t minimum_size = 8);
   bool ok() const { return m_ok; }
   bool at_end() const { return m_rest.empty(); }
+  std::size_t left() const { return m_rest.size(); }
 
 private:
   std::string_view m_rest;

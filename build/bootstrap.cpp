@@ -130,12 +130,12 @@ private:
     if (!recorded || !found.front() || !found.front()->layer) return std::nullopt;
     CachedStep& known = *found.front();
     const std::string& sources = m_scope.step.bootstrap_sources;
-    const auto made_from = std::ranges::find(*recorded, "sources", &KeyInput::name);
-    if (made_from == recorded->end()) return std::nullopt;
+    const auto made_from = recorded->find("sources");
+    if (!made_from) return std::nullopt;
     StepOutcome outcome;
-    if (made_from->value == sources) {
+    if (*made_from == sources) {
       outcome = {std::move(known.layer), known.bytes, known.entries};
-    } else if (auto other = TRY(with_other_sources(*known.layer, made_from->value))) {
+    } else if (auto other = TRY(with_other_sources(*known.layer, std::string(*made_from)))) {
       outcome = std::move(*other);
     } else {
       return std::nullopt;

@@ -16,7 +16,7 @@ constexpr std::uint64_t k_inputs_limit = 1u << 30;
 Result<std::string> pack(const KeyInputs& inputs) {
   StringSink packed;
   auto compressor = TRY(compress(Compression::zstd, std::nullopt, packed));
-  TRY(compressor->write(as_bytes(encode_inputs(inputs))));
+  TRY(write_inputs(inputs, *compressor));
   TRY(compressor->finish());
   return std::move(packed.bytes());
 }
@@ -51,7 +51,7 @@ Result<> migrate_build_tables(Database& database) {
       milliseconds INTEGER NOT NULL,
       created INTEGER NOT NULL,
       last_used INTEGER NOT NULL,
-      inputs TEXT NOT NULL        -- encode_inputs, zstd
+      inputs TEXT NOT NULL        -- write_inputs, zstd
     ) WITHOUT ROWID;
     CREATE INDEX build_steps_layer ON build_steps (layer);
     CREATE INDEX build_steps_below ON build_steps (below);

@@ -1,8 +1,8 @@
 #include "build/cache_key.hpp"
 
 #include <algorithm>
+#include <map>
 
-#include "base/encoding.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "base/variables.hpp"
@@ -28,8 +28,9 @@ void add_environment(KeyInputs& inputs, std::vector<std::string> environment,
   std::sort(environment.begin(), environment.end());
   for (const std::string& variable : environment) {
     const std::size_t equals = variable.find('=');
-    inputs.push_back({"env " + variable.substr(0, equals),
-                      equals == std::string::npos ? std::string() : variable.substr(equals + 1)});
+    const std::string_view value =
+        equals == std::string::npos ? std::string_view() : std::string_view(variable).substr(equals + 1);
+    inputs.push_back({"env " + variable.substr(0, equals), value});
   }
 }
 
@@ -49,7 +50,7 @@ struct KindInputs {
   const oci::ImageConfig& before;
   const KeySettings& settings;
 
-  void add(std::string name, std::string value) { inputs.push_back({std::move(name), std::move(value)}); }
+  void add(std::string_view name, std::string_view value) { inputs.push_back({name, value}); }
   void add_target(const std::string& destination, const std::string& owner,
                   const std::optional<std::uint32_t>& mode, const std::string& mode_change = "") {
     add("destination", absolute_path(before, destination));
@@ -73,7 +74,7 @@ struct KindInputs {
                                                                 : k_networks[static_cast<int>(run.network)]);
     add_environment(inputs, before.env, run.env);
     for (const recipes::Mount& mount : run.mounts) add("mount " + mount.target, mount_options(mount));
-    inputs.insert(inputs.end(), settings.run.begin(), settings.run.end());
+    inputs.append(settings.run);
   }
   void operator()(const recipes::CopyStep& copy) {
     add("kind", "copy");
@@ -167,28 +168,76 @@ std::string shown(std::string_view value) {
 
 }  // namespace
 
-std::string key_digest(const KeyInputs& inputs) {
-  Encoder encoder;
-  encoder.put(k_cache_key_version).put(std::uint64_t{inputs.size()});
-  for (const KeyInput& input : inputs) encoder.put(input.name).put(input.value);
-  return sha256_hex(encoder.bytes());
+KeyInput KeyInputs::Iterator::operator*() const {
+  Decoder decoder(m_rest);
+  const std::string_view name = decoder.get_view();
+  return {name, decoder.get_view()};
 }
 
-std::string encode_inputs(const KeyInputs& inputs) {
-  Encoder encoder;
-  encoder.put(std::uint64_t{inputs.size()});
-  for (const KeyInput& input : inputs) encoder.put(input.name).put(input.value);
-  return encoder.bytes();
+KeyInputs::Iterator& KeyInputs::Iterator::operator++() {
+  Decoder decoder(m_rest);
+  (void)decoder.get_view();
+  (void)decoder.get_view();
+  m_rest = m_rest.substr(m_rest.size() - decoder.left());
+  return *this;
+}
+
+KeyInputs::Iterator KeyInputs::Iterator::operator++(int) {
+  const Iterator here = *this;
+  ++*this;
+  return here;
+}
+
+KeyInputs::KeyInputs(std::initializer_list<KeyInput> inputs) {
+  for (const KeyInput& input : inputs) push_back(input);
+}
+
+void KeyInputs::push_back(const KeyInput& input) {
+  m_encoded.put(input.name).put(input.value);
+  ++m_count;
+}
+
+void KeyInputs::append(const KeyInputs& more) {
+  m_encoded.append(more.m_encoded);
+  m_count += more.m_count;
+}
+
+void KeyInputs::replace(std::string_view name, std::string_view value) {
+  KeyInputs others;
+  for (const KeyInput& input : *this)
+    others.push_back({input.name, input.name == name ? value : input.value});
+  *this = std::move(others);
+}
+
+std::optional<std::string_view> KeyInputs::find(std::string_view name) const {
+  const auto found = std::ranges::find(*this, name, &KeyInput::name);
+  if (found == end()) return std::nullopt;
+  return (*found).value;
+}
+
+std::string key_digest(const KeyInputs& inputs) {
+  Encoder front;
+  front.put(k_cache_key_version).put(std::uint64_t{inputs.size()});
+  Hasher hasher;
+  hasher.update(front.bytes());
+  hasher.update(inputs.bytes());
+  return hasher.finish_hex();
+}
+
+Result<> write_inputs(const KeyInputs& inputs, Sink& sink) {
+  Encoder front;
+  front.put(std::uint64_t{inputs.size()});
+  TRY(sink.write(as_bytes(front.bytes())));
+  return sink.write(as_bytes(inputs.bytes()));
 }
 
 std::optional<KeyInputs> decode_inputs(std::string_view bytes) {
   Decoder decoder(bytes);
   const std::uint64_t count = decoder.get_count(16);
   KeyInputs inputs;
-  inputs.reserve(count);
   for (std::uint64_t i = 0; i < count && decoder.ok(); ++i) {
-    std::string name = decoder.get_string();
-    inputs.push_back({std::move(name), decoder.get_string()});
+    const std::string_view name = decoder.get_view();
+    inputs.push_back({name, decoder.get_view()});
   }
   if (!decoder.ok() || !decoder.at_end()) return std::nullopt;
   return inputs;
@@ -228,17 +277,17 @@ KeyInputs step_inputs(const PlanStep& step, const oci::ImageConfig& before, cons
 
 std::vector<std::string> explain_difference(const KeyInputs& earlier, const KeyInputs& now,
                                             std::string_view parent_ran, std::size_t limit) {
-  std::map<std::string, std::string> before;
+  std::map<std::string_view, std::string_view> before;
   for (const KeyInput& input : earlier) before[input.name] = input.value;
-  std::map<std::string, std::string> after;
+  std::map<std::string_view, std::string_view> after;
   for (const KeyInput& input : now) after[input.name] = input.value;
 
   std::vector<std::string> reasons;
-  const auto thing = [](const std::string& name) {
+  const auto thing = [](std::string_view name) {
     const std::size_t space = name.find(' ');
-    return space == std::string::npos
-               ? name
-               : name.substr(0, space) + " '" + printable(name.substr(space + 1)) + "'";
+    return space == std::string_view::npos
+               ? std::string(name)
+               : fmt::format("{} '{}'", name.substr(0, space), printable(name.substr(space + 1)));
   };
   for (const auto& [name, value] : after) {
     const auto old = before.find(name);

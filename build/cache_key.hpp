@@ -2,12 +2,15 @@
 // beside the key, so that a later build can say which of them changed. Pure.
 #pragma once
 
-#include <map>
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/encoding.hpp"
+#include "base/stream.hpp"
 #include "build/plan.hpp"
 #include "oci/image_config.hpp"
 
@@ -19,17 +22,56 @@ inline constexpr std::uint64_t k_cache_key_version = 6;
 /// One named thing that a key depends on: "command", "env PATH", "file src/main.c", "parent". Names are
 /// unique within a key, except that the order of equal names counts.
 struct KeyInput {
-  std::string name;
-  std::string value;
+  std::string_view name;
+  std::string_view value;
   bool operator==(const KeyInput&) const = default;
 };
-using KeyInputs = std::vector<KeyInput>;
+
+/// A list of inputs, kept as the bytes that are hashed and stored: a COPY has one for each file, and there
+/// may be a million. What is read from it stays as long as the list is not changed.
+class KeyInputs {
+public:
+  class Iterator {
+  public:
+    using value_type = KeyInput;
+    using difference_type = std::ptrdiff_t;
+    Iterator() = default;
+    explicit Iterator(std::string_view rest) : m_rest(rest) {}
+    KeyInput operator*() const;
+    Iterator& operator++();
+    Iterator operator++(int);
+    bool operator==(const Iterator& other) const { return m_rest.size() == other.m_rest.size(); }
+
+  private:
+    std::string_view m_rest;
+  };
+
+  KeyInputs() = default;
+  KeyInputs(std::initializer_list<KeyInput> inputs);
+  void push_back(const KeyInput& input);
+  void append(const KeyInputs& more);
+  /// Gives every input of this name another value.
+  void replace(std::string_view name, std::string_view value);
+
+  std::size_t size() const { return m_count; }
+  bool empty() const { return m_count == 0; }
+  Iterator begin() const { return Iterator(m_encoded.bytes()); }
+  Iterator end() const { return {}; }
+  /// The value of the first input of this name.
+  std::optional<std::string_view> find(std::string_view name) const;
+  bool operator==(const KeyInputs& other) const { return bytes() == other.bytes(); }
+  const std::string& bytes() const { return m_encoded.bytes(); }
+
+private:
+  Encoder m_encoded;
+  std::size_t m_count = 0;
+};
 
 /// Hex SHA-256 over a length-framed encoding of version and inputs, in their order.
 std::string key_digest(const KeyInputs& inputs);
 
-/// One text for the database, and back.
-std::string encode_inputs(const KeyInputs& inputs);
+/// Bytes for the database, and back.
+Result<> write_inputs(const KeyInputs& inputs, Sink& sink);
 std::optional<KeyInputs> decode_inputs(std::string_view bytes);
 
 /// What of the build as a whole goes into keys.

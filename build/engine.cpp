@@ -170,9 +170,10 @@ Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   for (std::string& reason : found_reasons(index, outcome->found)) {
     result.reasons.push_back(std::move(reason));
   }
-  KeyInputs inputs = m_session.steps[index].inputs;
-  inputs.insert(inputs.end(), outcome->found.begin(), outcome->found.end());
-  TRY(finish(index, *outcome, result.seconds, inputs));
+  // Only with what was found is it another list: one of many files is not copied.
+  std::optional<KeyInputs> more;
+  if (!outcome->found.empty()) more.emplace(m_session.steps[index].inputs).append(outcome->found);
+  TRY(finish(index, *outcome, result.seconds, more ? *more : m_session.steps[index].inputs));
   result.bytes = outcome->bytes;
   result.entries = outcome->entries;
   m_observer.with([&](BuildObserver& observer) { observer.step_finished(step, result); });

@@ -159,9 +159,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
                     printable(rootfs->location), digest, rootfs->sha256);
       }
       // Under the same name as a checksum in the recipe: the same bytes are the same base.
-      for (KeyInput& input : step.inputs) {
-        if (input.name == "sha256") input.value = digest;
-      }
+      step.inputs.replace("sha256", digest);
       step.selection.items.push_back({.named = rootfs->location, .entries = {std::move(entry)}});
     }
   } else if (const auto* bootstrap = step.plan->from_as<recipes::FromBootstrap>()) {

@@ -11,8 +11,12 @@ constexpr int k_directory_flags = O_PATH | O_DIRECTORY | O_NOFOLLOW;
 }
 
 Result<DirectoryStack> DirectoryStack::open(const Fd& root, std::size_t keep_open) {
+  return at(TRY(posix::open_at(root, ".", k_directory_flags)), keep_open);
+}
+
+DirectoryStack DirectoryStack::at(Fd root, std::size_t keep_open) {
   DirectoryStack stack(std::max<std::size_t>(keep_open, 2));
-  stack.m_levels.push_back({.directory = TRY(posix::open_at(root, ".", k_directory_flags))});
+  stack.m_levels.push_back({.directory = std::move(root)});
   return stack;
 }
 

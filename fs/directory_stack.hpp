@@ -17,6 +17,8 @@ class DirectoryStack {
 public:
   static constexpr std::size_t k_keep_open = 32;
   static Result<DirectoryStack> open(const Fd& root, std::size_t keep_open = k_keep_open);
+  /// With this descriptor (O_PATH) of the root.
+  static DirectoryStack at(Fd root, std::size_t keep_open = k_keep_open);
 
   /// Into a directory below; a symlink is not followed.
   Result<> enter(const std::string& name);

@@ -32,15 +32,23 @@ Result<LowerTree> LowerTree::of_tree(const Fd& tree) {
 Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layers, Whiteouts whiteouts) {
   LowerTree result;
   result.m_whiteouts = whiteouts;
-  result.m_root = TRY(root_metadata_of(all_layers));
-  const std::vector<std::string> layers = TRY(visible_layers(all_layers));
-  if (layers.empty()) return result;
-  const std::size_t keep_open = k_open_directories / layers.size();
+  if (all_layers.empty()) return result;
+  const std::size_t keep_open = std::min<std::size_t>(k_open_directories / all_layers.size(), 32);
   result.m_levels.emplace_back();
-  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+  // As root_metadata_of and visible_layers do, but each layer is opened once: a build of hundreds of steps
+  // comes here with hundreds of layers in each.
+  bool has_root = false;
+  bool is_visible = true;
+  for (std::size_t i = all_layers.size(); i-- > 0 && (is_visible || !has_root);) {
+    Fd directory = TRY(open_layer_directory(all_layers[i]));
+    if (!has_root && TRY(has_root_mark(directory))) {
+      result.m_root = TRY(root_metadata(directory));
+      has_root = true;
+    }
+    if (!is_visible) continue;
+    is_visible = i > 0 && !TRY(is_opaque(directory, "."));
     result.m_levels[0].layers.push_back(result.m_layers.size());
-    result.m_layers.push_back(
-        TRY(DirectoryStack::open(TRY(open_layer_directory(*layer)), std::min<std::size_t>(keep_open, 32))));
+    result.m_layers.push_back(DirectoryStack::at(std::move(directory), keep_open));
   }
   return result;
 }

@@ -103,6 +103,7 @@ Result<std::vector<ImageRecord>> ImageStore::list_where(std::string_view conditi
   Database& database = m_store.database();
   const auto lock = database.lock();
   std::vector<ImageRecord> records;
+  RecordReader reader = TRY(RecordReader::open(database));
   auto select =
       TRY(database.prepare(fmt::format("SELECT manifest FROM images {} "
                                        "ORDER BY created DESC, added DESC, config, manifest",
@@ -111,7 +112,7 @@ Result<std::vector<ImageRecord>> ImageStore::list_where(std::string_view conditi
   while (TRY(select.step()) == Statement::Step::row) {
     const Digest manifest = TRY(Digest::parse(select.text(0)));
     // Another process may remove it between the two statements.
-    Result<ImageRecord> record = read_record(database, manifest);
+    Result<ImageRecord> record = reader.read(manifest);
     if (record)
       records.push_back(std::move(*record));
     else if (record.error().kind() != ErrorKind::not_found)
@@ -126,6 +127,11 @@ Result<std::vector<ImageRecord>> ImageStore::list() {
 
 Result<std::vector<ImageRecord>> ImageStore::list_all() {
   return list_where("", "");
+}
+
+Result<std::vector<ImageRecord>> ImageStore::list_called(const std::string& name) {
+  return list_where("WHERE manifest IN (SELECT manifest FROM names WHERE word = ?)",
+                    std::string(last_word(name)));
 }
 
 Result<std::vector<ImageRecord>> ImageStore::referrers(const Digest& subject) {

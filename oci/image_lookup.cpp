@@ -93,41 +93,55 @@ const char* to_string(ImageKind kind) {
   return kind == ImageKind::index ? "index" : kind == ImageKind::artifact ? "artifact" : "image";
 }
 
-Result<ImageRecord> read_record(Database& database, const Digest& manifest) {
-  ImageRecord record;
+Result<RecordReader> RecordReader::open(Database& database) {
   // The images of an index are its size: it has no layers of its own.
-  auto select = TRY(database.prepare(
+  auto record = TRY(database.prepare(
       "SELECT config, created, added, size, kind, media_type, manifest_size, artifact_type, subject, part, "
       "EXISTS (SELECT 1 FROM index_entries WHERE child = images.manifest), "
       "(SELECT CAST(total(child.size) AS INTEGER) FROM index_entries JOIN images AS child ON child.manifest "
       "= index_entries.child "
       "WHERE parent = images.manifest) FROM images WHERE manifest = ?"));
-  select.bind(1, manifest.to_string());
-  if (TRY(select.step()) != Statement::Step::row)
-    return fail(ErrorKind::not_found, "no image with the manifest {} in the store", manifest.to_string());
+  auto names = TRY(database.prepare("SELECT name FROM names WHERE manifest = ? ORDER BY name"));
+  auto entries = TRY(database.prepare("SELECT child FROM index_entries WHERE parent = ? ORDER BY child"));
+  return RecordReader(std::move(record), std::move(names), std::move(entries));
+}
+
+Result<ImageRecord> RecordReader::read(const Digest& manifest) {
+  ImageRecord record;
+  const std::string digest = manifest.to_string();
+  m_record.bind(1, digest);
+  if (TRY(m_record.step()) != Statement::Step::row)
+    return fail(ErrorKind::not_found, "no image with the manifest {} in the store", digest);
   record.manifest = manifest;
-  record.id = {TRY(Digest::parse(select.text(0)))};
-  record.created = select.integer(1);
-  record.added = select.integer(2);
-  const std::string kind = select.text(4);
+  record.id = {TRY(Digest::parse(m_record.text(0)))};
+  record.created = m_record.integer(1);
+  record.added = m_record.integer(2);
+  const std::string kind = m_record.text(4);
   if (kind == to_string(ImageKind::index)) record.kind = ImageKind::index;
   if (kind == to_string(ImageKind::artifact)) record.kind = ImageKind::artifact;
-  record.size = static_cast<std::uint64_t>(select.integer(record.kind == ImageKind::index ? 11 : 3));
-  record.media_type = select.text(5);
-  record.manifest_size = static_cast<std::uint64_t>(select.integer(6));
-  record.artifact_type = select.text(7);
-  if (!select.is_null(8)) record.subject = TRY(Digest::parse(select.text(8)));
-  record.part = select.integer(9) != 0;
-  record.listed = select.integer(10) != 0;
-  auto names = TRY(database.prepare("SELECT name FROM names WHERE manifest = ? ORDER BY name"));
-  names.bind(1, manifest.to_string());
-  while (TRY(names.step()) == Statement::Step::row) record.names.push_back(names.text(0));
+  record.size = static_cast<std::uint64_t>(m_record.integer(record.kind == ImageKind::index ? 11 : 3));
+  record.media_type = m_record.text(5);
+  record.manifest_size = static_cast<std::uint64_t>(m_record.integer(6));
+  record.artifact_type = m_record.text(7);
+  if (!m_record.is_null(8)) record.subject = TRY(Digest::parse(m_record.text(8)));
+  record.part = m_record.integer(9) != 0;
+  record.listed = m_record.integer(10) != 0;
+  m_names.bind(1, digest);
+  while (TRY(m_names.step()) == Statement::Step::row) record.names.push_back(m_names.text(0));
   if (record.kind != ImageKind::index) return record;
-  auto entries = TRY(database.prepare("SELECT child FROM index_entries WHERE parent = ? ORDER BY child"));
-  entries.bind(1, manifest.to_string());
-  while (TRY(entries.step()) == Statement::Step::row)
-    record.entries.push_back(TRY(Digest::parse(entries.text(0))));
+  m_entries.bind(1, digest);
+  while (TRY(m_entries.step()) == Statement::Step::row)
+    record.entries.push_back(TRY(Digest::parse(m_entries.text(0))));
   return record;
+}
+
+Result<ImageRecord> read_record(Database& database, const Digest& manifest) {
+  return TRY(RecordReader::open(database)).read(manifest);
+}
+
+std::string_view last_word(std::string_view name) {
+  name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+  return name.substr(0, name.find_first_of(":@"));
 }
 
 Result<std::vector<Digest>> referrers_of(Database& database, const Digest& subject) {

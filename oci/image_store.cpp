@@ -13,7 +13,7 @@ namespace ecrin::oci {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> k_schema = {
+constexpr std::array<std::string_view, 3> k_schema = {
     R"(
 CREATE TABLE images (
   manifest TEXT PRIMARY KEY,       -- digest
@@ -43,6 +43,13 @@ CREATE TABLE index_entries (
   PRIMARY KEY (parent, child)
 ) WITHOUT ROWID;
 CREATE INDEX index_entries_child ON index_entries (child);
+)",
+    R"(
+ALTER TABLE names ADD COLUMN word TEXT NOT NULL DEFAULT '';  -- the last one of the repository: last_word()
+UPDATE names SET word = replace(name, rtrim(name, replace(name, '/', '')), '');
+UPDATE names SET word = substr(word, 1, instr(word || '@', '@') - 1);
+UPDATE names SET word = substr(word, 1, instr(word || ':', ':') - 1);
+CREATE INDEX names_word ON names (word);
 )"};
 
 constexpr const char* k_created = "org.opencontainers.image.created";
@@ -97,9 +104,9 @@ Result<std::string> recorded_name(const Reference& name, const Digest& manifest)
 
 Result<> set_name(Database& database, const std::string& name, const Digest& manifest) {
   auto statement =
-      TRY(database.prepare("INSERT INTO names (name, manifest) VALUES (?, ?) "
+      TRY(database.prepare("INSERT INTO names (name, manifest, word) VALUES (?, ?, ?) "
                            "ON CONFLICT (name) DO UPDATE SET manifest = excluded.manifest"));
-  return statement.bind(1, name).bind(2, manifest.to_string()).run();
+  return statement.bind(1, name).bind(2, manifest.to_string()).bind(3, last_word(name)).run();
 }
 
 Result<std::vector<std::string>> recorded_names(const std::vector<Reference>& names, const Digest& manifest) {

@@ -106,6 +106,9 @@ public:
   Result<Artifact> load_artifact(const Digest& manifest);
   Result<std::vector<ImageRecord>> list();  // images, newest first
   Result<std::vector<ImageRecord>> list_all();
+  /// Those that have a name with the same last word as this one, "debian" of "docker.io/library/debian:12":
+  /// all whose name somebody may mean who writes this one or the end of it.
+  Result<std::vector<ImageRecord>> list_called(const std::string& name);
   /// What refers to this manifest (signatures, attestations ...).
   Result<std::vector<ImageRecord>> referrers(const Digest& subject);
 

@@ -27,7 +27,7 @@ Result<std::vector<oci::ImageRecord>> selected(Session& session, const Arguments
   oci::ImageStore* images = TRY(session.images());
   TRY(filter.resolve(*images));
   std::vector<oci::ImageRecord> result;
-  for (oci::ImageRecord& record : TRY(images->list_all())) {
+  for (oci::ImageRecord& record : TRY(wanted.empty() ? images->list_all() : images->list_called(wanted))) {
     if (!arguments.on("all") && is_hidden(record)) continue;
     if (!filter.accepts(record, images->blobs())) continue;
     if (!wanted.empty()) {

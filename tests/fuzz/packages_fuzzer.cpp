@@ -9,8 +9,11 @@ using ecrin::fuzz::require;
 namespace {
 
 void check(const KeyInputs& packages) {
-  for (std::size_t i = 0; i < packages.size(); ++i)
-    require(is_package(packages[i]) && (i == 0 || packages[i - 1].name < packages[i].name));
+  std::string_view last;
+  for (const KeyInput& package : packages) {
+    require(is_package(package) && last < package.name);
+    last = package.name;
+  }
 }
 
 }  // namespace
@@ -19,6 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text = ecrin::fuzz::text_of(data, size);
   check(simulated_packages(text));
   if (const auto packages = installed_packages(text)) check(*packages);
-  if (const auto inputs = decode_inputs(text)) require(encode_inputs(*inputs) == text);
+  if (const auto inputs = decode_inputs(text)) {
+    ecrin::StringSink sink;
+    require(write_inputs(*inputs, sink).has_value() && sink.bytes() == text);
+  }
   return 0;
 }

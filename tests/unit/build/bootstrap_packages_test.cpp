@@ -80,8 +80,7 @@ TEST_CASE("the same packages are the same system, wherever they come from") {
   CHECK(bootstrap_family(step("bookworm", "", "deb http://b/ bookworm main\n")) == family);
   CHECK(bootstrap_family(step("trixie", "", "")) != family);
   KeyInputs other_epoch = step("bookworm", "", "");
-  for (KeyInput& input : other_epoch)
-    if (input.name == "epoch") input.value = "1";
+  other_epoch.replace("epoch", "1");
   CHECK(bootstrap_family(other_epoch) != family);
   // A snapshot's setting stays in the system, its time does not.
   const std::string of_snapshot = bootstrap_family(step("bookworm", "20240101T000000Z", ""));
@@ -91,10 +90,9 @@ TEST_CASE("the same packages are the same system, wherever they come from") {
   const std::string key = bootstrap_key(family, k_packages);
   CHECK(key.starts_with(family + " "));
   KeyInputs newer = k_packages;
-  newer[1].value = "2.36-10";
+  newer.replace((*std::next(newer.begin())).name, "2.36-10");
   CHECK(bootstrap_key(family, newer) != key);
-  newer = k_packages;
-  newer.pop_back();
+  newer = {*k_packages.begin()};
   CHECK(bootstrap_key(family, newer) != key);
   CHECK(bootstrap_key(of_snapshot, k_packages) != key);
   CHECK(key != key_digest(k_packages));

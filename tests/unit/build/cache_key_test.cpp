@@ -1,5 +1,9 @@
 #include "build/cache_key.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
 #include "tests/support/catch.hpp"
 
 using namespace ecrin;
@@ -95,10 +99,22 @@ TEST_CASE("a copy depends on where it goes, not on the words for it") {
 
 TEST_CASE("inputs survive the database") {
   const KeyInputs inputs = {{"command", std::string("a\0b\n", 4)}, {"file x", "\xff"}, {"", ""}};
-  const auto decoded = decode_inputs(encode_inputs(inputs));
+  StringSink sink;
+  REQUIRE(write_inputs(inputs, sink));
+  const std::string bytes = sink.bytes();
+  const auto decoded = decode_inputs(bytes);
   REQUIRE(decoded);
   CHECK(*decoded == inputs);
-  const std::string bytes = encode_inputs(inputs);
+  CHECK(decoded->size() == 3);
+  CHECK(std::ranges::equal(*decoded,
+                           std::vector<KeyInput>{{"command", {"a\0b\n", 4}}, {"file x", "\xff"}, {"", ""}}));
+  KeyInputs twice = inputs;
+  twice.append(inputs);
+  CHECK(twice.size() == 6);
+  CHECK(twice.find("file x") == "\xff");
+  CHECK_FALSE(twice.find("file y"));
+  twice.replace("file x", "z");
+  CHECK(std::ranges::count(twice, "z", &KeyInput::value) == 2);
   CHECK_FALSE(decode_inputs(bytes.substr(0, bytes.size() - 1)));
   CHECK_FALSE(decode_inputs(bytes + "x"));
 }

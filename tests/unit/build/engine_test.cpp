@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/atomic_file.hpp"
+#include "base/database_scan.hpp"
 #include "base/hash.hpp"
 #include "base/posix.hpp"
 #include "build/garbage.hpp"
@@ -266,6 +267,17 @@ TEST_CASE("packages that changed are named, and are no part of the key") {
   const Built other = fixture.build(single({script("other"), script("b")}));
   CHECK(other.observer.results.at("run: other").reasons ==
         Words{"command changed: '/bin/sh -c system' -> '/bin/sh -c other'"});
+}
+
+TEST_CASE("a build in which nothing changed looks for its steps only") {
+  Fixture fixture;
+  for (int i = 0; i < 10; ++i)
+    REQUIRE(fixture.build(single({script(fmt::format("other {}", i)), script("x")})).result);
+  const Recipe recipe = single({script("a"), script("b")});
+  REQUIRE(fixture.build(recipe).result);
+  const std::int64_t before = rows_scanned();
+  CHECK(fixture.build(recipe).ran.empty());
+  CHECK(rows_scanned() == before);
 }
 
 TEST_CASE("a key of content is found by its family") {

@@ -1,5 +1,8 @@
 #include "oci/image_store.hpp"
 
+#include <set>
+
+#include "base/database_scan.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/oci/fixture.hpp"
 
@@ -131,6 +134,58 @@ TEST_CASE("images are listed newest first, and adding one twice changes nothing"
   CHECK(order ==
         std::vector<Digest>{new_image.manifest.digest, old_image.manifest.digest, undated.manifest.digest});
   CHECK(must(fixture.images->find("old:2")).names.size() == 2);
+}
+
+TEST_CASE("images are listed by the last word of their names") {
+  StoreFixture fixture;
+  const auto make = [&](const std::string& layer, std::vector<Reference> names) {
+    const MadeImage made = make_image(*fixture.blobs, {layer});
+    must(fixture.images->add(made.manifest, names));
+    return made.manifest.digest;
+  };
+  const Digest both =
+      make("a", {name("localhost/debian:1"), name("quay.io/x/debian:2"), name("quay.io/debian/x:1")});
+  const Digest other = make("b", {name("quay.io/debian:1")});
+  make("c", {name("quay.io/debian/slim:1"), name("localhost/debian-slim:1")});
+  make("d", {});
+  const auto called = [&](const std::string& text) {
+    std::set<Digest> found;
+    for (const ImageRecord& record : must(fixture.images->list_called(text))) found.insert(record.manifest);
+    return found;
+  };
+  for (const char* text : {"debian", "debian:1", "quay.io/debian", "x/debian:2", "debian@sha256:1"}) {
+    CAPTURE(text);
+    CHECK(called(text) == std::set{both, other});
+  }
+  CHECK(called("x") == std::set{both});
+  CHECK(called("deb").empty());
+  // Names of an older version get their words when the store is opened.
+  Database& database = fixture.store->database();
+  must(
+      database.execute("DROP INDEX names_word; ALTER TABLE names DROP COLUMN word; "
+                       "UPDATE module_versions SET version = 2 WHERE module = 'images'"));
+  fixture.images = must(ImageStore::open(*fixture.store, *fixture.blobs));
+  CHECK(called("debian") == std::set{both, other});
+  CHECK(called("x") == std::set{both});
+}
+
+TEST_CASE("what is looked up by name or ID is not searched among all images") {
+  StoreFixture fixture;
+  const MadeImage made = make_image(*fixture.blobs, {"a"});
+  must(fixture.images->add(made.manifest, {name("localhost/a:1")}));
+  for (int i = 0; i < 20; ++i) {
+    must(fixture.images->add(make_image(*fixture.blobs, {std::to_string(i)}).manifest,
+                             {name(fmt::format("localhost/other{}:1", i))}));
+  }
+  const std::string id = Digest::of(made.config.to_bytes()).hex();
+  const std::int64_t before = rows_scanned();
+  for (const std::string& text : {std::string("a:1"), id.substr(0, 12), made.manifest.digest.to_string()})
+    CHECK(must(fixture.images->find(text)).manifest == made.manifest.digest);
+  CHECK(must(fixture.images->list_called("a")).size() == 1);
+  must(fixture.images->tag(made.manifest.digest, name("localhost/b:1")));
+  CHECK(rows_scanned() == before);
+  CHECK(must(fixture.images->list()).size() == 21);
+  CHECK(rows_scanned() >= before + 20);
 }
 
 TEST_CASE("layers may exist only as directories") {
