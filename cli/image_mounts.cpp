@@ -11,7 +11,6 @@
 #include "base/text.hpp"
 #include "build/image_edit.hpp"
 #include "cli/image_names.hpp"
-#include "cli/outside_mount.hpp"
 #include "fs/fuse_mount.hpp"
 #include "fs/lasting_tree.hpp"
 
@@ -44,6 +43,26 @@ Result<Kind> choose_outside(const Session& session) {
   }
   log::info("the image is copied, because {}", problem);
   return Kind::copy;
+}
+
+// --fuse asks for one way to mount: what stands against it is an error.
+Result<> check_own_server(const Session& session, bool is_shared) {
+  if (is_shared) {
+    return std::unexpected(
+        Error(ErrorKind::unsupported, "--fuse mounts where all programs see it, which this session cannot")
+            .hint("leave out --fuse, or mount outside of 'ecrin unshare'"));
+  }
+  if (const auto wanted = session.wanted_driver())
+    return fail(ErrorKind::invalid, "--fuse does not go with the driver {}", fs::to_string(*wanted));
+  if (find_program("fusermount3", session.search_path()).empty()) {
+    return std::unexpected(Error(ErrorKind::unsupported, "cannot mount with FUSE: there is no fusermount3")
+                               .hint("install fuse3"));
+  }
+  if (::access("/dev/fuse", R_OK | W_OK) != 0) {
+    return std::unexpected(Error(ErrorKind::unsupported, "cannot mount with FUSE: /dev/fuse cannot be opened")
+                               .hint("load the module fuse, and let users open /dev/fuse"));
+  }
+  return {};
 }
 
 Result<std::optional<build::ImageMount>> find_mount(build::ImageMounts& mounts, const std::string& manifest,
@@ -125,11 +144,16 @@ bool is_visible(const build::ImageMount& mount, const std::optional<SharedNamesp
   return mount.kind != Kind::overlay || (shared && shared->name == mount.name_space);
 }
 
-Result<std::string> mount_image(Session& session, const std::string& image, const CancelToken& cancel) {
+Result<std::string> mount_image(Session& session, const std::string& image, FuseServer server,
+                                const CancelToken& cancel) {
   const auto shared = shared_namespace(session.environment());
+  if (server == FuseServer::ecrin) {
+    TRY(check_own_server(session, shared.has_value()));
+    return mount_outside(session, image, server, cancel);
+  }
   if (shared) return mount_here(session, image, shared, cancel);
   if (TRY(choose_outside(session)) == Kind::copy) return mount_here(session, image, shared, cancel);
-  return mount_outside(session, image, cancel);
+  return mount_outside(session, image, server, cancel);
 }
 
 Result<> unmount_image(Session& session, build::ImageMounts& mounts, const build::ImageMount& mount,

@@ -1,5 +1,7 @@
 // How `ecrin image mount` shows an image, depending on where it is called:
-//   outside       a FUSE mount that all of the user's programs see; where there is no fuse-overlayfs, a copy
+//   outside       a FUSE mount that all of the user's programs see, served by fuse-overlayfs or, with --fuse,
+//   by
+//                 ecrin; where there is no fuse-overlayfs, a copy
 //   in `ecrin unshare`  a mount of the kernel's overlay, which that shell and its programs see
 #pragma once
 
@@ -7,6 +9,7 @@
 #include <string>
 
 #include "build/image_mounts.hpp"
+#include "cli/outside_mount.hpp"
 #include "cli/session.hpp"
 
 namespace ecrin::cli {
@@ -22,7 +25,8 @@ Result<std::string> mount_namespace_name();
 std::optional<SharedNamespace> shared_namespace(const Environment& environment);
 
 /// Mounts the image, or finds that it is mounted; the directory where its tree is.
-Result<std::string> mount_image(Session& session, const std::string& image, const CancelToken& cancel);
+Result<std::string> mount_image(Session& session, const std::string& image, FuseServer server,
+                                const CancelToken& cancel);
 
 enum class Force { no, yes };
 /// Takes a mount down and gives up what it held.

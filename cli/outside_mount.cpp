@@ -32,8 +32,8 @@ Result<> say(Fd& report, char what, const std::string& text) {
 }
 
 // In the child. Returns when there is nothing to serve, or when the server runs.
-Result<> prepare_and_serve(Session& session, const std::string& words, const CancelToken& cancel,
-                           Channels& channels) {
+Result<> prepare_and_serve(Session& session, const std::string& words, FuseServer server,
+                           const CancelToken& cancel, Channels& channels) {
   build::Workshop* workshop = TRY(session.workshop());
   Store& store = workshop->store();
   build::ImageMounts mounts = TRY(build::ImageMounts::open(store));
@@ -58,9 +58,11 @@ Result<> prepare_and_serve(Session& session, const std::string& words, const Can
     request.scratch = TRY(mounts.make_directory(mount.id));
     const Fd scratch = TRY(posix::open(request.scratch, O_PATH | O_DIRECTORY));
     TRY(posix::mkdir_at(scratch, "merged", 0700));
+    if (server == FuseServer::ecrin) TRY(fs::prepare_lasting_image(request, &cancel));
     TRY(say(channels.report, k_ready, mounts.path(mount)));
     (void)::setsid();  // the server has nothing to do with this terminal
     const Fd connection = TRY(fs::receive_connection(channels.connection));
+    if (server == FuseServer::ecrin) return fs::serve_lasting_image(request, connection, store.lease_lock());
     return fs::serve_lasting_tree(request, connection, store.lease_lock(), session.search_path());
   };
   auto served = serve();
@@ -68,9 +70,9 @@ Result<> prepare_and_serve(Session& session, const std::string& words, const Can
   return served;
 }
 
-[[noreturn]] void run_child(Session& session, const std::string& words, const CancelToken& cancel,
-                            Channels channels) {
-  auto outcome = prepare_and_serve(session, words, cancel, channels);
+[[noreturn]] void run_child(Session& session, const std::string& words, FuseServer server,
+                            const CancelToken& cancel, Channels channels) {
+  auto outcome = prepare_and_serve(session, words, server, cancel, channels);
   if (!outcome && channels.report) (void)say(channels.report, k_failed, outcome.error().serialise());
   // Without destructors: the store's would give up the lease, which the server keeps from now on.
   ::_exit(outcome ? 0 : 1);
@@ -81,13 +83,14 @@ Result<> check_served(const std::string& path) {
   const auto directory = posix::open(path, O_RDONLY | O_DIRECTORY);
   if (directory) return {};
   const auto log = posix::read_file(path.substr(0, path.rfind('/')) + "/log", 64 * 1024);
-  return fail(ErrorKind::system, "fuse-overlayfs does not answer: {}",
+  return fail(ErrorKind::system, "the mount's server does not answer: {}",
               printable(trim(log && !log->empty() ? *log : directory.error().message()), 1000));
 }
 
 }  // namespace
 
-Result<std::string> mount_outside(Session& session, const std::string& image, const CancelToken& cancel) {
+Result<std::string> mount_outside(Session& session, const std::string& image, FuseServer server,
+                                  const CancelToken& cancel) {
   Pipe report = TRY(Pipe::create());
   SocketPair sockets = TRY(SocketPair::create(SOCK_STREAM));
   const pid_t pid = ::fork();
@@ -95,7 +98,7 @@ Result<std::string> mount_outside(Session& session, const std::string& image, co
   if (pid == 0) {
     report.read.reset();
     sockets.ours.reset();
-    run_child(session, image, cancel, {std::move(report.write), std::move(sockets.theirs)});
+    run_child(session, image, server, cancel, {std::move(report.write), std::move(sockets.theirs)});
   }
   Child child = Child::adopt(pid, Fd());
   report.write.reset();
@@ -113,11 +116,12 @@ Result<std::string> mount_outside(Session& session, const std::string& image, co
     if (!error) return fail(ErrorKind::system, "the process that prepares the mount failed");
     return std::unexpected(std::move(*error));
   }
-  auto mounted = fs::mount_fuse(text, sockets.ours, session.search_path());
+  const char* name = server == FuseServer::ecrin ? "ecrin" : "fuse-overlayfs";
+  auto mounted = fs::mount_fuse(text, sockets.ours, name, session.search_path());
   sockets.ours.reset();  // a child that got nothing sees the end
   const ExitStatus status = TRY(child.wait());
   if (mounted) {
-    if (!status.success()) mounted = fail(ErrorKind::system, "fuse-overlayfs could not be started");
+    if (!status.success()) mounted = fail(ErrorKind::system, "the mount's server could not be started");
     if (mounted) mounted = check_served(text);
     if (!mounted) (void)fs::unmount_fuse(text, fs::Unmount::lazy, session.search_path());
   }

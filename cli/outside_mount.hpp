@@ -9,7 +9,10 @@
 
 namespace ecrin::cli {
 
+enum class FuseServer { fuse_overlayfs, ecrin };
+
 /// Forks: to be called while there is one thread and nothing of the store is open.
-Result<std::string> mount_outside(Session& session, const std::string& image, const CancelToken& cancel);
+Result<std::string> mount_outside(Session& session, const std::string& image, FuseServer server,
+                                  const CancelToken& cancel);
 
 }  // namespace ecrin::cli

@@ -6,6 +6,7 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(zlib REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(lzma REQUIRED IMPORTED_TARGET liblzma)
 find_package(BZip2 REQUIRED)  # has no pkg-config file in Debian 12
+pkg_check_modules(fuse3 REQUIRED IMPORTED_TARGET fuse3)
 pkg_check_modules(isal REQUIRED libisal)  # its headers: the library is loaded when gzip is read
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
@@ -32,7 +33,7 @@ find_package(nlohmann_json REQUIRED)
 # A start is over in milliseconds, and half of what the loader does in it is looking up the names of C++ libraries.
 # So what has an archive is linked in; what is large and seldom used is loaded late (base/late_library).
 if(ECRIN_LINK_IN)
-  foreach(library yamlcpp seccomp crypto zlib zstd lzma sqlite)
+  foreach(library yamlcpp seccomp crypto zlib zstd lzma sqlite fuse3)
     get_target_property(files PkgConfig::${library} INTERFACE_LINK_LIBRARIES)
     set(archives)
     foreach(file IN LISTS files)

@@ -28,11 +28,12 @@ Result<> run_helper(Command command, const std::string& action) {
 
 }  // namespace
 
-Result<> mount_fuse(const std::string& target, const Fd& socket, const std::string& search_path) {
-  Command command{
-      .argv = {k_program, "-o", "ro,nosuid,nodev,fsname=ecrin,subtype=fuse-overlayfs", "--", target},
-      .environment = {{fmt::format("_FUSE_COMMFD={}", k_socket_number)}},
-      .search_path = search_path};
+Result<> mount_fuse(const std::string& target, const Fd& socket, std::string_view server,
+                    const std::string& search_path) {
+  const std::string options = fmt::format("ro,nosuid,nodev,fsname=ecrin,subtype={}", server);
+  Command command{.argv = {k_program, "-o", options, "--", target},
+                  .environment = {{fmt::format("_FUSE_COMMFD={}", k_socket_number)}},
+                  .search_path = search_path};
   command.descriptors.emplace_back(&socket, k_socket_number);
   return run_helper(std::move(command), fmt::format("mount '{}'", printable(target)));
 }

@@ -25,6 +25,12 @@ Result<> mount_lasting_overlay(const LastingRequest& request);
 Result<> serve_lasting_tree(const LastingRequest& request, const Fd& connection, const Fd& lease,
                             const std::string& search_path);
 
+/// The same with a file system of ecrin's own (fs/fuse): a process that this one leaves behind. To be called
+/// while there is one thread. Its complaints go to <scratch>/log too. What it needs is made by the first one,
+/// which tells what stands against it.
+Result<> prepare_lasting_image(const LastingRequest& request, const CancelToken* cancel);
+Result<> serve_lasting_image(const LastingRequest& request, const Fd& connection, const Fd& lease);
+
 /// Real files, reflinked where possible.
 Result<> copy_lasting_tree(const LastingRequest& request, const CancelToken* cancel);
 

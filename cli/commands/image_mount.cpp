@@ -43,8 +43,9 @@ Outcome run(Session& session, const Arguments& arguments) {
     return 0;
   }
   const Interrupts interrupts;
+  const FuseServer server = arguments.has("fuse") ? FuseServer::ecrin : FuseServer::fuse_overlayfs;
   for (const std::string& word : words) {
-    const auto path = mount_image(session, word, interrupts.token());
+    const auto path = mount_image(session, word, server, interrupts.token());
     if (!path) {
       return std::unexpected(Error(path.error()).context("mounting " + printable(word)));
     }
@@ -64,7 +65,8 @@ const Verb& image_mount_verb() {
           "The directory is printed. Without IMAGE: what is mounted. It stays until 'ecrin image unmount' or "
           "a "
           "reboot. Inside 'ecrin unshare' the kernel's overlay is used and the mount goes with that session.",
-      .flags = {{.name = "format", .value = "FORMAT", .help = "of the list: json, or a template"}},
+      .flags = {{.name = "format", .value = "FORMAT", .help = "of the list: json, or a template"},
+                {.name = "fuse", .help = "mount with ecrin's own file system, not with fuse-overlayfs"}},
       .completion = Completion::image,
       .run = run,
   };

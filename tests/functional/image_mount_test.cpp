@@ -59,6 +59,33 @@ TEST_CASE("a mounted image is seen by all programs of the user, with its owners"
   CHECK(one_error(ecrin({"image", "unmount", path})));
 }
 
+TEST_CASE("an image mounted with ecrin's own file system is seen by all programs, with its owners",
+          "[any-driver]") {
+  Ecrin ecrin;
+  if (!has_fuse(ecrin)) ECRIN_SKIP("no fusermount3 or /dev/fuse");
+  build_owned(ecrin);
+  const std::string path = ecrin.must({"image", "mount", "--fuse", "owned"});
+  INFO(path);
+  CHECK(contains(read_file("/proc/self/mountinfo"), path + " ro,nosuid,nodev"));
+  CHECK(contains(read_file("/proc/self/mountinfo"), "fuse.ecrin"));
+  CHECK(read_file(path + "/own/file") == "secret\n");
+  CHECK_FALSE(exists(path + "/own/other"));
+  CHECK(trimmed(run(host_command({"stat", "-c", "%u:%g %a", path + "/own/file"})).out) == "42:43 600");
+  CHECK(run(host_command({"touch", path + "/new"})).code != 0);
+  CHECK(run(host_command({"find", path})).code == 0);
+  CHECK(ecrin.must({"image", "mount", "owned"}) == path);
+  ecrin.must({"untag", "owned"});
+  ecrin.must({"prune", "-f", "-a"});
+  CHECK(read_file(path + "/own/file") == "secret\n");
+  ecrin.must({"image", "unmount", path});
+  CHECK_FALSE(exists(path));
+  ecrin.must({"prune", "-f"});
+  CHECK(ecrin.json({"images", "-a", "--format", "json"}).empty());
+  CHECK(names_in(ecrin.root() + "/mounts").empty());
+  CHECK(one_error(
+      ecrin({"unshare", setting().ecrin, "--root", ecrin.root(), "image", "mount", "--fuse", "busybox"})));
+}
+
 TEST_CASE("a mount in use is unmounted by force only", "[any-driver]") {
   Ecrin ecrin;
   if (!has_fuse(ecrin)) ECRIN_SKIP("no fuse-overlayfs, fusermount3 or /dev/fuse");

@@ -118,6 +118,9 @@ BuildPlaces readable_places(const passwd& user, const BuildPlaces& places, const
     copied.faults = copies + "/ecrin-faults";
     files.emplace_back(places.faults, copied.faults);
   }
+  // Helpers of single tests stand beside it.
+  const std::string beside = places.test_init.substr(0, places.test_init.rfind('/'));
+  if (exists(beside + "/image-trial")) files.emplace_back(beside + "/image-trial", copies + "/image-trial");
   bool fresh = true;
   for (const auto& [from, to] : files) {
     if (same_file_facts(from, to)) continue;
