@@ -145,6 +145,22 @@ int after_commit(void* connection, sqlite3* handle, const char* name, int pages)
 
 }  // namespace
 
+namespace {
+
+// As root SQLite gives files that it makes beside the database the owner of that one. Who is root of a user
+// namespace may be on its way there: what it read as the owner a moment ago, before its ids were mapped, is
+// another id now.
+void leave_owners_alone() {
+  static const bool done = [] {
+    sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
+    int (*const keep)(int, uid_t, gid_t) = [](int, uid_t, gid_t) { return 0; };
+    return system->xSetSystemCall(system, "fchown", reinterpret_cast<sqlite3_syscall_ptr>(keep)) == SQLITE_OK;
+  }();
+  (void)done;
+}
+
+}  // namespace
+
 struct Database::State {
   std::shared_ptr<SqliteConnection> connection = std::make_shared<SqliteConnection>();
   using Versions = std::map<std::string, std::int64_t, std::less<>>;
@@ -155,6 +171,7 @@ Database::Database(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
+  leave_owners_alone();
   auto state = std::make_unique<State>();
   SqliteConnection& connection = *state->connection;
   connection.path = path;

@@ -120,7 +120,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
                       .lock = std::move(made.lock)};
 }
 
-Result<> remove_container(Store& store, const std::string& id, Deletion deletion) {
+Result<> remove_container(Store& store, const std::string& id) {
   build::Volumes volumes = TRY(build::Volumes::open(store));
   std::vector<std::string> made_for_it;
   {
@@ -130,8 +130,7 @@ Result<> remove_container(Store& store, const std::string& id, Deletion deletion
     made_for_it = TRY(volumes.detach(id));
     TRY(transaction.commit());
   }
-  TRY(deletion == Deletion::now ? run::remove_container_place(store, id)
-                                : run::retire_container_place(store, id));
+  TRY(run::remove_container_place(store, id));
   for (const std::string& name : made_for_it) {
     // Somebody else may have taken it up by its name, or away.
     const auto removed = volumes.remove(name);

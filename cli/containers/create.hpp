@@ -23,8 +23,6 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
                                       const Arguments& arguments, Program program = Program::of_image);
 
 /// Takes a container away with all that belongs to it; with its lock held, inside the user namespace.
-/// later: its own directory is only moved to where `Store::temporary` is.
-enum class Deletion { now, later };
-Result<> remove_container(Store& store, const std::string& id, Deletion deletion = Deletion::now);
+Result<> remove_container(Store& store, const std::string& id);
 
 }  // namespace ecrin::cli

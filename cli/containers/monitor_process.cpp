@@ -54,10 +54,7 @@ Result<Fd> keep_only(Fd socket) {
   Outcome outcome = [&]() -> Outcome {
     Session session = parent.anew();
     Fd client = TRY(kept->duplicate());
-    Outcome ended = work(session, companion, std::move(client));
-    // Nobody waits for this process any more, but the next command would read the log.
-    if (const auto workshop = session.workshop()) (*workshop)->store().database().shorten_log();
-    return ended;
+    return work(session, companion, std::move(client));
   }();
   parent.console().clear();
   if (!outcome) {
@@ -215,28 +212,28 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
                          const run::Container& in) { return launch.disconnect(network, in); },
        .ports = [&] { return launch.ports(); },
        .ended = [&] { launch.ended(); }}));
-  const auto remove = [&](Deletion deletion) -> std::string {
+  const auto remove = [&]() -> std::string {
     if (!request.life.remove) return "";
-    const auto removed = remove_container(workshop.store(), record.id, deletion);
+    const auto removed = remove_container(workshop.store(), record.id);
     return removed ? "" : "the container cannot be removed: " + removed.error().message();
   };
   // From the moment on that the parent hears of the start it may leave.
   ::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   if (auto started = monitor.start(); !started) {
     const int code = exit_code_of_start(started.error());
-    if (const std::string trouble = remove(Deletion::now); !trouble.empty()) log::warning("{}", trouble);
+    if (const std::string trouble = remove(); !trouble.empty()) log::warning("{}", trouble);
     return std::unexpected(Failure(std::move(started).error(), code));
   }
   TRY(leave_standard_streams());
+  // While the program is at work: a log that has become long is read by every command that follows.
+  workshop.store().database().shorten_log();
   const auto state = monitor.run();
-  const std::string trouble = remove(Deletion::later);
+  const std::string trouble = remove();
   if (!state) return std::unexpected(state.error());
+  // What this process held, volumes and its place for temporary files, is free before anybody hears of the
+  // end.
+  if (trouble.empty()) session.close_store();
   monitor.tell_end(trouble);
-  // Nobody waits for this; what a kill leaves is for the next prune.
-  if (request.life.remove) {
-    if (const auto removed = run::remove_container_place(workshop.store(), record.id); !removed)
-      log::debug("{}", removed.error().message());
-  }
   return state->exit_code;
 }
 

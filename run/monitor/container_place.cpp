@@ -67,16 +67,12 @@ Result<std::optional<FileLock>> ContainerPlace::lock(std::chrono::milliseconds p
   }
 }
 
-Result<> retire_container_place(Store& store, const std::string& id) {
+Result<> remove_container_place(Store& store, const std::string& id) {
   const Fd temporary = TRY(store.temporary());
   const auto moved = posix::rename_at(TRY(store.subdirectory(k_folder)), id, temporary, id);
   if (!moved && moved.error().kind() == ErrorKind::not_found) return {};
-  return moved;
-}
-
-Result<> remove_container_place(Store& store, const std::string& id) {
-  TRY(retire_container_place(store, id));
-  return fs::remove_tree(TRY(store.temporary()), id);
+  TRY(moved);
+  return fs::remove_tree(temporary, id);
 }
 
 Result<std::vector<std::string>> unlocked_places(Store& store) {

@@ -50,9 +50,8 @@ struct ContainerPlace::Made {
   FileLock lock;
 };
 
-/// Moves a container's directory away, to this process's temporary files; with its lock held.
-Result<> retire_container_place(Store& store, const std::string& id);
-/// The same, and deletes it. Inside the user namespace, where files of all owners can be deleted.
+/// Moves a container's directory away and deletes it; with its lock held. Inside the user namespace, where
+/// files of all owners can be deleted.
 Result<> remove_container_place(Store& store, const std::string& id);
 /// Directories that nobody holds: what is garbage when the table, looked at afterwards, has no row for them.
 Result<std::vector<std::string>> unlocked_places(Store& store);

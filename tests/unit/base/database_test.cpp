@@ -1,5 +1,7 @@
 #include "base/database.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +137,20 @@ TEST_CASE_METHOD(Fixture, "database: a log that has become long is copied into t
   CHECK(std::filesystem::file_size(path) > 150u * 3000);
   CHECK(std::filesystem::file_size(path + "-wal") == 0);
   CHECK(number(*Database::open(path).value(), "SELECT count(*) FROM things") == 151);
+}
+
+TEST_CASE_METHOD(Fixture, "database: files beside it are whose process it is, also for root") {
+  const std::string other = directory.path("other.sqlite");
+  constexpr uid_t somebody = 65534;
+  REQUIRE(posix::open(other, O_WRONLY | O_CREAT, 0644));
+  if (::geteuid() == 0) REQUIRE(::chown(other.c_str(), somebody, somebody) == 0);
+  const auto opened = Database::open(other).value();
+  REQUIRE(opened->execute("CREATE TABLE things(name TEXT)"));
+  for (const char* end : {"-wal", "-shm"}) {
+    struct stat status;
+    REQUIRE(::stat((other + end).c_str(), &status) == 0);
+    CHECK(status.st_uid == ::geteuid());
+  }
 }
 
 TEST_CASE_METHOD(Fixture, "database: migrations run once and in order") {
