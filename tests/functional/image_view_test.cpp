@@ -92,8 +92,11 @@ TEST_CASE("what differs between the two trees is found", "[any-driver]") {
   const Outcome compared = layers.compare("cat /proc/self/mountinfo > /dir/mounts; test -e /dir/mounts");
   INFO(compared.description);
   CHECK(compared.code == 0);  // without /proc both are empty
+  // Overlay takes a work directory of volatile mounts once.
+  Layers others(1);
+  others.make(k_busybox);
   const Outcome differs =
-      layers.compare("stat -c %i /dir/f1 /etc > /inodes; case $PWD in /) ;; *) exit 1; esac");
+      others.compare("stat -c %i /dir/f1 /etc > /inodes; case $PWD in /) ;; *) exit 1; esac");
   INFO(differs.description);
   CHECK(differs.code == 1);
   CHECK(contains(differs.out, "image: inodes"));
