@@ -77,7 +77,8 @@ Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, c
   std::atomic<std::size_t> next = 0;
   const auto work = [&]() -> Result<> {
     for (std::size_t i = next++; i < entries.size(); i = next++) {
-      files[i] = {entries[i], TRY_WHILE(hash_file(m_root, *entries[i], cancel), "reading the build context")};
+      std::string digest = TRY_WHILE(hash_file(m_root, *entries[i], cancel), "reading the build context");
+      files[i] = {entries[i], std::move(digest)};
     }
     return {};
   };

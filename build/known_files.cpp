@@ -133,8 +133,10 @@ Result<std::string> KnownFiles::rows_of(std::string_view directory) {
 Result<KnownFiles::Directory*> KnownFiles::enter(std::string_view path) {
   while (!m_entered.empty() && m_entered.back().path != path && !is_below(path, m_entered.back().path))
     m_entered.pop_back();
-  if (m_entered.empty() || m_entered.back().path != path)
-    m_entered.push_back({.path = std::string(path), .rows = TRY(rows_of(path))});
+  if (m_entered.empty() || m_entered.back().path != path) {
+    std::string rows = TRY(rows_of(path));
+    m_entered.push_back({.path = std::string(path), .rows = std::move(rows)});
+  }
   return &m_entered.back();
 }
 
