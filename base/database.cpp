@@ -143,20 +143,16 @@ int after_commit(void* connection, sqlite3* handle, const char* name, int pages)
   return SQLITE_OK;
 }
 
-}  // namespace
-
-namespace {
-
 // As root SQLite gives files that it makes beside the database the owner of that one. Who is root of a user
 // namespace may be on its way there: what it read as the owner a moment ago, before its ids were mapped, is
 // another id now.
 void leave_owners_alone() {
-  static const bool done = [] {
+  static std::once_flag once;
+  std::call_once(once, [] {
     sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
     int (*const keep)(int, uid_t, gid_t) = [](int, uid_t, gid_t) { return 0; };
-    return system->xSetSystemCall(system, "fchown", reinterpret_cast<sqlite3_syscall_ptr>(keep)) == SQLITE_OK;
-  }();
-  (void)done;
+    system->xSetSystemCall(system, "fchown", reinterpret_cast<sqlite3_syscall_ptr>(keep));
+  });
 }
 
 }  // namespace
