@@ -64,9 +64,10 @@ def full(lab, options):
             continue
         show(workload, measured, kinds)
         runs.append((workload, measured, kinds))
+        # Each time: a run takes most of an hour, and what was measured is not lost when it is stopped.
         results.write(options.path("RESULTS.md"), runs, options.reps, tools.versions(lab.sampler))
-    if options.record:
-        results.record(options.path("recorded.json"), runs)
+        if options.record:
+            results.record(options.path("recorded.json"), runs)
     return 0
 
 

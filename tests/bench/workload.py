@@ -1,6 +1,7 @@
 """What a workload is: who takes part, what it is compared with, and how it is run, each sample of each in turn."""
 
 import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -64,6 +65,7 @@ def run(lab, workload, reps, peers=True, seconds=None):
             for command in one.prepare(number):
                 lab.sampler.call(command, check=False)
             command = one.command(number) if callable(one.command) else one.command
+            os.sync()  # nobody waits for what another one wrote
             sample = lab.sampler.sample(command, 0 if one.stays else LINGER)
             if sample is None:
                 if one.kind == ECRIN:
