@@ -53,6 +53,12 @@ struct NamedContext {
 /// The one that is meant: "debian" is also "debian:latest" and "docker.io/library/debian".
 const NamedContext* find_named_context(const std::vector<NamedContext>& contexts, std::string_view name);
 
+/// How results of earlier builds are found.
+enum class CacheUse {
+  exact,   // by keys
+  traced,  // and RUN steps also by what they used (build/step_traces.hpp)
+};
+
 struct BuildOptions {
   std::string context_directory;  // absolute; "" = none (COPY from the context is an error)
   std::string context_name;       // of a context that was unpacked: what it was; "" = the directory
@@ -64,6 +70,7 @@ struct BuildOptions {
   std::optional<std::int64_t> epoch;      // SOURCE_DATE_EPOCH; wins over the recipe's; none: recipe's, else 0
   bool current_time = false;              // --timestamp=now: times stay, `created` is now
   bool no_cache = false;
+  CacheUse cache = CacheUse::exact;
   std::vector<std::string> no_cache_stages;  // the same for these
   RunSettings run;
   ImageSettings image;

@@ -26,6 +26,7 @@ Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig con
   }
   for (const HistoryStep& step : steps) {
     parts.states.push_back(step.after);
+    parts.keys.push_back(step.key);
     oci::HistoryEntry entry;
     entry.created = parts.config.created;
     entry.created_by = step.text;
@@ -56,7 +57,8 @@ Result<ImageParts> make_image(const Plan& plan, const std::vector<CommittedStep>
     const auto* kind = std::get_if<recipes::StepKind>(&step.what);
     history.push_back({.text = kind ? recipes::history_text(*kind, committed.step->shell) : step.text,
                        .layer = committed.layer,
-                       .after = committed.step->after});
+                       .after = committed.step->after,
+                       .key = makes_layer(step) ? committed.step->key : ""});
   }
   ImageParts parts = TRY(assemble_image(last.base, *last.after, history, time));
   for (const auto& [name, value] : target.annotations) parts.manifest.annotations[name] = value;
@@ -152,7 +154,8 @@ Result<oci::ImageRecord> store_image(Workshop& workshop, ImageParts parts, const
   TRY(record_states(workshop.store().database(), record.id.digest.to_string(),
                     {.base = base ? base->id().digest.to_string() : "",
                      .base_entries = parts.config.history.size() - parts.states.size(),
-                     .states = std::move(parts.states)}));
+                     .states = std::move(parts.states),
+                     .keys = std::move(parts.keys)}));
   return record;
 }
 

@@ -18,12 +18,14 @@ struct ImageParts {
   oci::ImageConfig config;
   oci::ImageManifest manifest;        // without its config's descriptor
   std::vector<ConfigPointer> states;  // after each entry of the history that is not the base's
+  std::vector<std::string> keys;      // of the same: ImageStates
 };
 /// What the history of an image says of one of its steps.
 struct HistoryStep {
   std::string text;
   std::optional<fs::Layer> layer;  // sealed
   ConfigPointer after;
+  std::string key = "";  // in the build cache
 };
 /// Pure. Steps on a base (nullptr: none) with the last config.
 Result<ImageParts> assemble_image(const ImagePointer& base, oci::ImageConfig config,

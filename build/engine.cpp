@@ -11,9 +11,14 @@
 #include "build/serial_observer.hpp"
 #include "build/session.hpp"
 #include "build/shared_build.hpp"
+#include "build/shared_reuse.hpp"
+#include "build/step_descriptions.hpp"
 #include "build/step_fates.hpp"
 #include "build/step_reasons.hpp"
+#include "build/step_reuse.hpp"
+#include "build/step_traces.hpp"
 #include "build/step_trees.hpp"
+#include "build/traced_step.hpp"
 
 namespace ecrin::build {
 
@@ -43,6 +48,7 @@ private:
   Result<> adopt(std::size_t index, const CancelToken& stop);
   Result<> check_steps();
   Result<> execute(std::size_t index, const CancelToken& stop);
+  Result<bool> reuse(std::size_t index, const CancelToken& stop, StepResult& result);
   Result<> finish(std::size_t index, const StepOutcome& outcome, double seconds, const KeyInputs& inputs);
   void export_step(std::size_t index);
   void report_cached(std::size_t index);
@@ -146,12 +152,46 @@ void Engine::note_failure(std::size_t index, const StepFailure& failure) {
                       .kept = failure.kept};
 }
 
+// A step whose key is new, but not its result.
+Result<bool> Engine::reuse(std::size_t index, const CancelToken& stop, StepResult& result) {
+  const BuildOptions& options = m_session.options;
+  if (options.cache != CacheUse::traced || options.no_cache || m_fates.is_fresh(index)) return false;
+  if (!plan(index).parent) return false;
+  const auto start = Clock::now();
+  Reuse found = TRY(find_reuse(m_session, m_hasher, m_session.steps[index],
+                               m_trees.chain(*plan(index).parent), m_in_image[index] != 0, stop));
+  // What a cache has by the exact key runs because that is faster.
+  if (!found.outcome && !m_fates.known(index).found)
+    TRY(find_shared_reuse(m_session, m_session.steps[index], m_trees.chain(*plan(index).parent), stop,
+                          found));
+  if (!options.explain) found.reasons.clear();
+  if (!found.outcome) {
+    // Of all that is another now, what decided.
+    if (!found.reasons.empty()) result.reasons = std::move(found.reasons);
+    return false;
+  }
+  result = {.state = StepResult::State::cached,
+            .seconds = std::chrono::duration<double>(Clock::now() - start).count(),
+            .bytes = found.outcome->bytes,
+            .entries = found.outcome->entries,
+            .reasons = std::move(found.reasons),
+            .from = std::move(found.from)};
+  m_reported[index] = 1;
+  TRY(finish(index, *found.outcome, found.outcome->seconds, m_session.steps[index].inputs));
+  m_observer.with([&, step = info(index)](BuildObserver& observer) {
+    observer.step_started(step);
+    observer.step_finished(step, result);
+  });
+  return true;
+}
+
 Result<> Engine::execute(std::size_t index, const CancelToken& stop) {
   TRY(stop.check());
   if (stands_on_nothing(index)) return {};
   const StepInfo step = info(index);
   StepResult result;
   result.reasons = reasons(index);
+  if (TRY(reuse(index, stop, result))) return {};
   m_ran[index] = 1;
   m_reported[index] = 1;
   m_observer.with([&](BuildObserver& observer) { observer.step_started(step); });
@@ -195,6 +235,14 @@ Result<> Engine::finish(std::size_t index, const StepOutcome& outcome, double se
                             .seconds = seconds,
                             .inputs = &inputs},
                            m_session.options.now));
+  if (outcome.trace) {
+    StepTraces traces(m_session.workshop.store().database(), m_session.workshop.layers());
+    TRY(traces.add(TRY(traced_command(m_session, m_session.steps[index])), m_session.steps[index].key,
+                   *outcome.trace, m_session.options.now));
+    if (const auto* run = plan(index).as<recipes::RunStep>())
+      TRY(StepDescriptions(m_session.workshop.store().database())
+              .add(m_session.steps[index].key, describe_step(m_session, m_session.steps[index], *run)));
+  }
   // After the row: the hasher may find the layer a duplicate and change the row.
   if (outcome.layer && m_in_image[index]) m_hasher.add(*outcome.layer);
   export_step(index);
@@ -342,6 +390,8 @@ Result<oci::ImageRecord> Engine::commit() {
     steps.push_back(std::move(step));
   }
   std::reverse(steps.begin(), steps.end());
+  const bool is_new = std::ranges::count(m_finished, 1) > 0;
+  if (is_new && m_session.options.cache == CacheUse::traced) TRY(remember_results(m_session, steps));
   return commit_image(m_session, steps);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/early_writeback.hpp"
 #include "build/layer_hasher.hpp"
 #include "run/emulation/platform_support.hpp"
 #include "run/user_lookup.hpp"
@@ -111,6 +112,7 @@ public:
   }
 
   Result<StepOutcome> execute(const StepScope& scope) override {
+    std::call_once(m_writes_early, [this] { write_early(); });
     const PlanStep& step = *scope.step.plan;
     if (const auto* run = step.as<recipes::RunStep>()) return execute_run(m_session, m_networks, scope, *run);
     if (const auto* copy = step.as<recipes::CopyStep>()) return execute_copy(m_session, scope, *copy);
@@ -127,8 +129,14 @@ public:
   }
 
 private:
+  void write_early() {
+    if (auto directory = m_session.workshop.store().temporary()) m_writeback.emplace(std::move(*directory));
+  }
+
   Session& m_session;
   StepNetworks m_networks;
+  std::once_flag m_writes_early;
+  std::optional<EarlyWriteback> m_writeback;
 };
 
 }  // namespace

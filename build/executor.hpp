@@ -83,16 +83,19 @@ struct StepProgram {
   std::function<Result<>(run::ContainerOptions&)> prepare;    // last changes: streams, a terminal
   std::function<Result<ExitStatus>(run::Container&)> attend;  // until it ends
 };
-/// A container for the step on its mounted tree, with its mounts, environment and network.
+/// A container for the step on its mounted tree, with its mounts, environment and network. `is_traced`: what
+/// it uses of the context is recorded (build/traced_binds.hpp).
 struct ProgramEnd {
   ExitStatus status;
   std::vector<std::string> mount_points;  // that were made for it
   GuardedSecrets secrets;                 // that it saw
   std::uint64_t out_of_memory_kills = 0;
+  bool used_network = true;        // or nobody knows
+  fs::ImageTrace used_files = {};  // of the context, if that was asked for
 };
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
                                const recipes::RunStep& run, const TreeMount& mount,
-                               const StepProgram* program = nullptr);
+                               const StepProgram* program = nullptr, bool is_traced = false);
 
 /// How a step failed.
 struct StepEnd {

@@ -10,11 +10,13 @@
 #include "base/store_sync.hpp"
 #include "base/text.hpp"
 #include "build/cache_policy.hpp"
+#include "build/file_digests.hpp"
 #include "build/image_mounts.hpp"
 #include "build/image_needs.hpp"
 #include "build/image_steps.hpp"
 #include "build/kept_steps.hpp"
 #include "build/layer_hasher.hpp"
+#include "build/run_traces.hpp"
 #include "build/working_containers.hpp"
 #include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
@@ -46,6 +48,7 @@ private:
   Result<> decide();
   bool is_asked_for(const oci::ImageRecord& record);
   Result<> remove_images();
+  Result<> remove_run_traces();
   Result<> collect_needed();
   Result<> remove_cache_entries();
   Result<> remove_kept();
@@ -132,6 +135,14 @@ Result<> Pruner::remove_images() {
   return {};
 }
 
+// Also of images that their user has removed before.
+Result<> Pruner::remove_run_traces() {
+  std::vector<std::string> remaining;
+  for (const oci::ImageRecord& record : TRY(m_workshop.images().list_all()))
+    remaining.push_back(record.id.digest.to_string());
+  return forget_run_traces(m_database, remaining);
+}
+
 Result<> Pruner::collect_needed() {
   const std::vector<oci::ImageRecord> records = TRY(m_workshop.images().list_all());
   m_needed = TRY(needs_of_removed(m_workshop.blobs(), records));
@@ -207,6 +218,7 @@ Result<> Pruner::retire_layers() {
     for (const fs::Layer& layer : layers) {
       if (m_needed_layers.contains(layer.id)) continue;
       TRY(from.retire(layer.id));
+      TRY(FileDigests::forget(m_database, layer.id));
       ++m_report.layers;
     }
     return {};
@@ -280,6 +292,7 @@ Result<> Pruner::decide() {
   m_dead_leases = TRY(m_workshop.store().dead_leases());
   m_report.leases = m_dead_leases.size();
   TRY(remove_images());
+  TRY(remove_run_traces());
   TRY(collect_needed());
   TRY(remove_kept());
   TRY(remove_cache_entries());

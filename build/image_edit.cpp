@@ -127,8 +127,10 @@ Result<oci::NewLayer> add_layer_file(Workshop& workshop, const std::string& path
 }
 
 Result<std::vector<RebaseOverlap>> find_overlaps(Workshop& workshop, const oci::Image& image,
+                                                 const std::vector<std::size_t>& layers,
                                                  const oci::Image& old_base, const oci::Image& new_base,
                                                  const CancelToken* cancel) {
+  if (layers.empty()) return std::vector<RebaseOverlap>();
   const std::vector<std::string> all = layer_paths(workshop, TRY(workshop.unpack(image, cancel)));
   const std::vector<std::string> next = layer_paths(workshop, TRY(workshop.unpack(new_base, cancel)));
   const auto own = all.begin() + static_cast<std::ptrdiff_t>(old_base.config.diff_ids.size());
@@ -140,7 +142,9 @@ Result<std::vector<RebaseOverlap>> find_overlaps(Workshop& workshop, const oci::
     // The same file with another time is no loss.
     if (difference.aspects != fs::Aspects{.time = true}) differences[difference.path] = &difference;
   }
-  return overlaps(TRY(fs::list_layer_paths({own, all.end()}, cancel)), differences);
+  std::vector<std::string> paths;
+  for (const std::size_t layer : layers) paths.push_back(all[layer]);
+  return overlaps(TRY(fs::list_layer_paths(paths, cancel)), differences);
 }
 
 }  // namespace ecrin::build

@@ -25,8 +25,10 @@ struct RebaseOverlap {
   std::string path;    // absolute in the image
   std::string reason;  // "changed (content) in the new base"
 };
-/// Looks only at what the bases do not share, and at the image's own layers.
+/// Looks only at what the bases do not share, and at these layers of the image (0 is the bottom), which are
+/// its own.
 Result<std::vector<RebaseOverlap>> find_overlaps(Workshop& workshop, const oci::Image& image,
+                                                 const std::vector<std::size_t>& layers,
                                                  const oci::Image& old_base, const oci::Image& new_base,
                                                  const CancelToken* cancel);
 

@@ -19,13 +19,16 @@ constexpr std::uint64_t k_states_limit = 64u << 20;
 constexpr std::uint64_t k_text_overhead = 64;  // at most, of one among others
 constexpr int k_bases_limit = 100;             // on top of each other
 
-constexpr std::array<std::string_view, 1> k_schema = {R"(
+constexpr std::array<std::string_view, 2> k_schema = {R"(
 CREATE TABLE image_steps (
   image TEXT PRIMARY KEY,        -- ID
   base TEXT NOT NULL,            -- ID of the image that it was built on; '': none
   base_entries INTEGER NOT NULL, -- of its history that came with the base
   states TEXT NOT NULL           -- configs after each of the other entries; zstd
 ) WITHOUT ROWID;
+)",
+                                                      R"(
+ALTER TABLE image_steps ADD COLUMN keys TEXT NOT NULL DEFAULT '';  -- of the same entries, in build_steps
 )"};
 
 /// "" when unpack() would refuse it.
@@ -91,23 +94,31 @@ Result<> migrate_image_steps(Database& database) {
 }
 
 Result<> record_states(Database& database, const std::string& image_id, const ImageStates& states) {
+  const bool has_keys = std::ranges::any_of(states.keys, [](const std::string& key) { return !key.empty(); });
+  const std::string keys = has_keys ? join(states.keys, " ") : "";
   auto lock = database.lock();
   {
-    auto select = TRY(database.prepare("SELECT 1 FROM image_steps WHERE image = ?1"));
+    auto select = TRY(database.prepare("SELECT keys FROM image_steps WHERE image = ?1"));
     select.bind(1, image_id);
-    if (TRY(select.step()) == Statement::Step::row) return {};
+    if (TRY(select.step()) == Statement::Step::row) {
+      if (keys.empty() || select.text(0) == keys) return {};
+      auto update = TRY(database.prepare("UPDATE image_steps SET keys = ?2 WHERE image = ?1"));
+      return update.bind(1, image_id).bind(2, keys).run();
+    }
   }
   const std::string packed = TRY(pack(states.states));
   if (packed.empty()) {
     log::debug("what image {} was after each step is too much to be kept", image_id);
     return {};
   }
-  auto insert = TRY(database.prepare(
-      "INSERT OR REPLACE INTO image_steps (image, base, base_entries, states) VALUES (?1, ?2, ?3, ?4)"));
+  auto insert =
+      TRY(database.prepare("INSERT OR REPLACE INTO image_steps (image, base, base_entries, states, keys) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5)"));
   return insert.bind(1, image_id)
       .bind(2, states.base)
       .bind(3, static_cast<std::int64_t>(states.base_entries))
       .bind(4, packed)
+      .bind(5, keys)
       .run();
 }
 
@@ -128,6 +139,25 @@ Result<> forget_states(Database& database, const std::vector<std::string>& remai
     TRY(remove.bind(1, id).run());
   }
   return {};
+}
+
+Result<std::vector<std::string>> step_keys(Database& database, const oci::Image& image) {
+  std::vector<std::string> all;
+  std::size_t end = image.config.history.size();
+  std::string id = image.id().digest.to_string();
+  for (int depth = 0; depth < k_bases_limit && end > 0; ++depth) {
+    auto lock = database.lock();
+    auto select = TRY(database.prepare("SELECT base, base_entries, keys FROM image_steps WHERE image = ?1"));
+    select.bind(1, id);
+    if (TRY(select.step()) == Statement::Step::done) break;
+    all.resize(image.config.history.size());
+    const auto first = static_cast<std::size_t>(select.integer(1));
+    const std::vector<std::string> keys = split(select.text(2), ' ');
+    for (std::size_t i = first; i < end && i - first < keys.size(); ++i) all[i] = keys[i - first];
+    end = std::min(end, first);
+    id = select.text(0);
+  }
+  return all;
 }
 
 Result<ImageAtStep> image_at_step(Database& database, const oci::Image& image, std::size_t step) {

@@ -4,7 +4,7 @@
 #include "build/executor.hpp"
 #include "build/kept_steps.hpp"
 #include "build/layer_hasher.hpp"
-#include "build/step_spec.hpp"
+#include "build/step_descriptions.hpp"
 
 namespace ecrin::build {
 
@@ -18,20 +18,7 @@ Result<std::vector<std::string>> layer_ids(Session& session, const LayerChain& c
 }
 
 Result<StepSpec> describe(Session& session, const StepScope& scope, const recipes::RunStep& run) {
-  StepSpec spec;
-  spec.run = run;
-  spec.before = *scope.step.before;
-  spec.shell = scope.step.shell;
-  spec.platform = scope.step.platform;
-  // One that was unpacked goes with the build.
-  if (session.options.context_name.empty()) {
-    spec.context_directory = session.options.context_directory;
-    spec.recipe_file = session.options.recipe_file;
-    spec.ignore_file = session.options.ignore_file;
-  }
-  spec.clamp = session.time.clamp;
-  spec.network = session.options.network;
-  spec.settings = session.options.run;
+  StepSpec spec = describe_step(session, scope.step, run);
   spec.tree = TRY(layer_ids(session, scope.below, scope.stop));
   for (const StepInput& input : scope.step.plan->inputs) {
     LayerChain image;

@@ -112,8 +112,24 @@ Result<std::string> RunMounts::context_source(const recipes::Mount& mount, std::
   return copy.draft->path() + "/diff/tree" + below;
 }
 
+Result<std::string> RunMounts::recorded_source(const recipes::Mount& mount, std::size_t position) {
+  const std::string source = TRY(context_source(mount, position));
+  const std::string& below = m_scope.step.mount_selections[position]->items.front().entries.front().path;
+  m_recorded.push_back(TRY(TracedBind::mount(m_session, source, below, m_scope.stop)));
+  return m_recorded.back()->path();
+}
+
+fs::ImageTrace RunMounts::used_files() const {
+  fs::ImageTrace used;
+  for (const auto& bind : m_recorded)
+    for (fs::TracedPath& path : build::used_files(m_scope.step, bind->below(), bind->usage()))
+      used.push_back(std::move(path));
+  return used;
+}
+
 Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::size_t position) {
-  if (mount.from.empty()) return context_source(mount, position);
+  if (mount.from.empty())
+    return m_records_use ? recorded_source(mount, position) : context_source(mount, position);
   // A writable bind of a stage is a mount of its own: what is written is thrown away with it.
   m_trees.push_back(TRY_WHILE(
       mount_other(m_session, m_scope, mount.from, mount.read_only ? Access::read_only : Access::writable),

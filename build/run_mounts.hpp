@@ -11,6 +11,7 @@
 #include "base/file_lock.hpp"
 #include "base/socket_relay.hpp"
 #include "build/executor.hpp"
+#include "build/traced_binds.hpp"
 #include "oci/runtime_config.hpp"
 
 namespace ecrin::build {
@@ -48,6 +49,10 @@ public:
   const std::set<std::string>& kept_sources() const { return m_kept_sources; }
   /// Variables that mounts bring: secrets, SSH_AUTH_SOCK.
   const std::vector<recipes::KeyValue>& environment() const { return m_environment; }
+  /// From now on, what a step uses of the context is recorded. Before the mounts are added.
+  void record_use() { m_records_use = true; }
+  /// What it used, as paths of a trace.
+  fs::ImageTrace used_files() const;
   /// Ids of the secrets that the step sees.
   const std::vector<std::string>& secrets() const { return m_secret_ids; }
 
@@ -55,6 +60,7 @@ private:
   Result<std::string> bind_source(const recipes::Mount& mount, std::size_t position);
   Result<fs::LayerDraft> copy_of_context(const Selection& selection);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
+  Result<std::string> recorded_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> cache_source(const recipes::Mount& mount);
   struct CacheName {
     std::string id;
@@ -69,6 +75,8 @@ private:
   const StepScope& m_scope;
   std::vector<OtherTree> m_trees;
   std::vector<fs::LayerDraft> m_copies;
+  bool m_records_use = false;
+  std::vector<std::unique_ptr<TracedBind>> m_recorded;
   std::vector<FileLock> m_locks;
   std::unique_ptr<MemoryDirectory> m_private;  // secrets, sockets
   std::unique_ptr<MemoryDirectory> m_scripts;

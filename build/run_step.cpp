@@ -2,13 +2,17 @@
 #include <poll.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "base/variables.hpp"
 #include "build/executor.hpp"
 #include "build/run_mounts.hpp"
+#include "build/traced_step.hpp"
 #include "run/cgroup/cgroup_settings.hpp"
 #include "run/container.hpp"
+#include "run/network/network_counters.hpp"
 #include "run/user_lookup.hpp"
 
 namespace ecrin::build {
@@ -60,6 +64,26 @@ Result<Network> choose_network(const Session& session, StepNetworks& networks, c
   network.mode = run::NetworkMode::host;
   return network;
 }
+
+// Did the step talk to anybody? Where that cannot be told it did.
+class NetworkWatch {
+public:
+  explicit NetworkWatch(const Network& network) : m_network(network) { m_before = counters(); }
+  bool saw_use() const {
+    if (m_network.mode == run::NetworkMode::none) return false;
+    const auto now = counters();
+    return !m_before || !now || *m_before != *now;
+  }
+
+private:
+  std::optional<run::NetworkCounters> counters() const {
+    if (!m_network.lease) return std::nullopt;
+    auto found = run::network_counters(m_network.lease->network().network_namespace());
+    return found ? std::optional(*found) : std::nullopt;
+  }
+  const Network& m_network;
+  std::optional<run::NetworkCounters> m_before;
+};
 
 // Passes on what the container prints until it closes the pipe; a wish to stop kills the container.
 Result<> follow_output(run::Container& container, const Fd& pipe, const StepScope& scope, SecretMask mask) {
@@ -144,9 +168,10 @@ Result<run::NetworkPool::Lease> StepNetworks::acquire() {
 
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
                                const recipes::RunStep& run, const TreeMount& mount,
-                               const StepProgram* program) {
+                               const StepProgram* program, bool is_traced) {
   // Mounts, locks and the network go before the tree is taken down.
   RunMounts mounts(session, scope);
+  if (is_traced && has_traced_binds(scope.step)) mounts.record_use();
   TRY(mounts.lock_caches(run.mounts));
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
@@ -157,6 +182,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   ProgramEnd end;
   end.secrets = session.secrets.guarded(mounts.secrets());
   const Network network = TRY(choose_network(session, networks, scope, run.network));
+  const NetworkWatch watch(network);
   run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
   for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
   Pipe pipe;
@@ -173,14 +199,27 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   end.status = TRY(program ? program->attend(container) : container.wait());
   end.mount_points = container.created_mount_points();
   end.out_of_memory_kills = container.out_of_memory_kills();
+  end.used_network = watch.saw_use();
+  end.used_files = mounts.used_files();
   return end;
 }
 
 Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const StepScope& scope,
                                 const recipes::RunStep& run) {
   const std::vector<fs::Layer> layers = TRY(session.directories(scope.below, scope.stop));
-  TreeMount mount = TRY(mount_layers(session.workshop, layers, Access::step));
-  auto end = run_program(session, networks, scope, run, mount);
+  std::optional<TracedMount> traced;
+  if (!layers.empty() && session.options.cache == CacheUse::traced && untraceable(session, run).empty()) {
+    auto mounted = mount_traced(session, layers, scope.stop);
+    if (mounted)
+      traced.emplace(std::move(*mounted));
+    else if (mounted.error().kind() == ErrorKind::cancelled)
+      return std::unexpected(std::move(mounted).error());
+    else
+      scope.note("steps run without a trace of what they use: " + mounted.error().message());
+  }
+  TreeMount mount =
+      traced ? std::move(traced->mount) : TRY(mount_layers(session.workshop, layers, Access::step));
+  auto end = run_program(session, networks, scope, run, mount, nullptr, traced.has_value());
   if (!end) {
     const ErrorKind kind = end.error().kind();
     if (kind == ErrorKind::program_not_found || kind == ErrorKind::program_not_executable) {
@@ -204,6 +243,12 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
   if (end->out_of_memory_kills > 0)
     scope.note("a process of the step was " + run::out_of_memory_message(session.options.run.resources));
   TRY(mount.tree->finish());
+  std::optional<fs::ImageTrace> trace;
+  if (traced && (run.has_pinned_network || !end->used_network)) {
+    trace = TRY(trace_of(session, *traced->tree, scope.stop));
+    trace->insert(trace->end(), end->used_files.begin(), end->used_files.end());
+    std::ranges::sort(*trace, {}, &fs::TracedPath::path);
+  }
   mount.tree.reset();
   fs::LowerTree lower = TRY(lower_tree(session, scope));
   const GuardedSecrets& secrets = end->secrets;
@@ -211,6 +256,7 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
       publish_changes(session, std::move(*mount.draft), lower, std::move(end->mount_points), scope.stop,
                       session.options.allow_secret_in_layer ? GuardedSecrets{} : secrets);
   if (!outcome) return std::unexpected(without_secrets(outcome.error(), secrets));
+  outcome->trace = std::move(trace);
   return outcome;
 }
 

@@ -14,11 +14,13 @@
 #include "build/build_cache.hpp"
 #include "build/cache_key.hpp"
 #include "build/context.hpp"
+#include "build/file_digests.hpp"
 #include "build/git_source.hpp"
 #include "build/image_state.hpp"
 #include "build/plan.hpp"
 #include "build/secrets.hpp"
 #include "fs/changeset.hpp"
+#include "fs/fuse/image_trace.hpp"
 #include "fs/layer_store.hpp"
 #include "oci/image_store.hpp"
 
@@ -90,6 +92,8 @@ struct StepOutcome {
   std::uint64_t bytes = 0;
   std::uint64_t entries = 0;
   KeyInputs found = {};  // what only running it could tell; kept beside the inputs, not in the key
+  std::optional<fs::ImageTrace> trace = std::nullopt;  // what it used of the tree below; none: not known
+  double seconds = 0;                                  // of an earlier run: that it took
 };
 
 /// What a running step may ask for.
@@ -120,7 +124,8 @@ struct Session {
         options(the_options),
         cancel(the_token),
         secrets(the_options.secrets),
-        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path) {}
+        ssh_agents(the_workshop.store(), the_options.ssh_agents, the_workshop.options().search_path),
+        digests(the_workshop.store().database()) {}
 
   Workshop& workshop;
   const recipes::Recipe& recipe;
@@ -128,6 +133,7 @@ struct Session {
   const CancelToken& cancel;
   Secrets secrets;
   SshAgents ssh_agents;
+  FileDigests digests;
   std::mutex failure_mutex;
   FailedStep failed;  // the first
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/cache_mount.hpp"
+#include "build/shared_traces.hpp"
 
 namespace ecrin::build {
 
@@ -131,6 +133,28 @@ SharedStep SharedBuild::row(std::size_t index) const {
           .inputs = shared_inputs(step.inputs)};
 }
 
+// What a step with a secret used is of use in this store only (StepTraces::secret_digest).
+bool SharedBuild::exports_trace(std::size_t index) const {
+  const auto* run = m_session.steps[index].plan->as<recipes::RunStep>();
+  return m_session.options.cache == CacheUse::traced && run &&
+         std::ranges::none_of(run->mounts, [](const recipes::Mount& mount) {
+           return mount.type == recipes::Mount::Type::secret || mount.type == recipes::Mount::Type::ssh;
+         });
+}
+
+void SharedBuild::add_trace(ExportedStep& step) const {
+  StepTraces traces(m_session.workshop.store().database(), m_session.workshop.layers());
+  auto packed = traces.packed(step.row.key);
+  if (!packed) log::debug("no trace of '{}': {}", printable(step.row.text, 80), packed.error().message());
+  if (!packed || !*packed) return;
+  step.row.trace = shared_trace((*packed)->command, (*packed)->bytes);
+  step.traced_layer = (*packed)->layer;
+  const auto bytes = std::make_shared<const std::string>(std::move((*packed)->bytes));
+  step.open_trace = [bytes](std::uint64_t offset) -> Result<std::unique_ptr<Source>> {
+    return std::make_unique<MemorySource>(bytes->substr(std::min<std::uint64_t>(offset, bytes->size())));
+  };
+}
+
 void SharedBuild::add(std::size_t index, const Exported& exported) {
   if (m_exports.empty() || m_added[index] || !makes_layer(*m_session.steps[index].plan)) return;
   m_added[index] = 1;
@@ -138,7 +162,9 @@ void SharedBuild::add(std::size_t index, const Exported& exported) {
                     .layer = exported.outcome.layer,
                     .below = exported.below,
                     .repeats_exactly = repeats_exactly(*m_session.steps[index].plan),
-                    .needs_stages = needs_stages(*m_session.steps[index].plan)};
+                    .needs_stages = needs_stages(*m_session.steps[index].plan),
+                    .wants_trace = exports_trace(index)};
+  if (step.wants_trace) add_trace(step);
   step.row.bytes = exported.outcome.bytes;
   step.row.entries = exported.outcome.entries;
   step.row.seconds = exported.seconds;
@@ -150,12 +176,15 @@ void SharedBuild::add(std::size_t index, const Exported& exported) {
 void SharedBuild::add(std::size_t index, const SharedCaches::Found& found, bool in_image) {
   if (m_added[index]) return;
   m_added[index] = 1;
-  const ExportedStep step{.row = found.step,
-                          .layer = std::nullopt,
-                          .below = std::nullopt,
-                          .repeats_exactly = repeats_exactly(*m_session.steps[index].plan),
-                          .needs_stages = needs_stages(*m_session.steps[index].plan),
-                          .found = found};
+  ExportedStep step{.row = found.step,
+                    .layer = std::nullopt,
+                    .below = std::nullopt,
+                    .repeats_exactly = repeats_exactly(*m_session.steps[index].plan),
+                    .needs_stages = needs_stages(*m_session.steps[index].plan),
+                    .found = found,
+                    .wants_trace = exports_trace(index)};
+  if (!step.wants_trace) step.row.trace.reset();
+  if (step.row.trace) step.open_trace = m_caches.opener(found, step.row.trace->blob, &m_stop);
   for (SharedExport& to : m_exports) {
     if (in_image || to.target().all_steps) to.add(step);
   }

@@ -62,6 +62,8 @@ private:
   std::vector<ExportedMount> mounts(const std::vector<char>& ran, const std::vector<char>& in_image,
                                     bool all_steps) const;
   SharedStep row(std::size_t index) const;
+  bool exports_trace(std::size_t index) const;
+  void add_trace(ExportedStep& step) const;
 
   Session& m_session;
   LayerHasher& m_hasher;

@@ -5,9 +5,11 @@
 #include <random>
 #include <thread>
 
+#include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/cache_mount.hpp"
 #include "build/shared_mounts.hpp"
+#include "build/shared_traces.hpp"
 
 namespace ecrin::build {
 
@@ -33,36 +35,18 @@ Result<> pause_after(SteadyClock::duration window, const CancelToken& stop) {
   return {};
 }
 
+// The first of their errors, when all have ended.
+Result<> ended(std::vector<std::future<Result<>>>& tasks) {
+  std::optional<Error> failure;
+  for (auto& task : tasks) {
+    auto result = task.get();
+    if (!result && !failure) failure = std::move(result).error();
+  }
+  if (failure) return std::unexpected(std::move(*failure));
+  return {};
+}
+
 }  // namespace
-
-// ---- LateObserver ----
-
-void LateObserver::listen(std::shared_ptr<oci::CopyObserver> next) {
-  const std::scoped_lock lock(m_mutex);
-  m_next = std::move(next);
-  if (!m_next) return;
-  for (const oci::Descriptor& blob : m_going) m_next->blob_started(blob, 0);
-}
-
-void LateObserver::blob_started(const oci::Descriptor& blob, std::uint64_t already) {
-  const std::scoped_lock lock(m_mutex);
-  if (std::ranges::find(m_going, blob.digest, &oci::Descriptor::digest) == m_going.end())
-    m_going.push_back(blob);
-  if (m_next) m_next->blob_started(blob, already);
-}
-
-void LateObserver::blob_progress(const oci::Descriptor& blob, std::uint64_t bytes) {
-  const std::scoped_lock lock(m_mutex);
-  if (m_next) m_next->blob_progress(blob, bytes);
-}
-
-void LateObserver::blob_finished(const oci::Descriptor& blob, oci::BlobOutcome outcome) {
-  const std::scoped_lock lock(m_mutex);
-  std::erase_if(m_going, [&](const oci::Descriptor& other) { return other.digest == blob.digest; });
-  if (m_next) m_next->blob_finished(blob, outcome);
-}
-
-// ---- SharedExport ----
 
 SharedExport::SharedExport(Workshop& workshop, const CacheTarget& target, SharedCaches& caches, Seal seal,
                            std::int64_t now, const CancelToken& cancel)
@@ -133,14 +117,24 @@ bool SharedExport::is_there(SharedStep& row) const {
   return has_other;
 }
 
-// What the step's row says, and its layer's journey if it is worth that by itself.
+// What the step's row says, and the journey of what it names if that is worth it by itself.
 Result<> SharedExport::resolve(Entry& entry) {
   TRY(m_stop.check());
+  TRY(resolve_layer(entry));
+  if (!entry.step.wants_trace) return {};
+  find_trace(entry.step);
+  return entry.postponed || m_target.exclusive ? Result<>{} : send_trace(entry);
+}
+
+Result<> SharedExport::resolve_layer(Entry& entry) {
   ExportedStep& step = entry.step;
   if (!step.found) {
     if (step.below) step.row.below = TRY(m_seal(*step.below)).diff_id;
+    // Another build may have had another result since.
+    if (!step.layer && !step.traced_layer.empty()) step.row.trace.reset();
     if (!step.layer) return {};
     const fs::Layer layer = TRY(m_seal(*step.layer));
+    if (step.traced_layer != layer.id && step.traced_layer != step.layer->id) step.row.trace.reset();
     step.row.layer = SharedLayer{
         .diff_id = {TRY(oci::Digest::parse(layer.diff_id))}, .size = layer.size, .blob = std::nullopt};
   } else if (!step.row.layer || !step.row.layer->blob) {
@@ -160,7 +154,8 @@ Result<> SharedExport::upload(Entry& entry) {
   SharedLayer& shared = *step.row.layer;
   oci::ImageDestination& to = *TRY(destination());
   if (step.found) {
-    TRY(oci::copy_blob(*shared.blob, m_caches.opener(*step.found, &m_stop), to, m_observer, &m_stop));
+    TRY(oci::copy_blob(*shared.blob, m_caches.opener(*step.found, *shared.blob, &m_stop), to, m_observer,
+                       &m_stop));
     return {};
   }
   shared.blob = TRY_WHILE(send_layer({.diff_id = shared.diff_id, .size = shared.size, .open = {}}, to),
@@ -168,13 +163,51 @@ Result<> SharedExport::upload(Entry& entry) {
   return {};
 }
 
+// A result that came from a cache may have its trace there.
+void SharedExport::find_trace(ExportedStep& step) {
+  if (step.row.trace) return;
+  auto found = m_caches.find(step.row.key, step.row.below);
+  if (!found || !found->step.trace || !have_same_result(found->step, step.row)) return;
+  step.row.trace = found->step.trace;
+  step.open_trace = m_caches.opener(*found, found->step.trace->blob, &m_stop);
+}
+
+// After the layer's own way is decided. A trace that cannot be sent is left out.
+Result<> SharedExport::send_trace(Entry& entry) {
+  TRY(m_stop.check());
+  SharedStep& row = entry.step.row;
+  entry.trace_sent = true;
+  if (row.trace && !is_trace_worth_it(row, m_caches.estimate())) row.trace.reset();
+  if (!row.trace) return {};
+  const Result<SharedDocument>& document = m_there.get();
+  if (!document) return std::unexpected(document.error());
+  for (const SharedStep& there : document->rows.steps) {
+    if (!there.trace) continue;
+    const bool is_same = there.key == row.key && there.below == row.below && have_same_result(there, row);
+    if (is_same) row.trace = there.trace;
+    if (there.trace->blob.digest == row.trace->blob.digest) return {};
+  }
+  const oci::Descriptor& blob = row.trace->blob;
+  const auto sent = send_once(blob.digest.to_string(), [&]() -> Result<oci::Descriptor> {
+    oci::ImageDestination& to = *TRY(destination());
+    TRY(oci::copy_blob(blob, entry.step.open_trace, to, m_observer, &m_stop));
+    return blob;
+  });
+  entry.step.open_trace = nullptr;
+  if (sent) return {};
+  TRY(m_stop.check());
+  log::debug("the trace of '{}' is not sent: {}", printable(row.text, 80), sent.error().message());
+  row.trace.reset();
+  return {};
+}
+
 // Two steps may have the same layer: one sends it, the other waits.
-Result<oci::Descriptor> SharedExport::send_layer(oci::PlainLayer layer, oci::ImageDestination& to) {
+Result<oci::Descriptor> SharedExport::send_once(const std::string& digest, const Send& send) {
   std::promise<Result<oci::Descriptor>> sent;
   std::shared_future<Result<oci::Descriptor>> by_another;
   {
     const std::scoped_lock lock(m_mutex);
-    const auto [known, is_new] = m_sent.try_emplace(layer.diff_id.digest.to_string());
+    const auto [known, is_new] = m_sent.try_emplace(digest);
     if (is_new) {
       known->second = sent.get_future().share();
     } else {
@@ -182,20 +215,26 @@ Result<oci::Descriptor> SharedExport::send_layer(oci::PlainLayer layer, oci::Ima
     }
   }
   if (by_another.valid()) return by_another.get();
+  auto result = send();
+  sent.set_value(result);
+  return result;
+}
+
+Result<oci::Descriptor> SharedExport::send_layer(oci::PlainLayer layer, oci::ImageDestination& to) {
+  return send_once(layer.diff_id.digest.to_string(),
+                   [&]() -> Result<oci::Descriptor> { return upload_layer(std::move(layer), to); });
+}
+
+Result<oci::Descriptor> SharedExport::upload_layer(oci::PlainLayer layer, oci::ImageDestination& to) {
   const oci::Descriptor plain{.media_type = std::string(oci::media_type::k_layer),
                               .digest = layer.diff_id.digest,
                               .size = layer.size};
   if (!layer.open) layer.open = [this, plain] { return m_workshop.blobs().open_blob(plain); };
-  auto uploaded =
-      oci::upload_layer(m_workshop.blobs(), *m_packed, layer, m_target.compression, to, m_observer, &m_stop);
-  if (!uploaded) {
-    sent.set_value(std::unexpected(uploaded.error()));
-    return std::unexpected(std::move(uploaded).error());
-  }
-  if (uploaded->outcome == oci::BlobOutcome::copied)
-    m_caches.estimate().add(uploaded->blob.size, uploaded->seconds);
-  sent.set_value(uploaded->blob);
-  return std::move(uploaded->blob);
+  auto uploaded = TRY(
+      oci::upload_layer(m_workshop.blobs(), *m_packed, layer, m_target.compression, to, m_observer, &m_stop));
+  if (uploaded.outcome == oci::BlobOutcome::copied)
+    m_caches.estimate().add(uploaded.blob.size, uploaded.seconds);
+  return std::move(uploaded.blob);
 }
 
 // Nothing runs any more, so that all rows are known: what a layer carries counts for it.
@@ -221,13 +260,17 @@ Result<> SharedExport::upload_postponed() {
       row.layer->blob.reset();
     }
   }
-  std::optional<Error> failure;
-  for (auto& task : tasks) {
-    auto result = task.get();
-    if (!result && !failure) failure = std::move(result).error();
+  return ended(tasks);
+}
+
+// What has not left while the build went on.
+Result<> SharedExport::send_traces() {
+  std::vector<std::future<Result<>>> tasks;
+  for (Entry& entry : m_entries) {
+    if (entry.step.wants_trace && !entry.trace_sent)
+      tasks.push_back(m_pool.submit([this, &entry] { return send_trace(entry); }));
   }
-  if (failure) return std::unexpected(std::move(*failure));
-  return {};
+  return ended(tasks);
 }
 
 Result<> SharedExport::add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
@@ -306,6 +349,7 @@ Result<> SharedExport::finish(const std::vector<ExportedMount>& mounts, const Gu
     if (failure) return std::unexpected(std::move(*failure));
     if (const Result<SharedDocument>& there = m_there.get(); !there) return std::unexpected(there.error());
     TRY(upload_postponed());
+    TRY(send_traces());
     for (const ExportedMount& mount : mounts) {
       auto added = add_mount(mount, secrets, note);
       if (!added && (m_stop.cancelled() || added.error().kind() == ErrorKind::network))

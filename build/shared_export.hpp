@@ -12,25 +12,12 @@
 #include <set>
 
 #include "base/thread_pool.hpp"
+#include "build/late_observer.hpp"
 #include "build/secrets.hpp"
 #include "build/shared_import.hpp"
 #include "oci/layer_upload.hpp"
 
 namespace ecrin::build {
-
-/// Passes on what it hears as soon as there is somebody to tell, beginning with what goes on then.
-class LateObserver final : public oci::CopyObserver {
-public:
-  void listen(std::shared_ptr<oci::CopyObserver> next);
-  void blob_started(const oci::Descriptor& blob, std::uint64_t already) override;
-  void blob_progress(const oci::Descriptor& blob, std::uint64_t bytes) override;
-  void blob_finished(const oci::Descriptor& blob, oci::BlobOutcome outcome) override;
-
-private:
-  std::mutex m_mutex;
-  std::shared_ptr<oci::CopyObserver> m_next;
-  std::vector<oci::Descriptor> m_going;
-};
 
 struct ExportedStep {
   SharedStep row;  // `below` and `layer` are filled in, unless it is a row of another cache
@@ -39,6 +26,9 @@ struct ExportedStep {
   bool repeats_exactly = false;
   bool needs_stages = false;  // running it needs trees of other stages: its layer always goes along
   std::optional<SharedCaches::Found> found = std::nullopt;  // its layer is in that cache, not here
+  bool wants_trace = false;         // its own goes along, else one that a cache has of this result
+  oci::BlobOpener open_trace = {};  // the bytes of the row's
+  std::string traced_layer = "";    // that the row's is of, as the store calls it; "" = it changed nothing
 };
 
 /// A cache directory to be exported.
@@ -71,13 +61,21 @@ private:
     ExportedStep step;
     std::future<Result<>> task;
     bool postponed = false;  // by itself it is not worth it
+    bool trace_sent = false;
   };
   void begin();
   Result<SharedDocument> read_target(const SharedDocument* known);
   Result<> resolve(Entry& entry);
+  Result<> resolve_layer(Entry& entry);
   Result<> upload(Entry& entry);
+  void find_trace(ExportedStep& step);
+  Result<> send_trace(Entry& entry);
   Result<oci::Descriptor> send_layer(oci::PlainLayer layer, oci::ImageDestination& to);
+  Result<oci::Descriptor> upload_layer(oci::PlainLayer layer, oci::ImageDestination& to);
+  using Send = std::function<Result<oci::Descriptor>()>;
+  Result<oci::Descriptor> send_once(const std::string& digest, const Send& send);
   Result<> upload_postponed();
+  Result<> send_traces();
   Result<oci::ImageDestination*> destination();
   bool is_there(SharedStep& row) const;
   Result<> add_mount(const ExportedMount& mount, const GuardedSecrets& secrets,
@@ -99,8 +97,9 @@ private:
   std::shared_future<Result<SharedDocument>> m_there;  // as it was when the build began
   std::mutex m_mutex;
   std::deque<Entry> m_entries;  // guarded; an entry stays where it is
-  std::map<std::string, std::shared_future<Result<oci::Descriptor>>> m_sent;  // guarded; by diff ID
-  SharedRows m_rows;                                                          // that this build adds
+  // Guarded; layers by diff ID, traces by digest.
+  std::map<std::string, std::shared_future<Result<oci::Descriptor>>> m_sent;
+  SharedRows m_rows;                    // that this build adds
   std::set<std::string> m_used_mounts;  // ids of those that stay as they are there
   ThreadPool m_pool{2};                 // last: its workers use all of the above
 };

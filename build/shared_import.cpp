@@ -51,7 +51,12 @@ Result<> SharedCaches::read_cache(Cache& cache, const CancelToken& cancel) {
   cache.source = TRY(cache.place->open_source(&cancel));
   cache.document = TRY(read_shared_cache(*cache.source, nullptr, &cancel));
   const auto& steps = cache.document->rows.steps;
-  for (std::size_t i = 0; i < steps.size(); ++i) cache.by_key[steps[i].key].push_back(i);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    cache.by_key[steps[i].key].push_back(i);
+    if (steps[i].trace) cache.by_command[steps[i].trace->command].push_back(i);
+  }
+  for (auto& [command, positions] : cache.by_command)
+    std::ranges::stable_sort(positions, std::greater(), [&](std::size_t i) { return steps[i].used; });
   return {};
 }
 
@@ -68,7 +73,7 @@ Result<> SharedCaches::read(const CancelToken& cancel) {
     if (result) continue;
     if (result.error().kind() == ErrorKind::cancelled) return result;
     m_caches[i].document.reset();
-    m_caches[i].by_key.clear();
+    m_caches[i].forget();
     const std::string& name = m_caches[i].place->name;
     m_note(result.error().kind() == ErrorKind::not_found && !m_caches[i].source
                ? fmt::format("there is no cache '{}' yet", printable(name))
@@ -102,9 +107,30 @@ bool SharedCaches::has_key(const std::string& key) const {
   return std::ranges::any_of(m_caches, [&](const Cache& cache) { return cache.by_key.contains(key); });
 }
 
+bool SharedCaches::has_traces() const {
+  const std::scoped_lock lock(m_mutex);
+  return std::ranges::any_of(m_caches, [](const Cache& cache) { return !cache.by_command.empty(); });
+}
+
+std::vector<SharedCaches::Found> SharedCaches::with_command(const std::string& command) const {
+  std::vector<Found> found;
+  const std::scoped_lock lock(m_mutex);
+  for (std::size_t i = 0; i < m_caches.size(); ++i) {
+    const Cache& cache = m_caches[i];
+    const auto positions = cache.by_command.find(command);
+    if (positions == cache.by_command.end()) continue;
+    for (const std::size_t position : positions->second) {
+      const SharedStep& step = cache.document->rows.steps[position];
+      if (!cache.bad.contains(position) && !cache.bad_traces.contains(step.trace->blob.digest))
+        found.push_back({i, step});
+    }
+  }
+  return found;
+}
+
 void SharedCaches::forget() {
   const std::scoped_lock lock(m_mutex);
-  for (Cache& cache : m_caches) cache.by_key.clear();
+  for (Cache& cache : m_caches) cache.forget();
 }
 
 void SharedCaches::give_up(const Found& found, const Error& error) {
@@ -113,7 +139,7 @@ void SharedCaches::give_up(const Found& found, const Error& error) {
     Cache& cache = m_caches[found.cache];
     // Who cannot be reached now will not be in a moment.
     if (++cache.failures >= k_failures || error.kind() == ErrorKind::network) {
-      cache.by_key.clear();
+      cache.forget();
     } else if (const auto positions = cache.by_key.find(found.step.key); positions != cache.by_key.end()) {
       cache.bad.insert(positions->second.begin(), positions->second.end());
     }
@@ -122,11 +148,21 @@ void SharedCaches::give_up(const Found& found, const Error& error) {
                      printable(name(found)), error.message()));
 }
 
-oci::BlobOpener SharedCaches::opener(const Found& found, const CancelToken* cancel) {
+void SharedCaches::give_up_trace(const Found& found, const Error& error) {
+  {
+    const std::scoped_lock lock(m_mutex);
+    Cache& cache = m_caches[found.cache];
+    cache.bad_traces.insert(found.step.trace->blob.digest);
+    if (++cache.failures >= k_failures || error.kind() == ErrorKind::network) cache.forget();
+  }
+  m_note(fmt::format("the trace of '{}' in the cache '{}' is not used: {}", printable(found.step.text, 80),
+                     printable(name(found)), error.message()));
+}
+
+oci::BlobOpener SharedCaches::opener(const Found& found, const oci::Descriptor& blob,
+                                     const CancelToken* cancel) {
   const Cache& cache = m_caches[found.cache];
-  return [&cache, blob = *found.step.layer->blob, cancel](std::uint64_t offset) {
-    return cache.source->blob(blob, offset, cancel);
-  };
+  return [&cache, blob, cancel](std::uint64_t offset) { return cache.source->blob(blob, offset, cancel); };
 }
 
 Result<fs::Layer> SharedCaches::fetch_layer(Cache& cache, const SharedLayer& shared,
@@ -163,6 +199,19 @@ Result<fs::Layer> SharedCaches::fetch(const Found& found, const CancelToken& can
   if (!layer && layer.error().kind() == ErrorKind::cancelled && !cancel.cancelled())
     give_up(found, layer.error());  // an end of a pipe that closed; nobody stopped this build
   return layer;
+}
+
+Result<fs::ImageTrace> SharedCaches::fetch_trace(const Found& found, const CancelToken& cancel) {
+  const oci::Descriptor& blob = found.step.trace->blob;
+  const auto read = [&]() -> Result<fs::ImageTrace> {
+    if (blob.size > k_shared_trace_limit)
+      return fail(ErrorKind::limit, "it has more than {} bytes", k_shared_trace_limit);
+    const auto source = oci::verified_source(TRY(opener(found, blob, &cancel)(0)), blob.digest, blob.size);
+    return unpack_foreign_trace(TRY(read_all(*source, k_shared_trace_limit)));
+  };
+  auto trace = read();
+  if (!trace && !cancel.cancelled()) give_up_trace(found, trace.error());
+  return trace;
 }
 
 bool SharedCaches::has_mount(const std::string& id) const {

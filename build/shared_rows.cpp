@@ -28,12 +28,13 @@ StepName name_of(const SharedStep& step) {
 /// Puts rows into shards, each until it is full.
 class ShardWriter {
 public:
-  void add(const char* list, Json row, const oci::Descriptor* blob) {
+  void add(const char* list, Json row, const oci::Descriptor* blob, const oci::Descriptor* trace = nullptr) {
     const std::size_t size = dump_json(row).size() + 80;
     if (m_rows > 0 &&
-        (m_blobs.size() >= k_shard_blobs || m_rows >= k_shard_rows || m_bytes + size > k_shard_bytes))
+        (m_blobs.size() + 2 > k_shard_blobs || m_rows >= k_shard_rows || m_bytes + size > k_shard_bytes))
       close();
     if (blob) row["blob"] = number_of(*blob);
+    if (trace) row["trace"] = number_of(*trace);
     m_document[list].push_back(std::move(row));
     ++m_rows;
     m_bytes += size;
@@ -45,7 +46,9 @@ public:
 
 private:
   std::size_t number_of(const oci::Descriptor& blob) {
-    const auto found = std::ranges::find(m_blobs, blob.digest, &oci::Descriptor::digest);
+    const auto found = std::ranges::find_if(m_blobs, [&](const oci::Descriptor& known) {
+      return known.digest == blob.digest && known.media_type == blob.media_type;
+    });
     if (found != m_blobs.end()) return static_cast<std::size_t>(found - m_blobs.begin());
     m_blobs.push_back({.media_type = blob.media_type, .digest = blob.digest, .size = blob.size});
     return m_blobs.size() - 1;
@@ -78,8 +81,13 @@ Json step_row(const SharedStep& step) {
     row["diffID"] = step.layer->diff_id.digest.to_string();
     row["size"] = step.layer->size;
   }
+  if (step.trace) row["command"] = step.trace->command;
   for (const KeyInput& input : step.inputs) row["inputs"].push_back(Json::array({input.name, input.value}));
   return row;
+}
+
+bool is_key(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 /// Reads the members of one row. Whatever is wrong is found by the first getter that meets it.
@@ -109,16 +117,22 @@ public:
     return oci::DiffId{TRY(oci::Digest::parse(*value))};
   }
   Result<std::optional<oci::Descriptor>> blob() const {
-    const auto position = TRY(json_unsigned(m_row, "blob", m_what));
-    if (!position) return std::nullopt;
-    if (*position >= m_shard.blobs.size())
-      return fail(ErrorKind::invalid, "{}.blob is {}, but there are {}", m_what, *position,
-                  m_shard.blobs.size());
-    const oci::Descriptor& blob = m_shard.blobs[*position];
-    if (!oci::media_type::is_layer(blob.media_type))
+    const oci::Descriptor* blob = TRY(blob_of("blob"));
+    if (!blob) return std::nullopt;
+    if (!oci::media_type::is_layer(blob->media_type))
       return fail(ErrorKind::invalid, "{}.blob is '{}', which is no layer", m_what,
-                  printable(blob.media_type, 100));
-    return blob;
+                  printable(blob->media_type, 100));
+    return *blob;
+  }
+  Result<std::optional<SharedTrace>> trace() const {
+    const oci::Descriptor* blob = TRY(blob_of("trace"));
+    // Of another type it is a newer program's.
+    if (!blob || blob->media_type != k_cache_trace_type || blob->size > k_shared_trace_limit)
+      return std::nullopt;
+    SharedTrace trace{.command = {}, .blob = *blob};
+    trace.command = TRY(text("command", 64));
+    if (!is_key(trace.command)) return fail(ErrorKind::invalid, "{}.command is no key", m_what);
+    return trace;
   }
   Result<KeyInputs> inputs() const {
     KeyInputs inputs;
@@ -134,14 +148,20 @@ public:
   const std::string& what() const { return m_what; }
 
 private:
+  // nullptr: there is no such member.
+  Result<const oci::Descriptor*> blob_of(const char* name) const {
+    const auto position = TRY(json_unsigned(m_row, name, m_what));
+    if (!position) return nullptr;
+    if (*position >= m_shard.blobs.size())
+      return fail(ErrorKind::invalid, "{}.{} is {}, but there are {}", m_what, name, *position,
+                  m_shard.blobs.size());
+    return &m_shard.blobs[*position];
+  }
+
   const Json& m_row;
   const SharedShard& m_shard;
   std::string m_what;
 };
-
-bool is_key(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 Result<SharedStep> read_step(const RowReader& row) {
   SharedStep step;
@@ -161,6 +181,7 @@ Result<SharedStep> read_step(const RowReader& row) {
     step.layer = std::move(layer);
   }
   step.inputs = TRY(row.inputs());
+  step.trace = TRY(row.trace());
   return step;
 }
 
@@ -195,6 +216,11 @@ Result<> read_list(const Json& document, const char* name, const SharedShard& sh
 
 }  // namespace
 
+bool have_same_result(const SharedStep& one, const SharedStep& other) {
+  if (!one.layer || !other.layer) return !one.layer && !other.layer;
+  return one.layer->diff_id == other.layer->diff_id;
+}
+
 KeyInputs shared_inputs(const KeyInputs& inputs) {
   std::size_t size = 0;
   for (const KeyInput& input : inputs) {
@@ -218,7 +244,8 @@ std::vector<SharedShard> encode_rows(SharedRows rows) {
                &mount.blob);
   }
   for (const SharedStep& step : rows.steps)
-    writer.add("steps", step_row(step), step.layer && step.layer->blob ? &*step.layer->blob : nullptr);
+    writer.add("steps", step_row(step), step.layer && step.layer->blob ? &*step.layer->blob : nullptr,
+               step.trace ? &step.trace->blob : nullptr);
   return writer.finish();
 }
 
@@ -247,13 +274,14 @@ SharedRows merge_rows(SharedRows there, const SharedRows& added) {
       continue;
     }
     SharedStep& old = there.steps[found->second];
-    old.used = std::max(old.used, step.used);
+    const std::int64_t used = std::max(old.used, step.used);
     // A result that nobody can fetch makes room for one that can be fetched.
-    if (old.layer && !old.layer->blob && step.layer && step.layer->blob) {
-      const std::int64_t used = old.used;
-      old = step;
-      old.used = used;
-    }
+    const bool makes_room = old.layer && !old.layer->blob && step.layer && step.layer->blob;
+    std::optional<SharedTrace> trace = makes_room ? step.trace : old.trace;
+    if (have_same_result(old, step)) trace = old.trace ? old.trace : step.trace;
+    if (makes_room) old = step;
+    old.trace = std::move(trace);
+    old.used = used;
   }
   for (const SharedMount& mount : added.mounts) {
     const auto old = std::ranges::find(there.mounts, mount.id, &SharedMount::id);
@@ -278,6 +306,13 @@ void bound_rows(SharedRows& rows, const SharedBounds& bounds) {
     rows.steps.resize(i);
     break;
   }
+  std::size_t traces = 0;
+  std::uint64_t bytes = 0;
+  for (SharedStep& step : rows.steps) {
+    if (!step.trace) continue;
+    bytes += step.trace->blob.size;
+    if (++traces > bounds.traces || bytes > bounds.trace_bytes) step.trace.reset();
+  }
 }
 
 bool contains_rows(const SharedRows& there, const SharedRows& added) {
@@ -288,6 +323,7 @@ bool contains_rows(const SharedRows& there, const SharedRows& added) {
     if (found == known.end()) return false;
     const auto& layer = found->second->layer;
     if (step.layer && step.layer->blob && layer && !layer->blob) return false;
+    if (step.trace && !found->second->trace && have_same_result(*found->second, step)) return false;
   }
   return std::ranges::all_of(added.mounts, [&](const SharedMount& mount) {
     const auto found = std::ranges::find(there.mounts, mount.id, &SharedMount::id);

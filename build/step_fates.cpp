@@ -2,6 +2,18 @@
 
 namespace ecrin::build {
 
+std::vector<BuildCache::Query> cache_queries(const Session& session, const std::vector<char>& fresh) {
+  std::vector<BuildCache::Query> queries;
+  for (std::size_t i = 0; i < session.steps.size(); ++i) {
+    const PlanStep& step = session.plan.steps[i];
+    // No step has the empty key, so it is not found.
+    BuildCache::Query query{fresh[i] ? "" : session.steps[i].key, step.parent, is_independent(step)};
+    if (const StartingTree* start = session.start_of(step)) query.known_tree = start->name();
+    queries.push_back(std::move(query));
+  }
+  return queries;
+}
+
 Result<> StepFates::look_up(SharedBuild& shared, const StepTrees& trees, std::vector<StepOutcome>& outcomes,
                             std::vector<double>& seconds) {
   const std::size_t count = m_session.steps.size();
@@ -18,15 +30,7 @@ Result<> StepFates::look_up(SharedBuild& shared, const StepTrees& trees, std::ve
 Result<> StepFates::ask_caches(SharedBuild& shared, const StepTrees& trees,
                                std::vector<StepOutcome>& outcomes, std::vector<double>& seconds) {
   const std::size_t count = m_session.steps.size();
-  std::vector<BuildCache::Query> queries;
-  // No step has the empty key, so it is not found.
-  for (std::size_t i = 0; i < count; ++i) {
-    BuildCache::Query query{m_fresh[i] ? "" : m_session.steps[i].key, plan(i).parent,
-                            is_independent(plan(i))};
-    if (const StartingTree* start = m_session.start_of(plan(i))) query.known_tree = start->name();
-    queries.push_back(std::move(query));
-  }
-  auto found = TRY(m_session.cache->find(queries));
+  auto found = TRY(m_session.cache->find(cache_queries(m_session, m_fresh)));
   for (std::size_t i = 0; i < count; ++i) {
     if (!found[i]) continue;
     m_fates[i] = Fate::cached;

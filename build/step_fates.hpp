@@ -10,6 +10,9 @@
 
 namespace ecrin::build {
 
+/// What the store is asked, step by step. `fresh` (steps_without_cache) are not looked for.
+std::vector<BuildCache::Query> cache_queries(const Session& session, const std::vector<char>& fresh);
+
 enum class Fate {
   cached,  // in the store
   shared,  // in a shared cache; its layer is fetched when it is needed

@@ -7,7 +7,7 @@ namespace ecrin::build {
 namespace {
 
 // Raised whenever what follows changes its form.
-constexpr std::uint64_t k_version = 2;
+constexpr std::uint64_t k_version = 3;
 
 void put_pairs(Encoder& encoder, const std::vector<recipes::KeyValue>& pairs) {
   encoder.put(std::uint64_t{pairs.size()});
@@ -73,7 +73,7 @@ void put_run(Encoder& encoder, const recipes::RunStep& run) {
   encoder.put(std::uint64_t{run.mounts.size()});
   for (const recipes::Mount& mount : run.mounts) put_mount(encoder, mount);
   put_enumerator(encoder, run.network);
-  encoder.put(run.user);
+  encoder.put_flag(run.has_pinned_network).put(run.user);
   put_pairs(encoder, run.env);
 }
 
@@ -99,6 +99,7 @@ bool get_run(Decoder& decoder, recipes::RunStep& run) {
     if (!get_mount(decoder, run.mounts.emplace_back())) return false;
   }
   if (!get_enumerator(decoder, recipes::StepNetwork::private_network, run.network)) return false;
+  run.has_pinned_network = decoder.get_flag();
   run.user = decoder.get_string();
   run.env = get_pairs(decoder);
   return true;

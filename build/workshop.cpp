@@ -8,10 +8,15 @@
 #include "base/posix.hpp"
 #include "base/thread_pool.hpp"
 #include "build/build_cache.hpp"
+#include "build/file_digests.hpp"
 #include "build/image_steps.hpp"
 #include "build/kept_steps.hpp"
 #include "build/layer_source.hpp"
 #include "build/layer_unpacker.hpp"
+#include "build/run_traces.hpp"
+#include "build/step_descriptions.hpp"
+#include "build/step_traces.hpp"
+#include "build/tree_results.hpp"
 #include "build/working_containers.hpp"
 #include "fs/file_owners.hpp"
 #include "fs/tree.hpp"
@@ -48,7 +53,12 @@ Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options,
   workshop->m_layers = TRY(fs::LayerStore::open(*workshop->m_store));
   workshop->m_images = TRY(oci::ImageStore::open(*workshop->m_store, *workshop->m_blobs));
   TRY(migrate_build_tables(workshop->m_store->database()));
+  TRY(StepTraces::migrate(workshop->m_store->database()));
+  TRY(StepDescriptions::migrate(workshop->m_store->database()));
+  TRY(TreeResults::migrate(workshop->m_store->database()));
+  TRY(FileDigests::migrate(workshop->m_store->database()));
   TRY(migrate_image_steps(workshop->m_store->database()));
+  TRY(RunTraces::migrate(workshop->m_store->database()));
   TRY(WorkingContainers::migrate(workshop->m_store->database()));
   TRY(run::ContainerTable::migrate(workshop->m_store->database()));
   TRY(KeptSteps::migrate(workshop->m_store->database()));

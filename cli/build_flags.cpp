@@ -33,6 +33,13 @@ std::vector<Flag> own_flags() {
        .help = "what stands in for the image or stage NAME: a directory, docker-image://NAME, "
                "oci-layout://DIRECTORY, a git URL, an archive",
        .occurs = Occurs::often},
+      {.name = "cache",
+       .value = "HOW",
+       .help = "where results come from: exact (default: steps with equal inputs), traced (also run steps "
+               "that used "
+               "nothing that is different now) or off",
+       .completion = Completion::word,
+       .words = {"exact", "traced", "off"}},
       {.name = "call",
        .value = "METHOD",
        .help = "build nothing, only say what the recipe has: outline, targets, or check (lint)",
@@ -144,6 +151,11 @@ std::vector<Flag> own_flags() {
        .value = "NAME",
        .help = "take a variable out of the image",
        .occurs = Occurs::often},
+      {.name = "what-if",
+       .value = "PATH",
+       .help = "build nothing, only list the steps that would run again if this file of the context changed",
+       .occurs = Occurs::often,
+       .completion = Completion::file},
   };
 }
 

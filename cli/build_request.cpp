@@ -249,7 +249,11 @@ Result<build::BuildOptions> build_options(const Arguments& arguments, const Envi
     options.current_time = timestamp->now;
     options.epoch = timestamp->seconds;
   }
-  options.no_cache = arguments.on("no-cache");
+  const std::string cache = arguments.value("cache", "exact");
+  if (cache != "exact" && cache != "traced" && cache != "off")
+    return fail(ErrorKind::invalid, "--cache is exact, traced or off, not '{}'", printable(cache));
+  options.no_cache = arguments.on("no-cache") || cache == "off";
+  if (cache == "traced") options.cache = build::CacheUse::traced;
   options.no_cache_stages = arguments.words("no-cache-filter");
   TRY(check_foreign_flags(arguments));
   options.run = TRY(run_settings(arguments));

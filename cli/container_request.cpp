@@ -129,6 +129,9 @@ Result<ContainerRequest> container_request(const Arguments& arguments, const Env
   request.init = arguments.on("init", true);
   request.systemd = TRY(parse_systemd_mode(arguments));
   request.is_rootfs = arguments.on("rootfs");
+  request.trace = arguments.on("trace");
+  if (request.trace && request.is_rootfs)
+    return fail(ErrorKind::invalid, "--trace records what is used of an image, and --rootfs has none");
   request.image = arguments.operands().front();
   request.command.assign(arguments.operands().begin() + 1, arguments.operands().end());
   if (const auto name = arguments.find("name")) {

@@ -29,6 +29,7 @@ struct ContainerRequest {
   bool init = true;
   SystemdMode systemd = SystemdMode::words;
   bool is_rootfs = false;            // the first operand is a directory, not an image
+  bool trace = false;                // record what is used of the image
   std::string image;                 // or that directory
   std::vector<std::string> command;  // what follows it
   std::string name;

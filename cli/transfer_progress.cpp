@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "build/shared_rows.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -22,6 +23,7 @@ std::string blob_name(const oci::Descriptor& blob) {
 }
 
 std::string_view kind_of(const oci::Descriptor& blob) {
+  if (blob.media_type == build::k_cache_trace_type) return "trace";
   return oci::media_type::is_layer(blob.media_type) ? "layer" : "config";
 }
 

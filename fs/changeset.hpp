@@ -60,6 +60,11 @@ Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* lower, const Ca
 Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const CanonicalOptions& options,
                                       const CancelToken* cancel = nullptr);
 
+/// Is this canonical changeset, made on another tree, what canonicalise() would make of it on `lower`: is it
+/// the same change on both? Changes nothing. Where that is not sure (names that a driver left) it is not.
+Result<bool> is_canonical_on(const Fd& changeset, LowerTree& lower, const CanonicalOptions& options,
+                             const CancelToken* cancel = nullptr);
+
 /// For drivers without an upper directory: fills `upper` (empty) with what `changed` has and `lower` has not,
 /// in overlay form, moving nothing: files are reflinked or copied.
 Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper,

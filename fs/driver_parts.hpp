@@ -26,6 +26,8 @@ struct Stack {
   RootMetadata root;
 };
 Result<Stack> open_stack(const TreeRequest& request);
+/// The stack as a kernel overlay, at <scratch>/merged.
+Result<std::unique_ptr<MountedTree>> mount_stack(Stack stack, const std::string& scratch);
 
 /// After the tree was taken down: marks the upper root if a container changed it.
 Result<> settle_upper_root(const Fd& upper, const RootMetadata& before);

@@ -31,19 +31,22 @@ public:
   DriverKind kind() const override { return DriverKind::overlay; }
 
   Result<std::unique_ptr<MountedTree>> mount(const TreeRequest& request) override {
-    Stack stack = TRY(open_stack(request));
-    OverlayParts parts{.lowers = std::move(stack.lowers)};
-    if (stack.upper) {
-      parts.upper = TRY(stack.upper.duplicate());
-      parts.work = TRY(scratch_directory(request.scratch, "work"));
-    }
-    TRY(scratch_directory(request.scratch, "merged"));
-    Mounted mounted = TRY(mount_overlay(parts, request.scratch + "/merged"));
-    return std::make_unique<OverlayTree>(std::move(mounted), std::move(stack.upper), std::move(stack.root));
+    return mount_stack(TRY(open_stack(request)), request.scratch);
   }
 };
 
 }  // namespace
+
+Result<std::unique_ptr<MountedTree>> mount_stack(Stack stack, const std::string& scratch) {
+  OverlayParts parts{.lowers = std::move(stack.lowers)};
+  if (stack.upper) {
+    parts.upper = TRY(stack.upper.duplicate());
+    parts.work = TRY(scratch_directory(scratch, "work"));
+  }
+  TRY(scratch_directory(scratch, "merged"));
+  Mounted mounted = TRY(mount_overlay(parts, scratch + "/merged"));
+  return std::make_unique<OverlayTree>(std::move(mounted), std::move(stack.upper), std::move(stack.root));
+}
 
 std::unique_ptr<LayerDriver> make_overlay_driver() {
   return std::make_unique<OverlayDriver>();

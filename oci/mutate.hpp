@@ -87,6 +87,12 @@ struct RebasedImage {
 /// not the image's lowest ones, and when the platforms differ.
 Result<RebasedImage> rebase(const Rebase& request, const std::string& created);
 
+/// Settings alone, the same way: what one step of such an image had before it.
+ImageConfig rebase_settings(ImageConfig settings, const ImageConfig& old_base, const ImageConfig& new_base);
+/// How many entries of the image's history came with its base: those that the base has, or, where they are
+/// told in another way, as many as made its layers.
+std::size_t base_entries(const ImageConfig& image, const ImageConfig& old_base);
+
 /// Writes the documents and records the image under `names`. The layers must be there.
 Result<ImageRecord> store_image(ImageStore& images, const NewImage& image,
                                 const std::vector<Reference>& names, Role role = Role::own);

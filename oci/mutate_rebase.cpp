@@ -93,20 +93,6 @@ bool same_entry(const HistoryEntry& first, const HistoryEntry& second) {
          first.comment == second.comment && first.empty_layer == second.empty_layer;
 }
 
-// The history above the old base: what follows its own entries, or, where those are told in another way, what
-// follows as many layers.
-std::vector<HistoryEntry> own_history(const ImageConfig& image, const ImageConfig& old_base) {
-  const auto& all = image.history;
-  const auto& base = old_base.history;
-  if (base.size() <= all.size() && std::equal(base.begin(), base.end(), all.begin(), same_entry))
-    return {all.begin() + static_cast<std::ptrdiff_t>(base.size()), all.end()};
-  std::size_t layers = 0;
-  auto entry = all.begin();
-  for (; entry != all.end() && layers < old_base.diff_ids.size(); ++entry)
-    if (!entry->empty_layer) ++layers;
-  return {entry, all.end()};
-}
-
 Result<> check(const Rebase& request) {
   const ImageConfig& image = request.image.config;
   const ImageConfig& old_base = request.old_base.config;
@@ -146,6 +132,24 @@ void merge_config(ImageConfig& mine, const ImageConfig& old, const ImageConfig& 
 
 }  // namespace
 
+ImageConfig rebase_settings(ImageConfig settings, const ImageConfig& old_base, const ImageConfig& new_base) {
+  std::vector<std::string> conflicts;
+  merge_config(settings, old_base, new_base, conflicts);
+  return settings;
+}
+
+std::size_t base_entries(const ImageConfig& image, const ImageConfig& old_base) {
+  const auto& all = image.history;
+  const auto& base = old_base.history;
+  if (base.size() <= all.size() && std::equal(base.begin(), base.end(), all.begin(), same_entry))
+    return base.size();
+  std::size_t layers = 0;
+  std::size_t entries = 0;
+  for (; entries < all.size() && layers < old_base.diff_ids.size(); ++entries)
+    if (!all[entries].empty_layer) ++layers;
+  return entries;
+}
+
 std::size_t common_layers(const ImageConfig& first, const ImageConfig& second) {
   const auto& a = first.diff_ids;
   const auto& b = second.diff_ids;
@@ -163,7 +167,9 @@ Result<RebasedImage> rebase(const Rebase& request, const std::string& created) {
 
   const auto base_layers = static_cast<std::ptrdiff_t>(old.diff_ids.size());
   std::vector<HistoryEntry> history = next.history;
-  for (HistoryEntry& entry : own_history(request.image.config, old)) history.push_back(std::move(entry));
+  const std::vector<HistoryEntry>& all = request.image.config.history;
+  const auto own = static_cast<std::ptrdiff_t>(base_entries(request.image.config, old));
+  history.insert(history.end(), all.begin() + own, all.end());
   config.history = std::move(history);
   config.diff_ids = next.diff_ids;
   config.diff_ids.insert(config.diff_ids.end(), request.image.config.diff_ids.begin() + base_layers,

@@ -105,6 +105,8 @@ struct RunStep {
   std::variant<std::string, std::vector<std::string>, InlineFile> command;
   std::vector<Mount> mounts;
   StepNetwork network = StepNetwork::inherit;
+  /// What it gets from the network never changes, somebody says: for --cache=traced. Changes no result.
+  bool has_pinned_network = false;
   std::string user;           // "" = the stage's user at this point
   std::vector<KeyValue> env;  // for this step only; arguments that a script mentions come first
   bool operator==(const RunStep&) const = default;

@@ -131,7 +131,8 @@ struct StepValue {
     const auto* words = std::get_if<std::vector<std::string>>(&run.command);
     const std::vector<KeyValue> env = env_to_tell(run);
     const bool is_short = !std::holds_alternative<InlineFile>(run.command) && run.mounts.empty() &&
-                          env.empty() && run.user.empty() && run.network == StepNetwork::inherit;
+                          env.empty() && run.user.empty() && run.network == StepNetwork::inherit &&
+                          !run.has_pinned_network;
     const YamlValue command = script ? YamlValue::scalar(*script) : words ? texts(*words) : YamlValue();
     if (is_short) return command;
     YamlValue value = YamlValue::mapping();
@@ -143,6 +144,7 @@ struct StepValue {
     }
     static constexpr const char* k_networks[] = {"", "none", "host", "private"};
     if (run.network != StepNetwork::inherit) value.add("network", k_networks[static_cast<int>(run.network)]);
+    if (run.has_pinned_network) value.add("network-inputs", "pinned");
     if (!run.user.empty()) value.add("user", text(run.user));
     if (!env.empty()) value.add("env", pairs(env));
     if (!run.mounts.empty()) {

@@ -10,8 +10,10 @@
 namespace ecrin::recipes {
 namespace {
 
-constexpr std::string_view k_run_keys[] = {"command", "file", "mounts", "network", "user", "env"};
+constexpr std::string_view k_run_keys[] = {"command",        "file", "mounts", "network",
+                                           "network-inputs", "user", "env"};
 constexpr std::string_view k_networks[] = {"none", "host", "private"};
+constexpr std::string_view k_network_inputs[] = {"pinned", "unknown"};
 constexpr std::string_view k_types[] = {"bind", "cache", "tmpfs", "secret", "ssh"};
 constexpr std::string_view k_sharings[] = {"shared", "private", "locked"};
 constexpr std::string_view k_bind_keys[] = {"bind", "type", "target", "source", "from", "read_only"};
@@ -288,6 +290,9 @@ Result<RunStep> read_run(StageScope& stage, const YamlNode& node) {
                   : word == "host" ? StepNetwork::host
                                    : StepNetwork::private_network;
   }
+  if (const YamlNode* inputs = node.find("network-inputs"))
+    run.has_pinned_network =
+        TRY(read_choice(scope, *inputs, "'network-inputs'", k_network_inputs)) == "pinned";
   if (const YamlNode* user = node.find("user")) run.user = TRY(read_owner(scope, *user, "'user'"));
   if (const YamlNode* env = node.find("env")) run.env = TRY(read_variables(scope, *env, "'env'"));
   TRY(file != nullptr ? read_script_file(stage, *file, run) : read_command(stage, *command, run));

@@ -14,6 +14,7 @@
 #include "cli/build_context.hpp"
 #include "cli/build_failure.hpp"
 #include "cli/build_flags.hpp"
+#include "cli/build_forecast.hpp"
 #include "cli/build_platforms.hpp"
 #include "cli/build_request.hpp"
 #include "cli/cache_options.hpp"
@@ -344,6 +345,15 @@ Outcome call(const Request& request, const Call& wanted) {
   return 0;
 }
 
+// --what-if: nothing runs.
+Outcome forecast(build::Workshop& workshop, Request& request, const std::vector<std::string>& files,
+                 Progress& progress, const CancelToken& cancel) {
+  const auto paths = TRY(context_paths(files, request.options.context_directory));
+  TRY(finish(workshop, request, request.recipe, progress, cancel));
+  print(forecast_text(TRY(build::what_if(workshop, request.finished, request.options, paths, cancel))));
+  return 0;
+}
+
 Outcome run(Session& session, const Arguments& arguments) {
   const Call wanted = parse_call(arguments.value("call", "build"));
   const auto output = TRY(ProgressOutput::open(arguments));
@@ -367,6 +377,8 @@ Outcome run(Session& session, const Arguments& arguments) {
   const Clock clock = steady_clock();
   const double start = clock();
   const auto progress = make_progress(request.progress, output->lines(session), session.style(), clock);
+  if (const auto files = arguments.values("what-if"); !files.empty())
+    return forecast(*workshop, request, files, *progress, interrupts.token());
   build::FailedStep failed;
   auto result = build_and_write(*workshop, request, *progress, interrupts.token(), failed);
   if (!result) {

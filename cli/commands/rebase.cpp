@@ -4,11 +4,15 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "build/image_edit.hpp"
+#include "build/traced_rebase.hpp"
 #include "cli/commands/commands.hpp"
+#include "cli/environment.hpp"
 #include "cli/image_edit.hpp"
 #include "cli/image_names.hpp"
 #include "cli/interrupt.hpp"
+#include "cli/rebase_printer.hpp"
 #include "cli/session.hpp"
+#include "cli/table.hpp"
 
 namespace ecrin::cli {
 namespace {
@@ -79,35 +83,166 @@ Result<> tell_overlaps(const std::vector<build::RebaseOverlap>& overlaps, bool s
           .hint("build the image anew, or leave out --strict to keep the image's"));
 }
 
+struct Words {
+  std::string name;  // of the image
+  std::string onto;
+  bool strict = false;
+  bool may_run = true;
+};
+
+// Layers whose files may hide what the new base brought: not those of steps of which is known what they used.
+std::vector<std::size_t> layers_to_check(const oci::Image& image, const oci::Image& old_base,
+                                         const std::vector<build::OwnStep>* steps) {
+  std::vector<std::size_t> layers;
+  for (std::size_t i = old_base.config.diff_ids.size(); i < image.config.diff_ids.size(); ++i) {
+    const bool is_known = steps && std::ranges::any_of(*steps, [&](const build::OwnStep& step) {
+                            return step.layer == i && step.trace;
+                          });
+    if (!is_known) layers.push_back(i);
+  }
+  return layers;
+}
+
+std::string some_of(const std::vector<std::string>& steps) {
+  constexpr std::size_t shown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < steps.size() && i < shown; ++i)
+    text += fmt::format("{}'{}'", i > 0 ? ", " : "", printable(steps[i], 80));
+  if (steps.size() > shown) text += fmt::format(" and {} more", steps.size() - shown);
+  return text;
+}
+
+Result<> tell_unknown(const std::string& what, bool strict) {
+  if (!strict) {
+    log::warning("{}", what);
+    return {};
+  }
+  return std::unexpected(
+      Error(ErrorKind::conflict, what)
+          .hint("build the image with --cache=traced, or leave out --strict to carry them over as they are"));
+}
+
+Result<> tell_unknown_steps(const std::vector<std::string>& steps, bool strict) {
+  if (steps.empty()) return {};
+  return tell_unknown(fmt::format("it is not known what {} of the image used of the old base: {}",
+                                  steps.size() == 1 ? "a step" : "steps", some_of(steps)),
+                      strict);
+}
+
+std::vector<std::string> texts_of(const std::vector<const build::OwnStep*>& steps) {
+  std::vector<std::string> texts;
+  for (const build::OwnStep* step : steps) texts.push_back(step->text);
+  return texts;
+}
+
+class Rebaser {
+public:
+  Rebaser(Session& session, build::Workshop& workshop, Words words, EditTarget target)
+      : m_session(session),
+        m_workshop(workshop),
+        m_words(std::move(words)),
+        m_target(std::move(target)),
+        m_printer(session.console()) {}
+
+  Result<oci::ImageRecord> run(const Arguments& arguments) {
+    oci::ImageStore& images = m_workshop.images();
+    const oci::Image image = TRY(open_image(images, m_words.name));
+    const oci::Image new_base = TRY(open_image(images, m_words.onto));
+    const Base old = TRY(find_old_base(images, image, arguments));
+    const oci::Rebase rebase{image, old.image, new_base, m_words.onto};
+    const oci::RebasedImage result = TRY(oci::rebase(rebase, m_target.created));
+    m_session.console().print(fmt::format("old base: {}, {} of {} layers", printable(old.name),
+                                          old.image.config.diff_ids.size(), image.config.diff_ids.size()));
+    TRY(tell_conflicts(result.conflicts));
+    const std::size_t first = oci::base_entries(image.config, old.image.config);
+    const auto steps = TRY(build::own_steps(m_workshop, image, first));
+    if (!steps) {
+      TRY(tell_unknown(
+          "the image's history does not say which steps made its layers, so that it is not known "
+          "what they used of the old base",
+          m_words.strict));
+    } else if (m_words.strict || !m_words.may_run) {
+      TRY(tell_unknown_steps(texts_of(build::unknown_steps(*steps)), m_words.strict));
+    }
+    const std::vector<std::size_t> layers =
+        layers_to_check(image, old.image, steps && m_words.may_run ? &*steps : nullptr);
+    TRY(tell_overlaps(TRY(build::find_overlaps(m_workshop, image, layers, old.image, new_base, token())),
+                      m_words.strict));
+    if (!steps) return oci::store_image(images, result.image, m_target.names);
+    const build::StepRebase request{.image = image,
+                                    .old_base = old.image,
+                                    .new_base = new_base,
+                                    .name = m_words.name,
+                                    .new_base_name = m_words.onto,
+                                    .strict = m_words.strict,
+                                    .proxy_environment = proxy_environment(m_session.environment()),
+                                    .now = m_session.now()};
+    if (!m_words.may_run) {
+      TRY(tell_differences(TRY(build::steps_that_differ(m_workshop, request, *steps, m_interrupts.token()))));
+      return oci::store_image(images, result.image, m_target.names);
+    }
+    const build::RebasedSteps rebased =
+        TRY(build::rebase_steps(m_workshop, request, *steps, m_printer, m_interrupts.token(), &m_failed));
+    TRY(tell_unknown_steps(rebased.unknown, false));
+    m_session.console().print(rebase_summary(rebased));
+    const oci::RebasedImage made =
+        TRY(oci::rebase({rebased.image, old.image, new_base, m_words.onto}, m_target.created));
+    const oci::ImageRecord record = TRY(oci::store_image(images, made.image, m_target.names));
+    TRY(build::record_rebase(m_workshop, request, *steps, rebased, record));
+    return record;
+  }
+
+  const build::FailedStep& failed() const { return m_failed; }
+
+private:
+  const CancelToken* token() const { return &m_interrupts.token(); }
+
+  Result<> tell_conflicts(const std::vector<std::string>& settings) const {
+    for (const std::string& setting : settings)
+      log::warning("{}: both the image and the new base changed it; the image's stays", printable(setting));
+    if (settings.empty() || !m_words.strict) return {};
+    return fail(ErrorKind::conflict, "{} settings were changed by the image and by the new base",
+                settings.size());
+  }
+
+  Result<> tell_differences(const std::vector<std::string>& differences) const {
+    for (const std::string& difference : differences) log::warning("{}", difference);
+    if (differences.empty() || !m_words.strict) return {};
+    return std::unexpected(Error(ErrorKind::conflict, "steps of the image used what differs in the new base")
+                               .hint("leave out --no-run: then they run again"));
+  }
+
+  Session& m_session;
+  build::Workshop& m_workshop;
+  const Words m_words;
+  const EditTarget m_target;
+  const Interrupts m_interrupts;
+  RebasePrinter m_printer;
+  build::FailedStep m_failed;
+};
+
 Outcome run(Session& session, const Arguments& arguments) {
   const EditTarget target = TRY(edit_target(session, arguments));
-  const std::string& name = arguments.operands().front();
   const auto onto = arguments.find("onto");
   if (!onto)
     return std::unexpected(Error(ErrorKind::invalid, "the new base is missing").hint("give --onto IMAGE"));
-  const bool strict = arguments.on("strict");
+  const Words words{.name = arguments.operands().front(),
+                    .onto = *onto,
+                    .strict = arguments.on("strict"),
+                    .may_run = !arguments.on("no-run")};
   build::Workshop* workshop = TRY(session.workshop());
-  const Interrupts interrupts;
-  const auto rebased = [&]() -> Result<oci::NewImage> {
-    oci::ImageStore& images = workshop->images();
-    const oci::Image image = TRY(open_image(images, name));
-    const oci::Image new_base = TRY(open_image(images, *onto));
-    const Base old = TRY(find_old_base(images, image, arguments));
-    const std::size_t base_layers = old.image.config.diff_ids.size();
-    oci::RebasedImage result = TRY(oci::rebase({image, old.image, new_base, *onto}, target.created));
-    session.console().print(fmt::format("old base: {}, {} of {} layers", printable(old.name), base_layers,
-                                        image.config.diff_ids.size()));
-    for (const std::string& setting : result.conflicts)
-      log::warning("{}: both the image and the new base changed it; the image's stays", printable(setting));
-    if (!result.conflicts.empty() && strict)
-      return fail(ErrorKind::conflict, "{} settings were changed by the image and by the new base",
-                  result.conflicts.size());
-    TRY(tell_overlaps(TRY(build::find_overlaps(*workshop, image, old.image, new_base, &interrupts.token())),
-                      strict));
-    return std::move(result.image);
-  }();
-  if (!rebased) return std::unexpected(Error(rebased.error()).context("rebasing " + printable(name)));
-  return finish_edit(workshop->images(), *rebased, target);
+  Rebaser rebaser(session, *workshop, words, target);
+  auto rebased = rebaser.run(arguments);
+  if (rebased) {
+    print_line(rebased->id.digest.to_string());
+    return 0;
+  }
+  const build::FailedStep& failed = rebaser.failed();
+  const Error error = std::move(rebased).error().context("rebasing " + printable(words.name));
+  const int code = failed.exit_code != 0 ? failed.exit_code : 125;
+  if (failed.kept.empty()) return std::unexpected(Failure(error, code));
+  return std::unexpected(Failure(
+      Error(error).hint(fmt::format("'ecrin debug {}' opens the step as it was left", failed.kept)), code));
 }
 
 }  // namespace
@@ -118,11 +253,11 @@ const Verb& rebase_verb() {
       .operands = "IMAGE",
       .summary = "Put an image's own layers on another base",
       .details =
-          "As if the image had been built on the new base, without running anything: for a base with "
-          "security "
-          "fixes. Settings that came from the old base are taken from the new one. What the image changed "
-          "and "
-          "the new base changed too is told. The new image's ID is printed.",
+          "As if the image had been built on the new base: for a base with security fixes. Steps that were "
+          "built with --cache=traced run again where something that they used differs, and are carried over "
+          "where nothing does; it is told which and why. Settings that came from the old base are taken from "
+          "the new one. What the image changed and the new base changed too is told. The new image's ID is "
+          "printed.",
       .flags = edit_flags(
           {{.name = "from",
             .value = "IMAGE",
@@ -130,10 +265,15 @@ const Verb& rebase_verb() {
                 "the base that the image was built on; default: the one that it names, else the one in the "
                 "store that has most of its layers",
             .completion = Completion::image},
+           {.name = "no-run",
+            .value = "",
+            .help = "run nothing: carry all layers over as they are, and tell which steps would have to run"},
            {.name = "onto", .value = "IMAGE", .help = "the new base", .completion = Completion::image},
            {.name = "strict",
             .value = "",
-            .help = "fail where the image and the new base changed the same"}}),
+            .help =
+                "fail where the image and the new base changed the same, and where it is not known what a "
+                "step used"}}),
       .least_operands = 1,
       .most_operands = 1,
       .completion = Completion::image,

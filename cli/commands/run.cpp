@@ -98,6 +98,7 @@ std::vector<Flag> flags() {
        .value = "PATH[:OPTIONS]",
        .help = "an empty file system in memory",
        .occurs = Occurs::often},
+      {.name = "trace", .value = "", .help = "record what is used of the image, for 'ecrin image unused'"},
       {.name = "tty", .letter = 't', .value = "", .help = "give the program a terminal"},
       {.name = "ulimit",
        .value = "NAME=SOFT[:HARD]",

@@ -11,9 +11,9 @@ namespace {
 
 // Those of `ecrin run`, but for what a shell decides itself.
 std::vector<Flag> flags() {
-  constexpr std::array<std::string_view, 11> k_own = {"detach",   "entrypoint", "interactive", "into",
+  constexpr std::array<std::string_view, 12> k_own = {"detach",   "entrypoint", "interactive", "into",
                                                       "no-cache", "restart",    "rm",          "rootfs",
-                                                      "secret",   "systemd",    "tty"};
+                                                      "secret",   "systemd",    "trace",       "tty"};
   std::vector<Flag> flags;
   for (const Flag& flag : run_verb().flags)
     if (std::ranges::find(k_own, flag.name) == k_own.end()) flags.push_back(flag);

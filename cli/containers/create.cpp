@@ -8,6 +8,7 @@
 #include "build/working_containers.hpp"
 #include "cli/chosen_image.hpp"
 #include "cli/containers/container_names.hpp"
+#include "cli/containers/launch.hpp"
 #include "cli/containers/removal.hpp"
 #include "cli/containers/stored_request.hpp"
 
@@ -83,6 +84,7 @@ Result<NewContainer> create_container(Session& session, const ContainerRequest& 
   if (const auto path = arguments.find("cidfile"); path && posix::open(*path, O_PATH))
     return std::unexpected(Error(ErrorKind::conflict, fmt::format("'{}' exists already", printable(*path)))
                                .hint("--cidfile never overwrites a file: remove it first"));
+  if (request.trace) TRY(check_tracing(*TRY(session.workshop())));
   run::StoredContainer record;
   oci::ImageConfig config;
   if (request.is_rootfs) {

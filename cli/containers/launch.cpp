@@ -120,9 +120,11 @@ Result<> Launch::open_tree() {
     TRY(posix::open(m_root, O_PATH | O_DIRECTORY));
     return {};
   }
-  ContainerTree tree = TRY(open_container_tree(m_workshop, m_record, m_place));
+  ContainerTree tree =
+      TRY(open_container_tree(m_workshop, m_record, m_place, m_request.trace ? Traced::yes : Traced::no));
   m_root = std::move(tree.path);
   m_tree = std::move(tree.mount);
+  m_traced = tree.traced;
   return {};
 }
 
@@ -259,6 +261,7 @@ Result<run::Container> Launch::start(run::Stdio stdio) {
     return fail(ErrorKind::limit, "the set-up of the container was {}",
                 run::out_of_memory_message(m_resources));
   run::Container container = TRY(std::move(started));
+  m_has_run = true;
   m_mount_points = container.created_mount_points();
   for (const std::string& lack : container.lacks()) log::warning("{}", lack);
   run::run_late_hooks(m_hooks.poststart, "poststart", state_text("running", container.pid()));
@@ -373,6 +376,12 @@ void Launch::ended() {
       log::warning("the tree of container '{}' cannot be taken down: {}", m_record.name,
                    finished.error().message());
   }
+  if (m_traced && m_has_run) {
+    const auto kept = keep_trace(m_workshop, m_record, *m_traced);
+    m_trouble = kept ? "" : "what the container used was not recorded: " + kept.error().message();
+  }
+  m_traced = nullptr;
+  m_has_run = false;
   m_tree.reset();
 }
 

@@ -12,6 +12,7 @@
 #include "cli/network_session.hpp"
 #include "cli/person.hpp"
 #include "cli/session.hpp"
+#include "fs/fuse/traced_tree.hpp"
 #include "run/container.hpp"
 #include "run/exec.hpp"
 #include "run/monitor/container_place.hpp"
@@ -56,6 +57,8 @@ public:
   const std::vector<run::PublishedPort>& ports() const { return m_ports; }
   /// Takes everything down again, after the last of its processes.
   void ended();
+  /// What of the last end somebody must hear; "" = nothing.
+  const std::string& trouble() const { return m_trouble; }
 
 private:
   Result<> open_tree();
@@ -84,6 +87,9 @@ private:
   oci::Hooks m_hooks;
   bool m_own_home = false;  // somebody said what HOME is
   std::unique_ptr<fs::MountedTree> m_tree;
+  fs::TracedTree* m_traced = nullptr;  // that tree, when its use is recorded
+  bool m_has_run = false;              // on that tree
+  std::string m_trouble;
   std::optional<ContainerMounts> m_mounts;
   const Person& m_person;
   OpenedNetwork& m_opened;
@@ -99,9 +105,15 @@ Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
 /// The tree of a container: its layers, and what was written to it before.
 struct ContainerTree {
   std::string path;
-  std::unique_ptr<fs::MountedTree> mount;  // nullptr: it stays as it is
+  std::unique_ptr<fs::MountedTree> mount = nullptr;  // nullptr: it stays as it is
+  fs::TracedTree* traced = nullptr;                  // the same, when it was asked for
 };
+enum class Traced { no, yes };
 Result<ContainerTree> open_container_tree(build::Workshop& workshop, const run::StoredContainer& record,
-                                          const run::ContainerPlace& place);
+                                          const run::ContainerPlace& place, Traced traced = Traced::no);
+/// What a container uses of its image can be recorded here, or the error says why not.
+Result<> check_tracing(build::Workshop& workshop);
+/// After the tree was taken down: what was used of the image is kept with it (build/run_traces.hpp).
+Result<> keep_trace(build::Workshop& workshop, const run::StoredContainer& record, fs::TracedTree& tree);
 
 }  // namespace ecrin::cli

@@ -228,7 +228,8 @@ Outcome monitor_container(Session& session, const Companion& companion, Fd clien
   // While the program is at work: a log that has become long is read by every command that follows.
   workshop.store().database().shorten_log();
   const auto state = monitor.run();
-  const std::string trouble = remove();
+  std::string trouble = remove();
+  if (trouble.empty()) trouble = launch.trouble();
   if (!state) return std::unexpected(state.error());
   // What this process held, volumes and its place for temporary files, is free before anybody hears of the
   // end.

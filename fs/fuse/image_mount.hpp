@@ -12,8 +12,11 @@ namespace ecrin::fs {
 
 class ImageMount {
 public:
+  /// Who looks at the mount itself is to be checked by the kernel; the overlay above one checks by itself.
+  enum class Permissions { unchecked, checked };
   /// On `target`, an existing directory. Needs a user namespace of our own, and /dev/fuse.
-  static Result<ImageMount> create(const std::string& target, const ImageServer::Options& options);
+  static Result<ImageMount> create(const std::string& target, const ImageServer::Options& options,
+                                   Permissions permissions = Permissions::unchecked);
   const std::string& path() const { return m_mounted.path(); }
 
 private:

@@ -40,7 +40,9 @@ Result<std::unique_ptr<ImageView>> ImageView::open(std::vector<Layer> layers) {
     parts->push_back(part);
     view->m_has_xattrs = view->m_has_xattrs || layer->index->has_xattrs();
     view->m_has_acls = view->m_has_acls || layer->index->has_acls();
-    OpenLayer opened{.directory = TRY(posix::open(layer->path, O_PATH | O_DIRECTORY | O_NOFOLLOW))};
+    OpenLayer opened;
+    opened.directory = TRY(posix::open(layer->path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    opened.path = std::move(layer->path);
     opened.first_inode = inodes;
     inodes += layer->index->inodes();
     opened.index = std::move(layer->index);

@@ -69,12 +69,15 @@ public:
   std::uint64_t inode(NodeId node) const;
   /// A regular file, for reading.
   Result<Fd> open_file(NodeId node) const;
+  /// The directory of the layer that has it.
+  const std::string& layer_path(NodeId node) const { return m_layers[state(node).layer].path; }
 
   bool is_node(std::uint64_t number) const { return number >= 1 && number <= node_count(); }
   std::size_t node_count() const { return m_node_count.load(std::memory_order_acquire); }
 
 private:
   struct OpenLayer {
+    std::string path;
     Fd directory;
     std::shared_ptr<const LayerIndex> index;
     std::uint64_t first_inode = 0;  // the number that its inode 0 has in the view

@@ -18,6 +18,8 @@ SharedShard shard_of(std::string_view text) {
     shard.blobs.push_back({.media_type = "application/vnd.oci.image.layer.v1.tar+zstd",
                            .digest = oci::Digest::of(content),
                            .size = 100});
+  shard.blobs.push_back(
+      {.media_type = std::string(k_cache_trace_type), .digest = oci::Digest::of("four"), .size = 100});
   return shard;
 }
 
@@ -40,7 +42,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   SharedRows merged = merge_rows({}, *rows);
   require(contains_rows(merged, *rows));
   require(contains_rows(decode_all(encode_rows(merged)), merged));
-  bound_rows(merged, {.steps = 3, .blobs = 2, .mounts = 1});
+  bound_rows(merged, {.steps = 3, .blobs = 2, .mounts = 1, .traces = 1});
   require(merged.steps.size() <= 3 && merged.mounts.size() <= 1);
+  require(std::ranges::count_if(merged.steps,
+                                [](const SharedStep& step) { return step.trace.has_value(); }) <= 1);
   return 0;
 }

@@ -209,6 +209,27 @@ TEST_CASE("a changed file reruns its copy, and is named") {
   CHECK(built.observer.results.at("run: after").reasons == Words{"the step before it ran: copy: src"});
 }
 
+TEST_CASE("with the traced cache a step whose tree was made anew and came out the same is not repeated") {
+  Fixture fixture;
+  fixture.options.cache = CacheUse::traced;
+  testing::write_file(fixture.context + "/src/main.c", "one");
+  // What the fake copies is always the same.
+  const Recipe recipe = single({copy("src"), script("after"), script("last")});
+  const Built first = fixture.build(recipe);
+  REQUIRE(first.result);
+  testing::write_file(fixture.context + "/src/main.c", "two");
+  const Built second = fixture.build(recipe);
+  REQUIRE(second.result);
+  CHECK(second.ran == Words{"copied"});
+  CHECK(second.observer.results.at("run: after").state == StepResult::State::cached);
+  CHECK(second.observer.results.at("run: last").reasons ==
+        Words{"the tree below it is the same as before, though steps there ran again"});
+  CHECK(second.result->image_id == first.result->image_id);
+  fixture.options.cache = CacheUse::exact;
+  testing::write_file(fixture.context + "/src/main.c", "three");
+  CHECK(fixture.build(recipe).ran == Words{"copied", "after", "last"});
+}
+
 TEST_CASE("after a failure, what finished is cached, and the failure says where") {
   Fixture fixture;
   const Built failed = fixture.build(single({script("a"), script("fail"), script("b")}));

@@ -52,6 +52,32 @@ TEST_CASE("the settings of an image's first steps stay when its base is gone") {
   CHECK(known(middle, 1) == "unknown");
 }
 
+TEST_CASE("the results that an image is made of are known, also those of its base, and by the last build") {
+  testing::TemporaryDirectory scratch;
+  const auto workshop = testing::open_workshop(scratch.path() + "/store");
+  Database& database = workshop->store().database();
+  const oci::Image base = image_of("base", 2), top = image_of("top", 4);
+  const auto record = [&](const oci::Image& image, const std::string& below, std::vector<std::string> keys) {
+    ImageStates states{.base = below, .base_entries = below.empty() ? 0u : 2u, .states = {}, .keys = keys};
+    states.states.assign(keys.size(), config_of("A=1"));
+    REQUIRE(record_states(database, image.id().digest.to_string(), states));
+  };
+  const auto known = [&] {
+    const auto keys = step_keys(database, top);
+    REQUIRE(keys);
+    return *keys;
+  };
+  CHECK(known().empty());
+  record(top, base.id().digest.to_string(), {"", "c"});
+  CHECK(known() == std::vector<std::string>{"", "", "", "c"});
+  record(base, "", {"a", "b"});
+  record(top, base.id().digest.to_string(), {"d", "e"});
+  CHECK(known() == std::vector<std::string>{"a", "b", "d", "e"});
+  // Whoever knows none takes none away.
+  record(top, base.id().digest.to_string(), {"", ""});
+  CHECK(known().back() == "e");
+}
+
 TEST_CASE("what an image was after its steps is kept, as far as it can be read again") {
   testing::TemporaryDirectory scratch;
   const auto workshop = testing::open_workshop(scratch.path() + "/store");

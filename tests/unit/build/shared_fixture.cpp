@@ -30,6 +30,7 @@ public:
     const auto found = m_at.blobs.find(descriptor.digest);
     if (found == m_at.blobs.end()) return fail(ErrorKind::not_found, "no blob");
     if (oci::media_type::is_layer(descriptor.media_type)) ++m_at.fetched;
+    if (descriptor.media_type == k_cache_trace_type) ++m_at.traces_fetched;
     std::string bytes = found->second.substr(offset);
     if (m_at.change_layer && oci::media_type::is_layer(descriptor.media_type))
       return m_at.change_layer(std::move(bytes), cancel);
@@ -44,10 +45,12 @@ public:
     const auto source = oci::verified_source(TRY(open(0)), descriptor.digest, descriptor.size);
     std::string bytes = TRY(read_all(*source, 1u << 30));
     const bool is_layer = oci::media_type::is_layer(descriptor.media_type);
-    if (m_at.before_rows && !is_layer) std::exchange(m_at.before_rows, nullptr)();
+    if (m_at.before_rows && descriptor.media_type == k_cache_rows_type)
+      std::exchange(m_at.before_rows, nullptr)();
     const std::scoped_lock lock(m_at.mutex);
     if (m_at.failure) return std::unexpected(*m_at.failure);
     if (is_layer) ++m_at.sent;
+    if (descriptor.media_type == k_cache_trace_type) ++m_at.traces_sent;
     m_at.blobs[descriptor.digest] = std::move(bytes);
     return {};
   }
@@ -72,7 +75,7 @@ private:
 }  // namespace
 
 CachePlace MemoryPlace::place() {
-  return {.name = "memory",
+  return {.name = name,
           .open_source = [this](const CancelToken*) -> Result<std::unique_ptr<oci::ImageSource>> {
             const std::scoped_lock lock(mutex);
             if (failure) return std::unexpected(*failure);
@@ -95,6 +98,29 @@ void MemoryPlace::write(const SharedRows& rows) {
       side, rows, []() -> Result<bool> { return true; }, nullptr));
 }
 
+SharedRows MemoryPlace::rows() {
+  auto document = read_shared_cache(*place().open_source(nullptr).value(), nullptr, nullptr);
+  REQUIRE(document);
+  return std::move(document->rows);
+}
+
+namespace {
+
+Result<std::optional<fs::ImageTrace>> trace_of_script(Session& session, const StepScope& scope,
+                                                      const std::string& script) {
+  if (session.options.cache != CacheUse::traced || scope.below.layers.empty()) return std::nullopt;
+  fs::ImageUsage usage;
+  if (const std::size_t uses = script.find("uses "); uses != std::string::npos) {
+    usage.found = {sha256_hex(script.substr(uses + 5))};
+    usage.read = usage.found;
+  }
+  const auto view =
+      TRY(fs::open_image_view(distinct_layer_paths(session.workshop, scope.below.layers), &scope.stop));
+  return TRY(fs::trace_usage(usage, *view, fs::content_digest, [](const std::string&) { return 0u; }));
+}
+
+}  // namespace
+
 Result<StepOutcome> FakeExecutor::execute(const StepScope& scope) {
   const auto* run = scope.step.plan->as<RunStep>();
   const std::string script = run ? std::get<std::string>(run->command) : "copied";
@@ -104,7 +130,12 @@ Result<StepOutcome> FakeExecutor::execute(const StepScope& scope) {
   }
   if (m_before) m_before(script);
   if (script.starts_with("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(160));
-  if (script.ends_with("nothing")) return StepOutcome{};
+  auto trace = TRY(trace_of_script(m_session, scope, script));
+  if (script.ends_with("nothing")) {
+    StepOutcome nothing;
+    nothing.trace = std::move(trace);
+    return nothing;
+  }
   if (script.starts_with("fail")) return ecrin::fail(ErrorKind::system, "'{}' failed", script);
   TRY(m_session.directories(scope.below, scope.stop));
   static int random = 0;
@@ -115,7 +146,9 @@ Result<StepOutcome> FakeExecutor::execute(const StepScope& scope) {
   Fd file = TRY(posix::open_at(draft.diff(), name, O_WRONLY | O_CREAT, 0644));
   TRY(posix::write_full(file, content));
   TRY(posix::set_times_at(draft.diff(), name, {}));
-  return StepOutcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
+  StepOutcome outcome{TRY(m_session.workshop.layers().publish(std::move(draft))), content.size(), 1};
+  outcome.trace = std::move(trace);
+  return outcome;
 }
 
 Machine::Machine() {

@@ -22,11 +22,13 @@ using Words = std::vector<std::string>;
 
 /// A registry's repository, as far as a cache needs one.
 struct MemoryPlace {
+  std::string name = "memory";
   std::mutex mutex;
   std::map<oci::Digest, std::string> blobs;
   std::map<oci::Digest, oci::RawManifest> manifests;
   std::optional<oci::RawManifest> top;
-  int fetched = 0, sent = 0, written = 0;
+  int fetched = 0, sent = 0, written = 0;  // layers, layers, rows
+  int traces_fetched = 0, traces_sent = 0;
   std::function<void()> before_rows;
   /// Of a layer that is asked for: in place of its bytes.
   std::function<std::unique_ptr<Source>(std::string bytes, const CancelToken* cancel)> change_layer;
@@ -36,10 +38,12 @@ struct MemoryPlace {
   CacheTarget target(bool all_steps = true);
   /// Writes rows as another builder would.
   void write(const SharedRows& rows);
+  SharedRows rows();
 };
 
 /// A script writes a file with its name, the tree's height and, after "random", something else each time.
-/// "slow" takes long enough to be worth a transfer, "fail" is an error.
+/// "slow" takes long enough to be worth a transfer, "fail" is an error. With the traced cache it also has a
+/// trace: a script that ends with "uses X" read the file of the script X.
 class FakeExecutor final : public StepExecutor {
 public:
   using Before = std::function<void(const std::string& script)>;

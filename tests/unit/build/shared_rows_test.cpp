@@ -32,6 +32,13 @@ SharedStep step(char key, std::string_view below, std::optional<SharedLayer> mad
           .used = used,
           .inputs = {{"command", "make"}, {"command", "again"}}};
 }
+SharedStep with_trace(SharedStep step, std::string_view name, std::uint64_t size = 50) {
+  step.trace = SharedTrace{.command = hex('e'),
+                           .blob = {.media_type = std::string(k_cache_trace_type),
+                                    .digest = digest(std::string(name) + " trace"),
+                                    .size = size}};
+  return step;
+}
 SharedMount mount(std::string id, std::string_view content, std::int64_t used = 10) {
   return {.id = std::move(id),
           .diff_id = {digest(content)},
@@ -153,4 +160,98 @@ TEST_CASE("inputs go along where they are few") {
   CHECK(shared_inputs({{"a", "b"}}).size() == 1);
   CHECK(shared_inputs({{"a", std::string(k_shared_inputs_limit, 'x')}}).empty());
   CHECK(shared_inputs({{"a", "\xff"}}).empty());
+}
+
+TEST_CASE("traces come back with their rows, and count among the blobs of a shard") {
+  const SharedRows rows{.steps = {with_trace(step('a', "", layer("one")), "one"),
+                                  with_trace(step('b', "one", std::nullopt), "one"),
+                                  with_trace(step('c', "one", layer("two")), "two")},
+                        .mounts = {}};
+  const auto shards = encode_rows(rows);
+  REQUIRE(shards.size() == 1);
+  CHECK(shards[0].blobs.size() == 4);  // two rows have the same trace
+  CHECK(decode_all(shards) == rows);
+  SharedRows many;
+  for (int i = 0; i < 1000; ++i) {
+    SharedStep one = with_trace(step('a', "", layer(std::to_string(i))), std::to_string(i));
+    one.key = digest(std::to_string(i)).hex();
+    many.steps.push_back(std::move(one));
+  }
+  const auto parts = encode_rows(many);
+  CHECK(parts.size() <= k_shared_shards);
+  for (const SharedShard& part : parts) CHECK(part.blobs.size() <= 400);
+  CHECK(decode_all(parts).steps.size() == 1000);
+}
+
+TEST_CASE("a trace of another kind is left out, a wrong one is refused") {
+  const SharedRows rows{.steps = {with_trace(step('a', "", layer("one")), "one")}, .mounts = {}};
+  const SharedShard shard = encode_rows(rows)[0];
+  const auto changed = [&](auto change) {
+    SharedShard other = shard;
+    change(other);
+    return decode_rows(other);
+  };
+  const auto without = changed([](SharedShard& other) { other.blobs[1].media_type += "9"; });
+  REQUIRE(without);
+  CHECK(without->steps[0].layer == layer("one"));
+  CHECK_FALSE(without->steps[0].trace);
+  const auto big = changed([](SharedShard& other) { other.blobs[1].size = k_shared_trace_limit + 1; });
+  REQUIRE(big);
+  CHECK_FALSE(big->steps[0].trace);
+  const auto replaced = [&](const std::string& from, const std::string& to) {
+    return changed([&](SharedShard& other) {
+      const std::size_t at = other.rows.find(from);
+      REQUIRE(at != std::string::npos);
+      other.rows.replace(at, from.size(), to);
+    });
+  };
+  CHECK_FALSE(replaced("\"trace\":1", "\"trace\":2"));
+  CHECK_FALSE(replaced("\"trace\":1", "\"trace\":\"1\""));
+  CHECK_FALSE(replaced("\"command\":\"", "\"command\":\"x"));
+  CHECK_FALSE(replaced("\"command\":", "\"commands\":"));
+  // What a program that knows no traces would have written.
+  const auto old = replaced("\"trace\":1,", "");
+  REQUIRE(old);
+  CHECK_FALSE(old->steps[0].trace);
+}
+
+TEST_CASE("a trace joins the result that it is of, and no other") {
+  const SharedStep bare = step('a', "", layer("one"));
+  const auto merged = [](SharedStep there, SharedStep added) {
+    const SharedRows before{.steps = {std::move(there)}, .mounts = {}};
+    const SharedRows more{.steps = {std::move(added)}, .mounts = {}};
+    const SharedRows after = merge_rows(before, more);
+    REQUIRE(after.steps.size() == 1);
+    CHECK(contains_rows(after, more));
+    CHECK(contains_rows(after, before));
+    CHECK(contains_rows(before, more) == (after == before));
+    return after.steps[0];
+  };
+  CHECK(merged(bare, with_trace(bare, "x")) == with_trace(bare, "x"));
+  CHECK(merged(with_trace(bare, "x"), bare) == with_trace(bare, "x"));
+  CHECK(merged(with_trace(bare, "x"), with_trace(bare, "y")) == with_trace(bare, "x"));
+  CHECK(merged(bare, with_trace(step('a', "", layer("two")), "x")) == bare);
+  const SharedStep unfetchable = step('a', "", layer("one", false));
+  CHECK(merged(with_trace(unfetchable, "x"), bare) == with_trace(bare, "x"));
+  CHECK(merged(with_trace(unfetchable, "x"), step('a', "", layer("two"))) == step('a', "", layer("two")));
+  const SharedStep nothing = step('b', "one", std::nullopt);
+  CHECK(merged(nothing, with_trace(nothing, "x")) == with_trace(nothing, "x"));
+  CHECK(merged(nothing, with_trace(step('b', "one", layer("two")), "x")) == nothing);
+}
+
+TEST_CASE("the traces of what was used longest ago fall out") {
+  SharedRows rows{.steps = {with_trace(step('a', "", layer("1"), 3), "1", 20),
+                            with_trace(step('b', "", layer("2"), 1), "2", 20),
+                            with_trace(step('c', "", layer("3"), 4), "3", 20)},
+                  .mounts = {}};
+  SharedRows few = rows;
+  bound_rows(few, {.traces = 2});
+  REQUIRE(few.steps.size() == 3);
+  CHECK(few.steps[1].trace);
+  CHECK_FALSE(few.steps[2].trace);
+  CHECK(few.steps[2].key == hex('b'));
+  bound_rows(rows, {.trace_bytes = 39});
+  CHECK(rows.steps[0].trace);
+  CHECK_FALSE(rows.steps[1].trace);
+  CHECK_FALSE(rows.steps[2].trace);
 }

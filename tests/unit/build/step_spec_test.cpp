@@ -12,6 +12,7 @@ StepSpec example() {
   spec.run.command = std::vector<std::string>{"make", "a\xff\nb"};
   spec.run.user = "1:2";
   spec.run.network = recipes::StepNetwork::none;
+  spec.run.has_pinned_network = true;
   spec.run.env = {{"A", "b"}, {"EMPTY", ""}};
   recipes::Mount mount;
   mount.type = recipes::Mount::Type::secret;
@@ -54,6 +55,7 @@ TEST_CASE("what a step got is written down and read again") {
   REQUIRE(read);
   CHECK(encode_step(*read) == bytes);
   CHECK(std::get<std::vector<std::string>>(read->run.command)[1] == "a\xff\nb");
+  CHECK(read->run.has_pinned_network);
   CHECK(read->run.mounts[0].id == "token");
   CHECK(read->run.mounts[0].mode == 0440);
   CHECK(read->before.working_dir == "/work");

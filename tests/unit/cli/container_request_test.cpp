@@ -89,6 +89,7 @@ TEST_CASE("what is wrong is refused before anything is opened") {
   CHECK_FALSE(request({"--network=ns:", "i"}));
   CHECK_FALSE(request({"-v", "/a:/x", "--tmpfs", "/x", "i"}));
   CHECK_FALSE(request({"-e", "=x", "i"}));
+  CHECK_FALSE(request({"--trace", "--rootfs", "/"}));
 }
 
 TEST_CASE("with the host's network there is no network namespace") {

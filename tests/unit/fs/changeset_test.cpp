@@ -27,8 +27,18 @@ struct Pair {
   TempTree lower;
   TempTree upper;
   ChangesetSummary canonical(std::int64_t epoch = 500, std::vector<std::string> mount_points = {}) {
-    return must(canonicalise(upper.root(), &lower.root(),
-                             {.epoch = epoch, .own_mount_points = std::move(mount_points)}));
+    const CanonicalOptions options{.epoch = epoch, .own_mount_points = std::move(mount_points)};
+    const std::string before = result();
+    const bool was_canonical = is_canonical(options);
+    const ChangesetSummary summary = must(canonicalise(upper.root(), &lower.root(), options));
+    CHECK(is_canonical(options));
+    // The other way round it need not be: names that a driver left are never sure to be canonical.
+    if (was_canonical && options.own_mount_points.empty()) CHECK(result() == before);
+    return summary;
+  }
+  bool is_canonical(const CanonicalOptions& options) {
+    LowerTree tree = must(LowerTree::of_tree(lower.root()));
+    return must(is_canonical_on(upper.root(), tree, options));
   }
   std::string result() { return outline(upper.root()); }
 };
@@ -271,6 +281,36 @@ TEST_CASE("a directory that was replaced by another keeps the time below too") {
   emptied.canonical();
   CHECK(replaced.upper.status("d").st_mtim.tv_sec == 1000);
   CHECK(describe(replaced.upper.root()) == describe(emptied.upper.root()));
+}
+
+TEST_CASE("a changeset is another one on a tree that has some of it, or other times") {
+  Pair pair;
+  fill(pair.lower);
+  pair.upper.file("etc/passwd", "other");
+  pair.upper.file("d/new", "1");
+  pair.canonical();
+  const CanonicalOptions options{.epoch = 500};
+  TempTree other;
+  fill(other);
+  take_directory_times(pair.lower, other);
+  const auto is_canonical_on_other = [&] {
+    LowerTree tree = must(LowerTree::of_tree(other.root()));
+    return must(is_canonical_on(pair.upper.root(), tree, options));
+  };
+  CHECK(is_canonical_on_other());
+  other.file("etc/more", "x");
+  take_directory_times(pair.lower, other);
+  CHECK(is_canonical_on_other());
+  other.file("d/new", "2");
+  take_directory_times(pair.lower, other);
+  CHECK(is_canonical_on_other());
+  other.time("d", 77);
+  CHECK_FALSE(is_canonical_on_other());
+  take_directory_times(pair.lower, other);
+  other.file("d/new", "1");
+  other.time("d/new", must(posix::lstat_at(pair.upper.root(), "d/new")).st_mtim.tv_sec);
+  take_directory_times(pair.lower, other);
+  CHECK_FALSE(is_canonical_on_other());
 }
 
 TEST_CASE("without a bound, times are left alone") {

@@ -78,9 +78,9 @@ std::string files(const std::vector<InlineFile>& files) {
 struct StepText {
   std::string operator()(const RunStep& step) const {
     constexpr const char* k_networks[] = {"inherit", "none", "host", "private"};
-    std::string result =
-        fmt::format("{} network {} user {} env {}\n", command(step),
-                    k_networks[static_cast<int>(step.network)], quote(step.user), pairs(step.env));
+    std::string result = fmt::format(
+        "{} network {}{} user {} env {}\n", command(step), k_networks[static_cast<int>(step.network)],
+        step.has_pinned_network ? " pinned" : "", quote(step.user), pairs(step.env));
     for (const Mount& mount : step.mounts) result += mount_text(mount);
     return result;
   }

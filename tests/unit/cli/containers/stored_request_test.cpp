@@ -67,6 +67,7 @@ TEST_CASE("a stored request says what was asked for, without the surroundings") 
                                                "--pull=always",
                                                "--cap-drop",
                                                "all",
+                                               "--trace",
                                                "image:1",
                                                "prog",
                                                "--flag",
@@ -79,6 +80,7 @@ TEST_CASE("a stored request says what was asked for, without the surroundings") 
   CHECK(request.interactive);
   CHECK(request.terminal);
   CHECK_FALSE(request.init);
+  CHECK(request.trace);
   CHECK(request.name.empty());
   CHECK(request.life.restart == run::RestartPolicy{.kind = run::RestartPolicy::Kind::on_failure, .most = 3});
   CHECK(request.life.labels == std::map<std::string, std::string>{{"k", "v=w"}, {"empty", ""}});

@@ -1,0 +1,147 @@
+#include "build/traced_step.hpp"
+
+#include "base/posix.hpp"
+#include "build/executor.hpp"
+#include "build/step_traces.hpp"
+#include "build/traced_binds.hpp"
+#include "fs/changeset.hpp"
+#include "fs/file_owners.hpp"
+#include "fs/tree.hpp"
+#include "fs/whiteout.hpp"
+
+namespace ecrin::build {
+namespace {
+
+// The results of one command on many trees; what was used last is most likely right.
+constexpr std::size_t k_most_candidates = 16;
+
+Result<KeyInputs> contents_of_secrets(Session& session, const PreparedStep& step) {
+  KeyInputs secrets;
+  const auto* run = step.plan->as<recipes::RunStep>();
+  if (!run) return secrets;
+  StepTraces traces(session.workshop.store().database(), session.workshop.layers());
+  for (const recipes::Mount& mount : run->mounts) {
+    if (mount.type != recipes::Mount::Type::secret || !session.secrets.has(mount.id)) continue;
+    const auto secret = TRY(session.secrets.read(mount.id));
+    const std::string digest = TRY(traces.secret_digest(secret->reveal()));
+    secrets.push_back({"content of secret " + mount.id, digest});
+  }
+  return secrets;
+}
+
+}  // namespace
+
+std::string untraceable(Session& session, const recipes::RunStep& run) {
+  for (const recipes::Mount& mount : run.mounts) {
+    if (mount.type == recipes::Mount::Type::ssh) return "it is given an ssh-agent";
+    if (mount.type == recipes::Mount::Type::secret && session.secrets.has(mount.id) &&
+        !session.secrets.read(mount.id))
+      return "it is given a secret that cannot be read";
+  }
+  if (run.has_pinned_network) return "";
+  const bool host =
+      run.network == recipes::StepNetwork::host ||
+      (run.network == recipes::StepNetwork::inherit && session.options.network == run::NetworkMode::host);
+  return host ? "it has the host's network" : "";
+}
+
+Result<std::string> whole_command(Session& session, const PreparedStep& step) {
+  return command_key(step.inputs, TRY(contents_of_secrets(session, step)));
+}
+
+Result<std::string> traced_command(Session& session, const PreparedStep& step) {
+  if (!has_traced_binds(step)) return whole_command(session, step);
+  KeyInputs inputs;
+  for (const KeyInput input : step.inputs)
+    if (!input.name.starts_with("file ")) inputs.push_back(input);
+  return command_key(inputs, TRY(contents_of_secrets(session, step)));
+}
+
+Result<TracedMount> mount_traced(Session& session, const std::vector<fs::Layer>& layers,
+                                 const CancelToken& stop) {
+  if (fs::owners_are_recorded())
+    return fail(ErrorKind::unsupported, "owners of files are recorded beside them");
+  if (TRY(session.workshop.driver())->kind() != fs::DriverKind::overlay)
+    return fail(ErrorKind::unsupported, "the layer driver is not kernel overlay");
+  auto view = TRY(open_view(session, layers, stop));
+  TracedMount traced;
+  traced.mount.draft.emplace(TRY(session.workshop.layers().draft()));
+  const std::string& draft = traced.mount.draft->path();
+  fs::TreeRequest request;
+  request.lowers = distinct_layer_paths(session.workshop, layers);
+  request.upper = draft + "/diff";
+  request.scratch = draft + "/scratch";
+  TRY(posix::make_directories(request.scratch, 0700));
+  auto tree = TRY(fs::TracedTree::mount(request, std::move(view)));
+  traced.tree = tree.get();
+  traced.mount.tree = std::move(tree);
+  return traced;
+}
+
+Result<fs::ImageTrace> trace_of(Session& session, fs::TracedTree& tree, const CancelToken& stop) {
+  fs::ImageTrace trace = TRY(tree.trace(session.digests.function(), &stop));
+  TRY(session.digests.keep());
+  return trace;
+}
+
+Result<StepOutcome> apply_layer(Session& session, const StepOutcome& made,
+                                const std::vector<fs::Layer>& layers, const CancelToken& stop) {
+  if (!made.layer) return StepOutcome{};
+  const Fd directory = TRY(session.workshop.layers().open_layer(*made.layer));
+  const std::vector<std::string> paths = distinct_layer_paths(session.workshop, layers);
+  const fs::CanonicalOptions options{.epoch = session.time.clamp};
+  fs::LowerTree lower = TRY(fs::LowerTree::of_layers(paths));
+  if (TRY(fs::is_canonical_on(directory, lower, options, &stop))) return made;
+  fs::LayerDraft draft = TRY(session.workshop.layers().draft());
+  TRY(fs::copy_tree(directory, draft.diff(), fs::Hardlinks::keep));
+  if (TRY(fs::has_root_mark(directory))) {
+    TRY(fs::set_root_metadata(draft.diff(), TRY(fs::root_metadata(directory))));
+    TRY(fs::put_root_mark(draft.diff(), fs::RootMark::present));
+  }
+  lower = TRY(fs::LowerTree::of_layers(paths));
+  return publish_changes(session, std::move(draft), lower, {}, stop);
+}
+
+Result<std::unique_ptr<fs::ImageView>> open_view(Session& session, const std::vector<fs::Layer>& layers,
+                                                 const CancelToken& stop) {
+  return fs::open_image_view(distinct_layer_paths(session.workshop, layers), &stop);
+}
+
+Result<std::vector<std::string>> trace_changes(Session& session, const PreparedStep& step,
+                                               const fs::ImageTrace& trace, fs::ImageView& view,
+                                               const CancelToken& stop) {
+  constexpr std::size_t shown = 3;
+  auto differences = TRY(fs::trace_differences(trace, view, session.digests.function(), shown, &stop));
+  if (std::string difference = file_difference(trace, step); !difference.empty())
+    differences.push_back(std::move(difference));
+  return differences;
+}
+
+Result<std::optional<StepOutcome>> reuse_traced(Session& session, const PreparedStep& step,
+                                                const LayerChain& below, const CancelToken& stop,
+                                                std::vector<std::string>& reasons) {
+  if (!untraceable(session, *step.plan->as<recipes::RunStep>()).empty()) return std::nullopt;
+  StepTraces traces(session.workshop.store().database(), session.workshop.layers());
+  const auto candidates = TRY(traces.find(TRY(traced_command(session, step)), k_most_candidates));
+  if (candidates.empty() || fs::owners_are_recorded()) return std::nullopt;
+  const std::vector<fs::Layer> layers = TRY(session.directories(below, stop));
+  const auto view = TRY(open_view(session, layers, stop));
+  for (const StepTraces::Candidate& candidate : candidates) {
+    auto differences = TRY(trace_changes(session, step, candidate.trace, *view, stop));
+    if (!differences.empty()) {
+      if (reasons.empty())
+        for (std::string& difference : differences) reasons.push_back("it used " + std::move(difference));
+      continue;
+    }
+    const StepOutcome made{candidate.layer, candidate.bytes, candidate.entries};
+    StepOutcome outcome = TRY(apply_layer(session, made, layers, stop));
+    outcome.trace = candidate.trace;
+    outcome.seconds = candidate.seconds;
+    reasons = {fmt::format("all {} paths that it used are the same", candidate.trace.size())};
+    return outcome;
+  }
+  TRY(session.digests.keep());
+  return std::nullopt;
+}
+
+}  // namespace ecrin::build
