@@ -42,14 +42,6 @@ std::vector<std::string> unquoted(std::string_view text) {
   return words;
 }
 
-Result<std::string> command_of(Database& database, const std::string& key) {
-  auto lock = database.lock();
-  auto select =
-      TRY(database.prepare("SELECT command FROM build_traces WHERE key = ?1 ORDER BY created DESC LIMIT 1"));
-  select.bind(1, key);
-  return TRY(select.step()) == Statement::Step::row ? select.text(0) : "";
-}
-
 class Collector {
 public:
   Collector(Workshop& workshop, BuildCache& cache, const oci::Image& image, std::vector<std::string> keys)
@@ -123,7 +115,7 @@ private:
     step.key = key;
     step.inputs = *inputs;
     if (kind == "run") step.trace = TRY(m_traces.of(key));
-    step.command = TRY(command_of(m_database, key));
+    step.command = TRY(m_traces.command(key));
     return true;
   }
 
@@ -133,7 +125,7 @@ private:
     if (!inputs || !(with_parent(*inputs, "") == with_parent(step.inputs, ""))) return {};
     step.key = made.key;
     step.trace = made.trace;
-    step.command = TRY(command_of(m_database, made.key));
+    step.command = TRY(m_traces.command(made.key));
     return {};
   }
 

@@ -5,13 +5,10 @@
 #include <optional>
 #include <set>
 
-#include "base/compression.hpp"
-#include "base/stream.hpp"
+#include "build/packed_trace.hpp"
 
 namespace ecrin::build {
 namespace {
-
-constexpr std::uint64_t k_trace_limit = 1u << 28;
 
 constexpr std::array<std::string_view, 1> k_schema = {R"sql(
 CREATE TABLE run_traces (
@@ -23,23 +20,6 @@ CREATE TABLE run_traces (
   PRIMARY KEY (image, layers)
 ) WITHOUT ROWID;
 )sql"};
-
-Result<std::string> pack(const fs::ImageTrace& trace) {
-  StringSink packed;
-  auto compressor = TRY(compress(Compression::zstd, std::nullopt, packed));
-  TRY(compressor->write(as_bytes(fs::encode_trace(trace))));
-  TRY(compressor->finish());
-  return std::move(packed.bytes());
-}
-
-// One of another version says nothing any more.
-std::optional<fs::ImageTrace> unpack(std::string packed) {
-  auto source = decompress(Compression::zstd, std::make_unique<MemorySource>(std::move(packed)));
-  if (!source) return std::nullopt;
-  const auto bytes = read_all(**source, k_trace_limit);
-  if (!bytes) return std::nullopt;
-  return fs::decode_trace(*bytes);
-}
 
 // The tree is one, so its states are: each may only lack what its run did not ask for.
 void add_to(fs::TracedPath& path, const fs::TracedPath& other) {
@@ -88,10 +68,10 @@ Result<> RunTraces::add(const std::string& image, std::size_t layers, const fs::
     auto select =
         TRY(m_database->prepare("SELECT runs, trace FROM run_traces WHERE image = ?1 AND layers = ?2"));
     select.bind(1, image).bind(2, static_cast<std::int64_t>(layers));
-    if (TRY(select.step()) == Statement::Step::row) before = unpack(select.text(1));
+    if (TRY(select.step()) == Statement::Step::row) before = unpack_trace(select.text(1));
     if (before) runs += select.integer(0);
   }
-  const std::string packed = TRY(pack(before ? merge_traces(*before, trace) : trace));
+  const std::string packed = TRY(pack_trace(before ? merge_traces(*before, trace) : trace));
   auto insert =
       TRY(m_database->prepare("INSERT OR REPLACE INTO run_traces (image, layers, runs, last_run, trace) "
                               "VALUES (?1, ?2, ?3, ?4, ?5)"));
@@ -107,7 +87,7 @@ Result<std::vector<RunTrace>> RunTraces::of(const std::string& image) {
   select.bind(1, image);
   std::vector<RunTrace> traces;
   while (TRY(select.step()) == Statement::Step::row) {
-    auto trace = unpack(select.text(2));
+    auto trace = unpack_trace(select.text(2));
     if (!trace) continue;
     traces.push_back({.layers = static_cast<std::size_t>(select.integer(0)),
                       .runs = static_cast<std::uint64_t>(select.integer(1)),

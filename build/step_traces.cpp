@@ -2,15 +2,12 @@
 
 #include <array>
 
-#include "base/compression.hpp"
 #include "base/hash.hpp"
 #include "base/random.hpp"
-#include "base/stream.hpp"
+#include "build/packed_trace.hpp"
 
 namespace ecrin::build {
 namespace {
-
-constexpr std::uint64_t k_trace_limit = 1u << 28;
 
 constexpr std::array<std::string_view, 1> k_schema = {R"sql(
 CREATE TABLE build_traces (
@@ -30,22 +27,6 @@ CREATE TRIGGER build_traces_of_old AFTER DELETE ON build_steps
 CREATE TABLE build_secret_key (key TEXT NOT NULL);
 )sql"};
 
-Result<std::string> pack(const fs::ImageTrace& trace) {
-  StringSink packed;
-  auto compressor = TRY(compress(Compression::zstd, std::nullopt, packed));
-  TRY(compressor->write(as_bytes(fs::encode_trace(trace))));
-  TRY(compressor->finish());
-  return std::move(packed.bytes());
-}
-
-std::optional<fs::ImageTrace> unpack(std::string packed) {
-  auto source = decompress(Compression::zstd, std::make_unique<MemorySource>(std::move(packed)));
-  if (!source) return std::nullopt;
-  const auto bytes = read_all(**source, k_trace_limit);
-  if (!bytes) return std::nullopt;
-  return fs::decode_trace(*bytes);
-}
-
 }  // namespace
 
 std::string command_key(const KeyInputs& inputs, const KeyInputs& more) {
@@ -57,19 +38,24 @@ std::string command_key(const KeyInputs& inputs, const KeyInputs& more) {
   return key_digest(own);
 }
 
+Result<std::string> StepTraces::secret_key() {
+  auto lock = m_database.lock();
+  auto select = TRY(m_database.prepare("SELECT key FROM build_secret_key"));
+  return TRY(select.step()) == Statement::Step::row ? select.text(0) : "";
+}
+
 Result<std::string> StepTraces::secret_digest(std::string_view secret) {
-  auto transaction = TRY(m_database.begin());
-  std::string key;
-  {
-    auto select = TRY(m_database.prepare("SELECT key FROM build_secret_key"));
-    if (TRY(select.step()) == Statement::Step::row) key = select.text(0);
-  }
+  std::string key = TRY(secret_key());
   if (key.empty()) {
-    key = random_hexadecimal(64);
-    auto insert = TRY(m_database.prepare("INSERT INTO build_secret_key (key) VALUES (?1)"));
-    TRY(insert.bind(1, key).run());
+    auto transaction = TRY(m_database.begin());
+    key = TRY(secret_key());  // another process may have been first
+    if (key.empty()) {
+      key = random_hexadecimal(64);
+      auto insert = TRY(m_database.prepare("INSERT INTO build_secret_key (key) VALUES (?1)"));
+      TRY(insert.bind(1, key).run());
+    }
+    TRY(transaction.commit());
   }
-  TRY(transaction.commit());
   const auto keyed = [&](std::string_view text) {
     Hasher hasher;
     hasher.update(key);
@@ -85,7 +71,7 @@ Result<> StepTraces::migrate(Database& database) {
 
 Result<> StepTraces::add(const std::string& command, const std::string& key, const fs::ImageTrace& trace,
                          std::int64_t now) {
-  const std::string packed = TRY(pack(trace));
+  const std::string packed = TRY(pack_trace(trace));
   auto lock = m_database.lock();
   auto insert = TRY(m_database.prepare(
       "INSERT OR REPLACE INTO build_traces (command, key, created, trace) VALUES (?1, ?2, ?3, ?4)"));
@@ -102,7 +88,7 @@ Result<std::optional<fs::ImageTrace>> StepTraces::of(const std::string& key) {
     if (TRY(select.step()) != Statement::Step::row) return std::nullopt;
     packed = select.text(0);
   }
-  return unpack(std::move(packed));
+  return unpack_trace(std::move(packed));
 }
 
 Result<std::optional<StepTraces::Packed>> StepTraces::packed(const std::string& key) {
@@ -116,9 +102,19 @@ Result<std::optional<StepTraces::Packed>> StepTraces::packed(const std::string& 
       .command = select.text(0), .bytes = select.text(1), .layer = select.is_null(2) ? "" : select.text(2)};
 }
 
-Result<std::vector<StepTraces::Candidate>> StepTraces::find(const std::string& command, std::size_t limit) {
+Result<std::string> StepTraces::command(const std::string& key) {
+  auto lock = m_database.lock();
+  auto select = TRY(
+      m_database.prepare("SELECT command FROM build_traces WHERE key = ?1 ORDER BY created DESC LIMIT 1"));
+  select.bind(1, key);
+  return TRY(select.step()) == Statement::Step::row ? select.text(0) : "";
+}
+
+Result<std::optional<StepTraces::Candidate>> StepTraces::find(const std::string& command, std::size_t limit,
+                                                              const Fits& fits) {
   struct Row {
     Candidate candidate;
+    std::string packed;
     std::string layer;
   };
   std::vector<Row> rows;
@@ -130,11 +126,9 @@ Result<std::vector<StepTraces::Candidate>> StepTraces::find(const std::string& c
         "LIMIT ?2"));
     select.bind(1, command).bind(2, static_cast<std::int64_t>(limit));
     while (TRY(select.step()) == Statement::Step::row) {
-      auto trace = unpack(select.text(1));
-      if (!trace) continue;
       Row row;
       row.candidate.key = select.text(0);
-      row.candidate.trace = std::move(*trace);
+      row.packed = select.text(1);
       row.layer = select.is_null(2) ? "" : select.text(2);
       row.candidate.bytes = static_cast<std::uint64_t>(select.integer(3));
       row.candidate.entries = static_cast<std::uint64_t>(select.integer(4));
@@ -142,15 +136,17 @@ Result<std::vector<StepTraces::Candidate>> StepTraces::find(const std::string& c
       rows.push_back(std::move(row));
     }
   }
-  std::vector<Candidate> candidates;
   for (Row& row : rows) {
+    auto trace = unpack_trace(std::move(row.packed));
+    if (!trace || !TRY(fits(*trace))) continue;
     if (!row.layer.empty()) {
       row.candidate.layer = TRY(m_layers.find_id(row.layer));
       if (!row.candidate.layer) continue;  // pruned in the meantime
     }
-    candidates.push_back(std::move(row.candidate));
+    row.candidate.trace = std::move(*trace);
+    return std::move(row.candidate);
   }
-  return candidates;
+  return std::nullopt;
 }
 
 }  // namespace ecrin::build

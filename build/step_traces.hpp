@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ public:
   Result<> add(const std::string& command, const std::string& key, const fs::ImageTrace& trace,
                std::int64_t now);
 
+  /// Under which the trace of this key is found; "" = it has none.
+  Result<std::string> command(const std::string& key);
   /// What the step of this key used; none: not known.
   Result<std::optional<fs::ImageTrace>> of(const std::string& key);
 
@@ -53,10 +56,13 @@ public:
     std::uint64_t entries = 0;
     double seconds = 0;
   };
-  /// Those whose results are still there, the last used first; at most `limit`.
-  Result<std::vector<Candidate>> find(const std::string& command, std::size_t limit);
+  /// The first one that fits, of those whose results are still there; the last used are asked first, at most
+  /// `limit`.
+  using Fits = std::function<Result<bool>(const fs::ImageTrace& trace)>;
+  Result<std::optional<Candidate>> find(const std::string& command, std::size_t limit, const Fits& fits);
 
 private:
+  Result<std::string> secret_key();  // "" = there is none yet
   Database& m_database;
   fs::LayerStore& m_layers;
 };

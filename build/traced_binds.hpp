@@ -36,6 +36,7 @@ private:
   std::optional<fs::ImageMount> m_mount;
 };
 
+/// Before the path of a file of the context, in traces.
 inline constexpr std::string_view k_context_files = "//context/";
 
 /// What was used of the files that a step mounts, as paths of a trace: "//context/src/main.c". Of those that

@@ -110,38 +110,41 @@ Result<std::unique_ptr<fs::ImageView>> open_view(Session& session, const std::ve
 Result<std::vector<std::string>> trace_changes(Session& session, const PreparedStep& step,
                                                const fs::ImageTrace& trace, fs::ImageView& view,
                                                const CancelToken& stop) {
-  constexpr std::size_t shown = 3;
-  auto differences = TRY(fs::trace_differences(trace, view, session.digests.function(), shown, &stop));
+  // That is known already; files of the tree may have to be read.
   if (std::string difference = file_difference(trace, step); !difference.empty())
-    differences.push_back(std::move(difference));
-  return differences;
+    return std::vector<std::string>{std::move(difference)};
+  constexpr std::size_t shown = 3;
+  return fs::trace_differences(trace, view, session.digests.function(), shown, &stop);
 }
 
 Result<std::optional<StepOutcome>> reuse_traced(Session& session, const PreparedStep& step,
                                                 const LayerChain& below, const CancelToken& stop,
                                                 std::vector<std::string>& reasons) {
-  if (!untraceable(session, *step.plan->as<recipes::RunStep>()).empty()) return std::nullopt;
-  StepTraces traces(session.workshop.store().database(), session.workshop.layers());
-  const auto candidates = TRY(traces.find(TRY(traced_command(session, step)), k_most_candidates));
-  if (candidates.empty() || fs::owners_are_recorded()) return std::nullopt;
-  const std::vector<fs::Layer> layers = TRY(session.directories(below, stop));
-  const auto view = TRY(open_view(session, layers, stop));
-  for (const StepTraces::Candidate& candidate : candidates) {
-    auto differences = TRY(trace_changes(session, step, candidate.trace, *view, stop));
-    if (!differences.empty()) {
-      if (reasons.empty())
-        for (std::string& difference : differences) reasons.push_back("it used " + std::move(difference));
-      continue;
+  const auto& run = *step.plan->as<recipes::RunStep>();
+  if (!untraceable(session, run).empty() || fs::owners_are_recorded()) return std::nullopt;
+  std::vector<fs::Layer> layers;
+  std::unique_ptr<fs::ImageView> view;  // opened for the first candidate
+  const auto fits = [&](const fs::ImageTrace& trace) -> Result<bool> {
+    if (!view) {
+      layers = TRY(session.directories(below, stop));
+      view = TRY(open_view(session, layers, stop));
     }
-    const StepOutcome made{candidate.layer, candidate.bytes, candidate.entries};
-    StepOutcome outcome = TRY(apply_layer(session, made, layers, stop));
-    outcome.trace = candidate.trace;
-    outcome.seconds = candidate.seconds;
-    reasons = {fmt::format("all {} paths that it used are the same", candidate.trace.size())};
-    return outcome;
-  }
+    std::vector<std::string> differences = TRY(trace_changes(session, step, trace, *view, stop));
+    const bool is_first = reasons.empty();
+    for (std::string& difference : differences)
+      if (is_first) reasons.push_back("it used " + std::move(difference));
+    return differences.empty();
+  };
+  StepTraces traces(session.workshop.store().database(), session.workshop.layers());
+  auto candidate = TRY(traces.find(TRY(traced_command(session, step)), k_most_candidates, fits));
   TRY(session.digests.keep());
-  return std::nullopt;
+  if (!candidate) return std::nullopt;
+  const StepOutcome made{candidate->layer, candidate->bytes, candidate->entries};
+  StepOutcome outcome = TRY(apply_layer(session, made, layers, stop));
+  reasons = {fmt::format("all {} paths that it used are the same", candidate->trace.size())};
+  outcome.trace = std::move(candidate->trace);
+  outcome.seconds = candidate->seconds;
+  return outcome;
 }
 
 }  // namespace ecrin::build
