@@ -90,7 +90,7 @@ struct ProgramEnd {
   std::vector<std::string> mount_points;  // that were made for it
   GuardedSecrets secrets;                 // that it saw
   std::uint64_t out_of_memory_kills = 0;
-  bool used_network = true;        // or nobody knows
+  bool used_network = true;        // or it was not watched
   fs::ImageTrace used_files = {};  // of the context, if that was asked for
 };
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,

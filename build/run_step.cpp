@@ -182,7 +182,8 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   ProgramEnd end;
   end.secrets = session.secrets.guarded(mounts.secrets());
   const Network network = TRY(choose_network(session, networks, scope, run.network));
-  const NetworkWatch watch(network);
+  std::optional<NetworkWatch> watch;
+  if (is_traced && !run.has_pinned_network) watch.emplace(network);
   run::ContainerOptions options = TRY(make_options(session, scope, run, mount, mounts, network));
   for (oci::RuntimeMount& extra : mounts.mounts()) options.config.mounts.push_back(std::move(extra));
   Pipe pipe;
@@ -199,7 +200,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   end.status = TRY(program ? program->attend(container) : container.wait());
   end.mount_points = container.created_mount_points();
   end.out_of_memory_kills = container.out_of_memory_kills();
-  end.used_network = watch.saw_use();
+  if (watch) end.used_network = watch->saw_use();
   end.used_files = mounts.used_files();
   return end;
 }
