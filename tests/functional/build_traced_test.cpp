@@ -75,6 +75,26 @@ TEST_CASE("a step that used nothing of what changed is taken over, onto the chan
   CHECK(ecrin.in_container(changed.image, {"cat", "/out"}) == "a\nc\n");
 }
 
+TEST_CASE("a layer that is another one on the new tree keeps what it says of the root directory",
+          "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  // Nobody asks for the time of /data, but a layer with something in it has it.
+  const auto recipe = [](const std::string& day) {
+    return R"(
+from: localhost/busybox
+steps:
+  - run: mkdir /data; touch -d '1960-01-)" +
+           day + R"( 00:00:00' /data
+  - run: echo made > /data/made; chmod 0750 /
+)";
+  };
+  CHECK(traced_build(ecrin, recipe("02"), "made").step.state == "done");
+  const TracedBuild other = traced_build(ecrin, recipe("03"), "made");
+  CHECK(other.step.state == "cached");
+  CHECK(ecrin.in_container(other.image, {"stat", "-c", "%a", "/"}) == "750\n");
+}
+
 TEST_CASE("a file that a step wrote over with what it had counts as used", "[any-driver]") {
   Ecrin ecrin;
   ecrin.driver = "overlay";
