@@ -215,6 +215,12 @@ std::optional<std::string_view> KeyInputs::find(std::string_view name) const {
   return (*found).value;
 }
 
+std::string diff_ids_input(const oci::ImageConfig& config) {
+  std::vector<std::string> ids;
+  for (const oci::DiffId& id : config.diff_ids) ids.push_back(id.digest.to_string());
+  return join(ids, " ");
+}
+
 std::string key_digest(const KeyInputs& inputs) {
   Encoder front;
   front.put(k_cache_key_version).put(std::uint64_t{inputs.size()});

@@ -70,6 +70,9 @@ private:
 /// Hex SHA-256 over a length-framed encoding of version and inputs, in their order.
 std::string key_digest(const KeyInputs& inputs);
 
+/// Of an image, as an input: its diff IDs, bottom first.
+std::string diff_ids_input(const oci::ImageConfig& config);
+
 /// Bytes for the database, and back.
 Result<> write_inputs(const KeyInputs& inputs, Sink& sink);
 std::optional<KeyInputs> decode_inputs(std::string_view bytes);

@@ -22,19 +22,6 @@ std::string_view without_slashes(std::string_view path) {
   return path;
 }
 
-// The node of a real path: no symlink is followed.
-Result<std::optional<fs::NodeId>> find_node(fs::ImageView& view, std::string_view path) {
-  std::optional<fs::NodeId> node = fs::k_root_node;
-  path = without_slashes(path);
-  while (node && !path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    if (!view.is_directory(*node)) return std::nullopt;
-    node = TRY(view.lookup(*node, path.substr(0, end)));
-    path = without_slashes(path.substr(end));
-  }
-  return node;
-}
-
 fs::RootMetadata metadata_of(const fs::ImageView& view, fs::NodeId node) {
   const struct stat status = view.attributes(node);
   return {.mode = status.st_mode & 07777,
@@ -143,8 +130,8 @@ private:
     auto now = TRY(open_view(m_trees.now));
     for (std::size_t end = m_destination.find('/');; end = m_destination.find('/', end + 1)) {
       const std::string_view path = m_destination.substr(0, end);
-      const auto old_node = TRY(find_node(*before, path));
-      const auto new_node = TRY(find_node(*now, path));
+      const auto old_node = TRY(before->lookup_path(path));
+      const auto new_node = TRY(now->lookup_path(path));
       const bool was_link = is_symlink(*before, old_node);
       const bool is_link = is_symlink(*now, new_node);
       if (was_link != is_link || (is_link && before->link_target(*old_node) != now->link_target(*new_node)))
@@ -154,8 +141,8 @@ private:
     for (const fs::MergedPath& path : m_paths) {
       TRY(m_stop.check());
       if (path.kind == fs::MergedPath::Kind::deleted) continue;
-      const auto old_node = TRY(find_node(*before, path.path));
-      const auto new_node = TRY(find_node(*now, path.path));
+      const auto old_node = TRY(before->lookup_path(without_slashes(path.path)));
+      const auto new_node = TRY(now->lookup_path(without_slashes(path.path)));
       if (path.is_directory) {
         TRY(check_directory(path.path, *made.layer, {*before, old_node}, {*now, new_node}));
       } else if (new_node && (now->is_directory(*new_node) || is_symlink(*now, new_node)) &&

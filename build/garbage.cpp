@@ -48,7 +48,6 @@ private:
   Result<> decide();
   bool is_asked_for(const oci::ImageRecord& record);
   Result<> remove_images();
-  Result<> remove_run_traces();
   Result<> collect_needed();
   Result<> remove_cache_entries();
   Result<> remove_kept();
@@ -135,16 +134,11 @@ Result<> Pruner::remove_images() {
   return {};
 }
 
-// Also of images that their user has removed before.
-Result<> Pruner::remove_run_traces() {
-  std::vector<std::string> remaining;
-  for (const oci::ImageRecord& record : TRY(m_workshop.images().list_all()))
-    remaining.push_back(record.id.digest.to_string());
-  return forget_run_traces(m_database, remaining);
-}
-
 Result<> Pruner::collect_needed() {
   const std::vector<oci::ImageRecord> records = TRY(m_workshop.images().list_all());
+  std::vector<std::string> ids;
+  for (const oci::ImageRecord& record : records) ids.push_back(record.id.digest.to_string());
+  TRY(forget_run_traces(m_database, ids));
   m_needed = TRY(needs_of_removed(m_workshop.blobs(), records));
   m_images = TRY(collect_needs(m_workshop.blobs(), records));
   for (const ImageNeeds& needs : m_images) m_needed.add(needs);
@@ -292,7 +286,6 @@ Result<> Pruner::decide() {
   m_dead_leases = TRY(m_workshop.store().dead_leases());
   m_report.leases = m_dead_leases.size();
   TRY(remove_images());
-  TRY(remove_run_traces());
   TRY(collect_needed());
   TRY(remove_kept());
   TRY(remove_cache_entries());

@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::uint64_t k_settings_limit = 256u << 20;
 
-std::string diff_ids(const oci::Image& image) {
-  std::vector<std::string> ids;
-  for (const oci::DiffId& id : image.config.diff_ids) ids.push_back(id.digest.to_string());
-  return join(ids, " ");
-}
-
 Result<oci::ImageRecord> find_in_store(oci::ImageStore& images, const std::string& name,
                                        const oci::Platform& platform) {
   const oci::ImageRecord record = TRY(images.find_any(name));
@@ -176,7 +170,7 @@ Result<> Preparation::prepare_from(PreparedStep& step) {
     config = base->config;
     config.diff_ids.clear();
     config.history.clear();
-    step.inputs.push_back({"image", diff_ids(*base)});
+    step.inputs.push_back({"image", diff_ids_input(base->config)});
   }
   config.platform = base ? base->config.platform : step.platform;
   // Triggers are for the stage that begins here; a front end has made steps of them.
@@ -271,7 +265,7 @@ Result<> Preparation::prepare_inputs(PreparedStep& step) {
     } else {
       const ImagePointer image = TRY(find_base(input.name, step.platform));
       if (!image) continue;
-      step.inputs.push_back({"image " + input.name, diff_ids(*image)});
+      step.inputs.push_back({"image " + input.name, diff_ids_input(image->config)});
       step.images[input.name] = image;
     }
   }

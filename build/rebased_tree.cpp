@@ -21,12 +21,6 @@ bool is_same_result(const StepOutcome& one, const StepOutcome& other) {
 
 }  // namespace
 
-std::string diff_ids_of(const oci::Image& image) {
-  std::vector<std::string> ids;
-  for (const oci::DiffId& id : image.config.diff_ids) ids.push_back(id.digest.to_string());
-  return join(ids, " ");
-}
-
 Result<> RebasedTree::open(const KeyInputs& known) {
   Workshop& workshop = m_session.workshop;
   m_session.cache = TRY(BuildCache::open(workshop.store().database(), workshop.layers()));
@@ -41,7 +35,7 @@ Result<> RebasedTree::open(const KeyInputs& known) {
   PlanStep from;
   from.what = recipes::From(recipes::FromImage{m_request.new_base_name});
   KeyInputs inputs = step_inputs(from, {}, common_settings(known), "");
-  inputs.push_back({"image", diff_ids_of(m_request.new_base)});
+  inputs.push_back({"image", diff_ids_input(m_request.new_base.config)});
   m_key = key_digest(inputs);
   if (TRY(m_session.cache->inputs_of(m_key))) return {};
   return m_session.cache->add({.key = m_key,

@@ -70,7 +70,4 @@ private:
   std::vector<std::string> m_keys;  // of the same
 };
 
-/// "sha256:... sha256:...": as keys name an image.
-std::string diff_ids_of(const oci::Image& image);
-
 }  // namespace ecrin::build

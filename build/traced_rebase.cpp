@@ -139,7 +139,7 @@ Result<> Rebasing::find_images(const StepSpec& spec, const std::string& why) {
     const auto record = m_session.workshop.images().find(mount.from);
     if (!record) return gone(fmt::format("mounts the image '{}', which is not here", from));
     auto image = TRY(m_session.workshop.images().load(record->manifest));
-    if (diff_ids_of(image) != *wanted)
+    if (diff_ids_input(image.config) != *wanted)
       return gone(fmt::format("mounts the image '{}', which is another one now", from));
     m_plan.inputs.push_back({.name = mount.from, .stage_step = std::nullopt});
     m_step.images[mount.from] = std::make_shared<const oci::Image>(std::move(image));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "build/workshop.hpp"
 #include "fs/fuse/image_view.hpp"
 
 namespace ecrin::build {
@@ -27,7 +28,7 @@ public:
       if (!path.is_there || path.path.starts_with('/')) continue;  // those are of what a step mounted
       // A symlink has been read by who came by.
       if (S_ISREG(path.mode) ? path.content.empty() : !S_ISLNK(path.mode)) continue;
-      const auto node = TRY(find(path.path));
+      const auto node = TRY(m_view.lookup_path(path.path));
       if (!node || (m_view.attributes(*node).st_mode & S_IFMT) != (path.mode & S_IFMT)) continue;
       if (m_positions.at(m_view.layer_path(*node)) < used.layers) m_used.insert(*node);
     }
@@ -47,18 +48,6 @@ private:
     Sum unused;
     bool is_used = false;  // something in it
   };
-
-  Result<std::optional<fs::NodeId>> find(std::string_view path) {
-    fs::NodeId node = fs::k_root_node;
-    while (!path.empty()) {
-      const std::string_view name = path.substr(0, path.find('/'));
-      path.remove_prefix(std::min(name.size() + 1, path.size()));
-      const auto next = TRY(m_view.lookup(node, name));
-      if (!next) return std::nullopt;
-      node = *next;
-    }
-    return node;
-  }
 
   // As deep as the tree, which is bounded where layers are unpacked.
   Result<Directory> visit_directory(fs::NodeId directory, const std::string& prefix) {
@@ -112,20 +101,12 @@ private:
   UnusedFiles m_found;
 };
 
-// A directory may be in a view once: the topmost counts, as in mounts.
-std::vector<std::string> distinct(const std::vector<std::string>& layers) {
-  std::vector<std::string> paths;
-  for (auto layer = layers.begin(); layer != layers.end(); ++layer)
-    if (std::find(layer + 1, layers.end(), *layer) == layers.end()) paths.push_back(*layer);
-  return paths;
-}
-
 }  // namespace
 
 Result<UnusedFiles> find_unused_files(const std::vector<std::string>& layers,
                                       const std::vector<LayersTrace>& traces, const CancelToken* cancel) {
   if (layers.empty()) return UnusedFiles{};
-  const auto view = TRY(fs::open_image_view(distinct(layers), cancel));
+  const auto view = TRY(fs::open_image_view(distinct_paths(layers), cancel));
   Search search(layers, *view, cancel);
   for (const LayersTrace& trace : traces) TRY(search.use(trace));
   return search.run();

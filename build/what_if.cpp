@@ -8,8 +8,7 @@
 #include "build/step_fates.hpp"
 #include "build/step_traces.hpp"
 #include "build/traced_binds.hpp"
-#include "fs/walk.hpp"
-#include "fs/whiteout.hpp"
+#include "fs/layer_merge.hpp"
 
 namespace ecrin::build {
 namespace {
@@ -32,15 +31,6 @@ struct Changes {
   void add(const Changes& more) {
     contents.insert(more.contents.begin(), more.contents.end());
     added.insert(more.added.begin(), more.added.end());
-  }
-};
-
-struct FileNames : fs::Visitor {
-  std::set<std::string, std::less<>> paths;
-  Result<fs::Descend> visit(const fs::Place& place) {
-    if (S_ISDIR(place.status.st_mode)) return fs::Descend::yes;
-    if (!fs::is_whiteout(place.status)) paths.insert(place.path());
-    return fs::Descend::no;
   }
 };
 
@@ -238,9 +228,10 @@ private:
     Changes changes;
     const auto& layer = m_outcomes[index].layer;
     if (!layer) return changes;
-    FileNames names;
-    TRY(fs::walk(TRY(m_session.workshop.layers().open_layer(*layer)), names, &m_session.cancel));
-    changes.contents = std::move(names.paths);
+    const std::string path = m_session.workshop.layers().path(*layer);
+    for (const fs::MergedPath& made : TRY(fs::list_layer_paths({path}, &m_session.cancel)))
+      if (!made.is_directory && made.kind == fs::MergedPath::Kind::written)
+        changes.contents.insert(made.path.substr(1));
     return changes;
   }
 

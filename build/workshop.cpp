@@ -164,12 +164,15 @@ std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::L
   return paths;
 }
 
-std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
-  std::vector<std::string> paths = layer_paths(workshop, layers);
+std::vector<std::string> distinct_paths(const std::vector<std::string>& paths) {
   std::vector<std::string> distinct;
   for (auto path = paths.begin(); path != paths.end(); ++path)
-    if (std::find(path + 1, paths.end(), *path) == paths.end()) distinct.push_back(std::move(*path));
+    if (std::find(path + 1, paths.end(), *path) == paths.end()) distinct.push_back(*path);
   return distinct;
+}
+
+std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers) {
+  return distinct_paths(layer_paths(workshop, layers));
 }
 
 Result<TreeMount> mount_layers(Workshop& workshop, const std::vector<fs::Layer>& layers, Access access) {

@@ -58,7 +58,8 @@ private:
 
 /// The paths of layer directories, bottom first.
 std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
-/// The same for mounts, in which a directory may be once only: of layers that are there twice, the topmost.
+/// For mounts, in which a directory may be once only: of layers that are there twice, the topmost.
+std::vector<std::string> distinct_paths(const std::vector<std::string>& paths);
 std::vector<std::string> distinct_layer_paths(Workshop& workshop, const std::vector<fs::Layer>& layers);
 
 /// A tree of layers mounted for one purpose, with an upper directory of its own (thrown away at the end) or

@@ -122,6 +122,16 @@ std::uint64_t ImageView::inode(NodeId node) const {
   return number(state(node).layer, *state(node).record);
 }
 
+Result<std::optional<NodeId>> ImageView::lookup_path(std::string_view path) {
+  std::optional<NodeId> node = k_root_node;
+  while (node && !path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    node = TRY(lookup(*node, path.substr(0, end)));
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return node;
+}
+
 struct stat ImageView::attributes(NodeId node) const {
   const NodeState& found = state(node);
   const IndexRecord& record = *found.record;

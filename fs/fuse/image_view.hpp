@@ -42,6 +42,9 @@ public:
   /// In a directory. Nothing of this name: empty. Damaged indexes: ErrorKind::invalid.
   Result<std::optional<NodeId>> lookup(NodeId directory, std::string_view name);
 
+  /// The same for a path: "usr/bin/env"; "" is the root. No symlink is followed.
+  Result<std::optional<NodeId>> lookup_path(std::string_view path);
+
   /// As stat(2) of a kernel overlay: a directory that several layers have part in has one link. The inode
   /// number is that of list(). Its other times are those of modification.
   struct stat attributes(NodeId node) const;

@@ -36,16 +36,9 @@ private:
 
 /// The node of a path; fails the test when there is none.
 inline NodeId node_at(ImageView& view, const std::string& path) {
-  NodeId node = k_root_node;
-  std::size_t start = 0;
-  while (start < path.size()) {
-    const std::size_t end = std::min(path.find('/', start), path.size());
-    const auto next = must(view.lookup(node, path.substr(start, end - start)));
-    if (!next) FAIL("no " << path);
-    node = *next;
-    start = end + 1;
-  }
-  return node;
+  const auto node = must(view.lookup_path(path));
+  if (!node) FAIL("no " << path);
+  return *node;
 }
 
 }  // namespace ecrin::fs::test
