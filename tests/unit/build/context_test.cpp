@@ -75,6 +75,28 @@ TEST_CASE("sources are paths, directories and globs below the root") {
   CHECK(unmatched->unmatched == Paths{"*.none"});
 }
 
+TEST_CASE("a context of many directories is selected in the order of its names") {
+  Fixture fixture;
+  Paths expected{"."};
+  for (int number = 100; number < 140; ++number) {
+    const std::string top = fmt::format("d{}", number);
+    const bool is_excluded = number % 5 == 3;
+    if (!is_excluded) expected.push_back(top);
+    for (int deep = 10; deep < 30; ++deep) {
+      const std::string below = fmt::format("{}/e{}", top, deep);
+      write_file(fmt::format("{}/{}/file", fixture.files, below), "x");
+      if (!is_excluded) expected.insert(expected.end(), {below, below + "/file"});
+    }
+  }
+  CHECK(paths(*fixture.select({"."}, {"d??3", "d??8"})) == expected);
+  CancelToken stop;
+  stop.cancel();
+  const auto context = fixture.open();
+  const auto stopped = select_sources(context->tree(), {"."}, {}, &stop);
+  REQUIRE_FALSE(stopped);
+  CHECK(stopped.error().kind() == ErrorKind::cancelled);
+}
+
 TEST_CASE("what an ignore file leaves out is not there, and the error says so") {
   Fixture fixture;
   write_file(fixture.files + "/keep/a", "");
