@@ -26,7 +26,6 @@ void add_to(fs::TracedPath& path, const fs::TracedPath& other) {
   if (!path.is_there) path = other;
   if (other.has_time) {
     path.has_time = true;
-    path.links = other.links;
     path.seconds = other.seconds;
     path.nanoseconds = other.nanoseconds;
   }

@@ -23,6 +23,7 @@ Result<Fd> scratch_directory(const std::string& scratch, const std::string& name
 struct Stack {
   std::vector<Fd> lowers;  // O_PATH, top first; at least one (two when read-only)
   Fd upper;                // empty: read-only
+  bool is_mixed = false;   // OverlayParts
   RootMetadata root;
 };
 Result<Stack> open_stack(const TreeRequest& request);

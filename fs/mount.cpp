@@ -69,6 +69,7 @@ Result<Outcome> mount_by_context(const OverlayParts& parts, const std::string& t
     return std::unexpected(overlay_error(code, kernel_log(context)));
   }
   bool good = set_flag(context, "userxattr");
+  if (parts.is_mixed) good = good && ::fsconfig(context.get(), FSCONFIG_SET_STRING, "xino", "on", 0) == 0;
   if (good && parts.upper) {
     good = set_string(context, "upperdir", parts.upper) && set_string(context, "workdir", parts.work) &&
            set_flag(context, "volatile");
@@ -94,7 +95,7 @@ Result<Outcome> mount_by_context(const OverlayParts& parts, const std::string& t
 
 // mount(2), whose options must fit one page: descriptors keep 127 layers far below that.
 Result<> mount_by_string(const OverlayParts& parts, const std::string& target) {
-  std::string options = "userxattr,lowerdir=";
+  std::string options = parts.is_mixed ? "userxattr,xino=on,lowerdir=" : "userxattr,lowerdir=";
   for (const Fd& lower : parts.lowers) {
     if (&lower != &parts.lowers.front()) options += ':';
     options += posix::fd_path(lower);

@@ -38,7 +38,7 @@ public:
 }  // namespace
 
 Result<std::unique_ptr<MountedTree>> mount_stack(Stack stack, const std::string& scratch) {
-  OverlayParts parts{.lowers = std::move(stack.lowers)};
+  OverlayParts parts{.lowers = std::move(stack.lowers), .is_mixed = stack.is_mixed};
   if (stack.upper) {
     parts.upper = TRY(stack.upper.duplicate());
     parts.work = TRY(scratch_directory(scratch, "work"));

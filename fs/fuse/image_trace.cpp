@@ -114,10 +114,10 @@ Result<TracedPath> state_of(ImageView& view, std::string path, std::optional<Nod
   state.uid = status.st_uid;
   state.gid = status.st_gid;
   state.device = status.st_rdev;
+  if (!is_directory) state.links = static_cast<std::uint32_t>(status.st_nlink);
   if (S_ISREG(status.st_mode)) state.size = static_cast<std::uint64_t>(status.st_size);
   state.has_time = is_directory && wanted.time;
   if (!is_directory || wanted.time) {
-    state.links = static_cast<std::uint32_t>(status.st_nlink);
     state.seconds = status.st_mtim.tv_sec;
     state.nanoseconds = static_cast<std::uint32_t>(status.st_mtim.tv_nsec);
   }

@@ -3,8 +3,8 @@
 //
 // State is what stat(2), readlink(2) and getxattr(2) tell: type, mode, owner, links, device, size, time, link
 // target, attributes; the content of files that were read; the names and types in directories that were
-// listed. The time of a directory, and its links, which are its subdirectories, count only for who asked for
-// them: every new file in it changes that, and nearly nobody looks.
+// listed. The time of a directory counts only for who asked for it: every new file in it changes that, and
+// nearly nobody looks. Links and size of a directory are the same for all (fs/fuse/image_view.hpp).
 #pragma once
 
 #include <cstdint>
@@ -28,12 +28,12 @@ struct TracedPath {
   std::uint32_t mode = 0;
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::uint32_t links = 0;  // of a directory, if has_time
+  std::uint32_t links = 0;  // 0 for directories
   std::uint64_t device = 0;
   std::uint64_t size = 0;    // of regular files
   std::int64_t seconds = 0;  // of modification; of a directory, if has_time
   std::uint32_t nanoseconds = 0;
-  bool has_time = false;  // of a directory: somebody asked for it, and for the number of its links
+  bool has_time = false;  // of a directory: somebody asked for it
   // Digests, 16 bytes; "" where there is nothing of the kind, or nobody asked.
   std::string target;  // of a symlink
   std::string xattrs;

@@ -140,13 +140,18 @@ struct stat ImageView::attributes(NodeId node) const {
   status.st_mode = record.mode;
   status.st_uid = record.uid;
   status.st_gid = record.gid;
-  status.st_nlink = found.parts && found.parts->size() > 1 ? 1 : record.links;
+  status.st_nlink = record.links;
   status.st_rdev = record.device;
   status.st_size = static_cast<off_t>(record.size);
   status.st_blocks = static_cast<blkcnt_t>(record.blocks);
   status.st_blksize = 4096;
   status.st_mtim = {.tv_sec = record.seconds, .tv_nsec = static_cast<long>(record.nanoseconds)};
   status.st_atim = status.st_ctim = status.st_mtim;
+  if (S_ISDIR(record.mode)) {
+    status.st_nlink = 1;
+    status.st_size = 4096;
+    status.st_blocks = 8;
+  }
   if (node == k_root_node) {
     status.st_mode = S_IFDIR | m_root.mode;
     status.st_uid = m_root.uid;

@@ -45,8 +45,9 @@ public:
   /// The same for a path: "usr/bin/env"; "" is the root. No symlink is followed.
   Result<std::optional<NodeId>> lookup_path(std::string_view path);
 
-  /// As stat(2) of a kernel overlay: a directory that several layers have part in has one link. The inode
-  /// number is that of list(). Its other times are those of modification.
+  /// As stat(2) of a kernel overlay, but every directory has one link and 4096 bytes: there these tell how
+  /// the tree is divided into layers. The inode number is that of list(). Its other times are those of
+  /// modification.
   struct stat attributes(NodeId node) const;
   bool is_directory(NodeId node) const;
   /// With a zero byte behind it; empty unless it is a symlink.

@@ -23,6 +23,7 @@ public:
         TRY(ImageMount::create(request.scratch + "/image", {.view = m_view.get(), .recorder = &m_recorder})));
     stack.lowers.clear();
     stack.lowers.push_back(TRY(posix::open(m_image->path(), O_PATH | O_DIRECTORY)));
+    stack.is_mixed = true;
     m_overlay = TRY(mount_stack(std::move(stack), request.scratch));
     return {};
   }

@@ -95,6 +95,44 @@ steps:
   CHECK(ecrin.in_container(other.image, {"stat", "-c", "%a", "/"}) == "750\n");
 }
 
+TEST_CASE("one more layer with something in a directory does not change the directory for a step",
+          "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  const auto recipe = [](const std::string& patch) {
+    return R"(
+from: localhost/busybox
+steps:
+  - run: mkdir -p /data/inside; touch -d '1960-01-02 00:00:00' /data
+  - run: )" +
+           patch + R"(; touch -d '1960-01-02 00:00:00' /data
+  - run: stat -c '%a %F %Y' /data > /out
+)";
+  };
+  CHECK(traced_build(ecrin, recipe("true"), "stat").step.state == "done");
+  CHECK(traced_build(ecrin, recipe("echo patched > /data/file"), "stat").step.state == "cached");
+  CHECK(traced_build(ecrin, recipe("chmod 0700 /data"), "stat").step.state == "done");
+}
+
+TEST_CASE("a tree that is traced has one device, and each file in it a number of its own", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  // tar --one-file-system compares devices; directories, files of a layer and new files differ in where they
+  // are.
+  const TracedBuild build = traced_build(ecrin, R"(
+from: localhost/busybox
+steps:
+  - run: mkdir /data; touch /data/a /data/b; ln /data/a /data/c
+  - run: |
+      touch /data/new; mkdir /data/more
+      echo devices $(stat -c %d / /data /data/* | sort -u | wc -l) > /out
+      echo numbers $(stat -c %i /data /data/* | sort -u | wc -l) >> /out
+)",
+                                         "touch /data/new");
+  CHECK(build.step.state == "done");
+  CHECK(ecrin.in_container(build.image, {"cat", "/out"}) == "devices 1\nnumbers 5\n");
+}
+
 TEST_CASE("a file that a step wrote over with what it had counts as used", "[any-driver]") {
   Ecrin ecrin;
   ecrin.driver = "overlay";

@@ -106,8 +106,9 @@ struct TreeDescriber : Visitor {
   Result<Descend> visit(const Place& place) {
     const struct stat& status = place.status;
     std::string line =
-        fmt::format("{} {:o} {}:{} {} {} {} ", printable(place.path()), status.st_mode, status.st_uid,
-                    status.st_gid, status.st_nlink, status.st_size, status.st_blocks);
+        fmt::format("{} {:o} {}:{} ", printable(place.path()), status.st_mode, status.st_uid, status.st_gid);
+    if (!S_ISDIR(status.st_mode))
+      line += fmt::format("{} {} {} ", status.st_nlink, status.st_size, status.st_blocks);
     line += status.st_mtim.tv_sec >= since
                 ? "new"
                 : fmt::format("{}.{}", status.st_mtim.tv_sec, status.st_mtim.tv_nsec);

@@ -16,10 +16,10 @@ Result<> make_random_layers(const std::string& directory, unsigned seed, int cou
 /// <layer>/wide/<0...>/<0...>: files with their number in them.
 Result<> make_wide_layer(const std::string& layer, int directories, int files);
 
-/// A sorted line for each file: path, type, mode, owner, links, size, blocks, time, xattrs, target or the
-/// hash of the content, and the first path of a hard link. Names that are listed and are not there do not
-/// count: the kernel shows whiteouts where only one layer has the directory. Times from `since` on are told
-/// as "new".
+/// A sorted line for each file: path, type, mode, owner, links, size and blocks (not of directories), time,
+/// xattrs, target or the hash of the content, and the first path of a hard link. Names that are listed and
+/// are not there do not count: the kernel shows whiteouts where only one layer has the directory. Times from
+/// `since` on are told as "new".
 Result<std::vector<std::string>> describe_tree(const std::string& root, time_t since);
 
 }  // namespace ecrin::tests
