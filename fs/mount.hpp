@@ -34,8 +34,8 @@ struct OverlayParts {
   std::vector<Fd> lowers;  // top first; at least one
   Fd upper;                // empty: read-only, which kernels before 6.5 refuse with fewer than two lowers
   Fd work;
-  // They are not all of one file system. With "xino" files and directories have one device all the same, and
-  // different numbers: tar --one-file-system and others go by that.
+  // They are not all of one file system. With "xino" the tree has one device all the same, as trees of one
+  // file system have, and no two files in it the same number.
   bool is_mixed = false;
 };
 /// Kernel overlayfs with userxattr (Linux 5.11), volatile when it has an upper directory: nothing is synced,

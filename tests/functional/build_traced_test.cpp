@@ -117,8 +117,7 @@ steps:
 TEST_CASE("a tree that is traced has one device, and each file in it a number of its own", "[any-driver]") {
   Ecrin ecrin;
   ecrin.driver = "overlay";
-  // tar --one-file-system compares devices; directories, files of a layer and new files differ in where they
-  // are.
+  // Directories, files of a layer and new files differ in where they are.
   const TracedBuild build = traced_build(ecrin, R"(
 from: localhost/busybox
 steps:
