@@ -137,12 +137,12 @@ Result<std::optional<StepTraces::Candidate>> StepTraces::find(const std::string&
     }
   }
   for (Row& row : rows) {
-    auto trace = unpack_trace(std::move(row.packed));
-    if (!trace || !TRY(fits(*trace))) continue;
     if (!row.layer.empty()) {
       row.candidate.layer = TRY(m_layers.find_id(row.layer));
       if (!row.candidate.layer) continue;  // pruned in the meantime
     }
+    auto trace = unpack_trace(std::move(row.packed));
+    if (!trace || !TRY(fits(*trace))) continue;
     row.candidate.trace = std::move(*trace);
     return std::move(row.candidate);
   }
