@@ -141,8 +141,8 @@ private:
     for (const fs::MergedPath& path : m_paths) {
       TRY(m_stop.check());
       if (path.kind == fs::MergedPath::Kind::deleted) continue;
-      const auto old_node = TRY(before->lookup_path(without_slashes(path.path)));
-      const auto new_node = TRY(now->lookup_path(without_slashes(path.path)));
+      const auto old_node = TRY(before->lookup_path(path.path));
+      const auto new_node = TRY(now->lookup_path(path.path));
       if (path.is_directory) {
         TRY(check_directory(path.path, *made.layer, {*before, old_node}, {*now, new_node}));
       } else if (new_node && (now->is_directory(*new_node) || is_symlink(*now, new_node)) &&

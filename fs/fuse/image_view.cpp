@@ -126,7 +126,7 @@ Result<std::optional<NodeId>> ImageView::lookup_path(std::string_view path) {
   std::optional<NodeId> node = k_root_node;
   while (node && !path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
-    node = TRY(lookup(*node, path.substr(0, end)));
+    if (end > 0) node = TRY(lookup(*node, path.substr(0, end)));
     path.remove_prefix(std::min(end + 1, path.size()));
   }
   return node;

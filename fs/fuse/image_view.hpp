@@ -42,7 +42,8 @@ public:
   /// In a directory. Nothing of this name: empty. Damaged indexes: ErrorKind::invalid.
   Result<std::optional<NodeId>> lookup(NodeId directory, std::string_view name);
 
-  /// The same for a path: "usr/bin/env"; "" is the root. No symlink is followed.
+  /// The same for a path: "usr/bin/env", also with more slashes than it needs; "" is the root. No symlink is
+  /// followed.
   Result<std::optional<NodeId>> lookup_path(std::string_view path);
 
   /// As stat(2) of a kernel overlay, but every directory has one link and 4096 bytes: there these tell how

@@ -205,6 +205,20 @@ TEST_CASE("hard links of one layer are one node, those of two layers are two") {
   CHECK(view->path(two) == "two");
 }
 
+TEST_CASE("a path is looked up name by name, and no symlink is followed") {
+  ImageLayers layers(1);
+  layers.tree.file("0/diff/usr/bin/env", "");
+  layers.tree.symlink("0/diff/bin", "usr/bin");
+  const auto view = layers.view();
+  const auto env = must(view->lookup_path("usr/bin/env"));
+  REQUIRE(env);
+  CHECK(must(view->lookup_path("/usr//bin/env")) == env);
+  CHECK(must(view->lookup_path("")) == k_root_node);
+  CHECK_FALSE(must(view->lookup_path("bin/env")));
+  CHECK_FALSE(must(view->lookup_path("usr/bin/env/x")));
+  CHECK_FALSE(must(view->lookup_path("usr/none/env")));
+}
+
 TEST_CASE("five hundred layers are one tree") {
   constexpr std::size_t k_layers = 500;
   ImageLayers layers(k_layers);
