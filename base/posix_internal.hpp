@@ -8,6 +8,9 @@ namespace ecrin::posix {
 /// The file behind a descriptor, for messages: its path as the kernel tells it.
 std::string describe(const Fd& fd);
 
+/// The error of a call that failed just now: "cannot `verb` 'path'". Asking for the path does not lose errno.
+std::unexpected<Error> failed(std::string_view verb, const Fd& fd);
+
 /// Calls until it is not interrupted.
 template <class F>
 auto retry(F call) -> decltype(call()) {

@@ -11,12 +11,6 @@
 namespace ecrin::posix {
 namespace {
 
-// Made after a failed call: describing the file must not lose the errno.
-std::unexpected<Error> failed(std::string_view verb, const Fd& fd) {
-  const int code = errno;
-  return std::unexpected(Error::from_errno(code, fmt::format("cannot {} '{}'", verb, describe(fd))));
-}
-
 Result<> copy_by_hand(const Fd& from, const Fd& to, off_t offset, off_t end, std::vector<std::byte>& buffer) {
   if (buffer.empty()) buffer.resize(256 * 1024);
   while (offset < end) {
@@ -57,6 +51,11 @@ Result<> copy_range(const Fd& from, const Fd& to, off_t offset, off_t end, std::
 }
 
 }  // namespace
+
+std::unexpected<Error> failed(std::string_view verb, const Fd& fd) {
+  const int code = errno;
+  return std::unexpected(Error::from_errno(code, fmt::format("cannot {} '{}'", verb, describe(fd))));
+}
 
 Result<std::size_t> read_some(const Fd& fd, std::span<std::byte> buffer) {
   const ssize_t count = retry([&] { return ::read(fd.get(), buffer.data(), buffer.size()); });

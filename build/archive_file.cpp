@@ -1,10 +1,10 @@
 #include "build/archive_file.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #include "base/compression.hpp"
 #include "base/posix.hpp"
+#include "base/sparse_file.hpp"
 
 namespace ecrin::build {
 
@@ -21,8 +21,7 @@ Result<std::unique_ptr<Source>> read_from_start(const Fd& file) {
 bool begins_tar(std::span<const std::byte> block) {
   if (block.size() < k_tar_block) return false;
   block = block.first(k_tar_block);
-  if (std::all_of(block.begin(), block.end(), [](std::byte byte) { return byte == std::byte{0}; }))
-    return false;
+  if (all_zero(block)) return false;
   long written = 0;
   bool any = false;
   for (const std::byte byte : block.subspan(k_checksum_offset, k_checksum_size)) {

@@ -23,6 +23,7 @@ public:
 
 private:
   Result<> add(fs::TarReader& reader, const fs::TarEntry& entry);
+  Result<> count(std::size_t bytes);
   Result<> add_file(fs::TarReader& reader, const fs::TarEntry& entry, const std::string& path);
   /// The real path of a name in the archive: its parent is followed, itself not.
   Result<std::string> place_of(const std::string& name);
@@ -67,24 +68,16 @@ Result<> Unpacker::make_room(const std::string& path, fs::EntryType type) {
   return m_tree.remove(path);
 }
 
+Result<> Unpacker::count(std::size_t bytes) {
+  if (m_cancel) TRY(m_cancel->check());
+  m_bytes += bytes;
+  if (m_bytes <= m_limits.bytes) return {};
+  return fail(ErrorKind::limit, "the archive has more than {} bytes of file data", m_limits.bytes);
+}
+
 Result<> Unpacker::add_file(fs::TarReader& reader, const fs::TarEntry& entry, const std::string& path) {
   Fd file = TRY(m_tree.put_file(path));
-  std::uint64_t position = 0;
-  while (const auto block = TRY(reader.next_block())) {
-    if (m_cancel) TRY(m_cancel->check());
-    if (block->offset < position || block->offset > entry.size ||
-        block->bytes.size() > entry.size - block->offset) {
-      return fail(ErrorKind::invalid, "the tar has data outside of the file");
-    }
-    m_bytes += block->bytes.size();
-    if (m_bytes > m_limits.bytes) {
-      return fail(ErrorKind::limit, "the archive has more than {} bytes of file data", m_limits.bytes);
-    }
-    if (block->offset > position) TRY(fs::seek(file, block->offset));
-    TRY(posix::write_full(file, block->bytes));
-    position = block->offset + block->bytes.size();
-  }
-  if (position < entry.size) TRY(fs::set_size(file, entry.size));
+  TRY(reader.write_content(file, [this](std::size_t size) { return count(size); }));
   TRY(file.close());
   return m_tree.seal(path, attributes(entry), S_IFREG);
 }

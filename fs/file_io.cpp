@@ -18,13 +18,6 @@ Result<> seek(const Fd& file, std::uint64_t offset) {
   return {};
 }
 
-Result<> set_size(const Fd& file, std::uint64_t size) {
-  if (::ftruncate(file.get(), static_cast<off_t>(size)) < 0) {
-    return fail_errno("cannot set the size of a file to {}", size);
-  }
-  return {};
-}
-
 Result<> set_mtime(const Fd& file, const struct timespec& mtime) {
   const struct timespec times[2] = {mtime, mtime};
   if (::futimens(file.get(), times) < 0) return fail_errno("cannot set the times of a file");

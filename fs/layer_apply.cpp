@@ -156,7 +156,7 @@ private:
     Fd file = TRY(m_places.create(parent, path, [&] {
       return posix::open_at(parent.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     }));
-    TRY(write_content(file, entry.size));
+    TRY(m_reader.write_content(file, [this](std::size_t size) { return count(size); }));
     TRY(set_owner(parent, name, entry));
     TRY(posix::fchmod(file, entry.mode));
     if (!entry.xattrs.empty()) {
@@ -166,22 +166,11 @@ private:
     return file.close();
   }
 
-  Result<> write_content(const Fd& file, std::uint64_t size) {
-    std::uint64_t position = 0;
-    while (const auto block = TRY(m_reader.next_block())) {
-      if (m_cancel) TRY(m_cancel->check());
-      if (block->offset < position || block->offset > size || block->bytes.size() > size - block->offset) {
-        return fail(ErrorKind::invalid, "the tar has data outside of the file");
-      }
-      m_written += block->bytes.size();
-      if (m_written > m_limits.bytes) {
-        return fail(ErrorKind::limit, "the layer has more than {} bytes of file data", m_limits.bytes);
-      }
-      if (block->offset > position) TRY(seek(file, block->offset));
-      TRY(posix::write_full(file, block->bytes));
-      position = block->offset + block->bytes.size();
-    }
-    return position == size ? Result<>{} : set_size(file, size);
+  Result<> count(std::size_t bytes) {
+    if (m_cancel) TRY(m_cancel->check());
+    m_written += bytes;
+    if (m_written <= m_limits.bytes) return {};
+    return fail(ErrorKind::limit, "the layer has more than {} bytes of file data", m_limits.bytes);
   }
 
   Result<> apply_special(const ParentPlace& parent, const LayerPath& path, const TarEntry& entry) {

@@ -40,14 +40,15 @@ public:
   ~TarReader();
   /// The next entry, or empty at the end. The rest of the current entry's data is skipped.
   Result<std::optional<TarEntry>> next();
-  /// Data of the current file, in order; 0 at its end. Sparse files come with their holes as zeros;
-  /// `skip_hole` tells how many zero bytes may be left out before the next data (then call read again).
   struct Block {
     std::uint64_t offset = 0;  // in the file
     std::span<const std::byte> bytes;
   };
-  /// Empty at the end of the file's data. Offsets may jump: what is between is a hole.
+  /// Data of the current file, in order; empty at its end. Offsets may jump: what is between is a hole.
   Result<std::optional<Block>> next_block();
+  /// The content of the entry just read, into a new file. `before` is told the size of each block (limits,
+  /// cancelling). Holes of the archive and long runs of zeros stay holes.
+  Result<> write_content(const Fd& file, const std::function<Result<>(std::size_t)>& before);
 
 private:
   struct State;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/sparse_file.hpp"
 #include "base/text.hpp"
 #include "fs/archive_library.hpp"
 #include "fs/tar.hpp"
@@ -40,10 +41,10 @@ private:
 
 // Where the last byte that is not zero stands: only zeros may follow the end-of-archive mark.
 std::optional<std::size_t> last_nonzero(std::span<const std::byte> bytes) {
-  for (std::size_t i = bytes.size(); i-- > 0;) {
-    if (bytes[i] != std::byte{0}) return i;
-  }
-  return std::nullopt;
+  if (all_zero(bytes)) return std::nullopt;
+  std::size_t last = bytes.size() - 1;
+  while (bytes[last] == std::byte{0}) --last;
+  return last;
 }
 
 std::vector<posix::Xattr> xattrs_of(struct archive_entry* entry) {
@@ -243,6 +244,18 @@ Result<std::optional<TarReader::Block>> TarReader::next_block() {
     state.data_end = begin + size;
     return std::optional(Block{.offset = begin, .bytes = {static_cast<const std::byte*>(data), size}});
   }
+}
+
+Result<> TarReader::write_content(const Fd& file, const std::function<Result<>(std::size_t)>& before) {
+  const std::uint64_t size = m_state->file_size;
+  std::uint64_t position = 0;
+  bool ends_in_hole = false;
+  while (const auto block = TRY(next_block())) {
+    TRY(before(block->bytes.size()));
+    ends_in_hole = TRY(write_leaving_holes(file, block->offset, block->bytes));
+    position = block->offset + block->bytes.size();
+  }
+  return position == size && !ends_in_hole ? Result<>{} : set_size(file, size);
 }
 
 }  // namespace ecrin::fs

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/posix.hpp"
+#include "base/sparse_file.hpp"
 
 namespace ecrin::oci {
 
@@ -39,6 +40,17 @@ Result<ArchiveOutput> ArchiveOutput::open(const std::string& path) {
   const Fd directory = TRY(posix::open(parent, O_RDONLY | O_DIRECTORY));
   output.m_whole.emplace(TRY(AtomicFile::create(directory, name, 0644)));
   return output;
+}
+
+Result<> ArchiveOutput::write(std::span<const std::byte> bytes) {
+  if (!m_whole) return posix::write_full(m_stream, bytes);
+  m_ends_in_hole = TRY(write_leaving_holes(m_whole->file(), m_size, bytes));
+  m_size += bytes.size();
+  return {};
+}
+
+Result<> ArchiveOutput::finish() {
+  return m_ends_in_hole ? set_size(m_whole->file(), m_size) : Result<>{};
 }
 
 Result<> ArchiveOutput::commit() {

@@ -6,19 +6,24 @@
 #include <string>
 
 #include "base/atomic_file.hpp"
+#include "base/stream.hpp"
 
 namespace ecrin::oci {
 
-class ArchiveOutput {
+class ArchiveOutput final : public Sink {
 public:
   /// "-" is standard output.
   static Result<ArchiveOutput> open(const std::string& path);
-  const Fd& file() const { return m_whole ? m_whole->file() : m_stream; }
+  /// Long runs of zeros are holes of a regular file.
+  Result<> write(std::span<const std::byte> bytes) override;
+  Result<> finish() override;
   Result<> commit();
 
 private:
   ArchiveOutput() = default;
   std::optional<AtomicFile> m_whole;
+  std::uint64_t m_size = 0;  // of a regular file
+  bool m_ends_in_hole = false;
   Fd m_stream;
 };
 

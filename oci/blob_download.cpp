@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "base/posix.hpp"
+#include "base/sparse_file.hpp"
 #include "oci/blob_store.hpp"
 
 namespace ecrin::oci {
@@ -46,7 +47,8 @@ public:
         return fail(ErrorKind::invalid, "blob {} is longer than the {} bytes that its descriptor says",
                     m_descriptor.digest.to_string(), m_descriptor.size);
       }
-      TRY(posix::write_full(m_file, std::span<const std::byte>(m_buffer).first(count)));
+      m_ends_in_hole =
+          TRY(write_leaving_holes(m_file, m_count, std::span<const std::byte>(m_buffer).first(count)));
       TRY(take(count));
     }
     return {};
@@ -57,7 +59,7 @@ public:
       return fail(ErrorKind::invalid, "blob {} ends after {} of the {} bytes that its descriptor says",
                   m_descriptor.digest.to_string(), m_count, m_descriptor.size);
     const std::string hex = m_hasher.finish_hex();
-    if (hex == m_descriptor.digest.hex()) return {};
+    if (hex == m_descriptor.digest.hex()) return m_ends_in_hole ? set_size(m_file, m_count) : Result<>{};
     m_is_wrong = true;
     return fail(ErrorKind::invalid, "blob {} has other content: its bytes have the digest {}:{}",
                 m_descriptor.digest.to_string(), m_descriptor.digest.algorithm_name(), hex);
@@ -82,6 +84,7 @@ private:
   Hasher m_hasher;
   std::uint64_t m_count = 0;
   bool m_is_wrong = false;
+  bool m_ends_in_hole = false;
   std::vector<std::byte> m_buffer = std::vector<std::byte>(256 * 1024);
 };
 

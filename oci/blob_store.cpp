@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "base/nameless_file.hpp"
 #include "base/posix.hpp"
+#include "base/sparse_file.hpp"
 
 namespace ecrin::oci {
 
@@ -114,8 +115,9 @@ Result<> BlobStore::write(const Descriptor& descriptor, Source& source) {
   Defer discard([&] { (void)posix::unlink_at(temporary, name); });  // the first error is the one to tell
   const auto verified =
       verified_source(std::make_unique<BorrowedSource>(source), descriptor.digest, descriptor.size);
-  FdSink sink(file);
+  SparseFileSink sink(file);
   TRY(copy_stream(*verified, sink));
+  TRY(sink.finish());
   TRY(file.close());
   // Two processes that store the same blob rename equal files over each other: nobody notices.
   TRY(posix::rename_at(temporary, name, m_directory, file_name(descriptor.digest)));

@@ -5,6 +5,7 @@
 
 #include "base/nameless_file.hpp"
 #include "base/range_source.hpp"
+#include "base/sparse_file.hpp"
 #include "oci/image_files.hpp"
 
 namespace ecrin::oci {
@@ -37,7 +38,7 @@ Result<PackedLayer> repack_layer(std::unique_ptr<Source> source, std::uint64_t p
   LimitSource plain(TRY(decompress_any(std::move(source), &found)), expansion_limit(packed_size),
                     "the unpacked layer");
   Fd file = TRY(nameless_file(scratch));
-  FdSink to_file(file);
+  SparseFileSink to_file(file);
   HashingSink packed(&to_file);
   const auto compressor = TRY(compress(compression.format, compression.level, packed,
                                        std::max(1u, std::thread::hardware_concurrency())));

@@ -103,8 +103,7 @@ private:
   }
 
   ArchiveOutput m_output;
-  FdSink m_plain{m_output.file()};
-  BufferedSink m_buffered{m_plain};
+  BufferedSink m_buffered{m_output};
   ArchiveWriter m_writer{m_buffered};
   std::string m_path;
   std::vector<std::string> m_names;  // of the next image

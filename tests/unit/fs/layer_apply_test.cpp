@@ -329,6 +329,17 @@ TEST_CASE("sparse files stay sparse, and their size counts") {
   CHECK_FALSE(unpack_bytes(limited, tar, ApplyForm::overlay_layer, {.bytes = 1 << 19}));
 }
 
+TEST_CASE("zeros of a file that was sparse once are a hole again") {
+  std::string content(4u << 20, '\0');
+  content.replace(2u << 20, 6, "middle");
+  TempTree tree;
+  must(unpack(tree, {owned(file_item("disk", content), ::getuid()),
+                     owned(file_item("zeros", std::string(1u << 20, '\0')), ::getuid())}));
+  CHECK(tree.read("disk") == content);
+  CHECK(tree.status("disk").st_blocks * 512 < 200'000);
+  CHECK(tree.read("zeros") == std::string(1u << 20, '\0'));
+}
+
 TEST_CASE("devices below /dev are left out, others need privileges") {
   TempTree tree;
   must(unpack(tree, {device_item(EntryType::character_device, "dev/null", 1, 3),
