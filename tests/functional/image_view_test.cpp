@@ -73,6 +73,13 @@ const std::string k_busybox = R"(
 
 using Lines = std::vector<std::string>;
 
+Lines lines_of(const std::string& text) {
+  Lines lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
 }  // namespace
 
 TEST_CASE("an overlay over the image file system shows what one over the layers shows", "[any-driver]") {
@@ -119,6 +126,49 @@ TEST_CASE("programs write over the image file system as over the layers", "[any-
   )");
   INFO(compared.description);
   CHECK(compared.code == 0);
+}
+
+TEST_CASE("system calls answer over the image file system as over the layers", "[any-driver]") {
+  Layers layers(3);
+  layers.make(k_busybox + R"(
+    mkdir -p $(L 0)/t/plain $(L 0)/t/closed $(L 0)/t/wide $(L 0)/t/gone/x $(L 0)/t/replaced $(L 0)/t/deep/a/b/c
+    cp )" + setting().test_init +
+              R"( $(L 0)/bin/test-init
+    T=$(L 0)/t
+    echo text > $T/plain/text; : > $T/plain/empty; head -c 300000 /bin/busybox > $T/plain/large
+    truncate -s 1M $T/plain/hole; echo end >> $T/plain/hole; echo '#!/bin/true' > $T/plain/script
+    chmod 755 $T/plain/script; cp /bin/busybox $T/plain/program; chmod 711 $T/plain/program
+    chmod 4755 $T/plain/program; mkfifo -m 600 $T/plain/fifo; ln $T/plain/text $T/plain/hard
+    ln -s text $T/plain/link; ln -s nothing $T/plain/dangling; ln -s loop $T/plain/loop; ln -s . $T/plain/here
+    ln -s /t/plain/text $T/plain/absolute; ln -s ../plain/link $T/plain/chain; ln -s /$(printf %4000s | tr ' ' x) $T/plain/long
+    echo secret > $T/closed/file; chmod 600 $T/closed/file; chmod 700 $T/closed; echo own > $T/plain/own
+    chown 65534:65534 $T/plain/own; chmod 400 $T/plain/own; echo group > $T/plain/group; chown 1:65534 $T/plain/group
+    chmod 040 $T/plain/group; chmod 1777 $T/deep; echo none > $T/plain/none; chmod 000 $T/plain/none
+    for i in $(seq 300); do : > $T/wide/file-with-a-name-of-some-length-$i; done
+    echo old > $T/replaced/file; echo old > $T/deep/a/b/c/file; echo odd > "$T/plain/ odd \ name*"
+    setfattr -n user.key -v value $T/plain/text 2>/dev/null || true
+    T=$(L 1)/t; mkdir -p $T/deep/a $T/wide $T/plain
+    mknod $T/gone c 0 0; mknod $T/wide/file-with-a-name-of-some-length-7 c 0 0; echo new > $T/replaced
+    rm -f $T/replaced; mkdir $T/replaced; setfattr -n user.overlay.opaque -v y $T/replaced; echo new > $T/replaced/new
+    echo above > $T/deep/a/file; echo changed > $T/plain/text; mkdir $T/plain/empty; mknod $T/plain/script c 0 0
+    T=$(L 2)/t; mkdir -p $T/deep/a/b; echo top > $T/deep/a/b/top; mkdir $T/gone; echo again > $T/gone/again
+  )");
+  const Arguments ask = {"--", "/bin/test-init", "ask-tree", "/t"};
+  const Outcome plain = layers.trial("plain", {""}, ask);
+  INFO(plain.err);
+  const Outcome image = layers.trial("run", {"-"}, ask);
+  INFO(image.err);
+  const Lines wanted = lines_of(plain.out);
+  const Lines answers = lines_of(image.out);
+  CHECK(wanted.size() > 10000);
+  CHECK(answers.size() == wanted.size());
+  int shown = 0;
+  for (std::size_t i = 0; i < std::min(answers.size(), wanted.size()) && shown < 20; ++i) {
+    if (answers[i] == wanted[i]) continue;
+    UNSCOPED_INFO("layers: " << wanted[i].substr(0, 300) << "\nimage:  " << answers[i].substr(0, 300));
+    ++shown;
+  }
+  CHECK(shown == 0);
 }
 
 TEST_CASE("usage tells exactly what a program looked up, listed and read", "[any-driver]") {
@@ -174,4 +224,24 @@ TEST_CASE("twenty thousand files are found, listed and read by many programs at 
   CHECK(ran.out == wanted);
   CHECK(layers.usage("read").size() == 1 + 4 * 400);
   CHECK(layers.usage("listed").size() == 51);
+}
+
+TEST_CASE("a million names are found and listed", "[any-driver][heavy]") {
+  Layers layers(1);
+  layers.make(k_busybox);
+  // In memory, which goes with the namespace: a disk takes minutes to make them and to remove them.
+  const Outcome ran = layers.shell(R"(
+    mkdir -p $D/1; mount -t tmpfs -o nr_inodes=0 none $D/1
+    )" + image_trial() + R"( wide $(L 1) 1000 10 1000
+    mkdir $D/mounts
+    exec )" + image_trial() + R"( run $D/mounts $D/usage $(L 0) $(L 1) -- /bin/sh -ec '
+      find /wide | wc -l
+      for i in $(seq 0 99 999); do cat /wide/$i/999; stat -c %h /wide/$i/0; done
+      test ! -e /wide/500/1000'
+  )");
+  INFO(ran.description);
+  CHECK(ran.code == 0);
+  std::string wanted = "1001001\n";
+  for (int i = 0; i < 11; ++i) wanted += "9\n100\n";
+  CHECK(ran.out == wanted);
 }

@@ -142,7 +142,7 @@ Result<> make_random_layers(const std::string& directory, unsigned seed, int cou
   return {};
 }
 
-Result<> make_wide_layer(const std::string& layer, int directories, int files) {
+Result<> make_wide_layer(const std::string& layer, int directories, int files, int names) {
   for (int number = 0; number < directories; ++number) {
     const std::string path = fmt::format("{}/wide/{}", layer, number);
     TRY(posix::make_directories(path, 0755));
@@ -152,6 +152,8 @@ Result<> make_wide_layer(const std::string& layer, int directories, int files) {
       const Fd made = TRY(posix::open_at(directory, name, O_WRONLY | O_CREAT | O_EXCL, 0644));
       TRY(posix::write_full(made, name + "\n"));
     }
+    for (int more = files; more < names; ++more)
+      TRY(posix::link_at(directory, std::to_string(more % files), directory, std::to_string(more)));
   }
   return {};
 }

@@ -13,8 +13,9 @@ namespace ecrin::tests {
 /// directories, odd names, xattrs, owners, and directories that become files and the other way round.
 Result<> make_random_layers(const std::string& directory, unsigned seed, int count);
 
-/// <layer>/wide/<0...>/<0...>: files with their number in them.
-Result<> make_wide_layer(const std::string& layer, int directories, int files);
+/// <layer>/wide/<0...>/<0...>: `files` in each directory with their number in them, the further `names` are
+/// hard links to those.
+Result<> make_wide_layer(const std::string& layer, int directories, int files, int names);
 
 /// A sorted line for each file: path, type, mode, owner, links, size and blocks (not of directories), time,
 /// xattrs, target or the hash of the content, and the first path of a hard link. Names that are listed and

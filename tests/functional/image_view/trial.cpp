@@ -2,8 +2,11 @@
 // a mount namespace of its own ("ecrin unshare", or "unshare --map-auto --map-root-user --mount"):
 //   image-trial run SCRATCH USAGE LAYER... -- PROGRAM [ARGUMENT]...   on an overlay over the file system
 //   image-trial plain SCRATCH "" LAYER... -- PROGRAM [ARGUMENT]...    on an overlay over the layers
-//   themselves image-trial compare SCRATCH LAYER...             tells where the two differ image-trial make
-//   DIRECTORY SEED LAYERS           makes random layers
+//                                                                     themselves
+//   image-trial compare SCRATCH LAYER... [-- PROGRAM [ARGUMENT]...]   tells where the two differ
+//   image-trial make DIRECTORY SEED LAYERS                            makes random layers
+//   image-trial wide LAYER DIRECTORIES FILES [NAMES]                  makes a layer of many files
+//
 // Layers stand bottom first. USAGE is a file for what was used, "-" records it for nobody, "" does not
 // record.
 #include <sys/mount.h>
@@ -147,8 +150,8 @@ Result<int> trial(int argc, char** argv) {
     TRY(make_random_layers(argv[2], static_cast<unsigned>(std::atoi(argv[3])), std::atoi(argv[4])));
     return 0;
   }
-  if (verb == "wide" && argc == 5) {
-    TRY(make_wide_layer(argv[2], std::atoi(argv[3]), std::atoi(argv[4])));
+  if (verb == "wide" && (argc == 5 || argc == 6)) {
+    TRY(make_wide_layer(argv[2], std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[argc - 1])));
     return 0;
   }
   char** const end = std::find(argv, argv + argc, std::string_view("--"));

@@ -19,6 +19,7 @@
 //   agent              how many keys the ssh-agent at $SSH_AUTH_SOCK has
 //   serve PORT... [--only-ipv4]
 //                      answers what it is asked, over TCP and UDP, IPv4 and IPv6; prints "ready" first
+//   ask-tree DIR       what everything below it answers to system calls; removes it at the end
 //   ask tcp|udp ADDRESS PORT TEXT
 //                      what such a server answers: "PROTOCOL PORT TEXT from ADDRESS"
 #include <dirent.h>
@@ -49,6 +50,7 @@
 #include <utility>
 #include <vector>
 
+#include "posix.hpp"
 #include "serve.hpp"
 
 namespace {
@@ -483,6 +485,7 @@ int main(int argc, char** argv) {
     const bool only_ipv4 = flag("--only-ipv4");
     return serve({words.begin() + 1, words.end()}, only_ipv4);
   }
+  if (words.size() == 2 && words[0] == "ask-tree") return ask_tree(words[1]);
   if (words.size() == 5 && words[0] == "ask") return ask(words[1], words[2], words[3], words[4]);
   std::fputs("usage: see the head of init.cpp\n", stderr);
   return 2;
