@@ -10,8 +10,8 @@ namespace ecrin::build {
 namespace {
 
 constexpr std::chrono::milliseconds k_interval(400);
-// Less is written in half a second at the end. And what a step removes again soon is not worth a write.
-constexpr std::uint64_t k_worth_a_write = 128u << 20;
+// Less is written in no time at the end. And what a step removes again soon is not worth a write.
+constexpr std::uint64_t k_worth_a_write = 48u << 20;
 
 }  // namespace
 
