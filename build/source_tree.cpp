@@ -4,8 +4,8 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/directories_ahead.hpp"
 #include "build/root_path.hpp"
-#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -19,8 +19,8 @@ public:
       : m_tree(tree),
         m_ignore(tree.ignore && !tree.ignore->empty() ? tree.ignore : nullptr),
         m_exclude(exclude),
-        m_cancel(cancel),
-        m_selection(selection) {}
+        m_selection(selection),
+        m_directories(tree, cancel) {}
 
   /// Adds what is below `path` (real) to `item`: all, or what matches `include` with the directories that
   /// lead there.
@@ -30,12 +30,9 @@ public:
                         std::size_t depth, std::vector<std::string>& matches);
 
 private:
-  struct Child {
-    std::string name;
-    SourceStatus status;
-  };
-  Result<std::vector<Child>> children(const std::string& path);
   struct Above;
+  struct Verdict;
+  Verdict judge(const SourceItem& item, const SourceEntry& entry, const Above& above) const;
   Result<> add_below(SourceItem& item, const std::string& path, const Above& above);
   bool is_skipped(const SourceStatus& status) const {
     // Device nodes are the host's own, and an ordinary user cannot make them.
@@ -46,33 +43,25 @@ private:
   const SourceTree& m_tree;
   const IgnoreRules* m_ignore;  // nullptr: there are none
   const IgnoreRules& m_exclude;
-  const CancelToken* m_cancel;
   Selection& m_selection;
+  DirectoriesAhead m_directories;
   std::vector<SourceEntry> m_pending;  // ignored directories that are needed if something below is taken back
   std::size_t m_count = 0;
 };
-
-Result<std::vector<Walker::Child>> Walker::children(const std::string& path) {
-  if (m_cancel) TRY(m_cancel->check());
-  const Fd directory = TRY(open_real_directory(*m_tree.root, path));
-  std::vector<Child> children;
-  for (posix::DirectoryEntry& entry : TRY(posix::list_directory(directory))) {
-    auto status = fs::status_at(directory, entry.name);
-    if (!status) {
-      // Somebody removed it since the listing: as if it had never been.
-      if (status.error().code() == ENOENT) continue;
-      return std::unexpected(std::move(status).error());
-    }
-    children.push_back({std::move(entry.name), *status});
-  }
-  return children;
-}
 
 // What the directory above says about a path.
 struct Walker::Above {
   const IgnoreRules::State* ignore = nullptr;
   const IgnoreRules::State* exclude = nullptr;
   const Pattern* include = nullptr;  // nullptr: everything is wanted
+};
+
+// What is to be done with one path.
+struct Walker::Verdict {
+  IgnoreRules::State ignore, exclude;
+  bool wanted = true;  // by the pattern
+  bool out = false;
+  bool is_entered = false;  // of a directory: there may be something below
 };
 
 // Can there be a match below the directory `path`?
@@ -85,25 +74,34 @@ bool may_match_below(const Pattern& pattern, std::string_view path) {
   return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')) + 1 < pattern.depth();
 }
 
+Walker::Verdict Walker::judge(const SourceItem& item, const SourceEntry& entry, const Above& above) const {
+  Verdict verdict{.is_entered = S_ISDIR(entry.status.st_mode)};
+  if (!m_ignore && m_exclude.empty() && !above.include) return verdict;
+  const std::string_view relative = item.relative(entry);
+  if (m_ignore) verdict.ignore = m_ignore->state(above.ignore, entry.path);
+  if (!m_exclude.empty()) verdict.exclude = m_exclude.state(above.exclude, relative);
+  verdict.wanted = !above.include || above.include->matches(relative);
+  verdict.out = verdict.ignore.ignored || verdict.exclude.ignored || !verdict.wanted;
+  const bool may_come_back = (!verdict.ignore.ignored || m_ignore->takes_back()) &&
+                             (!verdict.exclude.ignored || m_exclude.takes_back()) &&
+                             (verdict.wanted || may_match_below(*above.include, relative));
+  verdict.is_entered = verdict.is_entered && (!verdict.out || may_come_back);
+  return verdict;
+}
+
 Result<> Walker::add_below(SourceItem& item, const std::string& path, const Above& above) {
-  for (Child& child : TRY_WHILE(children(path), "reading {}", m_tree.name)) {
-    const bool is_directory = S_ISDIR(child.status.st_mode);
+  DirectoryChildren children = TRY_WHILE(m_directories.children(path), "reading {}", m_tree.name);
+  std::vector<std::string> directories;
+  for (const DirectoryChild& child : children) {
+    if (!S_ISDIR(child.status.st_mode)) continue;
     SourceEntry entry{join_path(path, child.name), child.status};
-    IgnoreRules::State ignore_state, exclude_state;
-    const bool has_rules = m_ignore || !m_exclude.empty() || above.include;
-    bool wanted = true;
-    bool out = false;
-    if (has_rules) {
-      const std::string_view relative = item.relative(entry);
-      if (m_ignore) ignore_state = m_ignore->state(above.ignore, entry.path);
-      if (!m_exclude.empty()) exclude_state = m_exclude.state(above.exclude, relative);
-      wanted = !above.include || above.include->matches(relative);
-      out = ignore_state.ignored || exclude_state.ignored || !wanted;
-      const bool may_come_back = (!ignore_state.ignored || m_ignore->takes_back()) &&
-                                 (!exclude_state.ignored || m_exclude.takes_back()) &&
-                                 (wanted || may_match_below(*above.include, relative));
-      if (out && !(is_directory && may_come_back)) continue;
-    }
+    if (judge(item, entry, above).is_entered) directories.push_back(std::move(entry.path));
+  }
+  m_directories.expect(std::move(directories));
+  for (DirectoryChild& child : children) {
+    SourceEntry entry{join_path(path, child.name), child.status};
+    const Verdict verdict = judge(item, entry, above);
+    if (verdict.out && !verdict.is_entered) continue;
     if (is_skipped(child.status)) {
       m_selection.skipped.push_back(std::move(entry.path));
       continue;
@@ -111,22 +109,22 @@ Result<> Walker::add_below(SourceItem& item, const std::string& path, const Abov
     if (++m_count > k_entry_limit) {
       return fail(ErrorKind::limit, "{} has more than {} files", m_tree.name, k_entry_limit);
     }
-    const std::string below = is_directory ? entry.path : std::string();
+    const std::string below = verdict.is_entered ? entry.path : std::string();
     const std::size_t pending = m_pending.size();
-    if (out) {
+    if (verdict.out) {
       m_pending.push_back(std::move(entry));
     } else {
       for (SourceEntry& directory : m_pending) item.entries.push_back(std::move(directory));
       m_pending.clear();
       item.entries.push_back(std::move(entry));
     }
-    if (is_directory) {
+    if (verdict.is_entered) {
       TRY(add_below(item, below,
-                    {.ignore = m_ignore ? &ignore_state : nullptr,
-                     .exclude = m_exclude.empty() ? nullptr : &exclude_state,
-                     .include = wanted ? nullptr : above.include}));
+                    {.ignore = m_ignore ? &verdict.ignore : nullptr,
+                     .exclude = m_exclude.empty() ? nullptr : &verdict.exclude,
+                     .include = verdict.wanted ? nullptr : above.include}));
     }
-    if (out && m_pending.size() > pending)
+    if (verdict.out && m_pending.size() > pending)
       m_pending.erase(m_pending.begin() + static_cast<std::ptrdiff_t>(pending), m_pending.end());
   }
   return {};
@@ -151,7 +149,8 @@ Result<> Walker::add_contents(SourceItem& item, const std::string& path, const P
 
 Result<> Walker::find_matches(const Pattern& pattern, const std::string& path, const std::string& logical,
                               std::size_t depth, std::vector<std::string>& matches) {
-  for (const Child& child : TRY_WHILE(children(path), "reading {}", m_tree.name)) {
+  const DirectoryChildren children = TRY_WHILE(m_directories.children(path), "reading {}", m_tree.name);
+  for (const DirectoryChild& child : children) {
     const std::string child_path = join_path(path, child.name);
     const std::string child_logical = join_path(logical, child.name);
     if (++m_count > k_entry_limit) {
