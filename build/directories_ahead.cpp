@@ -1,7 +1,5 @@
 #include "build/directories_ahead.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/posix.hpp"
@@ -41,12 +39,9 @@ void DirectoriesAhead::expect(std::vector<std::string> directories) {
 
 Result<DirectoryChildren> DirectoriesAhead::children(const std::string& directory) {
   std::unique_lock lock(m_mutex);
-  if (m_expected.empty() || m_expected.front().path != directory) {
-    lock.unlock();
-    return read(directory);
-  }
-  if (m_taken != m_expected.begin()) {
-    m_expected.pop_front();
+  const bool is_expected = !m_expected.empty() && m_expected.front().path == directory;
+  if (!is_expected || m_taken != m_expected.begin()) {
+    if (is_expected) m_expected.pop_front();
     lock.unlock();
     return read(directory);
   }

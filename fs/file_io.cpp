@@ -11,12 +11,16 @@
 
 namespace ecrin::fs {
 
+namespace {
+
 Result<> seek(const Fd& file, std::uint64_t offset) {
   if (::lseek(file.get(), static_cast<off_t>(offset), SEEK_SET) < 0) {
     return fail_errno("cannot seek to offset {}", offset);
   }
   return {};
 }
+
+}  // namespace
 
 Result<> set_mtime(const Fd& file, const struct timespec& mtime) {
   const struct timespec times[2] = {mtime, mtime};

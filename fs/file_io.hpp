@@ -10,7 +10,6 @@
 
 namespace ecrin::fs {
 
-Result<> seek(const Fd& file, std::uint64_t offset);
 Result<> set_mtime(const Fd& file, const struct timespec& mtime);
 
 struct Extent {
