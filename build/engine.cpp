@@ -130,7 +130,7 @@ Result<StepOutcome> Engine::perform(std::size_t index, const CancelToken& stop, 
   const StepScope scope{
       .step = m_session.steps[index],
       .below = below,
-      .chain_of = [&](std::size_t input) -> const LayerChain& { return inputs.at(input); },
+      .chain_of = [&](std::size_t input) { return inputs.at(input); },
       .output =
           [&](std::string_view bytes) {
             m_observer.with([&](BuildObserver& observer) { observer.step_output(step, bytes); });
@@ -158,12 +158,13 @@ Result<bool> Engine::reuse(std::size_t index, const CancelToken& stop, StepResul
   if (options.cache != CacheUse::traced || options.no_cache || m_fates.is_fresh(index)) return false;
   if (!plan(index).parent) return false;
   const auto start = Clock::now();
-  Reuse found = TRY(find_reuse(m_session, m_hasher, m_session.steps[index],
-                               m_trees.chain(*plan(index).parent), m_in_image[index] != 0, stop));
+  const StepGround ground{m_trees.chain(*plan(index).parent),
+                          [this](std::size_t input) { return m_trees.chain(input); }};
+  Reuse found =
+      TRY(find_reuse(m_session, m_hasher, m_session.steps[index], ground, m_in_image[index] != 0, stop));
   // What a cache has by the exact key runs because that is faster.
   if (!found.outcome && !m_fates.known(index).found)
-    TRY(find_shared_reuse(m_session, m_session.steps[index], m_trees.chain(*plan(index).parent), stop,
-                          found));
+    TRY(find_shared_reuse(m_session, m_session.steps[index], ground, stop, found));
   if (!options.explain) found.reasons.clear();
   if (!found.outcome) {
     // Of all that is another now, what decided.

@@ -50,16 +50,9 @@ Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, fs::
 
 Result<OtherTree> mount_other(Session& session, const StepScope& scope, const std::string& name,
                               Access access) {
-  LayerChain image_chain;
-  const LayerChain* chain = &image_chain;
-  for (const StepInput& input : scope.step.plan->inputs) {
-    if (input.name == name && input.stage_step) chain = &scope.chain_of(*input.stage_step);
-  }
-  if (const auto image = scope.step.images.find(name); image != scope.step.images.end()) {
-    image_chain.base = image->second;
-  }
   OtherTree tree;
-  const auto layers = TRY(session.directories(*chain, scope.stop));
+  const LayerChain chain = chain_of_input(scope.step, name, scope.chain_of);
+  const auto layers = TRY(session.directories(chain, scope.stop));
   tree.mount.emplace(TRY(mount_layers(session.workshop, layers, access)));
   tree.root = TRY(posix::open(tree.mount->tree->path(), O_RDONLY | O_DIRECTORY));
   return tree;

@@ -84,14 +84,14 @@ struct StepProgram {
   std::function<Result<ExitStatus>(run::Container&)> attend;  // until it ends
 };
 /// A container for the step on its mounted tree, with its mounts, environment and network. `is_traced`: what
-/// it uses of the context is recorded (build/traced_binds.hpp).
+/// it uses of files that it mounts is recorded (RunMounts::record_use).
 struct ProgramEnd {
   ExitStatus status;
   std::vector<std::string> mount_points;  // that were made for it
   GuardedSecrets secrets;                 // that it saw
   std::uint64_t out_of_memory_kills = 0;
-  bool used_network = true;        // or it was not watched
-  fs::ImageTrace used_files = {};  // of the context, if that was asked for
+  bool used_network = true;                       // or it was not watched
+  std::optional<fs::ImageTrace> used_files = {};  // that it mounted, if that was asked for and is known
 };
 Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const StepScope& scope,
                                const recipes::RunStep& run, const TreeMount& mount,

@@ -21,11 +21,9 @@ Result<StepSpec> describe(Session& session, const StepScope& scope, const recipe
   StepSpec spec = describe_step(session, scope.step, run);
   spec.tree = TRY(layer_ids(session, scope.below, scope.stop));
   for (const StepInput& input : scope.step.plan->inputs) {
-    LayerChain image;
-    if (const auto found = scope.step.images.find(input.name); found != scope.step.images.end())
-      image.base = found->second;
-    if (!input.stage_step && !image.base) continue;  // files from elsewhere, which are not kept
-    const LayerChain& chain = input.stage_step ? scope.chain_of(*input.stage_step) : image;
+    if (!input.stage_step && !scope.step.images.contains(input.name))
+      continue;  // files from elsewhere, which are not kept
+    const LayerChain chain = chain_of_input(scope.step, input.name, scope.chain_of);
     StepSpec::Input used{.name = input.name, .layers = {}};
     used.layers = TRY(layer_ids(session, chain, scope.stop));
     spec.inputs.push_back(std::move(used));

@@ -5,6 +5,7 @@
 #include "base/compression.hpp"
 #include "base/stream.hpp"
 #include "build/traced_binds.hpp"
+#include "build/traced_inputs.hpp"
 
 namespace ecrin::build {
 
@@ -14,7 +15,8 @@ constexpr std::uint64_t k_own_trace_limit = 256u << 20;  // bytes, unpacked
 
 // What nobody here compares must not count as the same.
 bool is_known(const fs::TracedPath& path) {
-  return !path.path.starts_with(fs::k_other_tree) || path.path.starts_with(k_context_files);
+  return !path.path.starts_with(fs::k_other_tree) || path.path.starts_with(k_context_files) ||
+         path.path.starts_with(k_input_files);
 }
 
 Result<std::string> unpacked(std::string packed, std::uint64_t limit) {

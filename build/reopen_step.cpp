@@ -165,7 +165,7 @@ Result<ExitStatus> Reopening::run() {
   StepFailure failure;
   const StepScope scope{.step = m_step,
                         .below = below,
-                        .chain_of = [&](std::size_t input) -> const LayerChain& { return inputs.at(input); },
+                        .chain_of = [&](std::size_t input) { return inputs.at(input); },
                         .output = [](std::string_view) {},
                         .note = m_request.note,
                         .stop = m_session.cancel,

@@ -3,6 +3,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -119,17 +120,51 @@ Result<std::string> RunMounts::recorded_source(const recipes::Mount& mount, std:
   return m_recorded.back()->path();
 }
 
-fs::ImageTrace RunMounts::used_files() const {
-  fs::ImageTrace used;
-  for (const auto& bind : m_recorded)
-    for (fs::TracedPath& path : build::used_files(m_scope.step, bind->below(), bind->usage()))
-      used.push_back(std::move(path));
-  return used;
+void RunMounts::record_use() {
+  m_records_files = has_traced_binds(m_scope.step);
+  m_traced_inputs = traced_inputs(m_scope.step);
+}
+
+Result<std::optional<fs::ImageTrace>> RunMounts::finish_use() {
+  if (!m_used) return std::nullopt;
+  const auto add = [&](fs::ImageTrace trace) { std::ranges::move(trace, std::back_inserter(*m_used)); };
+  for (const auto& bind : m_recorded) add(used_files(m_scope.step, bind->below(), bind->usage()));
+  for (auto& [input, traced] : m_recorded_trees) {
+    TRY(traced.mount.tree->finish());
+    add(as_part(TRY(trace_of(m_session, *traced.tree, m_scope.stop)), input));
+  }
+  return std::exchange(m_used, std::nullopt);
+}
+
+// Also a writable one: what is written goes with the mount.
+Result<std::string> RunMounts::recorded_tree(const recipes::Mount& mount, const TracedInput& input) {
+  const LayerChain chain = chain_of_input(m_scope.step, mount.from, m_scope.chain_of);
+  const std::vector<fs::Layer> layers = TRY(m_session.directories(chain, m_scope.stop));
+  if (layers.empty()) {
+    if (m_used) std::ranges::move(as_part(trace_of_nothing(), input), std::back_inserter(*m_used));
+    return tree_source(mount);
+  }
+  auto traced = mount_traced(m_session, layers, m_scope.stop);
+  if (!traced) {
+    TRY(m_scope.stop.check());
+    m_scope.note("a step runs without a trace of what it uses: " + traced.error().message());
+    m_used.reset();
+    return tree_source(mount);
+  }
+  m_recorded_trees.emplace_back(input, std::move(*traced));
+  const std::string& path = m_recorded_trees.back().second.mount.tree->path();
+  const Fd root = TRY(posix::open(path, O_RDONLY | O_DIRECTORY));
+  return path_inside(root, path, mount.source, "'" + printable(mount.from) + "'");
 }
 
 Result<std::string> RunMounts::bind_source(const recipes::Mount& mount, std::size_t position) {
   if (mount.from.empty())
-    return m_records_use ? recorded_source(mount, position) : context_source(mount, position);
+    return m_records_files ? recorded_source(mount, position) : context_source(mount, position);
+  const auto input = std::ranges::find(m_traced_inputs, position, &TracedInput::mount);
+  return input == m_traced_inputs.end() ? tree_source(mount) : recorded_tree(mount, *input);
+}
+
+Result<std::string> RunMounts::tree_source(const recipes::Mount& mount) {
   // A writable bind of a stage is a mount of its own: what is written is thrown away with it.
   m_trees.push_back(TRY_WHILE(
       mount_other(m_session, m_scope, mount.from, mount.read_only ? Access::read_only : Access::writable),

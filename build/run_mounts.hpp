@@ -12,6 +12,8 @@
 #include "base/socket_relay.hpp"
 #include "build/executor.hpp"
 #include "build/traced_binds.hpp"
+#include "build/traced_inputs.hpp"
+#include "build/traced_step.hpp"
 #include "oci/runtime_config.hpp"
 
 namespace ecrin::build {
@@ -49,10 +51,11 @@ public:
   const std::set<std::string>& kept_sources() const { return m_kept_sources; }
   /// Variables that mounts bring: secrets, SSH_AUTH_SOCK.
   const std::vector<recipes::KeyValue>& environment() const { return m_environment; }
-  /// From now on, what a step uses of the context is recorded. Before the mounts are added.
-  void record_use() { m_records_use = true; }
-  /// What it used, as paths of a trace.
-  fs::ImageTrace used_files() const;
+  /// From now on, what the step uses of files that it mounts is recorded, where only such of them count.
+  /// Before the mounts are added.
+  void record_use();
+  /// When its programs have ended: what it used, as paths of a trace. None: not all of it is known.
+  Result<std::optional<fs::ImageTrace>> finish_use();
   /// Ids of the secrets that the step sees.
   const std::vector<std::string>& secrets() const { return m_secret_ids; }
 
@@ -61,6 +64,8 @@ private:
   Result<fs::LayerDraft> copy_of_context(const Selection& selection);
   Result<std::string> context_source(const recipes::Mount& mount, std::size_t position);
   Result<std::string> recorded_source(const recipes::Mount& mount, std::size_t position);
+  Result<std::string> tree_source(const recipes::Mount& mount);
+  Result<std::string> recorded_tree(const recipes::Mount& mount, const TracedInput& input);
   Result<std::string> cache_source(const recipes::Mount& mount);
   struct CacheName {
     std::string id;
@@ -75,8 +80,11 @@ private:
   const StepScope& m_scope;
   std::vector<OtherTree> m_trees;
   std::vector<fs::LayerDraft> m_copies;
-  bool m_records_use = false;
+  bool m_records_files = false;
   std::vector<std::unique_ptr<TracedBind>> m_recorded;
+  std::vector<TracedInput> m_traced_inputs;
+  std::vector<std::pair<TracedInput, TracedMount>> m_recorded_trees;
+  std::optional<fs::ImageTrace> m_used = fs::ImageTrace();  // so far
   std::vector<FileLock> m_locks;
   std::unique_ptr<MemoryDirectory> m_private;  // secrets, sockets
   std::unique_ptr<MemoryDirectory> m_scripts;

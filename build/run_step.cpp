@@ -171,7 +171,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
                                const StepProgram* program, bool is_traced) {
   // Mounts, locks and the network go before the tree is taken down.
   RunMounts mounts(session, scope);
-  if (is_traced && has_traced_binds(scope.step)) mounts.record_use();
+  if (is_traced) mounts.record_use();
   TRY(mounts.lock_caches(run.mounts));
   for (std::size_t i = 0; i < run.mounts.size(); ++i) {
     TRY_WHILE(mounts.add(run.mounts[i], i), "preparing the mount of '{}'", printable(run.mounts[i].target));
@@ -201,7 +201,7 @@ Result<ProgramEnd> run_program(Session& session, StepNetworks& networks, const S
   end.mount_points = container.created_mount_points();
   end.out_of_memory_kills = container.out_of_memory_kills();
   if (watch) end.used_network = watch->saw_use();
-  end.used_files = mounts.used_files();
+  if (is_traced && end.status.success()) end.used_files = TRY(mounts.finish_use());
   return end;
 }
 
@@ -245,9 +245,9 @@ Result<StepOutcome> execute_run(Session& session, StepNetworks& networks, const 
     scope.note("a process of the step was " + run::out_of_memory_message(session.options.run.resources));
   TRY(mount.tree->finish());
   std::optional<fs::ImageTrace> trace;
-  if (traced && (run.has_pinned_network || !end->used_network)) {
+  if (traced && end->used_files && (run.has_pinned_network || !end->used_network)) {
     trace = TRY(trace_of(session, *traced->tree, scope.stop));
-    trace->insert(trace->end(), end->used_files.begin(), end->used_files.end());
+    trace->insert(trace->end(), end->used_files->begin(), end->used_files->end());
     std::ranges::sort(*trace, {}, &fs::TracedPath::path);
   }
   mount.tree.reset();

@@ -23,6 +23,13 @@ Result<std::vector<fs::Layer>> Session::directories(const LayerChain& chain, con
   return layers;
 }
 
+LayerChain chain_of_input(const PreparedStep& step, const std::string& name, const ChainOf& chain_of) {
+  if (const auto image = step.images.find(name); image != step.images.end()) return {image->second, {}};
+  for (const StepInput& input : step.plan->inputs)
+    if (input.name == name && input.stage_step) return chain_of(*input.stage_step);
+  return {};
+}
+
 Session::ContextCopy& Session::context_copy(const SourceItem& item) {
   // Files as they were when the step was prepared: what changed since then is another copy, or an error.
   Encoder what;

@@ -96,11 +96,22 @@ struct StepOutcome {
   double seconds = 0;                                  // of an earlier run: that it took
 };
 
+/// The tree of a step that another one named as input.
+using ChainOf = std::function<LayerChain(std::size_t)>;
+/// Of a stage or an image that the step names.
+LayerChain chain_of_input(const PreparedStep& step, const std::string& name, const ChainOf& chain_of);
+
+/// The trees that a step looks into.
+struct StepGround {
+  LayerChain below;
+  ChainOf chain_of;
+};
+
 /// What a running step may ask for.
 struct StepScope {
   const PreparedStep& step;
   const LayerChain& below;
-  std::function<const LayerChain&(std::size_t)> chain_of;  // of a step that it named as input
+  ChainOf chain_of;
   std::function<void(std::string_view)> output;
   std::function<void(const std::string&)> note;  // shown once a build
   const CancelToken& stop;

@@ -3,12 +3,13 @@
 #include "base/text.hpp"
 #include "build/shared_build.hpp"
 #include "build/shared_traces.hpp"
+#include "build/trace_comparison.hpp"
 #include "build/traced_step.hpp"
 #include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
-Result<> find_shared_reuse(Session& session, const PreparedStep& step, const LayerChain& below,
+Result<> find_shared_reuse(Session& session, const PreparedStep& step, const StepGround& ground,
                            const CancelToken& stop, Reuse& reuse) {
   const auto* run = step.plan->as<recipes::RunStep>();
   if (!run || !session.shared || fs::owners_are_recorded()) return {};
@@ -17,11 +18,10 @@ Result<> find_shared_reuse(Session& session, const PreparedStep& step, const Lay
   const std::string command = TRY(traced_command(session, step));
   if (caches.with_command(command).empty()) return {};
 
-  const std::vector<fs::Layer> layers = TRY(session.directories(below, stop));
-  const auto view = TRY(open_view(session, layers, stop));
+  TraceComparison comparison(session, step, ground, stop);
   std::vector<std::string> different;
   const TraceFits fits = [&](const fs::ImageTrace& trace, const std::string& cache) -> Result<bool> {
-    const auto changes = TRY(trace_changes(session, step, trace, *view, stop));
+    const auto changes = TRY(comparison.differences(trace));
     if (different.empty()) {
       for (const std::string& change : changes)
         different.push_back(fmt::format("cache '{}': it used {}", printable(cache), change));
@@ -36,7 +36,7 @@ Result<> find_shared_reuse(Session& session, const PreparedStep& step, const Lay
   }
   StepTraces::Candidate& candidate = found->candidate;
   const StepOutcome made{candidate.layer, candidate.bytes, candidate.entries};
-  reuse.outcome = TRY(apply_layer(session, made, layers, stop));
+  reuse.outcome = TRY(apply_layer(session, made, *TRY(comparison.layers()), stop));
   reuse.outcome->seconds = candidate.seconds;
   reuse.reasons = {fmt::format("all {} paths that it used are the same", candidate.trace.size())};
   reuse.outcome->trace = std::move(candidate.trace);

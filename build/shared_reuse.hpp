@@ -7,7 +7,7 @@
 namespace ecrin::build {
 
 /// After find_reuse() had nothing: adds to what it found.
-Result<> find_shared_reuse(Session& session, const PreparedStep& step, const LayerChain& below,
+Result<> find_shared_reuse(Session& session, const PreparedStep& step, const StepGround& ground,
                            const CancelToken& stop, Reuse& reuse);
 
 }  // namespace ecrin::build

@@ -42,16 +42,16 @@ Result<std::optional<StepOutcome>> find_on_same_tree(Session& session, LayerHash
 }  // namespace
 
 Result<Reuse> find_reuse(Session& session, LayerHasher& hasher, const PreparedStep& step,
-                         const LayerChain& below, bool in_image, const CancelToken& stop) {
+                         const StepGround& ground, bool in_image, const CancelToken& stop) {
   Reuse reuse;
   if (!stands_on_tree(step)) return reuse;
   const auto* run = step.plan->as<recipes::RunStep>();
   if (run) {
-    reuse.outcome = TRY(reuse_traced(session, step, below, stop, reuse.reasons));
+    reuse.outcome = TRY(reuse_traced(session, step, ground, stop, reuse.reasons));
     if (reuse.outcome || !untraceable(session, *run).empty()) return reuse;
   }
   if (!in_image) return reuse;
-  reuse.outcome = TRY(find_on_same_tree(session, hasher, step, below));
+  reuse.outcome = TRY(find_on_same_tree(session, hasher, step, ground.below));
   if (reuse.outcome)
     reuse.reasons = {"the tree below it is the same as before, though steps there ran again"};
   return reuse;

@@ -18,9 +18,10 @@ struct Reuse {
   std::vector<std::string> reasons;    // for either
   std::string from = "";               // the shared cache that had it; "" = this store
 };
-/// `below` is complete. `in_image`: it goes into the image, so that its layers are hashed in any case.
+/// The trees of the step are complete. `in_image`: it goes into the image, so that its layers are hashed in
+/// any case.
 Result<Reuse> find_reuse(Session& session, LayerHasher& hasher, const PreparedStep& step,
-                         const LayerChain& below, bool in_image, const CancelToken& stop);
+                         const StepGround& ground, bool in_image, const CancelToken& stop);
 
 /// For find_reuse() of later builds: the steps of an image, bottom first.
 Result<> remember_results(Session& session, const std::vector<CommittedStep>& steps);

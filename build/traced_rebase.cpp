@@ -152,7 +152,7 @@ Result<StepOutcome> Rebasing::execute(double& seconds) {
   const StepScope scope{
       .step = m_step,
       .below = m_tree.now(),
-      .chain_of = [this](std::size_t) -> const LayerChain& { return m_tree.now(); },  // none has such inputs
+      .chain_of = {},  // none has such inputs
       .output = [this](std::string_view bytes) { m_observer->step_output(m_info, bytes); },
       .note = [this](const std::string& message) { m_observer->note(message); },
       .stop = m_session.cancel,
@@ -220,7 +220,8 @@ Result<SettledStep> Rebasing::run_again(SettledStep settled) {
   m_options.network = settled.spec->network;
   m_options.run = settled.spec->settings;
   TRY_WHILE(m_executor->check(m_step), "{}", place());
-  Reuse other = TRY(find_reuse(m_session, m_tree.hasher(), m_step, m_tree.now(), true, m_session.cancel));
+  Reuse other =
+      TRY(find_reuse(m_session, m_tree.hasher(), m_step, {m_tree.now(), {}}, true, m_session.cancel));
   settled.command = TRY(traced_command(m_session, m_step));
   if (other.outcome) {
     settled.outcome = std::move(*other.outcome);

@@ -3,6 +3,7 @@
 #include "base/posix.hpp"
 #include "build/executor.hpp"
 #include "build/step_traces.hpp"
+#include "build/trace_comparison.hpp"
 #include "build/traced_binds.hpp"
 #include "fs/changeset.hpp"
 #include "fs/file_owners.hpp"
@@ -50,10 +51,14 @@ Result<std::string> whole_command(Session& session, const PreparedStep& step) {
 }
 
 Result<std::string> traced_command(Session& session, const PreparedStep& step) {
-  if (!has_traced_binds(step)) return whole_command(session, step);
+  const bool without_files = has_traced_binds(step);
+  const std::vector<TracedInput> trees = traced_inputs(step);
+  if (!without_files && trees.empty()) return whole_command(session, step);
   KeyInputs inputs;
-  for (const KeyInput input : step.inputs)
-    if (!input.name.starts_with("file ")) inputs.push_back(input);
+  for (const KeyInput input : step.inputs) {
+    const bool is_file = without_files && input.name.starts_with("file ");
+    if (!is_file && !is_of(trees, input.name)) inputs.push_back(input);
+  }
   return command_key(inputs, TRY(contents_of_secrets(session, step)));
 }
 
@@ -63,7 +68,7 @@ Result<TracedMount> mount_traced(Session& session, const std::vector<fs::Layer>&
     return fail(ErrorKind::unsupported, "owners of files are recorded beside them");
   if (TRY(session.workshop.driver())->kind() != fs::DriverKind::overlay)
     return fail(ErrorKind::unsupported, "the layer driver is not kernel overlay");
-  auto view = TRY(open_view(session, layers, stop));
+  auto view = TRY(fs::open_image_view(distinct_layer_paths(session.workshop, layers), &stop));
   TracedMount traced;
   traced.mount.draft.emplace(TRY(session.workshop.layers().draft()));
   const std::string& draft = traced.mount.draft->path();
@@ -102,34 +107,14 @@ Result<StepOutcome> apply_layer(Session& session, const StepOutcome& made,
   return publish_changes(session, std::move(draft), lower, {}, stop);
 }
 
-Result<std::unique_ptr<fs::ImageView>> open_view(Session& session, const std::vector<fs::Layer>& layers,
-                                                 const CancelToken& stop) {
-  return fs::open_image_view(distinct_layer_paths(session.workshop, layers), &stop);
-}
-
-Result<std::vector<std::string>> trace_changes(Session& session, const PreparedStep& step,
-                                               const fs::ImageTrace& trace, fs::ImageView& view,
-                                               const CancelToken& stop) {
-  // That is known already; files of the tree may have to be read.
-  if (std::string difference = file_difference(trace, step); !difference.empty())
-    return std::vector<std::string>{std::move(difference)};
-  constexpr std::size_t shown = 3;
-  return fs::trace_differences(trace, view, session.digests.function(), shown, &stop);
-}
-
 Result<std::optional<StepOutcome>> reuse_traced(Session& session, const PreparedStep& step,
-                                                const LayerChain& below, const CancelToken& stop,
+                                                const StepGround& ground, const CancelToken& stop,
                                                 std::vector<std::string>& reasons) {
   const auto& run = *step.plan->as<recipes::RunStep>();
   if (!untraceable(session, run).empty() || fs::owners_are_recorded()) return std::nullopt;
-  std::vector<fs::Layer> layers;
-  std::unique_ptr<fs::ImageView> view;  // opened for the first candidate
+  TraceComparison comparison(session, step, ground, stop);
   const auto fits = [&](const fs::ImageTrace& trace) -> Result<bool> {
-    if (!view) {
-      layers = TRY(session.directories(below, stop));
-      view = TRY(open_view(session, layers, stop));
-    }
-    std::vector<std::string> differences = TRY(trace_changes(session, step, trace, *view, stop));
+    std::vector<std::string> differences = TRY(comparison.differences(trace));
     const bool is_first = reasons.empty();
     for (std::string& difference : differences)
       if (is_first) reasons.push_back("it used " + std::move(difference));
@@ -140,7 +125,7 @@ Result<std::optional<StepOutcome>> reuse_traced(Session& session, const Prepared
   TRY(session.digests.keep());
   if (!candidate) return std::nullopt;
   const StepOutcome made{candidate->layer, candidate->bytes, candidate->entries};
-  StepOutcome outcome = TRY(apply_layer(session, made, layers, stop));
+  StepOutcome outcome = TRY(apply_layer(session, made, *TRY(comparison.layers()), stop));
   reasons = {fmt::format("all {} paths that it used are the same", candidate->trace.size())};
   outcome.trace = std::move(candidate->trace);
   outcome.seconds = candidate->seconds;

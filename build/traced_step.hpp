@@ -16,7 +16,8 @@ namespace ecrin::build {
 std::string untraceable(Session& session, const recipes::RunStep& run);
 /// What the step is by itself, whatever it runs on (command_key), with the contents of its secrets.
 Result<std::string> whole_command(Session& session, const PreparedStep& step);
-/// The same without what its trace tells: files of the context that it mounts (build/traced_binds.hpp).
+/// The same without what its trace tells: files of the context (build/traced_binds.hpp) and trees
+/// (build/traced_inputs.hpp) that it mounts.
 Result<std::string> traced_command(Session& session, const PreparedStep& step);
 
 /// As mount_layers() for a step.
@@ -35,19 +36,10 @@ Result<fs::ImageTrace> trace_of(Session& session, fs::TracedTree& tree, const Ca
 Result<StepOutcome> apply_layer(Session& session, const StepOutcome& made,
                                 const std::vector<fs::Layer>& layers, const CancelToken& stop);
 
-/// The tree of these layers, to compare traces with.
-Result<std::unique_ptr<fs::ImageView>> open_view(Session& session, const std::vector<fs::Layer>& layers,
-                                                 const CancelToken& stop);
-/// What a run with this trace used and the step would find different on this tree: a few of it, as people
-/// read it.
-Result<std::vector<std::string>> trace_changes(Session& session, const PreparedStep& step,
-                                               const fs::ImageTrace& trace, fs::ImageView& view,
-                                               const CancelToken& stop);
-
-/// The result of an earlier run that stands for one on this tree, applied to it. None: the step has to run;
+/// The result of an earlier run that stands for one on this ground, applied to it. None: the step has to run;
 /// `reasons` then says what differs from what was used before, and else what was found to be the same.
 Result<std::optional<StepOutcome>> reuse_traced(Session& session, const PreparedStep& step,
-                                                const LayerChain& below, const CancelToken& stop,
+                                                const StepGround& ground, const CancelToken& stop,
                                                 std::vector<std::string>& reasons);
 
 }  // namespace ecrin::build

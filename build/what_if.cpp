@@ -8,6 +8,7 @@
 #include "build/step_fates.hpp"
 #include "build/step_traces.hpp"
 #include "build/traced_binds.hpp"
+#include "build/traced_inputs.hpp"
 #include "fs/layer_merge.hpp"
 
 namespace ecrin::build {
@@ -97,12 +98,32 @@ private:
     }
     for (const StepInput& input : plan(index).inputs) {
       if (!input.stage_step || m_changes[*input.stage_step].empty()) continue;
+      const std::string reason = TRY(reason_of_input(index, input));
+      if (reason.empty()) continue;
       m_changes[index].add(TRY(all_of_layer(index)));
-      return fmt::format("what it takes from '{}' may change", printable(input.name));
+      return reason;
     }
     if (is_independent(plan(index)) || !plan(index).parent) return "";
     if (m_changes[*plan(index).parent].empty() && !runs_below(index)) return "";
     return reason_on_changed_tree(index);
+  }
+
+  // That tree has changes.
+  Result<std::string> reason_of_input(std::size_t index, const StepInput& input) {
+    std::string all = fmt::format("what it takes from '{}' may change", printable(input.name));
+    std::vector<TracedInput> inputs = traced_inputs(m_session.steps[index]);
+    std::erase_if(inputs, [&](const TracedInput& each) { return each.name != input.name; });
+    if (!uses_traces() || inputs.empty()) return all;
+    StepTraces traces(m_session.workshop.store().database(), m_session.workshop.layers());
+    const auto trace = TRY(traces.of(m_session.steps[index].key));
+    if (!trace) return all;
+    for (const TracedInput& mounted : inputs) {
+      const fs::ImageTrace part = part_of(*trace, mounted);
+      const std::string found = seen(part, m_changes[*input.stage_step]);
+      if (part.empty()) return all;
+      if (!found.empty()) return fmt::format("it used {} (of '{}')", found, printable(input.name));
+    }
+    return "";
   }
 
   // Its tree has changes.

@@ -214,6 +214,123 @@ steps:
   CHECK(ecrin.in_container(used.image, {"cat", "/out"}) == "2\na\nb\n");
 }
 
+TEST_CASE("of a stage that a step mounts, those files count that it used", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  const std::string access = GENERATE("true", "false");
+  const std::string recipe = R"(
+stages:
+  side:
+    from: localhost/busybox
+    steps:
+      - copy: {src: src, dest: /opt/}
+      - run: ln -s part /opt/link
+  main:
+    from: localhost/busybox
+    steps:
+      - run:
+          command: cat /side/used > /out; ls /all/listed >> /out; touch /all/new && rm /all/new; true
+          mounts:
+            - {bind: /side, from: side, source: /opt/link}
+            - {bind: /all, from: side, source: /opt, read_only: )" +
+                             access + "}\n";
+  ecrin.context("src/part/used", "1\n");
+  ecrin.context("src/part/other", "1\n");
+  ecrin.context("src/listed/a", "1\n");
+  CHECK(traced_build(ecrin, recipe, "cat").step.state == "done");
+  ecrin.context("src/part/other", "2\n");
+  ecrin.context("src/listed/a", "2\n");
+  const auto forecast = [&](const std::string& path) {
+    return ecrin.try_build(recipe, {"--cache", "traced", "--what-if", path}).out;
+  };
+  const TracedBuild other = traced_build(ecrin, recipe, "cat");
+  CHECK(other.step.state == "cached");
+  CHECK(contains(forecast("src/part/other"), "1 of 3 steps"));
+  CHECK(contains(forecast("src/part/used"), "it used /opt/part/used: its content (of 'side')"));
+  ecrin.context("src/listed/b", "1\n");
+  const TracedBuild listed = traced_build(ecrin, recipe, "cat");
+  CHECK(listed.step.state == "done");
+  CHECK(has_reason(listed.step, "it used /opt/listed: the names in it (of 'side')"));
+  ecrin.context("src/new", "");
+  CHECK(has_reason(traced_build(ecrin, recipe, "cat").step, "/opt/new: it was not there (of 'side')"));
+  ecrin.context("src/part/used", "2\n");
+  const TracedBuild used = traced_build(ecrin, recipe, "cat");
+  CHECK(has_reason(used.step, "it used /opt/part/used: its content (of 'side')"));
+  CHECK(ecrin.in_container(used.image, {"cat", "/out"}) == "2\na\nb\n");
+  const std::string trace = ecrin({"trace", used.image + "@2"}).out;
+  CHECK(contains(trace, "read       //from/side//opt/part/used\n"));
+  CHECK(contains(trace, "listed     //from/side#2//opt/listed\n"));
+}
+
+TEST_CASE("of an image that a step mounts, those files count that it used", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  const auto make_image = [&](const std::string& used, const std::string& other) {
+    const std::string recipe =
+        "name: localhost/files\nfrom: scratch\nsteps:\n  - write: {dest: /used, content: '" + used +
+        "'}\n  - write: {dest: /other, content: '" + other + "'}\n";
+    REQUIRE(ecrin.try_build(recipe, {"-t", "localhost/files"}).code == 0);
+  };
+  const std::string recipe = R"(
+from: localhost/busybox
+steps:
+  - run: {command: cat /m/used > /out, mounts: [{bind: /m, from: localhost/files}]}
+)";
+  const auto state = [&] {
+    const Outcome outcome = ecrin.try_build(recipe, {"--cache", "traced", "--progress", "json"});
+    INFO(outcome.description);
+    REQUIRE(outcome.code == 0);
+    return step_reports(outcome).back().state;
+  };
+  make_image("1", "1");
+  CHECK(state() == "done");
+  make_image("1", "2");
+  CHECK(state() == "cached");
+  make_image("2", "2");
+  CHECK(state() == "done");
+}
+
+TEST_CASE("a stage without files that a step mounts is another one when it has some", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  const std::string rest = R"(
+  main:
+    from: localhost/busybox
+    steps:
+      - run: {command: ls /m > /out, mounts: [{bind: /m, from: side}]}
+)";
+  const std::string empty = "stages:\n  side:\n    from: scratch\n" + rest;
+  const std::string full =
+      "stages:\n  side:\n    from: scratch\n    steps: [{write: {dest: /file, content: x}}]\n" + rest;
+  CHECK(traced_build(ecrin, empty, "ls").step.state == "done");
+  const TracedBuild with_file = traced_build(ecrin, full, "ls");
+  CHECK(with_file.step.state == "done");
+  CHECK(ecrin.in_container(with_file.image, {"cat", "/out"}) == "file\n");
+}
+
+TEST_CASE("what a new cache begins with counts as a whole", "[any-driver]") {
+  Ecrin ecrin;
+  ecrin.driver = "overlay";
+  const std::string recipe = R"(
+stages:
+  side:
+    from: localhost/busybox
+    steps:
+      - copy: {src: src, dest: /opt/}
+  main:
+    from: localhost/busybox
+    steps:
+      - run:
+          command: cat /m/opt/used > /out
+          mounts: [{bind: /m, from: side}, {cache: /c, from: side, source: /opt}]
+)";
+  ecrin.context("src/used", "1");
+  ecrin.context("src/other", "1");
+  CHECK(traced_build(ecrin, recipe, "cat").step.state == "done");
+  ecrin.context("src/other", "2");
+  CHECK(traced_build(ecrin, recipe, "cat").step.state == "done");
+}
+
 TEST_CASE("a secret is part of what a step used, by its content", "[any-driver]") {
   Ecrin ecrin;
   ecrin.driver = "overlay";

@@ -4,7 +4,8 @@
     proof.py [--ecrin PROGRAM] [--projects N] [--edits N] [--seed N] [--directory DIR] [--keep]
 
 Each project is a base tree with busybox, a context and a recipe of COPY and RUN steps that read, stat, list, glob, write,
-rename, delete and link in both. After each edit of base or context it is built with --cache=traced in one store, which
+rename, delete and link in both, in a part of another stage that they mount, and in a part of the context that they mount.
+After each edit of base or context it is built with --cache=traced in one store, which
 remembers all builds before, and with --cache=off in another: the manifests must be equal, byte for byte. Every project
 comes from its seed alone, so that a failure can be made again: its number is the --seed, with --projects 1. What failed
 is kept. At the end stands how many steps ran and how many were taken over, because a cache that never finds anything is
@@ -91,7 +92,8 @@ class Tree:
             self.add(rng)
         return None
 
-    def write(self, root):
+    def write(self, root, is_checkout=False):
+        """A checkout has no hard links, and times that nobody should look at."""
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(root)
         for path in sorted(self.entries, key=lambda name: (self.entries[name][0] == "hard", name)):
@@ -101,6 +103,8 @@ class Tree:
                 os.mkdir(place)
             elif kind == "link":
                 os.symlink(content, place)
+            elif kind == "hard" and is_checkout:
+                shutil.copy2(os.path.join(root, content), place)
             elif kind == "hard":
                 os.link(os.path.join(root, content), place)
             else:
@@ -110,6 +114,10 @@ class Tree:
         for path, (kind, _, mode) in self.entries.items():
             if kind == "dir":
                 os.chmod(os.path.join(root, path), mode)
+            if is_checkout:
+                os.utime(os.path.join(root, path), (1, 1), follow_symlinks=False)
+        if is_checkout:
+            os.utime(root, (1, 1))
 
 
 def text(rng):
@@ -180,32 +188,61 @@ def command(rng, trees):
     ])()
 
 
-def recipe(rng, base, context):
+def mount(rng, base, context, of_stage):
+    """One of a RUN step, and the trees that commands find there."""
+    if not of_stage:
+        return "{bind: /mnt, source: tree}", [("/mnt", context)]
+    source = rng.choice(["/", "/src", "/base"])
+    trees = {"/": [("/mnt/base", base), ("/mnt/src", context)], "/src": [("/mnt", context)], "/base": [("/mnt", base)]}
+    read_only = rng.choice(["true", "true", "false"])
+    return f"{{bind: /mnt, from: side, source: {source}, read_only: {read_only}}}", trees[source]
+
+
+def stage_steps(rng, base, context, count, mounts):
+    """`mounts`: of what its steps may mount something: False = the context, True = the stage before."""
     steps = []
     copies = 0
     trees = [("/base", base), ("/src", context)]
-    for number in range(rng.randrange(3, 7)):
+    for number in range(count):
         if rng.random() < 0.3 or number == 0:
             entry = context.any(rng)
             source = rng.choice(["tree", f"tree/{entry}" if entry else "tree"])
             steps.append(("copy", source, rng.choice(["/src/", "/src/", f"/src/more{copies}/"])))
             copies += 1
         else:
-            steps.append(("run", [command(rng, trees) for _ in range(rng.randrange(1, 5))]))
+            mounted, there = (None, [])
+            if mounts and rng.random() < 0.7:
+                mounted, there = mount(rng, base, context, rng.choice(mounts))
+            step_trees = trees + there * 3
+            steps.append(("run", [command(rng, step_trees) for _ in range(rng.randrange(1, 5))], mounted))
     return steps
 
 
-def written(steps, context):
-    lines = ["name: proof", "from: {rootfs: base.tar}", "steps:", "- run: {command: mkdir -p /out /src, network: none}"]
-    for step in steps:
-        if step[0] == "copy":
-            path = step[1]
-            if path != "tree" and path[5:] not in context.entries:
-                path = "tree"  # an edit took it away
-            lines.append(f"- copy: {{src: {json.dumps(path)}, dest: {json.dumps(step[2])}}}")
-        else:
+def recipe(rng, base, context):
+    """Stages in their order: (name, steps). Half of the projects have one only, and mount nothing."""
+    if rng.random() < 0.5:
+        return [("main", stage_steps(rng, base, context, rng.randrange(3, 7), []))]
+    mounts = rng.choice([[False], [True], [True], [True, False]])
+    side = [("side", stage_steps(rng, base, context, rng.randrange(2, 5), []))] if True in mounts else []
+    return side + [("main", stage_steps(rng, base, context, rng.randrange(2, 5), mounts))]
+
+
+def written(stages, context):
+    lines = ["name: proof", "stages:"]
+    for name, steps in stages:
+        lines += [f"  {name}:", "    from: {rootfs: base.tar}", "    steps:",
+                  "    - run: {command: mkdir -p /out /src, network: none}"]
+        for step in steps:
+            if step[0] == "copy":
+                path = step[1]
+                if path != "tree" and path[5:] not in context.entries:
+                    path = "tree"  # an edit took it away
+                lines.append(f"    - copy: {{src: {json.dumps(path)}, dest: {json.dumps(step[2])}}}")
+                continue
             script = "\n".join(f"({line}) 2>&1 || true" for line in step[1])
-            lines.append("- run:\n    network: none\n    command: " + json.dumps(script))
+            lines.append("    - run:\n        network: none\n        command: " + json.dumps(script))
+            if step[2]:
+                lines.append(f"        mounts: [{step[2]}]")
     return "\n".join(lines) + "\n"
 
 
@@ -276,16 +313,17 @@ class Proof:
         shutil.rmtree(work, ignore_errors=True)
         os.makedirs(work)
         base, context = Tree(rng, rng.randrange(4, 14)), Tree(rng, rng.randrange(4, 14))
-        steps = recipe(rng, base, context)
+        stages = recipe(rng, base, context)
+        mounts = any(step[0] == "run" and step[2] for _, steps in stages for step in steps)
         traced, plain = os.path.join(directory, "traced"), os.path.join(directory, "plain")
         for number in range(self.options.edits + 1):
             if number > 0:
                 for _ in range(rng.randrange(1, 3)):
                     (base if rng.random() < 0.4 else context).edit(rng)
             write_base(base, work, self.options.busybox)
-            context.write(os.path.join(work, "tree"))
+            context.write(os.path.join(work, "tree"), is_checkout=mounts)
             with open(os.path.join(work, "recipe.yaml"), "w", encoding="utf-8") as file:
-                file.write(written(steps, context))
+                file.write(written(stages, context))
             first, events = self.build(traced, work, "traced")
             second, other = self.build(plain, work, "off")
             self.builds += 2

@@ -83,7 +83,7 @@ struct Running {
   StepFailure failure;
   StepScope scope{.step = step,
                   .below = below,
-                  .chain_of = [this](std::size_t) -> const LayerChain& { return below; },
+                  .chain_of = [this](std::size_t) { return below; },
                   .output = [](std::string_view) {},
                   .note = [this](const std::string& note) { notes.push_back(note); },
                   .stop = cancel,
