@@ -45,10 +45,23 @@ struct Build {
   }
 };
 
-Build build(Ecrin& ecrin, Arguments flags, const std::string& cache = "traced") {
+// The same with the files in a stage that a step mounts.
+const std::string k_mounting_recipe = R"(
+stages:
+  side:
+    from: localhost/busybox
+    steps: [{copy: {src: src, dest: /src/}}]
+  main:
+    from: localhost/busybox
+    steps:
+      - run: {command: sleep 1 && sort /side/used > /sorted, mounts: [{bind: /side, from: side, source: /src}]}
+)";
+
+Build build(Ecrin& ecrin, Arguments flags, const std::string& cache = "traced",
+            const std::string& recipe = k_recipe) {
   ecrin.driver = "overlay";
   flags.insert(flags.end(), {"--cache", cache, "--explain", "--progress", "json", "--retry", "1"});
-  const Outcome outcome = ecrin.try_build(k_recipe, flags);
+  const Outcome outcome = ecrin.try_build(recipe, flags);
   INFO(outcome.description);
   REQUIRE(outcome.code == 0);
   return {lines_of(outcome.out).back(), step_reports(outcome), outcome.err};
@@ -114,6 +127,27 @@ TEST_CASE("another machine takes over what used nothing of what it changed", "[a
   CHECK(build(exact, {"--cache-from", from}, "exact").step("sort").state == "done");
   fill(exact, "1\n");
   CHECK(build(exact, {"--cache-from", from}, "exact").step("sort").state == "cached");
+}
+
+TEST_CASE("another machine compares what a step used of a stage with its own", "[any-driver]") {
+  Ecrin first;
+  fill(first, "1\n");
+  const std::string cache = first.scratch() / "cache";
+  const std::string from = "type=local,src=" + cache;
+  build(first, {"--cache-to", "type=local,dest=" + cache}, "traced", k_mounting_recipe);
+
+  Ecrin second;
+  fill(second, "2\n");
+  const Build taken = build(second, {"--cache-from", from}, "traced", k_mounting_recipe);
+  CHECK(taken.step("sort").state == "cached");
+  CHECK(taken.has_reason("sort", "paths that it used are the same"));
+  CHECK(second.in_container(taken.image, {"cat", "/sorted"}) == "a\nb\n");
+
+  Ecrin third;
+  fill(third, "1\n", "d\nc\n");
+  const Build changed = build(third, {"--cache-from", from}, "traced", k_mounting_recipe);
+  CHECK(changed.step("sort").state == "done");
+  CHECK(changed.has_reason("sort", "cache '" + cache + "': it used /src/used: its content (of 'side')"));
 }
 
 TEST_CASE("damaged traces are a note, and the steps run", "[any-driver]") {

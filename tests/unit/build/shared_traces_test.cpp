@@ -271,7 +271,7 @@ TEST_CASE("a packed trace is read within its bounds") {
   CHECK(refusal(pack(std::string(k_foreign_trace_limit + 1, '\0'))) == ErrorKind::limit);
   CHECK(refusal(pack(trace_with({"a"}))) == ErrorKind::invalid);
   CHECK(refusal(pack(fs::ImageTrace{})) == ErrorKind::invalid);
-  CHECK(unpack_foreign_trace(pack(trace_with({"", "//context/a"}))));
+  CHECK(unpack_foreign_trace(pack(trace_with({"", "//context/a", "//from/side//a"}))));
   CHECK(refusal(pack(trace_with({"", "//elsewhere/a"}))) == ErrorKind::invalid);
   CHECK(refusal("") == ErrorKind::invalid);
   CHECK(refusal(pack(trace).substr(0, 12)) == ErrorKind::invalid);
