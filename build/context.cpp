@@ -18,6 +18,8 @@ namespace ecrin::build {
 
 namespace {
 
+constexpr std::size_t k_single_limit = 16;  // files
+
 // As "{:04o}", a hundred thousand times.
 void append_mode(std::string& text, mode_t mode) {
   for (int shift = 9; shift >= 0; shift -= 3) text += static_cast<char>('0' + (mode >> shift & 7));
@@ -100,8 +102,19 @@ Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, c
   return m_known.add(files);
 }
 
+// A few files that are not known get their digest at once. When there are many, it is done for all together,
+// and the list of inputs made anew.
+Result<bool> BuildContext::append_digest(const SourceEntry& entry, std::string& value,
+                                         const CancelToken* cancel) {
+  if (TRY(m_known.append_digest(entry, value))) return true;
+  if (m_single == k_single_limit) return false;
+  ++m_single;
+  TRY(compute({&entry}, cancel));
+  return m_known.append_digest(entry, value);
+}
+
 Result<> BuildContext::add_inputs(const SourceItem& item, KeyInputs& inputs,
-                                  std::vector<const SourceEntry*>& unknown) {
+                                  std::vector<const SourceEntry*>& unknown, const CancelToken* cancel) {
   std::map<std::pair<dev_t, ino_t>, std::string> links;
   const std::string& own = item.entries.front().path;
   if (item.named != own) inputs.push_back({m_prefix + item.named, "link " + own});
@@ -113,7 +126,7 @@ Result<> BuildContext::add_inputs(const SourceItem& item, KeyInputs& inputs,
       value = "file ";
       append_mode(value, mode);
       value += ' ';
-      if (!TRY(m_known.append_digest(entry, value))) {
+      if (!TRY(append_digest(entry, value, cancel))) {
         unknown.push_back(&entry);
         continue;
       }
@@ -141,11 +154,12 @@ Result<> BuildContext::add_inputs(const SourceItem& item, KeyInputs& inputs,
 
 Result<> BuildContext::add_inputs(const std::vector<SourceItem>& items, KeyInputs& inputs,
                                   const CancelToken* cancel) {
+  m_single = 0;
   for (;;) {
     // Nearly always all files are known; else those that are not become so, and it is done again.
     KeyInputs all = inputs;
     std::vector<const SourceEntry*> unknown;
-    for (const SourceItem& item : items) TRY(add_inputs(item, all, unknown));
+    for (const SourceItem& item : items) TRY(add_inputs(item, all, unknown, cancel));
     if (unknown.empty()) {
       inputs = std::move(all);
       return {};

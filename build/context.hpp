@@ -66,7 +66,9 @@ private:
                const ContextOptions& options);
   /// For the files whose digest is not known, on all processors.
   Result<> compute(const std::vector<const SourceEntry*>& entries, const CancelToken* cancel);
-  Result<> add_inputs(const SourceItem& item, KeyInputs& inputs, std::vector<const SourceEntry*>& unknown);
+  Result<> add_inputs(const SourceItem& item, KeyInputs& inputs, std::vector<const SourceEntry*>& unknown,
+                      const CancelToken* cancel);
+  Result<bool> append_digest(const SourceEntry& entry, std::string& value, const CancelToken* cancel);
 
   std::string m_directory;
   std::string m_display_name;
@@ -74,6 +76,7 @@ private:
   Fd m_root;
   IgnoreFile m_ignore;
   KnownFiles m_known;
+  std::size_t m_single = 0;  // files of this list whose digest was computed one by one
 };
 
 }  // namespace ecrin::build

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/posix.hpp"
+#include "build/ignore.hpp"
+#include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "fs/file_owners.hpp"
 
@@ -23,35 +25,51 @@ DirectoriesAhead::~DirectoriesAhead() {
   if (m_thread.joinable()) m_thread.join();
 }
 
-void DirectoriesAhead::expect(std::vector<std::string> directories) {
-  if (directories.empty()) return;
-  {
-    const std::lock_guard lock(m_mutex);
-    std::list<Expected> before;
-    for (std::string& path : directories) before.push_back({.path = std::move(path), .found = {}});
-    m_expected.splice(m_expected.begin(), before);
+// The first one is left to the walk.
+bool DirectoriesAhead::has_work() const {
+  return m_taken != m_expected.begin() && std::prev(m_taken) != m_expected.begin() &&
+         m_waiting < k_waiting_limit;
+}
+
+void DirectoriesAhead::expect(std::vector<std::string> directories, Below below) {
+  std::list<ExpectedPointer> before;
+  for (std::string& path : directories) {
+    if (m_known.contains(path)) continue;
+    before.push_back(std::make_shared<Expected>(Expected{.path = std::move(path), .goes_on = below}));
   }
-  if (m_thread.joinable())
-    m_changed.notify_all();
-  else if (m_expected.size() >= k_worth_a_thread && std::thread::hardware_concurrency() > 1)
+  if (before.empty()) return;
+  const std::lock_guard lock(m_mutex);
+  m_expected.splice(m_expected.begin(), before);
+  if (m_thread.joinable()) {
+    if (has_work()) m_changed.notify_all();
+  } else if (m_expected.size() >= k_worth_a_thread && std::thread::hardware_concurrency() > 1) {
     m_thread = std::thread([this] { work(); });
+  }
 }
 
 Result<DirectoryChildren> DirectoriesAhead::children(const std::string& directory) {
+  if (auto known = m_known.extract(directory)) {
+    const std::lock_guard lock(m_mutex);
+    m_waiting -= known.mapped().size();
+    if (has_work()) m_changed.notify_all();
+    return std::move(known.mapped());
+  }
   std::unique_lock lock(m_mutex);
-  const bool is_expected = !m_expected.empty() && m_expected.front().path == directory;
+  const bool is_expected = !m_expected.empty() && m_expected.front()->path == directory;
   if (!is_expected || m_taken != m_expected.begin()) {
     if (is_expected) m_expected.pop_front();
     lock.unlock();
     return read(directory);
   }
-  Expected& taken = m_expected.front();
-  m_changed.wait(lock, [&] { return taken.found.has_value(); });
-  Result<DirectoryChildren> found = *std::move(taken.found);
+  const ExpectedPointer taken = m_expected.front();
+  m_changed.wait(lock, [&] { return taken->found.has_value(); });
+  Result<DirectoryChildren> found = *std::move(taken->found);
   if (found) m_waiting -= found->size();
+  taken->is_left = true;
+  m_known.merge(taken->below);
   ++m_taken;
   m_expected.pop_front();
-  m_changed.notify_all();
+  if (has_work()) m_changed.notify_all();
   return found;
 }
 
@@ -70,20 +88,45 @@ Result<DirectoryChildren> DirectoriesAhead::read(const std::string& directory) c
   return children;
 }
 
+bool DirectoriesAhead::is_entered(const std::string& directory) const {
+  return !m_tree.ignore || m_tree.ignore->takes_back() || !m_tree.ignore->ignores(directory);
+}
+
+void DirectoriesAhead::read_below(std::unique_lock<std::mutex>& lock, Expected& expected,
+                                  const std::string& directory, const DirectoryChildren& children) {
+  for (const DirectoryChild& child : children) {
+    if (!S_ISDIR(child.status.st_mode)) continue;
+    const std::string path = join_path(directory, child.name);
+    if (!is_entered(path)) continue;
+    lock.unlock();
+    auto found = read(path);
+    lock.lock();
+    if (expected.is_left || m_is_ending || m_waiting >= k_waiting_limit) return;
+    if (!found) continue;  // the walk will be told
+    m_waiting += found->size();
+    const DirectoryChildren& read = expected.below[path] = *std::move(found);
+    read_below(lock, expected, path, read);
+    if (expected.is_left) return;
+  }
+}
+
 void DirectoriesAhead::work() {
   std::unique_lock lock(m_mutex);
   for (;;) {
-    m_changed.wait(lock, [this] {
-      return m_is_ending || (m_taken != m_expected.begin() && m_waiting < k_waiting_limit);
-    });
+    m_changed.wait(lock, [this] { return m_is_ending || has_work(); });
     if (m_is_ending) return;
-    Expected& last = *--m_taken;
+    const ExpectedPointer last = *--m_taken;
     lock.unlock();
-    auto found = read(last.path);
+    auto found = read(last->path);
     lock.lock();
-    if (found) m_waiting += found->size();
-    last.found = std::move(found);
+    DirectoryChildren children;
+    if (found) {
+      m_waiting += found->size();
+      if (last->goes_on == Below::not_ignored) children = *found;
+    }
+    last->found = std::move(found);
     m_changed.notify_all();
+    read_below(lock, *last, last->path, children);
   }
 }
 

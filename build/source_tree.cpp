@@ -97,7 +97,9 @@ Result<> Walker::add_below(SourceItem& item, const std::string& path, const Abov
     SourceEntry entry{join_path(path, child.name), child.status};
     if (judge(item, entry, above).is_entered) directories.push_back(std::move(entry.path));
   }
-  m_directories.expect(std::move(directories));
+  using Below = DirectoriesAhead::Below;
+  m_directories.expect(std::move(directories),
+                       m_exclude.empty() && !above.include ? Below::not_ignored : Below::unknown);
   for (DirectoryChild& child : children) {
     SourceEntry entry{join_path(path, child.name), child.status};
     const Verdict verdict = judge(item, entry, above);

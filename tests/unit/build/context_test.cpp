@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "base/posix.hpp"
 #include "build/build_cache.hpp"
@@ -190,4 +191,31 @@ TEST_CASE("an unchanged context is known by its metadata") {
   CHECK(digest(0) == other);
   write_file(fixture.files + "/a", "changed");
   CHECK(digest(0) != other);
+}
+
+TEST_CASE("whether few or many files of a context changed, its inputs are those of one that nobody knows") {
+  Fixture known;
+  const auto name = [](int number) {
+    return "/d" + std::to_string(number % 7) + "/f" + std::to_string(number);
+  };
+  for (int i = 0; i < 60; ++i) write_file(known.files + name(i), "1");
+  for (const int changed : {0, 1, 16, 17, 60}) {
+    INFO(changed);
+    {
+      const auto context = known.open();
+      auto selection = select_sources(context->tree(), {"."}, {});
+      REQUIRE(selection);
+      KeyInputs inputs;
+      REQUIRE(context->add_inputs(selection->items, inputs, nullptr));
+      REQUIRE(context->save(std::time(nullptr) + 10));
+    }
+    Fixture fresh;
+    for (int i = 0; i < 60; ++i) {
+      const std::string content = i < changed ? std::to_string(changed) : "1";
+      if (i < changed) write_file(known.files + name(i), content);
+      write_file(fresh.files + name(i), content);
+    }
+    CHECK(known.inputs({"."}) == fresh.inputs({"."}));
+    for (int i = 0; i < changed; ++i) write_file(known.files + name(i), "1");
+  }
 }

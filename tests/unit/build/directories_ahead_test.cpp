@@ -4,6 +4,7 @@
 #include <random>
 
 #include "base/text.hpp"
+#include "build/ignore.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -13,6 +14,7 @@ using test::TempDirectory;
 
 namespace {
 
+using Below = DirectoriesAhead::Below;
 using Listing = std::map<std::string, std::vector<std::string>>;
 
 struct Tree {
@@ -40,7 +42,7 @@ struct Tree {
 };
 
 /// As the selection of a COPY goes through a tree.
-Result<> walk(DirectoriesAhead& directories, const std::string& path, Listing& seen) {
+Result<> walk(DirectoriesAhead& directories, const std::string& path, Listing& seen, Below goes_on) {
   const DirectoryChildren children = TRY(directories.children(path));
   std::vector<std::string> below;
   seen[path];
@@ -48,8 +50,8 @@ Result<> walk(DirectoriesAhead& directories, const std::string& path, Listing& s
     seen[path].push_back(child.name);
     if (S_ISDIR(child.status.st_mode)) below.push_back(path.empty() ? child.name : path + "/" + child.name);
   }
-  directories.expect(below);
-  for (const std::string& directory : below) TRY(walk(directories, directory, seen));
+  directories.expect(below, goes_on);
+  for (const std::string& directory : below) TRY(walk(directories, directory, seen, goes_on));
   return {};
 }
 
@@ -61,10 +63,32 @@ TEST_CASE("two threads see in a tree what is in it") {
     Tree made(seed);
     Listing seen;
     DirectoriesAhead directories(made.tree, nullptr);
-    REQUIRE(walk(directories, "", seen));
+    REQUIRE(walk(directories, "", seen, seed % 2 > 0 ? Below::not_ignored : Below::unknown));
     CHECK(seen == made.names);
     // Nobody expected it: read all the same.
     CHECK(directories.children("").value().size() == made.names[""].size());
+  }
+}
+
+TEST_CASE("directories with one directory each are read with all below them") {
+  TempDirectory directory;
+  const IgnoreRules ignore = IgnoreRules::parse("**/left-out\n", "f").value();
+  const SourceTree tree{
+      .root = &directory.fd(), .ignore = &ignore, .name = "the context", .ignore_file = "f"};
+  std::vector<std::string> expected;
+  for (int i = 0; i < 40; ++i) {
+    expected.push_back(fmt::format("d{:02}", i));
+    for (const char* below : {"", "/lib", "/lib/deep", "/left-out"})
+      REQUIRE(posix::mkdir_at(directory.fd(), expected.back() + below, 0755));
+  }
+  DirectoriesAhead directories(tree, nullptr);
+  directories.expect(expected, Below::not_ignored);
+  for (const std::string& path : expected) {
+    CHECK(directories.children(path).value().size() == 2);
+    directories.expect({path + "/lib"}, Below::not_ignored);
+    CHECK(directories.children(path + "/lib").value().size() == 1);
+    directories.expect({path + "/lib/deep"}, Below::not_ignored);
+    CHECK(directories.children(path + "/lib/deep").value().empty());
   }
 }
 
@@ -74,7 +98,7 @@ TEST_CASE("a walk may end in the middle of what it expected") {
   std::vector<std::string> all;
   for (const auto& [path, children] : made.names)
     if (!path.empty()) all.push_back(path);
-  directories.expect(all);
+  directories.expect(all, Below::not_ignored);
   CHECK(directories.children(all.front()).value().size() == made.names[all.front()].size());
 }
 
@@ -87,13 +111,13 @@ TEST_CASE("what is wrong with a directory is told to the one who asks for it") {
     if (i % 3 > 0) REQUIRE(posix::mkdir_at(directory.fd(), expected.back(), 0755));
   }
   DirectoriesAhead directories(tree, nullptr);
-  directories.expect(expected);
+  directories.expect(expected, Below::unknown);
   for (int i = 0; i < 30; ++i)
     CHECK(directories.children(expected[static_cast<std::size_t>(i)]).has_value() == (i % 3 > 0));
 
   CancelToken cancel;
   DirectoriesAhead cancelled(tree, &cancel);
-  cancelled.expect(expected);
+  cancelled.expect(expected, Below::not_ignored);
   cancel.cancel();
   CHECK(cancelled.children(expected[1]).error().kind() == ErrorKind::cancelled);
 }
