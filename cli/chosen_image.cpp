@@ -26,13 +26,17 @@ Result<ChosenImage> choose_image(Session& session, const std::string& words,
                                                                             interrupts.token());
   };
   // What is here and shall not be renewed needs no registry, nor the files that say where there are some.
-  std::optional<oci::ImageRecord> here;
+  std::optional<oci::ImageStore::Loaded> here;
   if (policy == build::PullPolicy::missing || policy == build::PullPolicy::never) {
-    auto found = workshop.images().find(name.image, wanted);
+    auto found = workshop.images().find_and_load(name.image, wanted);
     if (found) here = std::move(*found);
   }
-  const oci::ImageRecord record = here ? std::move(*here) : TRY(obtain());
-  oci::Image image = TRY(workshop.images().load(record.manifest));
+  if (!here) {
+    oci::ImageRecord record = TRY(obtain());
+    oci::Image loaded = TRY(workshop.images().load(record.manifest));
+    here.emplace(std::move(record), std::move(loaded));
+  }
+  auto& [record, image] = *here;
   if (!wanted.accepts(image.config.platform))
     log::warning("'{}' is an image for {}, not for {}", printable(words, 300),
                  printable(image.config.platform.to_string(), 100), wanted.to_string());

@@ -59,14 +59,21 @@ Result<ImageRecord> ImageStore::find(const std::string& name_or_id) {
 }
 
 Result<ImageRecord> ImageStore::find(const std::string& name_or_id, const Platform& platform) {
+  return TRY(find_and_load(name_or_id, platform)).record;
+}
+
+Result<ImageStore::Loaded> ImageStore::find_and_load(const std::string& name_or_id,
+                                                     const Platform& platform) {
   ImageRecord record = TRY(find_any(name_or_id));
-  if (record.kind == ImageKind::index) return choose(record, name_or_id, platform);
+  const bool is_index = record.kind == ImageKind::index;
+  if (is_index) record = TRY(choose(record, name_or_id, platform));
   TRY(refuse_artifact(record, name_or_id));
-  const Platform offered = TRY(load(record.manifest)).config.platform;
-  if (!platform.accepts(offered))
+  Image image = TRY(load_held(record.descriptor()));
+  const Platform& offered = image.config.platform;
+  if (!is_index && !platform.accepts(offered))
     return fail(ErrorKind::not_found, "'{}' is an image for {}, not for {}", printable(name_or_id, 300),
                 printable(offered.to_string(), 100), platform.to_string());
-  return record;
+  return Loaded{.record = std::move(record), .image = std::move(image)};
 }
 
 Result<ImageRecord> ImageStore::choose(const ImageRecord& index, const std::string& name,

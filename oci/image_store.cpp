@@ -295,7 +295,11 @@ Result<Descriptor> ImageStore::descriptor_of(const Digest& manifest, ImageKind k
 }
 
 Result<Image> ImageStore::load(const Digest& manifest) {
-  return load_image(reader(m_blobs), TRY(descriptor_of(manifest, ImageKind::image)));
+  return load_held(TRY(descriptor_of(manifest, ImageKind::image)));
+}
+
+Result<Image> ImageStore::load_held(const Descriptor& manifest) {
+  return load_image(reader(m_blobs), manifest);
 }
 
 Result<StoredIndex> ImageStore::load_index(const Digest& index) {

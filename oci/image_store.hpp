@@ -98,6 +98,12 @@ public:
   /// The same for another platform. An image that is for none that `platform` accepts is not_found too; the
   /// error says which there are.
   Result<ImageRecord> find(const std::string& name_or_id, const Platform& platform);
+  struct Loaded {
+    ImageRecord record;
+    Image image;
+  };
+  /// The same, and all of it: cheaper than load() afterwards.
+  Result<Loaded> find_and_load(const std::string& name_or_id, const Platform& platform);
   /// Whatever the name means, of any kind.
   Result<ImageRecord> find_any(const std::string& name_or_id);
 
@@ -126,6 +132,7 @@ private:
   Result<ImageRecord> record(const ImageRecord& facts, const std::vector<std::string>& names,
                              Taken taken = Taken::replaced);
   Result<Descriptor> descriptor_of(const Digest& manifest, ImageKind kind);
+  Result<Image> load_held(const Descriptor& manifest);
   Result<ImageRecord> choose(const ImageRecord& index, const std::string& name, const Platform& platform);
   Result<std::vector<ImageRecord>> list_where(std::string_view condition, const std::string& value);
   Store& m_store;
