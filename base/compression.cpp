@@ -130,7 +130,7 @@ Result<std::unique_ptr<Sink>> compress(Compression compression, std::optional<in
   TRY(check_level(compression, level));
   if (compression == Compression::none) return std::make_unique<PassingSink>(next);
   const std::shared_ptr<const BlockFormat> format = compression == Compression::gzip
-                                                        ? make_gzip_format(level.value_or(6))
+                                                        ? make_gzip_format(level.value_or(4))
                                                         : make_zstd_format(level.value_or(3));
   return make_block_sink(format, next, threads);
 }

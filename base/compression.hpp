@@ -30,7 +30,7 @@ Result<std::unique_ptr<Source>> decompress_any(std::unique_ptr<Source> source, C
 /// ErrorKind::unsupported for a format that is only read.
 Result<> check_level(Compression compression, std::optional<int> level);
 
-/// A sink that compresses into `next` (none: passes through). `level` nullopt: 6 for gzip, 3 for zstd.
+/// A sink that compresses into `next` (none: passes through). `level` nullopt: 4 for gzip, 3 for zstd.
 /// finish() writes the trailer and finishes `next`. The input is cut into blocks of a fixed size that up to
 /// `threads` threads compress at once (1: the caller's own; they start with the second block); `next` is only
 /// used on the caller's thread. The bytes are the same for any number of threads.

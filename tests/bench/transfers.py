@@ -77,7 +77,7 @@ def push(lab):
                                 prepare=lambda _: [empty]))
     tar = lab.tar("large")
     return found + [Contestant(f"{' '.join(words)} of tar", PART, ["sh", "-c", f"{' '.join(words)} -c {tar} > /dev/null"])
-                    for words in (["gzip", "-6"], ["zstd", "-3", "-T1"])]
+                    for words in (["gzip", "-4"], ["zstd", "-3", "-T1"])]
 
 
 def packed(name):
@@ -172,7 +172,7 @@ WORKLOADS = [
         Target("ready blobs: as skopeo copy (a gap under 1.5 is none)", lambda m: m.wall("ecrin, ready blobs"),
                lambda m: 1.5 * m.wall("skopeo copy")),
         Target("own layers, gzip: at most packing on all processors + the upload",
-               lambda m: m.wall("ecrin, own layers, gzip"), packed("gzip -6 of tar")),
+               lambda m: m.wall("ecrin, own layers, gzip"), packed("gzip -4 of tar")),
         Target("own layers, zstd: at most packing on all processors + the upload",
                lambda m: m.wall("ecrin, own layers, zstd"), packed("zstd -3 -T1 of tar"))]),
     Workload("disk", "four images with 99 % equal files and no common layer", disk, [
