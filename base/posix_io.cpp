@@ -12,7 +12,9 @@ namespace ecrin::posix {
 namespace {
 
 Result<> copy_by_hand(const Fd& from, const Fd& to, off_t offset, off_t end, std::vector<std::byte>& buffer) {
-  if (buffer.empty()) buffer.resize(256 * 1024);
+  // No larger than there is need for: it is made for each file, and filled with zeros.
+  const auto size = static_cast<std::size_t>(std::clamp<off_t>(end - offset, 1, 256 * 1024));
+  if (buffer.size() < size) buffer.resize(size);
   while (offset < end) {
     const auto wanted = std::min(buffer.size(), static_cast<std::size_t>(end - offset));
     const ssize_t count = retry([&] { return ::pread(from.get(), buffer.data(), wanted, offset); });

@@ -113,12 +113,14 @@ Result<std::size_t> LimitSource::read(std::span<std::byte> buffer) {
 }
 
 Result<std::uint64_t> copy_stream(Source& source, Sink& sink) {
-  std::vector<std::byte> buffer(k_copy_block);
+  // Not filled with zeros: of a small file most of it is never touched.
+  const auto bytes = std::make_unique_for_overwrite<std::byte[]>(k_copy_block);
+  const std::span buffer(bytes.get(), k_copy_block);
   std::uint64_t total = 0;
   for (;;) {
     const std::size_t count = TRY(source.read(buffer));
     if (count == 0) return total;
-    TRY(sink.write(std::span(buffer).first(count)));
+    TRY(sink.write(buffer.first(count)));
     total += count;
   }
 }
