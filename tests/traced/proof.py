@@ -227,10 +227,10 @@ def recipe(rng, base, context):
     return side + [("main", stage_steps(rng, base, context, rng.randrange(2, 5), mounts))]
 
 
-def written(stages, context):
+def written(stages, context, base="{rootfs: base.tar}"):
     lines = ["name: proof", "stages:"]
     for name, steps in stages:
-        lines += [f"  {name}:", "    from: {rootfs: base.tar}", "    steps:",
+        lines += [f"  {name}:", f"    from: {base}", "    steps:",
                   "    - run: {command: mkdir -p /out /src, network: none}"]
         for step in steps:
             if step[0] == "copy":
@@ -336,6 +336,9 @@ class Proof:
                 return False
         return True
 
+    def has_proved(self):
+        return self.ran > 0 and self.reused > 0
+
     def told(self):
         return f"{self.builds} builds, {self.ran} steps ran, {self.reused} were taken over by what they had used"
 
@@ -348,6 +351,9 @@ class Proof:
                 return 1
             if number % 50 == 49:
                 print(f"{number + 1} projects, {self.told()}", flush=True)
+        if self.options.projects >= 10 and not self.has_proved():
+            print(f"nothing was proved: {self.told()}", file=sys.stderr)
+            return 1
         print(f"{self.options.projects} projects, no difference: {self.told()}")
         if not self.options.keep:
             for store in ("traced", "plain"):
