@@ -1,6 +1,7 @@
 // Extended attributes. There are no *at calls for them before Linux 6.13, so names go through
-// /proc/self/fd/N/name, whose last part lgetxattr and its sisters never follow. Only listing, which is done
-// for every file and nearly always finds nothing, asks the new call first: it does not walk through /proc.
+// /proc/self/fd/N/name, whose last part lgetxattr and its sisters never follow. Only listing and reading,
+// which are done for every file and nearly always find nothing, ask the new calls first: they do not walk
+// through /proc.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 
 #include "base/posix_internal.hpp"
 #include "base/text.hpp"
@@ -36,17 +38,42 @@ ssize_t get_growing(F get, std::string& bytes) {
   }
 }
 
-// listxattrat(2); nothing: the kernel or a filter around us does not know it.
-std::optional<ssize_t> list_at(const Fd& dir, const std::string& name, char* buffer, std::size_t size) {
-  constexpr long k_listxattrat = 465;  // on all architectures; not in the headers of Debian 12
-  static std::atomic<bool> is_known = true;
+// A call that the kernel, or a filter around us, may not know: then nothing, from now on.
+template <class Call>
+std::optional<ssize_t> if_known(std::atomic<bool>& is_known, Call call) {
   if (!is_known.load(std::memory_order_relaxed)) return std::nullopt;
-  const long length =
-      ::syscall(k_listxattrat, dir.get(), name.c_str(), unsigned{AT_SYMLINK_NOFOLLOW}, buffer, size);
+  const long length = call();
+  // A file never refuses to be listed or read with EPERM, but filters do.
   if (length >= 0 || (errno != ENOSYS && errno != EPERM)) return length;
-  // A file never refuses to be listed with EPERM, but filters do.
   is_known.store(false, std::memory_order_relaxed);
   return std::nullopt;
+}
+
+// Their numbers are the same on all architectures; the headers of Debian 12 do not have them.
+constexpr long k_getxattrat = 464;
+constexpr long k_listxattrat = 465;
+
+std::optional<ssize_t> list_at(const Fd& dir, const std::string& name, char* buffer, std::size_t size) {
+  static std::atomic<bool> is_known = true;
+  return if_known(is_known, [&] {
+    return ::syscall(k_listxattrat, dir.get(), name.c_str(), unsigned{AT_SYMLINK_NOFOLLOW}, buffer, size);
+  });
+}
+
+std::optional<ssize_t> get_at(const Fd& dir, const std::string& name, const std::string& key, char* buffer,
+                              std::size_t size) {
+  static std::atomic<bool> is_known = true;
+  struct {
+    std::uint64_t value;
+    std::uint32_t size;
+    std::uint32_t flags;
+  } arguments{.value = reinterpret_cast<std::uintptr_t>(buffer),
+              .size = static_cast<std::uint32_t>(size),
+              .flags = 0};
+  return if_known(is_known, [&] {
+    return ::syscall(k_getxattrat, dir.get(), name.c_str(), unsigned{AT_SYMLINK_NOFOLLOW}, key.c_str(),
+                     &arguments, sizeof arguments);
+  });
 }
 
 // `list` and `get` are the calls for one file.
@@ -129,10 +156,10 @@ Result<> remove_xattr_at(const Fd& dir, const std::string& name, const std::stri
 
 Result<std::optional<std::string>> get_xattr_at(const Fd& dir, const std::string& name,
                                                 const std::string& key) {
-  const std::string path = path_at(dir, name);
   std::string value;
-  const auto get = [&](char* buffer, std::size_t size) {
-    return ::lgetxattr(path.c_str(), key.c_str(), buffer, size);
+  const auto get = [&](char* buffer, std::size_t size) -> ssize_t {
+    if (const auto length = get_at(dir, name, key, buffer, size)) return *length;
+    return ::lgetxattr(path_at(dir, name).c_str(), key.c_str(), buffer, size);
   };
   if (get_growing(get, value) < 0) {
     if (errno == ENODATA || errno == ENOTSUP) return std::nullopt;
