@@ -88,24 +88,31 @@ Result<DirectoryChildren> DirectoriesAhead::read(const std::string& directory) c
   return children;
 }
 
-bool DirectoriesAhead::is_entered(const std::string& directory) const {
-  return !m_tree.ignore || m_tree.ignore->takes_back() || !m_tree.ignore->ignores(directory);
-}
-
-void DirectoriesAhead::read_below(std::unique_lock<std::mutex>& lock, Expected& expected,
-                                  const std::string& directory, const DirectoryChildren& children) {
+std::vector<std::string> DirectoriesAhead::directories_in(const std::string& directory,
+                                                          const DirectoryChildren& children) const {
+  std::vector<std::string> entered;
   for (const DirectoryChild& child : children) {
     if (!S_ISDIR(child.status.st_mode)) continue;
-    const std::string path = join_path(directory, child.name);
-    if (!is_entered(path)) continue;
+    std::string path = join_path(directory, child.name);
+    if (!m_tree.ignore || m_tree.ignore->takes_back() || !m_tree.ignore->ignores(path))
+      entered.push_back(std::move(path));
+  }
+  return entered;
+}
+
+void DirectoriesAhead::read_all(std::unique_lock<std::mutex>& lock, Expected& expected,
+                                const std::vector<std::string>& directories) {
+  for (const std::string& path : directories) {
     lock.unlock();
     auto found = read(path);
+    std::vector<std::string> below;
+    if (found) below = directories_in(path, *found);
     lock.lock();
     if (expected.is_left || m_is_ending || m_waiting >= k_waiting_limit) return;
     if (!found) continue;  // the walk will be told
     m_waiting += found->size();
-    const DirectoryChildren& read = expected.below[path] = *std::move(found);
-    read_below(lock, expected, path, read);
+    expected.below.emplace(path, *std::move(found));
+    read_all(lock, expected, below);
     if (expected.is_left) return;
   }
 }
@@ -118,15 +125,13 @@ void DirectoriesAhead::work() {
     const ExpectedPointer last = *--m_taken;
     lock.unlock();
     auto found = read(last->path);
+    std::vector<std::string> below;
+    if (found && last->goes_on == Below::not_ignored) below = directories_in(last->path, *found);
     lock.lock();
-    DirectoryChildren children;
-    if (found) {
-      m_waiting += found->size();
-      if (last->goes_on == Below::not_ignored) children = *found;
-    }
+    if (found) m_waiting += found->size();
     last->found = std::move(found);
     m_changed.notify_all();
-    read_below(lock, *last, last->path, children);
+    read_all(lock, *last, below);
   }
 }
 

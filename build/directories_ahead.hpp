@@ -53,11 +53,12 @@ private:
   };
   using ExpectedPointer = std::shared_ptr<Expected>;
   Result<DirectoryChildren> read(const std::string& directory) const;
-  bool is_entered(const std::string& directory) const;
+  std::vector<std::string> directories_in(const std::string& directory,
+                                          const DirectoryChildren& children) const;
   bool has_work() const;
   void work();
-  void read_below(std::unique_lock<std::mutex>& lock, Expected& expected, const std::string& directory,
-                  const DirectoryChildren& children);
+  void read_all(std::unique_lock<std::mutex>& lock, Expected& expected,
+                const std::vector<std::string>& directories);
 
   const SourceTree& m_tree;
   const CancelToken* m_cancel;

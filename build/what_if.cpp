@@ -119,8 +119,8 @@ private:
     if (!trace) return all;
     for (const TracedInput& mounted : inputs) {
       const fs::ImageTrace part = part_of(*trace, mounted);
-      const std::string found = seen(part, m_changes[*input.stage_step]);
       if (part.empty()) return all;
+      const std::string found = seen(part, m_changes[*input.stage_step]);
       if (!found.empty()) return fmt::format("it used {} (of '{}')", found, printable(input.name));
     }
     return "";
