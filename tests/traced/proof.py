@@ -140,6 +140,17 @@ def command(rng, trees):
         root, tree = rng.choice(trees)
         found = rng.choice(tree.directories())
         return root + ("/" + found if found else "")
+
+    def is_old(name, how=""):  # the time of what the step itself has just written is a look at the clock
+        return f"[ $(stat {how} -c %Y {name} || echo 0) -lt 1000000000 ]"
+
+    def age():
+        name = path()
+        return f"{is_old(name)} && stat -c '%Y %a' {name} >> {out}"
+
+    def newer():
+        first, second = path(), path()
+        return f"{is_old(first, '-L')} || {is_old(second, '-L')} && [ {first} -nt {second} ] && echo newer >> {out}"
     out = f"/out/{rng.choice(NAMES)}{rng.randrange(3)}"
     return rng.choice([
         lambda: f"cat {path()} >> {out}",
@@ -148,7 +159,7 @@ def command(rng, trees):
         lambda: f"test -d {path()} || echo no >> {out}",
         # Size and links of a directory are not of the tree: docs/traced-cache.md.
         lambda: f"for p in {path()}; do stat -c '%a %u %g %F' $p; [ -d $p ] || stat -c '%s %h' $p; done >> {out}",
-        lambda: f"stat -c '%Y %a' {path()} >> {out}",
+        age,
         lambda: f"ls {directory()} >> {out}",
         lambda: f"ls -la {directory()} | tr -s ' ' | cut -d' ' -f1,3,4,5,9- | grep -v total >> {out}",
         lambda: f"echo {directory()}/* >> {out}",
@@ -184,7 +195,7 @@ def command(rng, trees):
         lambda: f"grep -l a {directory()}/* >> {out}",
         lambda: f"tar c -C {directory()} . | tar t | sort >> {out}",
         lambda: f"diff {path()} {path()} >> {out}",
-        lambda: f"[ {path()} -nt {path()} ] && echo newer >> {out}",
+        newer,
     ])()
 
 
