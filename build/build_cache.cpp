@@ -98,8 +98,9 @@ Result<std::unique_ptr<BuildCache>> BuildCache::open(Database& database, fs::Lay
 
 Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vector<Query>& queries) {
   std::vector<std::optional<CachedStep>> found(queries.size());
-  std::vector<std::string> tree(queries.size());  // by tree_name
-  std::vector<char> whole(queries.size(), 0);     // is everything below each step there?
+  std::vector<std::string> tree(queries.size());     // by tree_name
+  std::vector<char> whole(queries.size(), 0);        // is everything below each step there?
+  std::optional<Database::Transaction> transaction;  // from the first layer on
   for (std::size_t i = 0; i < queries.size(); ++i) {
     if (queries[i].known_tree) {
       tree[i] = *queries[i].known_tree;
@@ -128,7 +129,8 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
     }
     if (!layer.empty()) {
       // Found and held in one go, or gone: between the row and here it may have been collected.
-      step.layer = TRY(m_layers.find_id(layer));
+      if (!transaction) transaction.emplace(TRY(m_database.begin()));
+      step.layer = TRY(m_layers.find_id(layer, *transaction));
       if (!step.layer) continue;
       layer = step.layer->id;
     }
@@ -136,6 +138,7 @@ Result<std::vector<std::optional<CachedStep>>> BuildCache::find(const std::vecto
     whole[i] = is_based ? 1 : 0;
     found[i] = std::move(step);
   }
+  if (transaction) TRY(transaction->commit());
   return found;
 }
 

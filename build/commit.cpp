@@ -128,6 +128,13 @@ Result<GuardedSecrets> mounted_secrets(Session& session) {
 Result<oci::ImageRecord> store_image(Workshop& workshop, ImageParts parts, const ImagePointer& base,
                                      const std::vector<oci::Reference>& names, Squash squash,
                                      const CancelToken& cancel, oci::Role role) {
+  if (squash == Squash::no && parts.manifest.layers.size() > oci::k_layer_count_limit) {
+    auto error =
+        Error(ErrorKind::limit, fmt::format("an image has {} layers at most, and this one would have {}",
+                                            oci::k_layer_count_limit, parts.manifest.layers.size()));
+    return std::unexpected(
+        std::move(error).hint("put steps together, or have --squash make one layer of all that is added"));
+  }
   oci::BlobStore& blobs = workshop.blobs();
   const std::string config = parts.config.to_bytes();
   const bool config_is_new = !TRY(blobs.size_of(oci::Digest::of(config)));

@@ -1,7 +1,11 @@
 #include "build/workshop.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <string_view>
 #include <thread>
+#include <unordered_set>
 
 #include "base/defer.hpp"
 #include "base/log.hpp"
@@ -38,6 +42,16 @@ private:
   std::string m_path;
 };
 
+// The layers of an image are open together, 500 of them perhaps, in each of the steps that run at once; login
+// shells allow 1,024 files. Containers get limits of their own.
+void allow_many_files() {
+  constexpr rlim_t k_enough = 16'384;
+  struct rlimit limit = {};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= k_enough) return;
+  limit.rlim_cur = std::min(limit.rlim_max, k_enough);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options) {
@@ -46,6 +60,7 @@ Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options)
 
 Result<std::unique_ptr<Workshop>> Workshop::open(const WorkshopOptions& options,
                                                  std::unique_ptr<Store> store) {
+  allow_many_files();
   std::unique_ptr<Workshop> workshop(new Workshop);
   workshop->m_options = options;
   workshop->m_store = std::move(store);
@@ -122,12 +137,12 @@ Result<std::vector<fs::Layer>> Workshop::unpack(const oci::Image& image, const C
     return fail(ErrorKind::invalid, "image {} has {} layers and {} diff IDs", image.id().digest.to_string(),
                 blobs.size(), diff_ids.size());
   }
-  std::vector<std::optional<fs::Layer>> found(blobs.size());
+  std::vector<std::string> wanted;
+  for (const oci::DiffId& diff_id : diff_ids) wanted.push_back(diff_id.digest.to_string());
+  std::vector<std::optional<fs::Layer>> found = TRY(m_layers->find_each(wanted));
   std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < blobs.size(); ++i) {
-    found[i] = TRY(m_layers->find(diff_ids[i].digest.to_string()));
+  for (std::size_t i = 0; i < blobs.size(); ++i)
     if (!found[i]) missing.push_back(i);
-  }
   std::optional<Error> failure;
   if (!missing.empty()) {
     // All layers at once: each goes into a directory of its own.
@@ -165,9 +180,11 @@ std::vector<std::string> layer_paths(Workshop& workshop, const std::vector<fs::L
 }
 
 std::vector<std::string> distinct_paths(const std::vector<std::string>& paths) {
+  std::unordered_set<std::string_view> seen;
   std::vector<std::string> distinct;
-  for (auto path = paths.begin(); path != paths.end(); ++path)
-    if (std::find(path + 1, paths.end(), *path) == paths.end()) distinct.push_back(*path);
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path)
+    if (seen.insert(*path).second) distinct.push_back(*path);
+  std::reverse(distinct.begin(), distinct.end());
   return distinct;
 }
 

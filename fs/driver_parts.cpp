@@ -1,9 +1,7 @@
 #include "fs/driver_parts.hpp"
 
-#include <algorithm>
-
 #include "base/posix.hpp"
-#include "fs/lower_tree.hpp"
+#include "fs/layer_roots.hpp"
 #include "fs/whiteout.hpp"
 
 namespace ecrin::fs {
@@ -21,7 +19,8 @@ Result<Fd> scratch_directory(const std::string& scratch, const std::string& name
 
 Result<Stack> open_stack(const TreeRequest& request) {
   Stack stack;
-  stack.root = TRY(root_metadata_of(request.lowers));
+  LayerRoots layers = TRY(open_layer_roots(request.lowers));
+  stack.root = std::move(layers.metadata);
   if (request.upper.empty()) {
     stack.lowers.push_back(TRY(scratch_directory(request.scratch, "root")));
     TRY(set_root_metadata(stack.lowers.back(), stack.root));
@@ -29,10 +28,8 @@ Result<Stack> open_stack(const TreeRequest& request) {
     stack.upper = TRY(posix::open(request.upper, k_directory_flags));
     TRY(set_root_metadata(stack.upper, stack.root));
   }
-  std::vector<std::string> layers = TRY(visible_layers(request.lowers));
-  std::reverse(layers.begin(), layers.end());
-  for (const std::string& layer : layers) stack.lowers.push_back(TRY(posix::open(layer, k_directory_flags)));
-  if (layers.empty()) stack.lowers.push_back(TRY(scratch_directory(request.scratch, "empty")));
+  for (LayerRoot& layer : layers.visible) stack.lowers.push_back(std::move(layer.directory));
+  if (layers.visible.empty()) stack.lowers.push_back(TRY(scratch_directory(request.scratch, "empty")));
   return stack;
 }
 

@@ -10,6 +10,7 @@
 #include "fs/changeset.hpp"
 #include "fs/driver_parts.hpp"
 #include "fs/fuse/image_server.hpp"
+#include "fs/layer_roots.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/mount.hpp"
 #include "fs/tree.hpp"
@@ -119,7 +120,7 @@ Result<> copy_lasting_tree(const LastingRequest& request, const CancelToken* can
 
 Result<> settle_lasting_overlay(const LastingRequest& request) {
   const Fd upper = TRY(posix::open(request.upper, O_PATH | O_DIRECTORY | O_NOFOLLOW));
-  return settle_upper_root(upper, TRY(root_metadata_of(request.layers)));
+  return settle_upper_root(upper, TRY(open_layer_roots(request.layers)).metadata);
 }
 
 Result<> collect_lasting_copy(const LastingRequest& request, const CancelToken* cancel) {

@@ -1,33 +1,26 @@
 #include "fs/layer_merge.hpp"
 
+#include "fs/layer_roots.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/whiteout.hpp"
 
 namespace ecrin::fs {
 
 namespace {
-
 using Whiteouts = LowerTree::Whiteouts;
-
-Result<Fd> open_layer(const std::string& path) {
-  return posix::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 }
-
-Result<bool> any_root_mark(const std::vector<std::string>& layers) {
-  for (const std::string& layer : layers)
-    if (TRY(has_root_mark(TRY(open_layer(layer))))) return true;
-  return false;
-}
-
-}  // namespace
 
 Result<> merge_layers(const std::vector<std::string>& layers, const std::vector<std::string>& below,
                       const Fd& to, const CancelToken* cancel) {
   const bool is_whole = below.empty();
   LowerTree upper = TRY(LowerTree::of_layers(layers, is_whole ? Whiteouts::applied : Whiteouts::shown));
-  const bool marks_root = TRY(any_root_mark(layers));
-  const std::vector<std::string> visible = TRY(visible_layers(layers));
-  const bool hides_all = !visible.empty() && TRY(is_opaque(TRY(open_layer(visible.front())), "."));
+  bool marks_root = false;
+  bool hides_all = false;
+  {
+    const LayerRoots roots = TRY(open_layer_roots(layers));
+    marks_root = roots.has_mark;
+    hides_all = roots.hides_below;
+  }
   TRY(materialise(upper, to, Hardlinks::keep, cancel));
   TRY(put_root_mark(to, marks_root ? RootMark::present : RootMark::absent));
   if (is_whole) return {};

@@ -46,6 +46,8 @@ Result<std::string> read_boot_id() {
 }
 
 constexpr std::string_view k_columns = "SELECT id, diff_id, size FROM LAYERS ";
+constexpr std::string_view k_by_id = "WHERE id = ?";
+constexpr std::string_view k_by_diff_id = "WHERE diff_id = ?";
 
 Layer layer_of(Statement& row) {
   return Layer{.id = row.text(0),
@@ -187,9 +189,8 @@ Result<Layer> LayerStore::seal(const std::string& id, const std::string& diff_id
   return Layer{.id = id, .diff_id = diff_id, .size = size};
 }
 
-Result<std::optional<Layer>> LayerStore::find_where(std::string_view condition, const std::string& key) {
-  Database& database = m_store.database();
-  auto transaction = TRY(database.begin());
+// In an open transaction.
+Result<std::optional<Layer>> LayerStore::find_one(std::string_view condition, const std::string& key) {
   std::optional<Layer> layer;
   {
     auto query = TRY(prepare(std::string(k_columns) + std::string(condition)));
@@ -197,16 +198,36 @@ Result<std::optional<Layer>> LayerStore::find_where(std::string_view condition, 
     if (TRY(query.step()) == Statement::Step::row) layer = layer_of(query);
   }
   if (layer) TRY(m_store.hold(k_lease_kind, layer->id));
-  TRY(transaction.commit());
   return layer;
 }
 
+Result<std::vector<std::optional<Layer>>> LayerStore::find_where(std::string_view condition,
+                                                                 std::span<const std::string> keys) {
+  std::vector<std::optional<Layer>> layers;
+  auto transaction = TRY(m_store.database().begin());
+  for (const std::string& key : keys) layers.push_back(TRY(find_one(condition, key)));
+  TRY(transaction.commit());
+  return layers;
+}
+
 Result<std::optional<Layer>> LayerStore::find(const std::string& diff_id) {
-  return find_where("WHERE diff_id = ?", diff_id);
+  return TRY(find_where(k_by_diff_id, {&diff_id, 1})).front();
+}
+
+Result<std::vector<std::optional<Layer>>> LayerStore::find_each(const std::vector<std::string>& diff_ids) {
+  return find_where(k_by_diff_id, diff_ids);
 }
 
 Result<std::optional<Layer>> LayerStore::find_id(const std::string& id) {
-  return find_where("WHERE id = ?", id);
+  return TRY(find_where(k_by_id, {&id, 1})).front();
+}
+
+Result<std::vector<std::optional<Layer>>> LayerStore::find_each_id(const std::vector<std::string>& ids) {
+  return find_where(k_by_id, ids);
+}
+
+Result<std::optional<Layer>> LayerStore::find_id(const std::string& id, const Database::Transaction&) {
+  return find_one(k_by_id, id);
 }
 
 std::string LayerStore::path(const Layer& layer) const {

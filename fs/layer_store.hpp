@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,12 @@ public:
   Result<Layer> seal(const std::string& id, const std::string& diff_id, std::uint64_t size);
   /// By diff ID or by directory id; held by this process when found.
   Result<std::optional<Layer>> find(const std::string& diff_id);
+  /// The same for each of many, in one transaction.
+  Result<std::vector<std::optional<Layer>>> find_each(const std::vector<std::string>& diff_ids);
   Result<std::optional<Layer>> find_id(const std::string& id);
+  Result<std::vector<std::optional<Layer>>> find_each_id(const std::vector<std::string>& ids);
+  /// In a transaction of the caller's, which has to be committed.
+  Result<std::optional<Layer>> find_id(const std::string& id, const Database::Transaction& transaction);
   std::string path(const Layer& layer) const;       // absolute path of its diff directory
   Result<Fd> open_layer(const Layer& layer) const;  // O_PATH of its diff directory
   Result<std::vector<Layer>> list();
@@ -75,7 +81,9 @@ public:
 private:
   LayerStore(Store& store, const char* name, Fd directory);
   Result<Statement> prepare(std::string_view statement) const;
-  Result<std::optional<Layer>> find_where(std::string_view condition, const std::string& key);
+  Result<std::optional<Layer>> find_one(std::string_view condition, const std::string& key);
+  Result<std::vector<std::optional<Layer>>> find_where(std::string_view condition,
+                                                       std::span<const std::string> keys);
   Result<> drop_lost(const std::string& boot_id);
   Store& m_store;
   const char* m_name;  // of the table and the directory

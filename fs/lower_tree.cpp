@@ -1,11 +1,15 @@
 #include "fs/lower_tree.hpp"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 
 #include "base/posix.hpp"
+#include "base/text.hpp"
+#include "fs/layer_roots.hpp"
 #include "fs/whiteout.hpp"
 
 namespace ecrin::fs {
@@ -15,8 +19,13 @@ namespace {
 // Descriptors for all layers together; 127 layers keep two each.
 constexpr std::size_t k_open_directories = 256;
 
-Result<Fd> open_layer_directory(const std::string& path) {
-  return posix::open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+// As status_at. That there is nothing is no error, which would be put into words for each of hundreds of
+// layers.
+Result<std::optional<struct stat>> find_at(const Fd& directory, const std::string& name) {
+  struct stat status = {};
+  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+    return std::nullopt;
+  return TRY(status_at(directory, name));
 }
 
 }  // namespace
@@ -34,34 +43,29 @@ Result<LowerTree> LowerTree::of_layers(const std::vector<std::string>& all_layer
   result.m_whiteouts = whiteouts;
   if (all_layers.empty()) return result;
   const std::size_t keep_open = std::min<std::size_t>(k_open_directories / all_layers.size(), 32);
+  LayerRoots roots = TRY(open_layer_roots(all_layers));
+  result.m_root = std::move(roots.metadata);
   result.m_levels.emplace_back();
-  // As root_metadata_of and visible_layers do, but each layer is opened once: a build of hundreds of steps
-  // comes here with hundreds of layers in each.
-  bool has_root = false;
-  bool is_visible = true;
-  for (std::size_t i = all_layers.size(); i-- > 0 && (is_visible || !has_root);) {
-    Fd directory = TRY(open_layer_directory(all_layers[i]));
-    if (!has_root && TRY(has_root_mark(directory))) {
-      result.m_root = TRY(root_metadata(directory));
-      has_root = true;
-    }
-    if (!is_visible) continue;
-    is_visible = i > 0 && !TRY(is_opaque(directory, "."));
+  for (LayerRoot& root : roots.visible) {
     result.m_levels[0].layers.push_back(result.m_layers.size());
-    result.m_layers.push_back(DirectoryStack::at(std::move(directory), keep_open));
+    result.m_layers.push_back(DirectoryStack::at(std::move(root.directory), keep_open));
+    result.m_names_of_root.push_back(std::move(root.names));
   }
   return result;
+}
+
+bool LowerTree::may_have(std::size_t layer, const std::string& name) const {
+  if (m_levels.size() != 1 || layer >= m_names_of_root.size() || !m_names_of_root[layer]) return true;
+  return std::ranges::binary_search(*m_names_of_root[layer], name);
 }
 
 Result<std::optional<LowerTree::Found>> LowerTree::lookup(const std::string& name) const {
   if (m_levels.empty()) return std::optional<Found>{};
   for (const std::size_t layer : m_levels.back().layers) {
+    if (!may_have(layer, name)) continue;
     const Fd& directory = m_layers[layer].top();
-    auto status = status_at(directory, name);
-    if (!status) {
-      if (status.error().kind() == ErrorKind::not_found) continue;
-      return std::unexpected(std::move(status).error());
-    }
+    const auto status = TRY(find_at(directory, name));
+    if (!status) continue;
     if (is_whiteout(*status) && m_whiteouts == Whiteouts::applied) break;
     return std::optional(Found{.directory = &directory, .status = *status});
   }
@@ -93,12 +97,10 @@ Result<> LowerTree::enter(const std::string& name) {
   if (m_levels.empty()) return {};
   Level next;
   for (const std::size_t layer : m_levels.back().layers) {
+    if (!may_have(layer, name)) continue;
     const Fd& directory = m_layers[layer].top();
-    auto status = posix::lstat_at(directory, name);
-    if (!status) {
-      if (status.error().kind() == ErrorKind::not_found) continue;
-      return std::unexpected(std::move(status).error());
-    }
+    const auto status = TRY(find_at(directory, name));
+    if (!status) continue;
     // Below a whiteout, an opaque directory or anything else nothing can be seen.
     next.hides_below = !S_ISDIR(status->st_mode);
     if (next.hides_below) break;
@@ -108,6 +110,7 @@ Result<> LowerTree::enter(const std::string& name) {
     if (next.hides_below) break;
   }
   next.hides_below = next.hides_below || m_levels.back().hides_below;
+  next.name = name;
   for (const std::size_t layer : next.layers) TRY(m_layers[layer].enter(name));
   m_levels.push_back(std::move(next));
   return {};
@@ -128,20 +131,25 @@ Result<std::vector<Inode>> LowerTree::parts() const {
   return parts;
 }
 
-Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& layers) {
-  for (std::size_t i = layers.size(); i-- > 1;) {
-    if (!TRY(is_opaque(TRY(open_layer_directory(layers[i])), "."))) continue;
-    return std::vector<std::string>(layers.begin() + static_cast<std::ptrdiff_t>(i), layers.end());
+std::string LowerTree::path() const {
+  std::string path;
+  for (const Level& level : m_levels) {
+    if (!path.empty()) path += '/';
+    path += level.name;
   }
-  return layers;
+  return path;
 }
 
-Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers) {
-  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-    const Fd directory = TRY(open_layer_directory(*layer));
-    if (TRY(has_root_mark(directory))) return root_metadata(directory);
-  }
-  return RootMetadata{};
+Result<> LowerTree::go_to(std::string_view path) {
+  if (m_levels.empty()) return {};
+  std::vector<std::string> names;
+  if (!path.empty()) names = split(path, '/');
+  std::size_t shared = 0;
+  while (shared < names.size() && shared + 1 < m_levels.size() && m_levels[shared + 1].name == names[shared])
+    ++shared;
+  while (m_levels.size() > shared + 1) TRY(leave());
+  for (; shared < names.size(); ++shared) TRY(enter(names[shared]));
+  return {};
 }
 
 namespace {

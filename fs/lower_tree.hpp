@@ -4,8 +4,10 @@
 // The root directory's own metadata come from the topmost layer that carries the root mark (fs/whiteout.hpp).
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.hpp"
@@ -40,6 +42,12 @@ public:
   /// Below anything that is no directory nothing is found, at any depth.
   Result<> enter(const std::string& name);
   Result<> leave();
+  /// From wherever we stand to the directory of this real path below the root (no leading slash; "" is the
+  /// root), through as little as possible of both.
+  Result<> go_to(std::string_view path);
+  bool is_empty() const { return m_levels.empty(); }
+  /// Where we stand, as go_to() has it.
+  std::string path() const;
   const RootMetadata& root() const { return m_root; }
   bool shows_whiteouts() const { return m_whiteouts == Whiteouts::shown; }
   /// Does the directory where we stand hide what layers below the lowest one have there? Never at the root.
@@ -49,21 +57,19 @@ public:
   Result<std::vector<Inode>> parts() const;
 
 private:
+  /// False: there surely is no such name in this layer's part of the directory where we stand.
+  bool may_have(std::size_t layer, const std::string& name) const;
   struct Level {
     std::vector<std::size_t> layers;  // that take part, top first
     bool hides_below = false;
+    std::string name = {};  // "" for the root
   };
-  std::vector<DirectoryStack> m_layers;  // top first
+  std::vector<DirectoryStack> m_layers;                       // top first
+  std::vector<std::shared_ptr<const Names>> m_names_of_root;  // of each; nullptr: not known
   std::vector<Level> m_levels;
   RootMetadata m_root;
   Whiteouts m_whiteouts = Whiteouts::applied;
 };
-
-/// The layers that count: those from the topmost one on whose root directory is opaque (kernel overlay looks
-/// for that mark everywhere but there).
-Result<std::vector<std::string>> visible_layers(const std::vector<std::string>& layers);
-/// What the root directory of these layers (absolute paths, bottom first) looks like.
-Result<RootMetadata> root_metadata_of(const std::vector<std::string>& layers);
 
 /// Fills the empty directory `to` with the whole tree of `from` (which stands at its root), root metadata
 /// included. A tree that shows whiteouts becomes one layer, with whiteouts and opaque directories. split:

@@ -133,6 +133,12 @@ Result<> Mounted::unmount() {
 }
 
 Result<Mounted> mount_overlay(const OverlayParts& parts, const std::string& target) {
+  constexpr std::size_t k_most_layers = 500;  // OVL_MAX_STACK of the kernel
+  if (parts.lowers.size() > k_most_layers) {
+    auto error = Error(ErrorKind::limit, fmt::format("an overlay has {} layers at most, and this tree has {}",
+                                                     k_most_layers, parts.lowers.size()));
+    return std::unexpected(std::move(error).hint("put steps together, so that they make fewer layers"));
+  }
   if (TRY(mount_by_context(parts, target)) == Outcome::too_old) TRY(mount_by_string(parts, target));
   return Mounted(target);
 }

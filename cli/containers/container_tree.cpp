@@ -67,8 +67,7 @@ Result<> keep_trace(build::Workshop& workshop, const run::StoredContainer& recor
 Result<std::vector<fs::Layer>> container_layers(build::Workshop& workshop,
                                                 const run::StoredContainer& record) {
   std::vector<fs::Layer> layers;
-  for (const std::string& id : record.layers) {
-    auto layer = TRY(workshop.layers().find_id(id));
+  for (auto& layer : TRY(workshop.layers().find_each_id(record.layers))) {
     if (!layer)
       return std::unexpected(Error(ErrorKind::not_found,
                                    fmt::format("a layer of container '{}' is not in the store", record.name))

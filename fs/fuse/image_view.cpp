@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t k_kept_listings = 16;
 
-// What the root directory looks like: see root_metadata_of(), which reads the same off the disk.
+// What the root directory looks like: see open_layer_roots(), which reads the same off the disk.
 RootMetadata root_metadata(const std::vector<ImageView::Layer>& bottom_first) {
   for (auto layer = bottom_first.rbegin(); layer != bottom_first.rend(); ++layer) {
     const IndexDirectory& top = layer->index->root();

@@ -280,6 +280,21 @@ TEST_CASE("an image of 127 layers builds and runs", "[heavy]") {
   CHECK(ecrin.in_container(more, {"cat", "/count"}) == "126\n");
 }
 
+TEST_CASE("more layers than an image may have are refused with the way out", "[any-driver]") {
+  Ecrin ecrin;
+  std::string recipe = "from: localhost/busybox\nsteps:\n";
+  for (int layer = 1; layer <= 500; ++layer)
+    recipe += "  - write: {dest: /layers/" + std::to_string(layer) + ", content: \"x\"}\n";
+  const Outcome refused = ecrin.try_build(recipe);
+  INFO(refused.description);
+  CHECK(one_error(refused));
+  CHECK(contains(refused.err, "an image has 500 layers at most, and this one would have 501"));
+  CHECK(contains(refused.err, "--squash"));
+  const std::string id = ecrin.build(recipe, {"--squash"});
+  CHECK(ecrin.diff_ids(id).size() == 2);
+  CHECK(trimmed(ecrin.in_container(id, {"sh", "-c", "ls /layers | wc -l"})) == "500");
+}
+
 TEST_CASE("SOURCE_DATE_EPOCH is the time of what a build makes") {
   Ecrin ecrin;
   ecrin.environment["SOURCE_DATE_EPOCH"] = "86400";

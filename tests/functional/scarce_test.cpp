@@ -165,6 +165,28 @@ e small build -q -f "$SCRATCH/small.yaml" "$SCRATCH/empty"
   CHECK(contains(disk("prune").out, "images: 1, layers: 1"));
 }
 
+TEST_CASE("steps on hundreds of layers run at once where a shell allows few open files", "[any-driver]") {
+  Ecrin ecrin;
+  std::string base = "from: localhost/busybox\nsteps:\n";
+  for (int i = 0; i < 300; ++i) base += "  - write: {dest: /layers/" + std::to_string(i) + ", content: x}\n";
+  ecrin.build(base, {"-t", "localhost/layers"});
+  std::string recipe = "stages:\n";
+  std::string copies;
+  for (const std::string name : {"one", "two", "three"}) {
+    recipe += "  " + name + ":\n    from: localhost/layers\n    steps:\n";
+    recipe += "    - run: ls /layers | wc -l > /" + name + "; sleep 0.3\n";
+    recipe += "    - write: {dest: /layers/299, content: " + name + "}\n";
+    copies += "    - copy: {from: " + name + ", src: /" + name + ", dest: /" + name + "}\n";
+  }
+  recipe += "  main:\n    from: localhost/busybox\n    steps:\n" + copies;
+  Invocation invocation = ecrin.build_invocation(recipe, {"--jobs", "3", "-t", "localhost/counted"});
+  invocation.argv.insert(invocation.argv.begin(), {"sh", "-c", "ulimit -Sn 512 && exec \"$@\"", "sh"});
+  const Outcome built = run(invocation);
+  INFO(built.description);
+  REQUIRE(built.code == 0);
+  CHECK(ecrin.in_container("counted", {"cat", "/one", "/two", "/three"}) == "300\n300\n300\n");
+}
+
 TEST_CASE("with a single id, files have the owners that they should, and layers are the same",
           "[any-driver]") {
   const std::string recipe = R"(

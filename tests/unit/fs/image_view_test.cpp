@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/text.hpp"
+#include "fs/layer_roots.hpp"
 #include "fs/lower_tree.hpp"
 #include "fs/whiteout.hpp"
 #include "tests/unit/fs/image_layers.hpp"
@@ -181,7 +182,7 @@ TEST_CASE("the root is that of the topmost layer with the mark, as on disk") {
   must(put_root_mark(layers.tree.open("1/diff"), RootMark::present));
   layers.tree.remove("1/index");
   const auto view = layers.view();
-  const RootMetadata wanted = must(root_metadata_of(layers.all()));
+  const RootMetadata wanted = must(open_layer_roots(layers.all())).metadata;
   CHECK(view->attributes(k_root_node).st_mode == (S_IFDIR | wanted.mode));
   CHECK(wanted.mode == 0711);
   CHECK(view->xattrs(k_root_node) == wanted.xattrs);

@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include "fs/changeset.hpp"
+#include "fs/layer_roots.hpp"
 #include "fs/lower_links.hpp"
 #include "fs/lower_tree.hpp"
+#include "fs/mount.hpp"
 #include "fs/whiteout.hpp"
 #include "tests/unit/fs/support.hpp"
 
@@ -230,6 +232,16 @@ TEST_CASE("a stack is seen as overlay would show it") {
   CHECK((merged.status("d").st_mode & 07777) == 0700);
 }
 
+TEST_CASE("more layers than the kernel stacks are refused in words") {
+  TempTree tree;
+  OverlayParts parts;
+  for (int i = 0; i < 501; ++i) parts.lowers.push_back(must(tree.root().duplicate()));
+  const auto refused = mount_overlay(parts, tree.path());
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().kind() == ErrorKind::limit);
+  CHECK(refused.error().message().find("this tree has 501") != std::string::npos);
+}
+
 TEST_CASE("an opaque root hides all layers below, and a marked root is the root") {
   TempTree bottom;
   bottom.file("hidden");
@@ -239,7 +251,9 @@ TEST_CASE("an opaque root hides all layers below, and a marked root is the root"
   top.file("seen");
   must(set_opaque(top.root(), "."));
   const std::vector<std::string> layers = {bottom.path(), top.path()};
-  CHECK(must(visible_layers(layers)) == std::vector<std::string>{top.path()});
+  const LayerRoots roots = must(open_layer_roots(layers));
+  CHECK(roots.visible.size() == 1);
+  CHECK(roots.hides_below);
   LowerTree stack = must(LowerTree::of_layers(layers));
   CHECK(must(stack.names()) == Names{"seen"});
   CHECK(stack.root().mode == 0711);

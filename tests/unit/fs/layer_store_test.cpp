@@ -121,3 +121,23 @@ TEST_CASE("directories of retired layers stay until the sweep, as forgotten ones
   CHECK(must(posix::list_directory(must(opened.store->subdirectory("layers")))).size() == 1);
   CHECK(must(opened.layers->find_id(stays.id)));
 }
+
+TEST_CASE("many layers are found and held together") {
+  TempTree tree;
+  Opened opened(tree);
+  LayerStore& layers = *opened.layers;
+  const Layer first = publish(layers, "1");
+  const Layer second = publish(layers, "2");
+  must(layers.seal(first.id, "sha256:1", 1));
+  must(layers.seal(second.id, "sha256:2", 2));
+  const auto found = must(layers.find_each({"sha256:2", "sha256:3", "sha256:1"}));
+  REQUIRE(found.size() == 3);
+  CHECK(found[0]->id == second.id);
+  CHECK_FALSE(found[1]);
+  CHECK(found[2]->id == first.id);
+  CHECK(must(layers.find_each_id({first.id, "none"})).front()->diff_id == "sha256:1");
+  CHECK(must(layers.find_each({})).empty());
+  auto transaction = must(opened.store->database().begin());
+  CHECK(must(layers.find_id(second.id, transaction))->size == 2);
+  must(transaction.commit());
+}
