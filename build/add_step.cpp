@@ -196,9 +196,9 @@ struct PartWriter {
 };
 
 Result<> write_all(const Session& session, const StepScope& scope, const recipes::AddStep& add,
-                   const Sources& sources, LowerView& lower, UpperTree& upper, const Fd& root) {
+                   const Sources& sources, LowerView& view, UpperTree& upper, const Fd& root) {
   const CopyOptions options =
-      TRY(target_options(session, {add.owner, add.mode, add.mode_change}, lower, upper));
+      TRY(target_options(session, {add.owner, add.mode, add.mode_change}, view, upper));
   const std::string destination = absolute_path(*scope.step.before, add.destination);
   std::size_t count = add.files.size();
   for (const auto& part : sources.parts) {
@@ -219,13 +219,13 @@ Result<> write_all(const Session& session, const StepScope& scope, const recipes
 
 Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const recipes::AddStep& add) {
   const Sources sources = TRY(collect(session, scope, add));
-  LowerView lower(session, scope.below, scope.stop);
+  LowerView view(session, scope.below, scope.stop);
   if (!sources.has<Sources::Archive>()) {
-    const Fd* root = TRY(lower.root());
+    fs::LowerTree lower = TRY(lower_tree(session, scope));
     fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-    UpperTree upper(draft.diff(), root, file_time(session));
-    TRY(write_all(session, scope, add, sources, lower, upper, draft.diff()));
-    return publish_changes(session, std::move(draft), root, {}, scope.stop);
+    UpperTree upper(draft.diff(), &lower, file_time(session));
+    TRY(write_all(session, scope, add, sources, view, upper, draft.diff()));
+    return publish_changes(session, std::move(draft), lower, {}, scope.stop);
   }
   // An archive says of the tree below only what it needs to know itself: it is unpacked through a mount, as a
   // program in a container would do it.
@@ -234,7 +234,7 @@ Result<StepOutcome> execute_add(Session& session, const StepScope& scope, const 
   {
     const Fd merged = TRY(posix::open(mount.tree->path(), O_RDONLY | O_DIRECTORY));
     UpperTree upper(merged, nullptr, file_time(session));
-    TRY(write_all(session, scope, add, sources, lower, upper, merged));
+    TRY(write_all(session, scope, add, sources, view, upper, merged));
   }
   TRY(mount.tree->finish());
   mount.tree.reset();
@@ -261,7 +261,7 @@ Result<StepOutcome> execute_rootfs(Session& session, const StepScope& scope,
       fs::apply_layer(TRY(open_archive(file)), draft.diff(), fs::ApplyForm::plain_tree, {}, &scope.stop);
   if (entry) TRY(check_unchanged(session.context->tree(), *entry, file));
   TRY_WHILE(std::move(unpacked), "unpacking '{}'", printable(rootfs.location));
-  return publish_changes(session, std::move(draft), nullptr, {}, scope.stop);
+  return publish_first(session, std::move(draft), scope.stop);
 }
 
 }  // namespace ecrin::build

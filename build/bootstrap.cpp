@@ -164,7 +164,7 @@ private:
       TRY(posix::write_full(file, std::string_view(now)));
       TRY(file.close());
     }
-    return TRY(publish_changes(m_session, std::move(draft), nullptr, {}, m_scope.stop));
+    return TRY(publish_first(m_session, std::move(draft), m_scope.stop));
   }
 
   Result<StepOutcome> install() {
@@ -189,7 +189,7 @@ private:
     TRY(tidy(draft.diff()));
     const auto dpkg_status = read_in(draft.diff(), k_dpkg_status, k_status_limit);
     auto packages = dpkg_status ? installed_packages(*dpkg_status) : std::nullopt;
-    StepOutcome outcome = TRY(publish_changes(m_session, std::move(draft), nullptr, {}, m_scope.stop));
+    StepOutcome outcome = TRY(publish_first(m_session, std::move(draft), m_scope.stop));
     if (packages) TRY(record(*packages, outcome));
     if (packages) outcome.found = std::move(*packages);
     return outcome;

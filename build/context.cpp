@@ -10,6 +10,7 @@
 #include "base/posix.hpp"
 #include "base/text.hpp"
 #include "base/thread_pool.hpp"
+#include "build/parent_directory.hpp"
 #include "build/pattern.hpp"
 #include "build/root_path.hpp"
 #include "fs/metadata.hpp"
@@ -34,16 +35,23 @@ Result<std::string> xattrs_of(const Fd& file) {
   return " xattrs " + sha256_hex(encoder.bytes());
 }
 
-Result<std::string> hash_file(const Fd& root, const SourceEntry& entry, const CancelToken* cancel) {
-  Fd file = TRY(posix::open_beneath_no_symlinks(root, entry.path, O_RDONLY | O_NONBLOCK));
-  const struct stat before = TRY(posix::stat_fd(file));
+// What stamp_of() says of both.
+bool is_same(const struct stat& now, const SourceStatus& then) {
+  return now.st_size == then.st_size && now.st_mtim.tv_sec == then.st_mtim.tv_sec &&
+         now.st_mtim.tv_nsec == then.st_mtim.tv_nsec && now.st_ctim.tv_sec == then.st_ctim.tv_sec &&
+         now.st_ctim.tv_nsec == then.st_ctim.tv_nsec && now.st_ino == then.st_ino &&
+         now.st_dev == then.st_dev;
+}
+
+Result<std::string> hash_file(const Fd& file, const SourceEntry& entry, const CancelToken* cancel) {
   HashingSink sink(nullptr);
-  std::vector<std::byte> buffer(static_cast<std::size_t>(std::clamp<off_t>(before.st_size, 1, 256 * 1024)));
+  std::vector<std::byte> buffer(
+      static_cast<std::size_t>(std::clamp<off_t>(entry.status.st_size, 1, 256 * 1024)));
   while (const std::size_t size = TRY(posix::read_some(file, buffer))) {
     if (cancel) TRY(cancel->check());
     TRY(sink.write(std::span(buffer).first(size)));
   }
-  if (stamp_of(TRY(posix::stat_fd(file))) != stamp_of(entry.status)) {
+  if (!is_same(TRY(posix::stat_fd(file)), entry.status)) {
     return fail(ErrorKind::conflict, "'{}' in the context changed while it was read", printable(entry.path));
   }
   return sink.finish_hex() + TRY(xattrs_of(file));
@@ -78,8 +86,10 @@ Result<> BuildContext::compute(const std::vector<const SourceEntry*>& entries, c
   std::vector<KnownFiles::Computed> files(entries.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&]() -> Result<> {
+    ParentDirectory parent(m_root);
     for (std::size_t i = next++; i < entries.size(); i = next++) {
-      std::string digest = TRY_WHILE(hash_file(m_root, *entries[i], cancel), "reading the build context");
+      const Fd file = TRY_WHILE(parent.open(entries[i]->path), "reading the build context");
+      std::string digest = TRY_WHILE(hash_file(file, *entries[i], cancel), "reading the build context");
       files[i] = {entries[i], std::move(digest)};
     }
     return {};

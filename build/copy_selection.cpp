@@ -3,6 +3,8 @@
 
 #include "base/posix.hpp"
 #include "base/text.hpp"
+#include "build/file_filler.hpp"
+#include "build/parent_directory.hpp"
 #include "build/pattern.hpp"
 #include "build/upper_tree.hpp"
 #include "fs/file_owners.hpp"
@@ -20,11 +22,17 @@ mode_t mode_for(const CopyOptions& options, mode_t own) {
 class Copier {
 public:
   Copier(const SourceTree& tree, const CopyOptions& options, UpperTree& upper, const CancelToken* cancel)
-      : m_tree(tree), m_options(options), m_upper(upper), m_cancel(cancel) {}
+      : m_tree(tree),
+        m_options(options),
+        m_upper(upper),
+        m_cancel(cancel),
+        m_filler(tree, options),
+        m_parent(*tree.root) {}
 
   /// Names of one file stay so within one item: what another one brings may replace them.
   void begin_item() { m_links.clear(); }
   Result<> copy(const SourceEntry& entry, const std::string& target);
+  Result<> finish() { return m_filler.finish(); }
   Attributes attributes(const SourceStatus& status) const {
     return {.mode = mode_for(m_options, status.st_mode),
             .uid = m_options.owner ? m_options.owner->first : status.st_uid,
@@ -34,7 +42,6 @@ public:
 
 private:
   Result<> copy_file(const SourceEntry& entry, const std::string& target);
-  Result<const Fd*> source_parent(const std::string& path);
   Result<std::vector<posix::Xattr>> xattrs(const Fd& file) const {
     return fs::in_scope(m_options.xattrs, TRY(posix::list_xattrs(file)));
   }
@@ -43,20 +50,10 @@ private:
   const CopyOptions& m_options;
   UpperTree& m_upper;
   const CancelToken* m_cancel;
-  std::string m_parent_path;
-  Fd m_parent;
+  FileFiller m_filler;
+  ParentDirectory m_parent;                                // of what was copied last
   std::map<std::pair<dev_t, ino_t>, std::string> m_links;  // of the item: files with several names -> first
 };
-
-Result<const Fd*> Copier::source_parent(const std::string& path) {
-  const std::string parent = parent_path(path);
-  if (!m_parent || m_parent_path != parent) {
-    m_parent = TRY(
-        posix::open_beneath_no_symlinks(*m_tree.root, parent.empty() ? "." : parent, O_PATH | O_DIRECTORY));
-    m_parent_path = parent;
-  }
-  return &m_parent;
-}
 
 Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) {
   const std::pair inode{entry.status.st_dev, entry.status.st_ino};
@@ -64,22 +61,24 @@ Result<> Copier::copy_file(const SourceEntry& entry, const std::string& target) 
     const auto [link, first] = m_links.emplace(inode, target);
     if (!first) return m_upper.put_hardlink(target, link->second);
   }
-  const Fd* parent = TRY(source_parent(entry.path));
-  const auto open = posix::open_at(*parent, base_name(entry.path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  if (!open) {
-    return std::unexpected(
-        Error(open.error()).context(fmt::format("copying '{}' from {}", printable(entry.path), m_tree.name)));
+  Fd source =
+      TRY_WHILE(m_parent.open(entry.path), "copying '{}' from {}", printable(entry.path), m_tree.name);
+  auto size = static_cast<std::uint64_t>(entry.status.st_size);
+  if (m_options.must_be_unchanged) {
+    TRY(check_unchanged(m_tree, entry, source));
+  } else {
+    const struct stat status = TRY(posix::stat_fd(source));
+    if (!S_ISREG(status.st_mode)) TRY(check_unchanged(m_tree, entry, source));
+    size = static_cast<std::uint64_t>(status.st_size);
   }
-  const struct stat status = TRY(fs::status_of(*open));
-  if (m_options.must_be_unchanged || !S_ISREG(status.st_mode)) TRY(check_unchanged(m_tree, entry, *open));
-  Fd file = TRY(m_upper.put_file(target));
-  TRY_WHILE(posix::copy_file_data(*open, file, static_cast<std::uint64_t>(status.st_size)),
-            "copying '{}' to '/{}'", printable(entry.path), printable(target));
-  TRY(file.close());
-  if (m_options.must_be_unchanged) TRY(check_unchanged(m_tree, entry, *open));
   Attributes attributes = this->attributes(entry.status);
-  attributes.xattrs = TRY(xattrs(*open));
-  return m_upper.seal(target, attributes, S_IFREG);
+  Fd file = TRY(m_upper.put_file(target, attributes.mode));
+  return m_filler.fill({.entry = &entry,
+                        .source = std::move(source),
+                        .size = size,
+                        .file = std::move(file),
+                        .attributes = std::move(attributes),
+                        .target = target});
 }
 
 Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
@@ -94,7 +93,7 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
     return m_upper.put_directory(target, attributes);
   }
   if (type == S_IFLNK) {
-    const Fd* parent = TRY(source_parent(entry.path));
+    const Fd* parent = TRY(m_parent.of(entry.path));
     return m_upper.put_symlink(target, TRY(posix::readlink_at(*parent, base_name(entry.path))), attributes);
   }
   if (type != S_IFIFO && m_options.skip_devices) return {};
@@ -179,7 +178,7 @@ Result<> copy_selection(const SourceTree& tree, const std::vector<SourceItem>& i
       }
     }
   }
-  return {};
+  return copier.finish();
 }
 
 }  // namespace ecrin::build

@@ -20,11 +20,11 @@ void note_unmatched(const Selection& selection, const SourceTree& tree,
 }
 
 Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const recipes::CopyStep& copy) {
-  LowerView lower(session, scope.below, scope.stop);
-  const Fd* root = TRY(lower.root());
+  LowerView view(session, scope.below, scope.stop);
+  fs::LowerTree lower = TRY(lower_tree(session, scope));
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  UpperTree upper(draft.diff(), root, file_time(session));
-  CopyOptions options = TRY(target_options(session, {copy.owner, copy.mode, copy.mode_change}, lower, upper));
+  UpperTree upper(draft.diff(), &lower, file_time(session));
+  CopyOptions options = TRY(target_options(session, {copy.owner, copy.mode, copy.mode_change}, view, upper));
   const std::string destination = absolute_path(*scope.step.before, copy.destination);
   if (!copy.files.empty() && copy.sources.size() + copy.files.size() > 1)
     TRY(need_directory_for_several(upper, destination));
@@ -49,15 +49,15 @@ Result<StepOutcome> execute_copy(Session& session, const StepScope& scope, const
     TRY(copy_inline_file(file.name, file.content, destination, options, upper));
   }
   TRY(upper.finish());
-  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+  return publish_changes(session, std::move(draft), lower, {}, scope.stop);
 }
 
 Result<StepOutcome> execute_write(Session& session, const StepScope& scope, const recipes::WriteStep& write) {
-  LowerView lower(session, scope.below, scope.stop);
-  const Fd* root = TRY(lower.root());
+  LowerView view(session, scope.below, scope.stop);
+  fs::LowerTree lower = TRY(lower_tree(session, scope));
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  UpperTree upper(draft.diff(), root, file_time(session));
-  const auto [uid, gid] = TRY(find_owner(write.owner, lower));
+  UpperTree upper(draft.diff(), &lower, file_time(session));
+  const auto [uid, gid] = TRY(find_owner(write.owner, view));
   const std::string destination = absolute_path(*scope.step.before, write.destination);
   const RootPath target = TRY(upper.locate(destination));
   if (destination.ends_with('/') || (target.status && S_ISDIR(target.status->st_mode))) {
@@ -69,15 +69,15 @@ Result<StepOutcome> execute_write(Session& session, const StepScope& scope, cons
   TRY(file.close());
   TRY(upper.seal(target.path, attributes, S_IFREG));
   TRY(upper.finish());
-  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+  return publish_changes(session, std::move(draft), lower, {}, scope.stop);
 }
 
 Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
                                     const recipes::WorkdirStep& workdir) {
-  LowerView lower(session, scope.below, scope.stop);
-  const Fd* root = TRY(lower.root());
+  LowerView view(session, scope.below, scope.stop);
+  fs::LowerTree lower = TRY(lower_tree(session, scope));
   fs::LayerDraft draft = TRY(session.workshop.layers().draft());
-  UpperTree upper(draft.diff(), root, file_time(session));
+  UpperTree upper(draft.diff(), &lower, file_time(session));
   const std::string path = absolute_path(*scope.step.before, workdir.path);
   const RootPath target = TRY(upper.locate(path));
   if (target.status) {
@@ -85,10 +85,10 @@ Result<StepOutcome> execute_workdir(Session& session, const StepScope& scope,
     return fail(ErrorKind::conflict, "cannot work in '{}': it is not a directory", printable(path));
   }
   // Docker's rule: the user in force shall be able to work there.
-  upper.make_directories_with(0755, TRY(find_owner(scope.step.before->user, lower)));
+  upper.make_directories_with(0755, TRY(find_owner(scope.step.before->user, view)));
   TRY(upper.make_directory(target.path));
   TRY(upper.finish());
-  return publish_changes(session, std::move(draft), root, {}, scope.stop);
+  return publish_changes(session, std::move(draft), lower, {}, scope.stop);
 }
 
 }  // namespace ecrin::build

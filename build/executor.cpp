@@ -21,11 +21,9 @@ Result<const Fd*> LowerView::root() {
   return m_root ? &m_root : nullptr;
 }
 
-Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop) {
-  fs::LowerTree tree;
-  if (lower) tree = TRY(fs::LowerTree::of_tree(*lower));
-  return publish_changes(session, std::move(draft), tree, std::move(own_mount_points), stop);
+Result<StepOutcome> publish_first(Session& session, fs::LayerDraft draft, const CancelToken& stop) {
+  fs::LowerTree nothing;
+  return publish_changes(session, std::move(draft), nothing, {}, stop);
 }
 
 Result<fs::LowerTree> lower_tree(Session& session, const StepScope& scope) {

@@ -16,7 +16,7 @@
 
 namespace ecrin::build {
 
-/// The merged tree below a step, to look into; mounted when it is first needed, not at all where nothing is
+/// The merged tree below a step, mounted when it is first needed to read in it; not at all where nothing is
 /// below.
 class LowerView {
 public:
@@ -39,10 +39,9 @@ private:
 Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, fs::LowerTree& lower,
                                     std::vector<std::string> own_mount_points, const CancelToken& stop,
                                     const GuardedSecrets& secrets = {});
-/// Over a tree that is mounted already; nullptr: over nothing.
-Result<StepOutcome> publish_changes(Session& session, fs::LayerDraft draft, const Fd* lower,
-                                    std::vector<std::string> own_mount_points, const CancelToken& stop);
-/// The tree below a step without a mount: for what compares with it.
+/// Of a step that nothing is below.
+Result<StepOutcome> publish_first(Session& session, fs::LayerDraft draft, const CancelToken& stop);
+/// The tree below a step without a mount: for what looks up in it and compares with it.
 Result<fs::LowerTree> lower_tree(Session& session, const StepScope& scope);
 
 /// The tree of another stage or image as a source.

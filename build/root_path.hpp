@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/fd.hpp"
+#include "fs/lower_tree.hpp"
 
 namespace ecrin::build {
 
@@ -21,6 +22,8 @@ struct RootPath {
 /// Follows every symlink, the last one too. What does not exist is taken as written, so a dangling symlink
 /// leads to where its target would be. A file in the middle of the path is an error.
 Result<RootPath> resolve_in_root(const Fd& root, std::string_view path);
+/// The same in a tree that is not mounted; it stands anywhere afterwards.
+Result<RootPath> resolve_in_root(fs::LowerTree& tree, std::string_view path);
 
 /// lstat of a real path (no symlink is followed anywhere); empty when there is nothing.
 Result<std::optional<struct stat>> lstat_real(const Fd& root, const std::string& path);

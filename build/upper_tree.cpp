@@ -7,15 +7,9 @@
 
 namespace ecrin::build {
 
-namespace {
-std::string here(const std::string& path) {
-  return path.empty() ? "." : path;
-}
-
-}  // namespace
-
 Result<RootPath> UpperTree::locate(std::string_view path) {
-  return TRY_WHILE(resolve_in_root(m_lower ? *m_lower : m_upper, path), "looking up '{}'", printable(path));
+  return TRY_WHILE(m_lower ? resolve_in_root(*m_lower, path) : resolve_in_root(m_upper, path),
+                   "looking up '{}'", printable(path));
 }
 
 Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path) {
@@ -23,10 +17,7 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
   if (path.empty()) {
     // The root is there; what it looks like below counts when something is put into it.
     Directory root{.in_lower = m_lower != nullptr, .mtime = m_mtime};
-    if (m_lower) {
-      root.mtime = TRY(posix::stat_fd(*m_lower)).st_mtim;
-      TRY(fs::set_root_metadata(m_upper, TRY(fs::root_metadata(*m_lower))));
-    }
+    if (m_lower) TRY(fs::set_root_metadata(m_upper, m_lower->root()));
     m_order.push_back(path);
     return &m_directories.emplace(path, root).first->second;
   }
@@ -36,11 +27,14 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
   const std::string name = base_name(path);
 
   Directory directory{.in_lower = false, .mtime = m_mtime};
-  std::optional<struct stat> below;
-  if (parent_in_lower) below = TRY(lstat_real(*m_lower, path));
-  if (below && !S_ISDIR(below->st_mode)) {
+  std::optional<fs::LowerTree::Found> below;
+  if (parent_in_lower) {
+    TRY(m_lower->go_to(parent_name));
+    below = TRY(m_lower->lookup(name));
+  }
+  if (below && !S_ISDIR(below->status.st_mode)) {
     return fail(ErrorKind::conflict, "cannot make the directory '/{}': it is {}", printable(path),
-                S_ISLNK(below->st_mode) ? "a symlink in the tree below" : "a file in the tree below");
+                S_ISLNK(below->status.st_mode) ? "a symlink in the tree below" : "a file in the tree below");
   }
   if (auto made = posix::mkdir_at(parent, name, 0755); !made) {
     if (made.error().code() != EEXIST) return std::unexpected(std::move(made).error());
@@ -54,8 +48,8 @@ Result<UpperTree::Directory*> UpperTree::need_directory(const std::string& path)
     directory.mtime = status.st_mtim;
   } else if (below) {
     directory.in_lower = true;
-    directory.mtime = below->st_mtim;
-    const Fd source = TRY(posix::open_beneath_no_symlinks(*m_lower, path, O_PATH | O_DIRECTORY));
+    directory.mtime = below->status.st_mtim;
+    const Fd source = TRY(posix::open_at(*below->directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     const Fd made_directory = TRY(posix::open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     TRY(fs::set_root_metadata(made_directory, TRY(fs::root_metadata(source))));
   } else {
@@ -71,28 +65,32 @@ Result<const Fd*> UpperTree::parent_of(const std::string& path) {
   if (m_parent && m_parent_path == parent) return &m_parent;
   const Directory* directory = TRY(need_directory(parent));
   m_parent = TRY(open_real_directory(m_upper, parent));
-  m_lower_parent.reset();
-  if (directory->in_lower) {
-    m_lower_parent = TRY(posix::open_beneath_no_symlinks(*m_lower, here(parent), O_PATH | O_DIRECTORY));
-  }
+  m_parent_in_lower = directory->in_lower;
   m_parent_path = parent;
   return &m_parent;
 }
 
-Result<const Fd*> UpperTree::make_room(const std::string& path) {
+namespace {
+std::unexpected<Error> is_directory(const std::string& path) {
+  return fail(ErrorKind::conflict, "cannot replace the directory '/{}' by a file", printable(path));
+}
+}  // namespace
+
+Result<const Fd*> UpperTree::place_for(const std::string& path) {
   if (path.empty()) return fail(ErrorKind::conflict, "cannot replace the root directory by a file");
   const Fd* parent = TRY(parent_of(path));
+  if (!m_parent_in_lower) return parent;
+  TRY(m_lower->go_to(m_parent_path));
+  const auto below = TRY(m_lower->lookup(base_name(path)));
+  if (below && S_ISDIR(below->status.st_mode)) return is_directory(path);
+  return parent;
+}
+
+Result<const Fd*> UpperTree::make_room(const std::string& path) {
+  const Fd* parent = TRY(place_for(path));
   const std::string name = base_name(path);
-  const auto refuse = [&] {
-    return fail(ErrorKind::conflict, "cannot replace the directory '/{}' by a file", printable(path));
-  };
-  if (m_lower_parent) {
-    if (const auto below = posix::lstat_at(m_lower_parent, name); below && S_ISDIR(below->st_mode)) {
-      return refuse();
-    }
-  }
   if (const auto there = posix::lstat_at(*parent, name)) {
-    if (S_ISDIR(there->st_mode)) return refuse();
+    if (S_ISDIR(there->st_mode)) return is_directory(path);
     TRY(posix::unlink_at(*parent, name));
   } else if (there.error().code() != ENOENT) {
     return std::unexpected(there.error());
@@ -121,10 +119,15 @@ Result<> UpperTree::put_directory(const std::string& path, const Attributes& att
   return apply(*TRY(parent_of(path)), base_name(path), attributes, S_IFDIR);
 }
 
-Result<Fd> UpperTree::put_file(const std::string& path) {
-  const Fd* parent = TRY(make_room(path));
-  return TRY_WHILE(posix::open_at(*parent, base_name(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600),
-                   "making '/{}'", printable(path));
+Result<Fd> UpperTree::put_file(const std::string& path, mode_t mode) {
+  // Nearly always nothing is in the way.
+  const auto make = [&](const Fd& parent) {
+    constexpr int k_flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    return posix::open_at(parent, base_name(path), k_flags, mode & 0777);
+  };
+  auto file = make(*TRY(place_for(path)));
+  if (!file && file.error().code() == EEXIST) file = make(*TRY(make_room(path)));
+  return TRY_WHILE(std::move(file), "making '/{}'", printable(path));
 }
 
 Result<> UpperTree::put_symlink(const std::string& path, const std::string& target,
@@ -169,6 +172,7 @@ Result<> UpperTree::remove(const std::string& path) {
 
 Result<> UpperTree::finish() {
   m_parent.reset();
+  if (m_lower) TRY(m_lower->go_to(""));
   for (auto path = m_order.rbegin(); path != m_order.rend(); ++path) {
     const Directory& directory = m_directories.at(*path);
     if (!directory.mtime) continue;
@@ -180,6 +184,17 @@ Result<> UpperTree::finish() {
     }
   }
   return {};
+}
+
+Result<> set_attributes(const Fd& file, const Attributes& attributes) {
+  const struct stat status = TRY(fs::status_of(file));
+  const bool changes_owner = status.st_uid != attributes.uid || status.st_gid != attributes.gid;
+  if (changes_owner) TRY(fs::set_owner(file, attributes.uid, attributes.gid));
+  // chown clears the setuid bits and file capabilities, so these come after it.
+  const mode_t mode = attributes.mode & 07777;
+  if (changes_owner || (status.st_mode & 07777) != mode) TRY(posix::fchmod(file, mode));
+  TRY(fs::set_xattrs(file, attributes.xattrs));
+  return fs::set_times(file, attributes.mtime);
 }
 
 }  // namespace ecrin::build

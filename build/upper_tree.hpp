@@ -18,6 +18,7 @@
 #include "build/mode_change.hpp"
 #include "build/root_path.hpp"
 #include "build/source_tree.hpp"
+#include "fs/lower_tree.hpp"
 #include "fs/metadata.hpp"
 
 namespace ecrin::build {
@@ -32,10 +33,10 @@ struct Attributes {
 
 class UpperTree {
 public:
-  /// `lower` is the merged tree below, or nullptr. Both must outlive this. New parent directories get
-  /// `mtime`.
-  UpperTree(const Fd& upper, const Fd* lower, struct timespec mtime)
-      : m_upper(upper), m_lower(lower), m_mtime(mtime) {}
+  /// `lower` is the tree below, which nobody else moves in until finish(); nullptr, or one without layers:
+  /// there is none. Both must outlive this. New parent directories get `mtime`.
+  UpperTree(const Fd& upper, fs::LowerTree* lower, struct timespec mtime)
+      : m_upper(upper), m_lower(lower && !lower->is_empty() ? lower : nullptr), m_mtime(mtime) {}
 
   /// Directories that have to be made on the way get this mode and owner; before: 0755 and root.
   void make_directories_with(mode_t mode, std::optional<std::pair<uid_t, gid_t>> owner) {
@@ -52,8 +53,9 @@ public:
   /// As make_directory for the parents; the directory itself gets these attributes, also if it was there;
   /// but one of the tree below keeps its time.
   Result<> put_directory(const std::string& path, const Attributes& attributes);
-  /// An empty new file that replaces what was there; a directory there is an error. seal() must follow.
-  Result<Fd> put_file(const std::string& path);
+  /// An empty new file that replaces what was there; a directory there is an error. seal() or
+  /// set_attributes() must follow. `mode`: that it will have, so that there is less to change.
+  Result<Fd> put_file(const std::string& path, mode_t mode = 0600);
   Result<> put_symlink(const std::string& path, const std::string& target, const Attributes& attributes);
   Result<> put_hardlink(const std::string& path, const std::string& existing);
   Result<> put_special(const std::string& path, mode_t type, dev_t device, const Attributes& attributes);
@@ -63,7 +65,8 @@ public:
   /// Takes away what is there, directories with all in them. For writing into a plain directory: without a
   /// tree below.
   Result<> remove(const std::string& path);
-  /// Sets the times of directories, which were changed by what was put into them. Last call.
+  /// Sets the times of directories, which were changed by what was put into them; the tree below stands at
+  /// its root again. Last call.
   Result<> finish();
 
 private:
@@ -74,12 +77,14 @@ private:
   Result<Directory*> need_directory(const std::string& path);
   /// Opens the parent of `path` in the upper tree, made if necessary.
   Result<const Fd*> parent_of(const std::string& path);
-  /// Removes a file of an earlier source, and refuses to replace a directory.
+  /// The opened parent of a new file; refuses to replace a directory of the tree below.
+  Result<const Fd*> place_for(const std::string& path);
+  /// The same, and removes a file of an earlier source; refuses to replace a directory.
   Result<const Fd*> make_room(const std::string& path);
   Result<> apply(const Fd& parent, const std::string& name, const Attributes& attributes, mode_t type);
 
   const Fd& m_upper;
-  const Fd* m_lower;
+  fs::LowerTree* m_lower;
   struct timespec m_mtime;
   mode_t m_new_mode = 0755;
   std::optional<std::pair<uid_t, gid_t>> m_new_owner;        // none: who we are, which is root
@@ -87,8 +92,11 @@ private:
   std::vector<std::string> m_order;                          // the same, parents first
   std::string m_parent_path;
   Fd m_parent;
-  Fd m_lower_parent;
+  bool m_parent_in_lower = false;
 };
+
+/// As UpperTree::seal, of a file that is still open.
+Result<> set_attributes(const Fd& file, const Attributes& attributes);
 
 struct CopyOptions {
   std::optional<std::pair<uid_t, gid_t>> owner;  // none: the source's own

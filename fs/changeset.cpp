@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "base/log.hpp"
@@ -29,10 +30,11 @@ Result<> strip_control_xattrs(const Place& place) {
 
 class Canonicaliser : public Visitor {
 public:
-  Canonicaliser(LowerTree& lower, const CanonicalOptions& options, const HardlinkSurvey& hardlinks)
-      : m_lower(lower),
+  Canonicaliser(const Fd& upper, LowerTree& lower, const CanonicalOptions& options, const CancelToken* cancel)
+      : m_upper(upper),
+        m_lower(lower),
         m_options(options),
-        m_hardlinks(hardlinks),
+        m_cancel(cancel),
         m_mount_points(options.own_mount_points.begin(), options.own_mount_points.end()) {}
 
   Result<> list(const Fd& directory, Names& names) {
@@ -42,6 +44,9 @@ public:
   }
 
   Result<Descend> visit(const Place& place) {
+    const bool has_links =
+        place.status.st_nlink > 1 && !S_ISDIR(place.status.st_mode) && !is_whiteout(place.status);
+    if (has_links && !m_hardlinks) TRY(survey_hardlinks());
     const auto below = TRY(m_lower.lookup(place.name));
     if (is_whiteout(place.status)) {
       TRY(below ? keep(place) : drop(place));
@@ -65,7 +70,7 @@ public:
       TRY(drop(place));
       return Descend::no;
     }
-    const bool linked = place.status.st_nlink > 1 && m_hardlinks.changed(place.status);
+    const bool linked = has_links && m_hardlinks->changed(place.status);
     if (below && !linked && TRY(same_state(place.node(), below->node(place.name), m_options.epoch))) {
       TRY(drop(place));
       return Descend::no;
@@ -106,6 +111,15 @@ private:
     bool opaque = false;
     std::uint64_t kept = 0;
   };
+
+  // When the first of such files is met, so that nothing of any group is gone; most trees have none.
+  Result<> survey_hardlinks() {
+    const std::string here = m_lower.path();
+    TRY(m_lower.go_to(""));
+    m_hardlinks.emplace(m_lower, m_options.epoch);
+    TRY(walk(m_upper, *m_hardlinks, m_cancel));
+    return m_lower.go_to(here);
+  }
 
   // fuse-overlayfs writes these where it cannot make devices.
   Result<> convert_whiteout_files(const Fd& directory, Names& names) {
@@ -197,9 +211,11 @@ private:
     return {};
   }
 
+  const Fd& m_upper;
   LowerTree& m_lower;
   const CanonicalOptions& m_options;
-  const HardlinkSurvey& m_hardlinks;
+  const CancelToken* m_cancel;
+  std::optional<HardlinkSurvey> m_hardlinks;
   std::set<std::string> m_mount_points;
   std::vector<Frame> m_frames;
   std::set<Inode> m_counted;
@@ -221,9 +237,7 @@ Result<bool> settle_root(const Fd& upper, const LowerTree& lower) {
 
 Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const CanonicalOptions& options,
                                       const CancelToken* cancel) {
-  HardlinkSurvey hardlinks(lower, options.epoch);
-  TRY(walk(upper, hardlinks, cancel));
-  Canonicaliser canonicaliser(lower, options, hardlinks);
+  Canonicaliser canonicaliser(upper, lower, options, cancel);
   canonicaliser.start(TRY(is_opaque(upper, ".")));
   TRY(walk(upper, canonicaliser, cancel));
   ChangesetSummary summary = canonicaliser.summary();

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -59,8 +60,7 @@ Error unmapped_owner(const std::string& name, uid_t uid, gid_t gid) {
                       uid, gid, users, groups));
 }
 
-Result<> set_recorded_owner(const Fd& directory, const std::string& name, uid_t uid, gid_t gid) {
-  const Fd file = TRY(posix::open_at(directory, name, O_PATH | O_NOFOLLOW));
+Result<> set_recorded_owner(const Fd& file, uid_t uid, gid_t gid) {
   const struct stat status = TRY(posix::stat_fd(file));
   RecordedOwner owner = TRY(recorded_owner(file, status)).value_or(RecordedOwner());
   if (owner.uid == uid && owner.gid == gid) return {};
@@ -111,10 +111,19 @@ Result<struct stat> status_of(const Fd& file) {
 }
 
 Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid) {
-  if (g_recorded) return set_recorded_owner(directory, name, uid, gid);
+  if (g_recorded)
+    return set_recorded_owner(TRY(posix::open_at(directory, name, O_PATH | O_NOFOLLOW)), uid, gid);
   auto result = posix::chown_at(directory, name, uid, gid);
   if (!result && result.error().code() == EINVAL) return std::unexpected(unmapped_owner(name, uid, gid));
   return result;
+}
+
+Result<> set_owner(const Fd& file, uid_t uid, gid_t gid) {
+  if (g_recorded) return set_recorded_owner(file, uid, gid);
+  if (::fchown(file.get(), uid, gid) == 0) return {};
+  const std::string path = posix::fd_path(file);
+  if (errno == EINVAL) return std::unexpected(unmapped_owner(path, uid, gid));
+  return fail_errno("cannot change the owner of '{}' to {}:{}", path, uid, gid);
 }
 
 Result<> make_node_at(const Fd& directory, const std::string& name, mode_t mode, dev_t device) {

@@ -37,6 +37,8 @@ Result<struct stat> status_of(const Fd& file);
 /// fchownat. An id that this user namespace does not have is ErrorKind::unsupported, with the number of ids
 /// there are as hint.
 Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, gid_t gid);
+/// The same of an open file.
+Result<> set_owner(const Fd& file, uid_t uid, gid_t gid);
 /// posix::mknod_at; where devices are recorded, an empty file stands in for one. Whiteouts are real, if they
 /// can be.
 Result<> make_node_at(const Fd& directory, const std::string& name, mode_t mode, dev_t device);

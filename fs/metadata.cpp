@@ -1,5 +1,6 @@
 #include "fs/metadata.hpp"
 
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,13 @@ bool is_unsupported(const Error& error) {
   return error.code() == EPERM || error.code() == EACCES || error.code() == ENOTSUP || error.code() == EINVAL;
 }
 
+// What became of an attribute: not every file has to keep every one.
+Result<> settle(const posix::Xattr& xattr, Result<> result) {
+  if (result || xattr.name.starts_with("user.") || !is_unsupported(result.error())) return result;
+  log::debug("a file loses its attribute {}: {}", printable(xattr.name), result.error().message());
+  return {};
+}
+
 }  // namespace
 
 std::vector<posix::Xattr> in_scope(XattrScope scope, std::vector<posix::Xattr> xattrs) {
@@ -40,13 +48,24 @@ Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std
 }
 
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs) {
+  for (const posix::Xattr& xattr : xattrs)
+    TRY(settle(xattr, posix::set_xattr_at(directory, name, xattr.name, xattr.value)));
+  return {};
+}
+
+Result<> set_xattrs(const Fd& file, std::span<const posix::Xattr> xattrs) {
   for (const posix::Xattr& xattr : xattrs) {
-    auto result = posix::set_xattr_at(directory, name, xattr.name, xattr.value);
-    if (result) continue;
-    if (xattr.name.starts_with("user.") || !is_unsupported(result.error())) return result;
-    log::debug("'{}' loses its attribute {}: {}", printable(name), printable(xattr.name),
-               result.error().message());
+    Result<> result;
+    if (::fsetxattr(file.get(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0)
+      result = fail_errno("cannot set the attribute '{}' of a file", printable(xattr.name));
+    TRY(settle(xattr, std::move(result)));
   }
+  return {};
+}
+
+Result<> set_times(const Fd& file, struct timespec mtime) {
+  const struct timespec times[2] = {mtime, mtime};
+  if (::futimens(file.get(), times) != 0) return fail_errno("cannot set the times of a file");
   return {};
 }
 

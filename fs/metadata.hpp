@@ -35,6 +35,9 @@ Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std
 /// Attributes that this user or file system cannot set, apart from user.* on files and directories, are left
 /// out.
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs);
+/// The same of an open file, and both of its times.
+Result<> set_xattrs(const Fd& file, std::span<const posix::Xattr> xattrs);
+Result<> set_times(const Fd& file, struct timespec mtime);
 
 /// Gives `name` under `to` the metadata of `from_name` under `from`. An ordinary user keeps what the kernel
 /// lets it keep.

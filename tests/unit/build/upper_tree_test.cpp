@@ -43,7 +43,8 @@ struct Fixture {
   }
   Result<> put(const SourceTree& tree, const Selection& selection, const std::string& destination,
                CopyOptions options) {
-    UpperTree writer(upper, &lower, k_epoch);
+    fs::LowerTree below = TRY(fs::LowerTree::of_tree(lower));
+    UpperTree writer(upper, &below, k_epoch);
     options.owner = std::pair{::getuid(), ::getgid()};
     writer.make_directories_with(options.mode.value_or(0755), options.owner);
     TRY(copy_selection(tree, selection.items, destination, options, writer, nullptr));
@@ -178,13 +179,89 @@ TEST_CASE("a file that changed after it was selected is an error") {
   const auto selection = select_sources(tree, {"a"}, {});
   REQUIRE(selection);
   write_file(fixture.source_path + "/a", "other");
-  UpperTree writer(fixture.upper, &fixture.lower, k_epoch);
+  auto below = fs::LowerTree::of_tree(fixture.lower);
+  REQUIRE(below);
+  UpperTree writer(fixture.upper, &*below, k_epoch);
   CopyOptions options;
   options.owner = std::pair{::getuid(), ::getgid()};
   options.must_be_unchanged = true;
   const auto copied = copy_selection(tree, selection->items, "/a", options, writer, nullptr);
   REQUIRE_FALSE(copied);
   CHECK(copied.error().kind() == ErrorKind::conflict);
+}
+
+TEST_CASE("of many files each gets its own content, mode and time") {
+  Fixture fixture;
+  constexpr int k_files = 1000;
+  const auto content = [](int i) {
+    return std::string(static_cast<std::size_t>(i * 37 % 9000), char('a' + i % 26));
+  };
+  const auto name = [](int i) { return fmt::format("/d/{}/{}", i % 7, i); };
+  for (int i = 0; i < k_files; ++i) {
+    const std::string path = fixture.source_path + name(i);
+    write_file(path, content(i), i % 3 == 0 ? 0600 : 0755);
+    REQUIRE(posix::set_times_at(fixture.source, name(i).substr(1), {.tv_sec = i, .tv_nsec = 0}));
+    if (i % 50 == 0) REQUIRE(::link(path.c_str(), (path + "-too").c_str()) == 0);
+  }
+  REQUIRE(fixture.copy({"d"}, "/d"));
+  for (int i = 0; i < k_files; ++i) {
+    INFO(i);
+    REQUIRE(read_file(fixture.upper_path + name(i)) == content(i));
+    const struct stat status = fixture.status(name(i));
+    REQUIRE((status.st_mode & 07777) == (i % 3 == 0 ? 0600 : 0755));
+    REQUIRE(status.st_mtim.tv_sec == i);
+    if (i % 50 == 0) REQUIRE(fixture.status(name(i) + "-too").st_ino == status.st_ino);
+  }
+}
+
+TEST_CASE("one of many files that changed is an error, wherever it is") {
+  const int changed = GENERATE(0, 70, 500, 999);
+  Fixture fixture;
+  for (int i = 0; i < 1000; ++i) write_file(fmt::format("{}/d/{:03}", fixture.source_path, i), "x");
+  const SourceTree tree{&fixture.source, nullptr, "the source", ""};
+  const auto selection = select_sources(tree, {"d"}, {});
+  REQUIRE(selection);
+  write_file(fmt::format("{}/d/{:03}", fixture.source_path, changed), "other");
+  UpperTree writer(fixture.upper, nullptr, k_epoch);
+  CopyOptions options;
+  options.owner = std::pair{::getuid(), ::getgid()};
+  options.must_be_unchanged = true;
+  const auto copied = copy_selection(tree, selection->items, "/d", options, writer, nullptr);
+  REQUIRE_FALSE(copied);
+  CHECK(copied.error().kind() == ErrorKind::conflict);
+  CHECK(copied.error().message().find(fmt::format("d/{:03}", changed)) != std::string::npos);
+}
+
+TEST_CASE("a destination is found in layers as in a tree that is mounted") {
+  Fixture fixture;
+  const std::string bottom = fixture.scratch.path() + "/bottom";
+  const std::string top = fixture.scratch.path() + "/top";
+  REQUIRE(posix::make_directories(bottom + "/usr/bin", 0755));
+  REQUIRE(posix::make_directories(bottom + "/var/lib", 0755));
+  REQUIRE(posix::make_directories(top + "/opt/real", 0755));
+  write_file(bottom + "/file", "");
+  const Fd lowest = testing::open_directory(bottom);
+  const Fd upmost = testing::open_directory(top);
+  REQUIRE(posix::symlink_at("usr/bin", lowest, "bin"));
+  REQUIRE(posix::symlink_at("/opt/real", testing::open_directory(bottom + "/var/lib"), "led"));
+  REQUIRE(posix::symlink_at("round", upmost, "round"));
+  auto tree = fs::LowerTree::of_layers({bottom, top});
+  REQUIRE(tree);
+  const auto leads_to = [&](const char* path) {
+    const auto found = resolve_in_root(*tree, path);
+    if (!found) return "error " + std::to_string(found.error().code());
+    return found->path + (!found->status ? " -" : S_ISDIR(found->status->st_mode) ? " d" : " f");
+  };
+  CHECK(leads_to("/") == " d");
+  CHECK(leads_to("/bin") == "usr/bin d");
+  CHECK(leads_to("/bin/tool") == "usr/bin/tool -");
+  CHECK(leads_to("/bin/../../file") == "file f");
+  CHECK(leads_to("/bin/../lib/x") == "usr/lib/x -");
+  CHECK(leads_to("/var/lib/led/new/..") == "opt/real d");
+  CHECK(leads_to("/var/lib/led/../none/../real") == "opt/real d");
+  CHECK(leads_to("/../../var") == "var d");
+  CHECK(leads_to("/round") == "error " + std::to_string(ELOOP));
+  CHECK(leads_to("/file/below") == "error " + std::to_string(ENOTDIR));
 }
 
 TEST_CASE("several directories may make one, and files go beside their contents") {
@@ -244,7 +321,9 @@ TEST_CASE("the directories of a source come along") {
 
 TEST_CASE("files of the recipe's text") {
   Fixture fixture;
-  UpperTree writer(fixture.upper, &fixture.lower, k_epoch);
+  auto below = fs::LowerTree::of_tree(fixture.lower);
+  REQUIRE(below);
+  UpperTree writer(fixture.upper, &*below, k_epoch);
   CopyOptions options;
   options.owner = std::pair{::getuid(), ::getgid()};
   options.mtime = k_epoch;
