@@ -7,7 +7,6 @@
 #include "build/parent_directory.hpp"
 #include "build/pattern.hpp"
 #include "build/upper_tree.hpp"
-#include "fs/file_owners.hpp"
 
 namespace ecrin::build {
 
@@ -42,9 +41,6 @@ public:
 
 private:
   Result<> copy_file(const SourceEntry& entry, const std::string& target);
-  Result<std::vector<posix::Xattr>> xattrs(const Fd& file) const {
-    return fs::in_scope(m_options.xattrs, TRY(posix::list_xattrs(file)));
-  }
 
   const SourceTree& m_tree;
   const CopyOptions& m_options;
@@ -89,7 +85,7 @@ Result<> Copier::copy(const SourceEntry& entry, const std::string& target) {
   if (type == S_IFDIR) {
     const Fd source = TRY(posix::open_beneath_no_symlinks(*m_tree.root, entry.path.empty() ? "." : entry.path,
                                                           O_PATH | O_DIRECTORY));
-    attributes.xattrs = TRY(xattrs(source));
+    attributes.xattrs = fs::in_scope(m_options.xattrs, TRY(posix::list_xattrs(source)));
     return m_upper.put_directory(target, attributes);
   }
   if (type == S_IFLNK) {

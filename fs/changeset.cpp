@@ -245,11 +245,4 @@ Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const C
   return summary;
 }
 
-Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* lower, const CanonicalOptions& options,
-                                      const CancelToken* cancel) {
-  LowerTree tree;
-  if (lower) tree = TRY(LowerTree::of_tree(*lower));
-  return canonicalise(upper, tree, options, cancel);
-}
-
 }  // namespace ecrin::fs

@@ -48,15 +48,12 @@ struct ChangesetSummary {
   bool empty() const { return entries == 0; }
 };
 
-/// Makes the upper directory of a finished step canonical, in place. `lower` is the merged tree below it
-/// (nullptr: none). Knows the forms that kernel overlay and fuse-overlayfs leave behind, and writes overlay
-/// form only. One form for one change: an opaque directory becomes whiteouts for what is gone, so no mark is
-/// left; of a removed directory only the topmost whiteout stays; sockets, which no tar can hold, are dropped;
-/// hardlinks stay together when any of their names changed. The root directory counts only if it carries the
-/// root mark (fs/whiteout.hpp), which drivers set when a container changed it.
-Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* lower, const CanonicalOptions& options,
-                                      const CancelToken* cancel = nullptr);
-/// The same on layer directories that nobody mounted (LowerTree::of_layers).
+/// Makes the upper directory of a finished step canonical, in place. `lower` is the merged tree below it,
+/// at its root (it may be empty). Knows the forms that kernel overlay and fuse-overlayfs leave behind, and
+/// writes overlay form only. One form for one change: an opaque directory becomes whiteouts for what is gone,
+/// so no mark is left; of a removed directory only the topmost whiteout stays; sockets, which no tar can
+/// hold, are dropped; hardlinks stay together when any of their names changed. The root directory counts only
+/// if it carries the root mark (fs/whiteout.hpp), which drivers set when a container changed it.
 Result<ChangesetSummary> canonicalise(const Fd& upper, LowerTree& lower, const CanonicalOptions& options,
                                       const CancelToken* cancel = nullptr);
 
@@ -66,11 +63,9 @@ Result<bool> is_canonical_on(const Fd& changeset, LowerTree& lower, const Canoni
                              const CancelToken* cancel = nullptr);
 
 /// For drivers without an upper directory: fills `upper` (empty) with what `changed` has and `lower` has not,
-/// in overlay form, moving nothing: files are reflinked or copied.
-Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper,
-                         const CancelToken* cancel = nullptr);
-/// `changed` was made from `lower` by renew_copy(): what `record` knows to be as it was copied is not read.
-/// nullptr: nothing is known.
+/// in overlay form, moving nothing: files are reflinked or copied. `record`: `changed` was
+/// made from `lower` by renew_copy(), and what the record knows to be as it was copied is not read; nullptr:
+/// nothing is known.
 Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper, const CopyRecord* record,
                          const CancelToken* cancel = nullptr);
 

@@ -117,9 +117,4 @@ Result<> extract_changes(LowerTree& lower, const Fd& changed, const Fd& upper, c
   return put_root_mark(upper, root == lower.root() ? RootMark::absent : RootMark::present);
 }
 
-Result<> extract_changes(const Fd& lower, const Fd& changed, const Fd& upper, const CancelToken* cancel) {
-  LowerTree tree = TRY(LowerTree::of_tree(lower));
-  return extract_changes(tree, changed, upper, nullptr, cancel);
-}
-
 }  // namespace ecrin::fs

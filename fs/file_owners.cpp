@@ -48,12 +48,12 @@ std::uint64_t mapped_ids(const char* file) {
   return map ? contiguous_ids(*map) : 0;
 }
 
-Error unmapped_owner(const std::string& name, uid_t uid, gid_t gid) {
+Error unmapped_owner(const std::string& file, uid_t uid, gid_t gid) {
   const std::uint64_t users = mapped_ids("/proc/self/uid_map");
   const std::uint64_t groups = mapped_ids("/proc/self/gid_map");
   return Error(ErrorKind::unsupported,
-               fmt::format("cannot give '{}' the owner {}:{}: this user namespace has no such id",
-                           printable(name), uid, gid))
+               fmt::format("cannot give {} the owner {}:{}: this user namespace has no such id", file, uid,
+                           gid))
       .hint(
           fmt::format("the image needs user id {} and group id {}, but only {} user ids and {} group ids are "
                       "mapped: give this user larger ranges in /etc/subuid and /etc/subgid",
@@ -114,16 +114,16 @@ Result<> set_owner_at(const Fd& directory, const std::string& name, uid_t uid, g
   if (g_recorded)
     return set_recorded_owner(TRY(posix::open_at(directory, name, O_PATH | O_NOFOLLOW)), uid, gid);
   auto result = posix::chown_at(directory, name, uid, gid);
-  if (!result && result.error().code() == EINVAL) return std::unexpected(unmapped_owner(name, uid, gid));
+  if (!result && result.error().code() == EINVAL)
+    return std::unexpected(unmapped_owner(fmt::format("'{}'", printable(name)), uid, gid));
   return result;
 }
 
 Result<> set_owner(const Fd& file, uid_t uid, gid_t gid) {
   if (g_recorded) return set_recorded_owner(file, uid, gid);
   if (::fchown(file.get(), uid, gid) == 0) return {};
-  const std::string path = posix::fd_path(file);
-  if (errno == EINVAL) return std::unexpected(unmapped_owner(path, uid, gid));
-  return fail_errno("cannot change the owner of '{}' to {}:{}", path, uid, gid);
+  if (errno == EINVAL) return std::unexpected(unmapped_owner("a file", uid, gid));
+  return fail_errno("cannot change the owner of a file to {}:{}", uid, gid);
 }
 
 Result<> make_node_at(const Fd& directory, const std::string& name, mode_t mode, dev_t device) {

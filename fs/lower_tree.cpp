@@ -23,8 +23,9 @@ constexpr std::size_t k_open_directories = 256;
 // layers.
 Result<std::optional<struct stat>> find_at(const Fd& directory, const std::string& name) {
   struct stat status = {};
-  if (::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
-    return std::nullopt;
+  const bool is_there = ::fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+  if (!is_there && errno == ENOENT) return std::nullopt;
+  if (is_there && !owners_are_recorded() && !whiteouts_are_stand_ins()) return status;
   return TRY(status_at(directory, name));
 }
 

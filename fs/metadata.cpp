@@ -27,9 +27,9 @@ bool is_unsupported(const Error& error) {
 }
 
 // What became of an attribute: not every file has to keep every one.
-Result<> settle(const posix::Xattr& xattr, Result<> result) {
+Result<> settle(const posix::Xattr& xattr, std::string_view file, Result<> result) {
   if (result || xattr.name.starts_with("user.") || !is_unsupported(result.error())) return result;
-  log::debug("a file loses its attribute {}: {}", printable(xattr.name), result.error().message());
+  log::debug("{} loses its attribute {}: {}", file, printable(xattr.name), result.error().message());
   return {};
 }
 
@@ -49,7 +49,7 @@ Result<std::vector<posix::Xattr>> layer_xattrs_at(const Fd& directory, const std
 
 Result<> set_xattrs_at(const Fd& directory, const std::string& name, std::span<const posix::Xattr> xattrs) {
   for (const posix::Xattr& xattr : xattrs)
-    TRY(settle(xattr, posix::set_xattr_at(directory, name, xattr.name, xattr.value)));
+    TRY(settle(xattr, printable(name), posix::set_xattr_at(directory, name, xattr.name, xattr.value)));
   return {};
 }
 
@@ -58,7 +58,7 @@ Result<> set_xattrs(const Fd& file, std::span<const posix::Xattr> xattrs) {
     Result<> result;
     if (::fsetxattr(file.get(), xattr.name.c_str(), xattr.value.data(), xattr.value.size(), 0) != 0)
       result = fail_errno("cannot set the attribute '{}' of a file", printable(xattr.name));
-    TRY(settle(xattr, std::move(result)));
+    TRY(settle(xattr, "a file", std::move(result)));
   }
   return {};
 }

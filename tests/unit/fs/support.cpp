@@ -11,6 +11,7 @@
 #include "base/hash.hpp"
 #include "base/text.hpp"
 #include "fs/changeset.hpp"
+#include "fs/lower_tree.hpp"
 #include "fs/metadata.hpp"
 #include "fs/tree.hpp"
 #include "fs/walk.hpp"
@@ -272,6 +273,17 @@ Item link_item(EntryType type, const std::string& path, const std::string& targe
                     .mtime = 1000,
                     .link_target = target},
           .content = ""};
+}
+
+Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* below, const CanonicalOptions& options) {
+  LowerTree lower;
+  if (below) lower = TRY(LowerTree::of_tree(*below));
+  return fs::canonicalise(upper, lower, options);
+}
+
+Result<> extract_changes(const Fd& below, const Fd& changed, const Fd& upper) {
+  LowerTree lower = TRY(LowerTree::of_tree(below));
+  return fs::extract_changes(lower, changed, upper, nullptr);
 }
 
 std::string layer_of(const Fd& changeset) {

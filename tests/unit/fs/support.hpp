@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/posix.hpp"
+#include "fs/changeset.hpp"
 #include "fs/tar.hpp"
 #include "tests/support/catch.hpp"
 
@@ -74,6 +75,9 @@ Item file_item(const std::string& path, const std::string& content = "", mode_t 
 Item directory_item(const std::string& path, mode_t mode = 0755);
 Item link_item(EntryType type, const std::string& path, const std::string& target);
 
+/// Of plain directories; nullptr: nothing is below.
+Result<ChangesetSummary> canonicalise(const Fd& upper, const Fd* below, const CanonicalOptions& options);
+Result<> extract_changes(const Fd& below, const Fd& changed, const Fd& upper);
 std::string layer_of(const Fd& changeset);  // the bytes of write_layer
 void fill_random(TempTree& tree, std::uint32_t seed);
 
